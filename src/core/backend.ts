@@ -1,0 +1,101 @@
+import type { Batch, BatchOutcome } from './batch.js';
+import type { DataType } from './data-type.js';
+import type { ModelSpec, ModelVersionId } from './model.js';
+
+/** One input or output as the model file itself declares it. */
+export interface SignatureTensor {
+  readonly name: string;
+  /** Undefined: a type the protocol has no name for; `foreignType` says which. Such a model refuses to load. */
+  readonly dataType: DataType | undefined;
+  readonly foreignType: string | undefined;
+  /** All axes, the batch axis included; -1 = not fixed. Undefined where the file does not say. */
+  readonly dims: readonly number[] | undefined;
+  readonly optional: boolean;
+}
+
+export interface ModelSignature {
+  readonly inputs: readonly SignatureTensor[];
+  readonly outputs: readonly SignatureTensor[];
+}
+
+export type DeviceKind = 'cpu' | 'cuda';
+
+/** `count` executions at once on one device. */
+export interface InstanceGroup {
+  readonly device: DeviceKind;
+  /** CUDA device index; 0 on CPU. */
+  readonly deviceId: number;
+  readonly count: number;
+}
+
+export interface ProviderPolicy {
+  /** What to do where the device's provider cannot be used: fail the load, or serve on the CPU and say so. */
+  readonly onGpuError: 'fail' | 'cpu';
+  /** Refuse a model any node of which would fall back to the CPU silently. */
+  readonly strict: boolean;
+  /** Options passed to the provider as they are, e.g. `gpu_mem_limit`. */
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** What it takes to open a version: files and options, nothing of the data path. */
+export interface OpenRequest {
+  readonly id: ModelVersionId;
+  /** `onnxruntime`, `script` ... */
+  readonly backend: string;
+  /** ONNX only: `native` (C API through koffi) or `node` (onnxruntime-node's binding in workers). */
+  readonly engine: 'native' | 'node';
+  /** Absolute path of the model file, and of the version's folder. */
+  readonly modelPath: string;
+  readonly instances: readonly InstanceGroup[];
+  readonly provider: ProviderPolicy;
+  /** Triton's backend parameters (`intra_op_thread_count` ...), as strings. Unknown or unsupported ones are refused. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Triton's `optimization.graph.level`: -1 basic, 1 all, 2 extended; undefined = the default (all). */
+  readonly graphLevel: number | undefined;
+  /** A run past this marks its lane lost; 0 = no limit. */
+  readonly maxExecutionMs: number;
+}
+
+/** Which provider really runs the nodes: share of graph nodes by provider, summing to 1. */
+export type ProviderShares = Readonly<Record<string, number>>;
+
+/**
+ * A model file opened on its devices: weights in memory once per device, no buffers yet.
+ */
+export interface OpenedModel {
+  readonly signature: ModelSignature;
+  readonly providers: ProviderShares;
+  /** Why it does not run where it was asked to, or undefined. */
+  readonly fallback: string | undefined;
+  /** Creates one lane for the instance `instance` (index over all groups). Called `lanesPerInstance` times each. */
+  createLane(spec: ModelSpec, instance: number): Promise<Lane>;
+  /** Lanes an instance has: 2 where one can fill while the other runs, else 1. */
+  readonly lanesPerInstance: number;
+  /** Releases everything; all lanes are closed before. Gives memory back to the system. */
+  close(): Promise<void>;
+}
+
+/** A set of input and output buffers and what runs them. Holds one batch at a time. */
+export interface Lane {
+  /**
+   * Copies the members' inputs into its buffers before it returns, then runs off the event loop. Calls `settle` exactly
+   * once, never before it returns. Output views are valid until `settle` returns. Does not throw.
+   */
+  run(batch: Batch, settle: (outcome: BatchOutcome) => void): void;
+  /** Asks the run in flight to stop as soon as it can; no effect where none is. */
+  cancel(): void;
+  /** True where the lane cannot be used again (its worker died, its run never ended): the executor replaces it. */
+  readonly broken: boolean;
+  /** Frees its buffers. Waits for the run in flight. */
+  close(): Promise<void>;
+}
+
+export interface Backend {
+  readonly name: string;
+  /** The protocol's platform string of its models. */
+  readonly platform: string;
+  /** File a version's folder must hold, e.g. `model.onnx`. */
+  readonly defaultModelFiles: readonly string[];
+  /** Throws `MODEL_INVALID` (the file or its options), `UNSUPPORTED` (this machine cannot). */
+  open(request: OpenRequest): Promise<OpenedModel>;
+}

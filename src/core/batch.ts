@@ -1,0 +1,61 @@
+import type { ServingError } from './errors.js';
+import type { ModelVersionId } from './model.js';
+import type { Tensor } from './tensor.js';
+
+/** One request's part of a batch: its inputs in the order of the model's spec; undefined where an optional one is absent. */
+export interface BatchMember {
+  readonly inputs: readonly (Tensor | undefined)[];
+  /** Rows along the batch axis; 1 for a model without one (then it is the only member). */
+  readonly rows: number;
+}
+
+/**
+ * What one execution computes. All members agree in everything `BatchKey` names (version, data types, shapes less the
+ * batch axis, which optional inputs are present). Frozen once it is handed to an executor.
+ */
+export interface Batch {
+  readonly version: ModelVersionId;
+  readonly members: readonly BatchMember[];
+  /** Sum of the members' rows. */
+  readonly rows: number;
+}
+
+/** Monotonic nanoseconds of one execution; a stage that was not reached repeats the stage before it. */
+export interface BatchTiming {
+  /** The executor took the batch. */
+  readonly takenNs: number;
+  /** Inputs lie in the lane. */
+  readonly gatheredNs: number;
+  /** The carrier began to run it (equal to `gatheredNs` where that cannot be seen). */
+  readonly startedNs: number;
+  readonly finishedNs: number;
+}
+
+/**
+ * The end of one execution. `outputs` hold all outputs of the model, in the order of its spec, batch axis included; they
+ * are views of the lane, valid only until the settle callback returns.
+ */
+export type BatchOutcome =
+  | { readonly kind: 'done'; readonly outputs: readonly Tensor[]; readonly timing: BatchTiming }
+  | { readonly kind: 'failed'; readonly error: ServingError; readonly timing: BatchTiming };
+
+export interface BatchHandle {
+  /** Nobody waits any more: stop at the next node boundary. The settle callback is still called, once. */
+  cancel(): void;
+}
+
+/**
+ * Where the batches of one version run. Batches are pulled: the batcher forms a batch only when a slot is free.
+ * Serialisable in spirit: nothing but descriptors and shared buffers, so that a child process can implement it.
+ */
+export interface Executor {
+  /** Executions that could start now. */
+  freeSlots(): number;
+  /** Called (synchronously, outside `execute`) whenever a slot becomes free. One listener: the batcher of the version. */
+  onSlotFree: () => void;
+  /**
+   * Starts one execution. Throws (our mistake) where no slot is free. `settle` is called exactly once, never before
+   * `execute` returns; the slot of the next batch is offered before `settle`, so that a lane never waits for replies.
+   */
+  execute(batch: Batch, settle: (outcome: BatchOutcome) => void): BatchHandle;
+}

@@ -1,0 +1,80 @@
+import type { ServingError } from './errors.js';
+import type { ModelVersionId } from './model.js';
+import type { Tensor } from './tensor.js';
+
+/** A request or response parameter; integers beyond 2^53 are bigint. */
+export type ParameterValue = boolean | number | bigint | string;
+export type Parameters = Readonly<Record<string, ParameterValue>>;
+
+/** One output that a request asks for. */
+export interface OutputRequest {
+  readonly name: string;
+  /** Classification extension: the k highest as BYTES `value:index[:label]`; 0 = the tensor itself. */
+  readonly classification: number;
+}
+
+/**
+ * One inference as every protocol decodes it. Names, data types, shapes and byte lengths agree among themselves; whether
+ * they agree with the model is for `dataplane` to say. The tensors' bytes belong to the transport until the reply.
+ */
+export interface InferenceRequest {
+  readonly model: string;
+  /** Undefined: the version policy picks. */
+  readonly version: number | undefined;
+  /** Echoed; empty = none. */
+  readonly id: string;
+  readonly inputs: readonly Tensor[];
+  /** Body of the raw binary form (header length 0): the one input's data; name and shape come from the model. */
+  readonly rawInput: Uint8Array | undefined;
+  /** Empty = all outputs. */
+  readonly outputs: readonly OutputRequest[];
+  /** The request's own parameters without those the fields below carry. */
+  readonly parameters: Parameters;
+  /** 0 = the model's default level. */
+  readonly priority: number;
+  /** The `timeout` parameter in microseconds; 0 = none. */
+  readonly timeoutUs: number;
+  /** From `grpc-timeout` and `x-request-timeout-ms`; monotonic nanoseconds, `NO_DEADLINE` where none. */
+  readonly deadlineNs: number;
+  /** When the first byte of the request was seen, and when decoding ended; monotonic nanoseconds. */
+  readonly receivedNs: number;
+  readonly decodedNs: number;
+}
+
+/** Where a request's time went, in nanoseconds. Triton's compute_input = gather, compute_infer = dispatch + compute, compute_output = scatter. */
+export interface LatencyBreakdown {
+  decodeNs: number;
+  queueNs: number;
+  gatherNs: number;
+  /** Hop to the carrier; with the pool carrier it cannot be told from compute and is 0. */
+  dispatchNs: number;
+  computeNs: number;
+  scatterNs: number;
+  encodeNs: number;
+}
+
+/**
+ * An answer. `outputs` are views of the lane's buffers, valid only until the reply callback returns: encode at once,
+ * synchronously, or copy.
+ */
+export interface InferenceResponse {
+  readonly version: ModelVersionId;
+  readonly id: string;
+  readonly outputs: readonly Tensor[];
+  readonly parameters: Parameters;
+  readonly latency: LatencyBreakdown;
+  /** Rows of the execution it was part of, its own included; 0 for a model without a batch axis. */
+  readonly batchRows: number;
+}
+
+/** Receives the one outcome of an accepted request. Must not throw. */
+export interface InferenceReply {
+  done(response: InferenceResponse): void;
+  failed(error: ServingError): void;
+}
+
+/** What a transport keeps of a request it handed in. */
+export interface InferenceHandle {
+  /** The client went away: frees its place in the queue; the reply gets `CLIENT_CANCELLED` unless already settled. */
+  cancel(): void;
+}

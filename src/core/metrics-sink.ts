@@ -1,0 +1,57 @@
+import type { Reason } from './errors.js';
+import type { LatencyBreakdown } from './inference.js';
+import type { ModelVersionId } from './model.js';
+
+/** Where the data path leaves its figures: one object a version, taken once, written to without look-ups or allocation. */
+export interface VersionMetrics {
+  /** A request was answered. `rows`: its own rows; `totalNs`: from first byte to encoded reply. */
+  succeeded(rows: number, latency: LatencyBreakdown, totalNs: number): void;
+  /** A request got an error after it named this version. */
+  failed(reason: Reason, totalNs: number): void;
+  /** One execution ended well. `gatherNs`, `computeNs`, `scatterNs` are of the execution, once, not per member. */
+  executed(rows: number, gatherNs: number, computeNs: number, scatterNs: number): void;
+  /** Requests waiting now. */
+  setQueueDepth(requests: number): void;
+}
+
+export interface MetricsSink {
+  /** The version's accumulators; the same object for the same id while it lives. */
+  version(id: ModelVersionId): VersionMetrics;
+  /** A request was refused before it named a known version. */
+  refused(reason: Reason): void;
+}
+
+/** Triton's `StatisticDuration`. */
+export interface DurationStatistic {
+  readonly count: number;
+  readonly ns: number;
+}
+
+/** Triton's per-version statistics (extension_statistics.md), as figures; the codecs give them their wire form. */
+export interface VersionStatistics {
+  readonly id: ModelVersionId;
+  /** Milliseconds since the epoch; 0 = never. */
+  readonly lastInferenceMs: number;
+  readonly inferenceCount: number;
+  readonly executionCount: number;
+  readonly success: DurationStatistic;
+  readonly fail: DurationStatistic;
+  readonly queue: DurationStatistic;
+  readonly computeInput: DurationStatistic;
+  readonly computeInfer: DurationStatistic;
+  readonly computeOutput: DurationStatistic;
+  readonly cacheHit: DurationStatistic;
+  readonly cacheMiss: DurationStatistic;
+  /** By rows of the execution, ascending. */
+  readonly batches: readonly {
+    readonly rows: number;
+    readonly computeInput: DurationStatistic;
+    readonly computeInfer: DurationStatistic;
+    readonly computeOutput: DurationStatistic;
+  }[];
+}
+
+export interface StatisticsSource {
+  /** Undefined where the version never served. */
+  statistics(id: ModelVersionId): VersionStatistics | undefined;
+}

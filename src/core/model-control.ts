@@ -1,0 +1,49 @@
+import type { ModelSpec } from './model.js';
+import type { ProtocolState } from './version-state.js';
+
+/** One row of the repository index. `version` is undefined where no version could be told (a broken model). */
+export interface IndexEntry {
+  readonly name: string;
+  readonly version: number | undefined;
+  readonly state: ProtocolState;
+  /** Why it is not ready; empty otherwise. */
+  readonly reason: string;
+}
+
+/** Status of a version beyond the protocols: what runs where. */
+export interface VersionStatus {
+  readonly state: string;
+  readonly reason: string;
+  readonly engine: string;
+  readonly providers: Readonly<Record<string, number>>;
+  readonly fallback: string | undefined;
+  readonly instances: number;
+  readonly lanes: Readonly<Record<string, number>>;
+}
+
+export interface LoadParameters {
+  /** A whole ModelConfig as JSON text that replaces the stored one, or undefined. */
+  readonly config: string | undefined;
+  /** `<version>/<file name>` to content; needs `config`. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** The repository as the control plane sees it. Errors: MODEL_NOT_FOUND, VERSION_NOT_FOUND, MODEL_INVALID, UNSUPPORTED, CONFLICT. */
+export interface ModelControl {
+  /** Every model of every repository, each version a row; `readyOnly` keeps rows in state READY. */
+  index(readyOnly: boolean): readonly IndexEntry[];
+  /** Loads or reloads a model; resolves when it serves. A failed reload keeps the version that served before. */
+  load(model: string, parameters: LoadParameters): Promise<void>;
+  /** Unloads a model; resolves when its versions no longer take requests. */
+  unload(model: string, unloadDependents: boolean): Promise<void>;
+  /** Spec of a version (highest ready one where undefined). */
+  spec(model: string, version: number | undefined): ModelSpec;
+  /** Versions of a model that are ready, ascending. */
+  readyVersions(model: string): readonly number[];
+  /** Triton's ModelConfig (JSON form, snake_case), completed. */
+  config(model: string, version: number | undefined): Readonly<Record<string, unknown>>;
+  ready(model: string, version: number | undefined): boolean;
+  status(model: string, version: number | undefined): VersionStatus;
+  /** True where every declared version is ready. */
+  allReady(): boolean;
+}

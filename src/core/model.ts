@@ -1,0 +1,68 @@
+import type { DataType } from './data-type.js';
+
+/** One version of one model. Versions are positive integers, as folder names of a repository have them. */
+export interface ModelVersionId {
+  readonly model: string;
+  readonly version: number;
+}
+
+/** `name/version`, for maps, logs and metric keys. */
+export function versionKey(id: ModelVersionId): string {
+  return `${id.model}/${id.version}`;
+}
+
+/** One input or output as clients see it. */
+export interface TensorSpec {
+  readonly name: string;
+  readonly dataType: DataType;
+  /** Dimensions less the batch axis where the model batches; -1 = any size. */
+  readonly dims: readonly number[];
+  /** Dimensions the model itself takes or gives, less the batch axis; the same as `dims` unless `reshape` is configured. */
+  readonly modelDims: readonly number[];
+  /** Inputs only: may be left out of a request. */
+  readonly optional: boolean;
+  /** Outputs only: class names by index, for the classification extension. */
+  readonly labels: readonly string[] | undefined;
+}
+
+/** Triton's `ModelQueuePolicy` (model_config.proto). */
+export interface QueuePolicy {
+  readonly timeoutAction: 'REJECT' | 'DELAY';
+  /** 0 = none. */
+  readonly defaultTimeoutUs: number;
+  /** Whether a request's `timeout` parameter may shorten (never lengthen) the time-out. */
+  readonly allowTimeoutOverride: boolean;
+  /** 0 = the server's own bound (`maxQueueSize` of the server's config). */
+  readonly maxQueueSize: number;
+}
+
+/** Triton's `ModelDynamicBatching`, completed with defaults. */
+export interface BatchPolicy {
+  /** False: one request is one execution (Triton's default scheduler), queued all the same. */
+  readonly dynamic: boolean;
+  /** 0: the model has no batch axis; else the most rows of one execution, requests' own rows included. */
+  readonly maxBatchSize: number;
+  readonly preferredBatchSizes: readonly number[];
+  readonly maxQueueDelayUs: number;
+  readonly preserveOrdering: boolean;
+  /** 0 = priorities off; else levels 1 (highest) to this. */
+  readonly priorityLevels: number;
+  readonly defaultPriorityLevel: number;
+  readonly defaultQueuePolicy: QueuePolicy;
+  /** By level; levels without an entry take the default policy. */
+  readonly priorityQueuePolicies: ReadonlyMap<number, QueuePolicy>;
+}
+
+/** What the data path needs to know of a version that serves. Frozen. */
+export interface ModelSpec {
+  readonly id: ModelVersionId;
+  /** `onnxruntime_onnx`, `penstock_script` ...; the protocol's `platform`. */
+  readonly platform: string;
+  readonly backend: string;
+  readonly maxBatchSize: number;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly batching: BatchPolicy;
+  /** Warning counters and docs may name where the spec came from: `config.pbtxt`, `config.yaml`, `model`. */
+  readonly source: string;
+}

@@ -1,0 +1,26 @@
+/** Work that would hold a socket thread, done on pool threads. Buffers handed in are transferred: do not touch them again. */
+export interface Offload {
+  /**
+   * Runs a named task of the pool's fixed table. Rejects with a `ServingError` of the task's own, `OVERLOADED` where the
+   * pool's queue is full, `CLIENT_CANCELLED` where `signal` aborted it.
+   */
+  run<K extends keyof OffloadTasks>(
+    task: K,
+    input: OffloadTasks[K]['input'],
+    signal?: AbortSignal,
+  ): Promise<OffloadTasks[K]['output']>;
+}
+
+/** The tasks and their shapes. Rooms that own a task implement it as a pure function; the pool only carries it. */
+export interface OffloadTasks {
+  /** Inflates a body; refuses with BODY_TOO_LARGE past `maxBytes`, MALFORMED_REQUEST where the stream is broken. */
+  decompress: {
+    input: { readonly encoding: 'gzip' | 'deflate'; readonly body: Uint8Array; readonly maxBytes: number };
+    output: Uint8Array;
+  };
+  /** Decodes a large V2 JSON body into tensors; the output's tensors share one buffer. */
+  decodeV2Json: {
+    input: { readonly body: Uint8Array; readonly jsonBytes: number; readonly allowNan: boolean };
+    output: unknown;
+  };
+}

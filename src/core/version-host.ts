@@ -1,0 +1,38 @@
+import type { InstanceGroup, OpenedModel } from './backend.js';
+import type { BatchMember } from './batch.js';
+import type { ModelSpec } from './model.js';
+
+/** What the data path is told of an opened version. */
+export interface VersionPlan {
+  readonly spec: ModelSpec;
+  readonly instances: readonly InstanceGroup[];
+  readonly maxExecutionMs: number;
+}
+
+/**
+ * A version with its lanes, executor and queue: `models` decides about its life, the data path sends requests through it.
+ * Order of calls: warm*, (published), drain, stop; then the owner closes the `OpenedModel`.
+ */
+export interface HostedVersion {
+  readonly spec: ModelSpec;
+  /** Runs one warm-up execution on every instance, past the queue and the statistics. Rejects with the reason it failed. */
+  warm(sample: BatchMember): Promise<void>;
+  /** Takes no more requests and resolves when every accepted one is settled. `timeoutMs` past: cancels the rest, then resolves. */
+  drain(timeoutMs: number): Promise<void>;
+  /** Stops lanes and executor; resolves when their buffers are freed. */
+  stop(): Promise<void>;
+  /** Lanes by state, e.g. `{ idle: 2 }`. */
+  laneStates(): Readonly<Record<string, number>>;
+  /** Called when all lanes are quarantined (true) and when one serves again (false). Set once by the owner. */
+  onImpaired: (impaired: boolean, why: string) => void;
+}
+
+/** Builds hosted versions and puts them into the routing table. */
+export interface VersionHost {
+  start(opened: OpenedModel, plan: VersionPlan): Promise<HostedVersion>;
+  /**
+   * Publishes what serves of a model, atomically: requests that come after it find exactly these versions; a version not
+   * named any more gets no new request. An empty list removes the model.
+   */
+  publish(model: string, versions: readonly HostedVersion[]): void;
+}
