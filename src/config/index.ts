@@ -1,0 +1,1 @@
+export { type ModelConfig, modelConfigSchema } from './model/schema.js';

@@ -1,0 +1,89 @@
+import type { z } from 'zod';
+import type { ModelConfig } from './schema.js';
+
+type Context = z.core.$RefinementCtx<ModelConfig>;
+type Path = (string | number)[];
+
+/** Checks between fields of a model config, those that Triton makes when it reads one. */
+export function checkModelConfig(config: ModelConfig, context: Context): void {
+  const refuse = (path: Path, message: string) => context.addIssue({ code: 'custom', path, message, input: config });
+  oneOf(config.version_policy, ['latest', 'all', 'specific'], (message) => refuse(['version_policy'], message));
+  oneOf(config, ['dynamic_batching', 'sequence_batching', 'ensemble_scheduling'], (message) => refuse([], message));
+  uniqueNames(config.input, 'input', refuse);
+  uniqueNames(config.output, 'output', refuse);
+  checkReshapes(config, refuse);
+  checkBatching(config, refuse);
+  config.model_warmup?.forEach((sample, i) => {
+    for (const [name, input] of Object.entries(sample.inputs ?? {}))
+      oneOf(input, ['zero_data', 'random_data', 'input_data_file'], (message) =>
+        refuse(['model_warmup', i, 'inputs', name], message),
+      );
+  });
+}
+
+type Refuse = (path: Path, message: string) => void;
+
+/** At most one member of a protobuf `oneof` is set. */
+function oneOf<T extends object>(
+  message: T | undefined,
+  members: readonly (keyof T & string)[],
+  refuse: (m: string) => void,
+) {
+  if (message === undefined) return;
+  const set = members.filter((member) => message[member] !== undefined);
+  if (set.length > 1) refuse(`only one of ${members.join(', ')} can be set, got ${set.join(' and ')}`);
+}
+
+function uniqueNames(tensors: readonly { name: string }[] | undefined, field: string, refuse: Refuse): void {
+  const seen = new Set<string>();
+  tensors?.forEach(({ name }, i) => {
+    if (seen.has(name)) refuse([field, i, 'name'], `${field} '${name}' is given twice`);
+    seen.add(name);
+  });
+}
+
+/** A fixed reshape keeps the number of elements; a variable one keeps the number of variable axes. */
+function checkReshapes(config: ModelConfig, refuse: Refuse): void {
+  for (const field of ['input', 'output'] as const) {
+    config[field]?.forEach((tensor, i) => {
+      if (tensor.reshape === undefined || tensor.dims === undefined) return;
+      const { shape } = tensor.reshape;
+      const variable = (dims: readonly number[]) => dims.filter((dim) => dim === -1).length;
+      const fixed = (dims: readonly number[]) => dims.reduce((product, dim) => product * Math.abs(dim), 1);
+      if (variable(shape) !== variable(tensor.dims) || (variable(shape) === 0 && fixed(shape) !== fixed(tensor.dims)))
+        refuse(
+          [field, i, 'reshape'],
+          `${field} '${tensor.name}': reshape [${shape.join(', ')}] does not hold as many elements as dims [${tensor.dims.join(', ')}]`,
+        );
+    });
+  }
+}
+
+function checkBatching(config: ModelConfig, refuse: Refuse): void {
+  const batching = config.dynamic_batching;
+  if (batching === undefined) return;
+  const max = config.max_batch_size;
+  batching.preferred_batch_size?.forEach((size, i) => {
+    if (max !== undefined && size > max)
+      refuse(
+        ['dynamic_batching', 'preferred_batch_size', i],
+        `preferred batch size ${size} is above max_batch_size ${max}`,
+      );
+  });
+  const levels = batching.priority_levels ?? 0;
+  const fallback = batching.default_priority_level ?? 0;
+  if (levels > 0 && (fallback < 1 || fallback > levels))
+    refuse(
+      ['dynamic_batching', 'default_priority_level'],
+      `default_priority_level must be from 1 to priority_levels (${levels}), got ${fallback}`,
+    );
+  if (levels === 0 && fallback > 0)
+    refuse(['dynamic_batching', 'default_priority_level'], 'default_priority_level needs priority_levels above 0');
+  for (const level of Object.keys(batching.priority_queue_policy ?? {})) {
+    if (Number(level) < 1 || Number(level) > levels)
+      refuse(
+        ['dynamic_batching', 'priority_queue_policy', level],
+        `priority level ${level} is not from 1 to priority_levels (${levels})`,
+      );
+  }
+}

@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import { checkModelConfig } from './checks.js';
+import { count32, count64, dataType, dimension, fileName, parameterValue, positive32, positive64 } from './fields.js';
+import { SCHEDULING_FIELDS } from './scheduling.js';
+import { OTHER_FIELDS } from './unserved.js';
+
+const reshape = z.strictObject({
+  shape: z
+    .array(dimension())
+    .describe('Shape that the model itself takes or gives, less the batch axis; [] is a scalar'),
+});
+
+const input = z.strictObject({
+  name: z.string().min(1).describe('Name in the model'),
+  data_type: dataType().optional().describe('Data type of its elements'),
+  format: z.enum(['FORMAT_NONE', 'FORMAT_NHWC', 'FORMAT_NCHW']).optional().describe('What the axes of an image mean'),
+  dims: z.array(dimension()).optional().describe('Shape less the batch axis; -1 = any size'),
+  reshape: reshape.optional().describe('Shape the model takes where it differs from `dims`'),
+  is_shape_tensor: z.boolean().optional().describe('TensorRT shape tensor'),
+  allow_ragged_batch: z.boolean().optional().describe('Batch requests of different shapes by concatenation'),
+  optional: z.boolean().optional().describe('A request may leave it out'),
+  is_non_linear_format_io: z.boolean().optional().describe('TensorRT non-linear format'),
+});
+
+const output = z.strictObject({
+  name: z.string().min(1).describe('Name in the model'),
+  data_type: dataType().optional().describe('Data type of its elements'),
+  dims: z.array(dimension()).optional().describe('Shape less the batch axis; -1 = any size'),
+  reshape: reshape.optional().describe('Shape the model gives where it differs from `dims`'),
+  label_filename: fileName().optional().describe('File with one class name a line, in the folder of the model'),
+  is_shape_tensor: z.boolean().optional().describe('TensorRT shape tensor'),
+  is_non_linear_format_io: z.boolean().optional().describe('TensorRT non-linear format'),
+});
+
+const versionPolicy = z.strictObject({
+  latest: z
+    .strictObject({ num_versions: positive32().optional().describe('How many (default 1)') })
+    .optional()
+    .describe('Serve the highest versions (the default, with one)'),
+  all: z.strictObject({}).optional().describe('Serve every version'),
+  specific: z
+    .strictObject({ versions: z.array(positive64()).min(1) })
+    .optional()
+    .describe('Serve exactly these versions'),
+});
+
+const instanceGroup = z.strictObject({
+  name: z.string().optional(),
+  kind: z
+    .enum(['KIND_AUTO', 'KIND_GPU', 'KIND_CPU', 'KIND_MODEL'])
+    .optional()
+    .describe('Where its instances run; KIND_AUTO: on the GPUs where a CUDA provider loads, else on the CPU'),
+  count: count32().optional().describe('Executions at once (per GPU named); default 1'),
+  gpus: z.array(count32()).optional().describe('CUDA device indices; default every GPU'),
+  rate_limiter: OTHER_FIELDS.rateLimiter.optional(),
+  secondary_devices: z.array(OTHER_FIELDS.secondaryDevice).optional(),
+  profile: z.array(z.string()).optional(),
+  passive: z.boolean().optional(),
+  host_policy: z.string().optional(),
+});
+
+const warmup = z.strictObject({
+  name: z.string().optional().describe('Name in the log'),
+  batch_size: count32().optional().describe('Rows of the request; 0 or 1 for a model without a batch axis'),
+  inputs: z
+    .record(
+      z.string(),
+      z.strictObject({
+        data_type: dataType(),
+        dims: z
+          .array(dimension().refine((dim) => dim > 0, 'a warm-up shape is fixed'))
+          .optional()
+          .describe('Shape less the batch axis'),
+        zero_data: z.boolean().optional().describe('All zeros (empty strings)'),
+        random_data: z.boolean().optional().describe('Random values'),
+        input_data_file: fileName().optional().describe('Raw tensor bytes, a file in the folder `warmup` of the model'),
+      }),
+    )
+    .optional()
+    .describe('One entry an input'),
+  count: count32().optional().describe('How often it is sent; default 1'),
+});
+
+const provider = z.strictObject({
+  device: z.enum(['cpu', 'cuda']).optional().describe('Where instance groups of KIND_AUTO run'),
+  on_gpu_error: z
+    .enum(['fail', 'cpu'])
+    .optional()
+    .describe('Where the GPU cannot be used: refuse the model, or serve it on the CPU and say so'),
+  strict: z.boolean().optional().describe('Refuse a model any node of which would fall back to the CPU'),
+  options: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String))
+    .optional()
+    .describe('Options passed to the execution provider, e.g. gpu_mem_limit'),
+});
+
+const fields = z.strictObject({
+  name: z.string().optional().describe('Name of the model; where given it equals the name of its folder'),
+  platform: z.string().optional().describe('Older form of `backend`: onnxruntime_onnx'),
+  backend: z.string().optional().describe('onnxruntime or script; completed from the files where not given'),
+  runtime: OTHER_FIELDS.runtime.optional(),
+  version_policy: versionPolicy.optional().describe('Which versions are served'),
+  max_batch_size: count32().optional().describe('Most rows of one execution; 0: the model has no batch axis'),
+  input: z.array(input).optional().describe('Inputs; completed from the model where not given'),
+  output: z.array(output).optional().describe('Outputs; completed from the model where not given'),
+  batch_input: z.array(OTHER_FIELDS.batchInput).optional(),
+  batch_output: z.array(OTHER_FIELDS.batchOutput).optional(),
+  optimization: OTHER_FIELDS.optimization.optional().describe('How the engine optimises and runs the graph'),
+  dynamic_batching: SCHEDULING_FIELDS.dynamicBatching.optional().describe('Gather requests into batches'),
+  sequence_batching: SCHEDULING_FIELDS.sequenceBatching.optional(),
+  ensemble_scheduling: SCHEDULING_FIELDS.ensembleScheduling.optional(),
+  instance_group: z.array(instanceGroup).optional().describe('Where the model runs and how often at once'),
+  default_model_filename: fileName()
+    .optional()
+    .describe('Model file in the folder of a version; default model.onnx, model.js or model.mjs'),
+  cc_model_filenames: z.record(z.string(), fileName()).optional(),
+  metric_tags: z.record(z.string(), z.string()).optional(),
+  parameters: z
+    .record(z.string(), parameterValue())
+    .optional()
+    .describe('Parameters of the backend, e.g. intra_op_thread_count'),
+  model_warmup: z.array(warmup).optional().describe('Requests that every instance answers before the version is ready'),
+  model_operations: OTHER_FIELDS.operations.optional(),
+  model_transaction_policy: OTHER_FIELDS.transactionPolicy.optional(),
+  model_repository_agents: OTHER_FIELDS.repositoryAgents.optional(),
+  response_cache: OTHER_FIELDS.responseCache.optional(),
+  model_metrics: OTHER_FIELDS.metrics.optional(),
+  engine: z
+    .enum(['native', 'node'])
+    .optional()
+    .describe(
+      "ONNX engine: ONNX Runtime's C API (native), or onnxruntime-node's binding in worker threads (node). Ours",
+    ),
+  max_execution_ms: count64().optional().describe('A run past this marks its lane lost; 0 = no limit. Ours'),
+  provider: provider.optional().describe('Execution provider policy. Ours'),
+});
+
+/**
+ * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it three
+ * fields of ours (`engine`, `max_execution_ms`, `provider`). Everything is optional: what is absent is completed from
+ * the model. Unknown fields are refused.
+ */
+export const modelConfigSchema = fields.superRefine(checkModelConfig);
+
+/** A parsed and checked model config. See `modelConfigSchema`. */
+export type ModelConfig = z.output<typeof fields>;
