@@ -15,3 +15,4 @@ export * from './metrics-sink.js';
 export * from './model-control.js';
 export * from './version-host.js';
 export * from './log.js';
+export * from './names.js';
