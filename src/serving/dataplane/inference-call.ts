@@ -1,0 +1,111 @@
+import {
+  type BatchMember,
+  type Clock,
+  type InferenceHandle,
+  type InferenceReply,
+  type InferenceRequest,
+  type InferenceResponse,
+  type LatencyBreakdown,
+  type ServingError,
+  type Tensor,
+  type TensorSpec,
+  toServingError,
+} from '../../core/index.js';
+import type { MemberOutcome, QueueItem } from '../batcher/index.js';
+import type { Admitted, PickedOutput } from './admission.js';
+import { classify } from './classification.js';
+import type { ServedVersion } from './served-version.js';
+
+/**
+ * One accepted request from admission to reply: the queue's item and the transport's handle in one object, so that a
+ * request costs one allocation here. Settles exactly once.
+ */
+export class InferenceCall implements QueueItem, InferenceHandle {
+  readonly member: BatchMember;
+  readonly key: string;
+  readonly priority: number;
+  readonly timeoutUs: number;
+  readonly deadlineNs: number;
+  readonly enqueuedNs: number;
+  readonly #request: InferenceRequest;
+  readonly #served: ServedVersion;
+  readonly #clock: Clock;
+  readonly #outputs: readonly PickedOutput[] | undefined;
+  #reply: InferenceReply | undefined;
+
+  constructor(request: InferenceRequest, admitted: Admitted, served: ServedVersion, clock: Clock, reply: InferenceReply) {
+    this.member = admitted.member;
+    this.key = admitted.key;
+    this.priority = request.priority;
+    this.timeoutUs = request.timeoutUs;
+    this.deadlineNs = request.deadlineNs;
+    this.enqueuedNs = clock.nowNs();
+    this.#request = request;
+    this.#served = served;
+    this.#clock = clock;
+    this.#outputs = admitted.outputs;
+    this.#reply = reply;
+  }
+
+  cancel(): void {
+    if (this.#reply !== undefined) this.#served.batcher.cancel(this);
+  }
+
+  /** Called by the batcher, once. */
+  settle(outcome: MemberOutcome): void {
+    const reply = this.#reply;
+    if (reply === undefined) return;
+    this.#reply = undefined;
+    if (outcome.kind === 'failed') this.#fail(reply, outcome.error);
+    else this.#done(reply, outcome);
+  }
+
+  #done(reply: InferenceReply, outcome: MemberOutcome & { kind: 'done' }): void {
+    const { spec, metrics } = this.#served;
+    let outputs: readonly Tensor[];
+    try {
+      outputs = this.#outputs === undefined ? outcome.outputs : this.#pick(outcome.outputs, this.#outputs);
+    } catch (thrown) {
+      this.#fail(reply, toServingError(thrown));
+      return;
+    }
+    const scatteredNs = this.#clock.nowNs();
+    const latency: LatencyBreakdown = {
+      decodeNs: this.#request.decodedNs - this.#request.receivedNs,
+      queueNs: outcome.queueNs,
+      gatherNs: outcome.gatherNs,
+      dispatchNs: outcome.dispatchNs,
+      computeNs: outcome.computeNs,
+      scatterNs: scatteredNs - outcome.batchFinishedNs,
+      encodeNs: 0,
+    };
+    const response: InferenceResponse = {
+      version: spec.id,
+      id: this.#request.id,
+      outputs,
+      parameters: NO_PARAMETERS,
+      latency,
+      batchRows: outcome.batchRows,
+    };
+    reply.done(response);
+    const endNs = this.#clock.nowNs();
+    latency.encodeNs = endNs - scatteredNs;
+    metrics.succeeded(this.member.rows, latency, endNs - this.#request.receivedNs);
+  }
+
+  #fail(reply: InferenceReply, error: ServingError): void {
+    this.#served.metrics.failed(error.reason, this.#clock.nowNs() - this.#request.receivedNs);
+    reply.failed(error);
+  }
+
+  #pick(all: readonly Tensor[], picked: readonly PickedOutput[]): Tensor[] {
+    const { spec } = this.#served;
+    return picked.map(({ index, classification }) => {
+      const output = all[index] as Tensor;
+      if (classification === 0) return output;
+      return classify(output, spec.outputs[index] as TensorSpec, classification, spec.maxBatchSize > 0);
+    });
+  }
+}
+
+const NO_PARAMETERS = Object.freeze({});

@@ -1,0 +1,1 @@
+export { type RouteDecision, type RouteEntry, RoutingTable } from './routing-table.js';
