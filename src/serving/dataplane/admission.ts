@@ -1,12 +1,12 @@
 import {
   type BatchMember,
+  byteSize,
   type InferenceRequest,
   type ModelSpec,
   type OutputRequest,
   ServingError,
   type Tensor,
   type TensorSpec,
-  byteSize,
 } from '../../core/index.js';
 
 /** A request that fits its version: its inputs in the spec's order, and what may share a batch with it. */
@@ -160,7 +160,10 @@ export class Admission {
     const batch = this.#batched ? [1] : [];
     if (spec.dataType === 'BYTES') {
       if (spec.dims.length > 1 || (spec.dims[0] ?? 1) > 1) {
-        throw new ServingError('MALFORMED_REQUEST', `input '${spec.name}': a raw binary body needs one BYTES element of shape [1]`);
+        throw new ServingError(
+          'MALFORMED_REQUEST',
+          `input '${spec.name}': a raw binary body needs one BYTES element of shape [1]`,
+        );
       }
       const element = new Uint8Array(4 + data.byteLength);
       new DataView(element.buffer).setUint32(0, data.byteLength, true);
@@ -173,7 +176,10 @@ export class Admission {
         `input '${spec.name}': a raw binary body needs at most one variable axis, the model has ${variable}`,
       );
     }
-    const fixedBytes = byteSize(spec.dataType, spec.dims.map((dim) => (dim === -1 ? 1 : dim)));
+    const fixedBytes = byteSize(
+      spec.dataType,
+      spec.dims.map((dim) => (dim === -1 ? 1 : dim)),
+    );
     const size = variable === 1 && fixedBytes > 0 ? data.byteLength / fixedBytes : 1;
     if (!Number.isInteger(size) || (variable === 0 && data.byteLength !== fixedBytes)) {
       throw new ServingError(
@@ -181,11 +187,18 @@ export class Admission {
         `input '${spec.name}': expected ${variable === 1 ? 'a multiple of ' : ''}${fixedBytes} bytes, got ${data.byteLength}`,
       );
     }
-    return { name: spec.name, dataType: spec.dataType, shape: [...batch, ...spec.dims.map((d) => (d === -1 ? size : d))], data };
+    return {
+      name: spec.name,
+      dataType: spec.dataType,
+      shape: [...batch, ...spec.dims.map((d) => (d === -1 ? size : d))],
+      data,
+    };
   }
 
   #missing(ordered: readonly (Tensor | undefined)[]): ServingError {
-    const names = this.#spec.inputs.filter((spec, i) => !spec.optional && ordered[i] === undefined).map((s) => `'${s.name}'`);
+    const names = this.#spec.inputs
+      .filter((spec, i) => !spec.optional && ordered[i] === undefined)
+      .map((s) => `'${s.name}'`);
     const given = ordered.filter((tensor) => tensor !== undefined).length;
     return new ServingError(
       'MISSING_INPUT',
@@ -193,9 +206,20 @@ export class Admission {
     );
   }
 
-  #unknown(reason: 'UNKNOWN_INPUT' | 'UNKNOWN_OUTPUT', what: string, name: string, known: ReadonlyMap<string, number>): ServingError {
+  #unknown(
+    reason: 'UNKNOWN_INPUT' | 'UNKNOWN_OUTPUT',
+    what: string,
+    name: string,
+    known: ReadonlyMap<string, number>,
+  ): ServingError {
     const shown = name.length > 100 ? `${name.slice(0, 100)}...` : name;
-    const list = [...known.keys()].slice(0, 20).map((k) => `'${k}'`).join(', ');
-    return new ServingError(reason, `unexpected ${what} '${shown}' for model '${this.#spec.id.model}'; it has: ${list}`);
+    const list = [...known.keys()]
+      .slice(0, 20)
+      .map((k) => `'${k}'`)
+      .join(', ');
+    return new ServingError(
+      reason,
+      `unexpected ${what} '${shown}' for model '${this.#spec.id.model}'; it has: ${list}`,
+    );
   }
 }

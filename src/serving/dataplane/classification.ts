@@ -1,4 +1,4 @@
-import { DATA_TYPES, ServingError, type Tensor, type TensorSpec, serialiseBytes, typedView } from '../../core/index.js';
+import { DATA_TYPES, ServingError, serialiseBytes, type Tensor, type TensorSpec, typedView } from '../../core/index.js';
 
 /**
  * Classification extension: of each row of an output `[batch, ...]` the `k` highest values as BYTES

@@ -33,7 +33,13 @@ export class InferenceCall implements QueueItem, InferenceHandle {
   readonly #outputs: readonly PickedOutput[] | undefined;
   #reply: InferenceReply | undefined;
 
-  constructor(request: InferenceRequest, admitted: Admitted, served: ServedVersion, clock: Clock, reply: InferenceReply) {
+  constructor(
+    request: InferenceRequest,
+    admitted: Admitted,
+    served: ServedVersion,
+    clock: Clock,
+    reply: InferenceReply,
+  ) {
     this.member = admitted.member;
     this.key = admitted.key;
     this.priority = request.priority;

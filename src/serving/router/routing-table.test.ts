@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ServingError } from '../../core/index.js';
+import type { ServingError } from '../../core/index.js';
 import { RoutingTable } from './index.js';
 
 const reason = (act: () => unknown) => {
@@ -40,6 +40,11 @@ describe('routing table', () => {
   });
 
   it('refuses a version that stands twice', () => {
-    expect(() => table.with('m', [{ version: 1, target: 'a' }, { version: 1, target: 'b' }])).toThrow(/twice/);
+    expect(() =>
+      table.with('m', [
+        { version: 1, target: 'a' },
+        { version: 1, target: 'b' },
+      ]),
+    ).toThrow(/twice/);
   });
 });

@@ -1,0 +1,81 @@
+import type {
+  BatchMember,
+  Clock,
+  HostedVersion,
+  Log,
+  MetricsSink,
+  ModelSpec,
+  OpenedModel,
+  VersionHost,
+  VersionPlan,
+} from '../core/index.js';
+import { Batcher } from '../serving/batcher/index.js';
+import { type Dataplane, ServedVersion } from '../serving/dataplane/index.js';
+import { createExecutor, type LaneExecutor } from '../serving/executor/index.js';
+
+export interface HostingOptions {
+  readonly dataplane: Dataplane;
+  readonly metrics: MetricsSink;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Bound of a version's queue where its config names none, in requests. */
+  readonly maxQueueSize: number;
+}
+
+/** Joins executor, batcher and figures to a version that `models` opened, and puts it on the data path. */
+export class Hosting implements VersionHost {
+  readonly #options: HostingOptions;
+
+  constructor(options: HostingOptions) {
+    this.#options = options;
+  }
+
+  async start(opened: OpenedModel, plan: VersionPlan): Promise<HostedVersion> {
+    const { clock, log, metrics, maxQueueSize } = this.#options;
+    const executor = await createExecutor({ opened, plan, clock, log });
+    const figures = metrics.version(plan.spec.id);
+    const batcher = new Batcher({ spec: plan.spec, executor, clock, metrics: figures, maxQueueSize });
+    return new Hosted(new ServedVersion(plan.spec, batcher, figures), executor);
+  }
+
+  publish(model: string, versions: readonly HostedVersion[]): void {
+    this.#options.dataplane.publish(
+      model,
+      versions.map((version) => (version as Hosted).served),
+    );
+  }
+}
+
+class Hosted implements HostedVersion {
+  readonly served: ServedVersion;
+  readonly #executor: LaneExecutor;
+
+  constructor(served: ServedVersion, executor: LaneExecutor) {
+    this.served = served;
+    this.#executor = executor;
+  }
+
+  get spec(): ModelSpec {
+    return this.served.spec;
+  }
+
+  set onImpaired(listener: (impaired: boolean, why: string) => void) {
+    this.#executor.onImpaired = listener;
+  }
+
+  warm(sample: BatchMember): Promise<void> {
+    return this.#executor.warm(sample);
+  }
+
+  drain(timeoutMs: number): Promise<void> {
+    return this.served.batcher.drain(timeoutMs);
+  }
+
+  stop(): Promise<void> {
+    return this.#executor.stop();
+  }
+
+  laneStates(): Readonly<Record<string, number>> {
+    return this.#executor.laneStates();
+  }
+}
