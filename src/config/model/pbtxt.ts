@@ -3,11 +3,11 @@ import protobuf from 'protobufjs';
 import textFormat from 'protobufjs/ext/textformat.js';
 import { didYouMean } from '../suggestion.js';
 
-/** A text-format file that cannot be read; `line` counts from 1, undefined where it could not be told. */
+/** A text-format file that cannot be read; `line` counts from 1. */
 export class TextFormatError extends Error {
-  readonly line: number | undefined;
+  readonly line: number;
 
-  constructor(message: string, line: number | undefined) {
+  constructor(message: string, line: number) {
     super(message);
     this.line = line;
   }
@@ -31,7 +31,10 @@ function modelConfig(): protobuf.Type {
 export function readTextFormat(text: string): Record<string, unknown> {
   const type = modelConfig();
   const fault = faultOf(type, text);
-  if (fault !== undefined) throw new TextFormatError(withSuggestion(type, fault), lineOf(type, text, fault));
+  if (fault !== undefined) {
+    const line = lineOf(type, text, fault);
+    throw new TextFormatError(withSuggestion(type, fault, text.split('\n')[line - 1] ?? ''), line);
+  }
   return type.toObject(textFormat.fromText(type, text), { enums: String, longs: Number, bytes: String });
 }
 
@@ -51,7 +54,7 @@ const LINE_SUFFIX = / \(line (\d+)\)$/;
  * The line of a fault. The parser tells it for some faults; for the others (a wrong enum name, a number out of range) it
  * is the shortest run of whole lines from the top that has the same fault: found by halving, as a longer run keeps it.
  */
-function lineOf(type: protobuf.Type, text: string, fault: string): number | undefined {
+function lineOf(type: protobuf.Type, text: string, fault: string): number {
   const told = LINE_SUFFIX.exec(fault);
   if (told !== null) return Number(told[1]);
   const lines = text.split('\n');
@@ -66,7 +69,7 @@ function lineOf(type: protobuf.Type, text: string, fault: string): number | unde
 }
 
 /** The parser's message without its type prefix, with the nearest known name of a field or an enum value. */
-function withSuggestion(type: protobuf.Type, fault: string): string {
+function withSuggestion(type: protobuf.Type, fault: string, line: string): string {
   const message = fault.replace(LINE_SUFFIX, '');
   const unknown = /^\.?([\w.]+): unknown field '(.*)'$/.exec(message);
   if (unknown !== null) {
@@ -77,7 +80,9 @@ function withSuggestion(type: protobuf.Type, fault: string): string {
   if (enumValue !== null) {
     const field = type.root.lookupType(enumValue[1]!).fields[enumValue[2]!]?.resolve();
     const names = field?.resolvedType instanceof protobuf.Enum ? Object.keys(field.resolvedType.values) : [];
-    return `${enumValue[2]}: expected one of ${names.join(', ')}`;
+    const given = new RegExp(`\\b${enumValue[2]}\\s*:\\s*\\[?\\s*(\\w+)`).exec(line)?.[1];
+    const got = given === undefined ? '' : `, got ${given}${didYouMean(given, names)}`;
+    return `${enumValue[2]}: expected one of ${names.join(', ')}${got}`;
   }
   return message.replace(/^\.inference\./, '');
 }

@@ -1,0 +1,100 @@
+/** A flag of the command line that sets one place of the server's configuration. */
+export interface Flag {
+  /** Without the dashes. */
+  readonly name: string;
+  /** Where it lands in the schema; undefined: `--config`, which names the file itself. */
+  readonly path: readonly string[] | undefined;
+  /** How its text is read. `pair`: `BACKEND,KEY=VALUE`. */
+  readonly kind: 'string' | 'number' | 'boolean' | 'pair';
+  /** True where it may be given several times; its values make a list. */
+  readonly repeatable: boolean;
+  /** True where Triton has it, with this meaning. */
+  readonly triton: boolean;
+  readonly aliases: readonly string[];
+  /** True where giving the flag means false at `path`. */
+  readonly negates: boolean;
+}
+
+interface Extra {
+  readonly kind?: Flag['kind'];
+  readonly repeatable?: boolean;
+  readonly aliases?: readonly string[];
+  readonly negates?: boolean;
+}
+
+const flag =
+  (triton: boolean) =>
+  (name: string, path: string | undefined, kind: Flag['kind'] = 'string', extra: Extra = {}): Flag => ({
+    name,
+    path: path?.split('.'),
+    kind,
+    triton,
+    repeatable: extra.repeatable ?? false,
+    aliases: extra.aliases ?? [],
+    negates: extra.negates ?? false,
+  });
+const triton = flag(true);
+const own = flag(false);
+
+/** Every flag of `penstock serve`. Descriptions and defaults stand in the schema. */
+export const FLAGS: readonly Flag[] = [
+  own('config', undefined),
+  triton('model-repository', 'repositories', 'string', { repeatable: true, aliases: ['model-store'] }),
+  triton('model-control-mode', 'modelControlMode'),
+  triton('load-model', 'loadModels', 'string', { repeatable: true }),
+  triton('disable-auto-complete-config', 'autoCompleteConfig', 'boolean', { negates: true }),
+  triton('exit-timeout-secs', 'exitTimeoutSecs', 'number'),
+  triton('exit-on-error', 'exitOnError', 'boolean'),
+  triton('strict-readiness', 'strictReadiness', 'boolean'),
+  triton('backend-config', 'backends', 'pair', { repeatable: true }),
+  own('max-queue-size', 'maxQueueSize', 'number'),
+  own('max-execution-ms', 'maxExecutionMs', 'number'),
+  own('engine', 'engine'),
+  own('device', 'provider.device'),
+  own('on-gpu-error', 'provider.onGpuError'),
+  own('strict-providers', 'provider.strict', 'boolean'),
+  own('json-nan', 'jsonNan', 'boolean'),
+  own('admin-token-file', 'adminTokenFile'),
+  triton('allow-http', 'http.enabled', 'boolean'),
+  triton('http-address', 'http.address'),
+  triton('http-port', 'http.port', 'number'),
+  triton('http-max-input-size', 'http.maxInputBytes', 'number'),
+  own('websocket-max-connections', 'http.websocket.maxConnections', 'number'),
+  own('websocket-max-in-flight', 'http.websocket.maxInFlight', 'number'),
+  own('websocket-max-frame-bytes', 'http.websocket.maxFrameBytes', 'number'),
+  own('websocket-max-backpressure-bytes', 'http.websocket.maxBackpressureBytes', 'number'),
+  own('websocket-idle-timeout-secs', 'http.websocket.idleTimeoutSecs', 'number'),
+  triton('allow-grpc', 'grpc.enabled', 'boolean'),
+  triton('grpc-address', 'grpc.address'),
+  triton('grpc-port', 'grpc.port', 'number'),
+  own('grpc-max-message-bytes', 'grpc.maxMessageBytes', 'number'),
+  triton('grpc-keepalive-time', 'grpc.keepaliveTimeMs', 'number'),
+  triton('grpc-keepalive-timeout', 'grpc.keepaliveTimeoutMs', 'number'),
+  triton('grpc-keepalive-permit-without-calls', 'grpc.keepalivePermitWithoutCalls', 'boolean'),
+  triton('grpc-max-connection-age', 'grpc.maxConnectionAgeMs', 'number'),
+  triton('grpc-max-connection-age-grace', 'grpc.maxConnectionAgeGraceMs', 'number'),
+  triton('allow-metrics', 'metrics.enabled', 'boolean'),
+  triton('metrics-address', 'metrics.address'),
+  triton('metrics-port', 'metrics.port', 'number'),
+  triton('log-verbose', 'log.verboseLevel', 'number'),
+  triton('log-info', 'log.info', 'boolean'),
+  triton('log-warning', 'log.warning', 'boolean'),
+  triton('log-error', 'log.error', 'boolean'),
+  triton('log-format', 'log.format'),
+  triton('log-file', 'log.file'),
+  own('offload-threads', 'offload.threads', 'number'),
+  own('offload-max-queue-size', 'offload.maxQueueSize', 'number'),
+  own('offload-json-bytes', 'offload.jsonBytes', 'number'),
+];
+
+const BY_NAME = new Map(FLAGS.flatMap((row) => [row.name, ...row.aliases].map((name) => [name, row] as const)));
+
+/** The flag of that name or alias. */
+export function flagNamed(name: string): Flag | undefined {
+  return BY_NAME.get(name);
+}
+
+/** Every name that a flag can be given by. */
+export function flagNames(): readonly string[] {
+  return [...BY_NAME.keys()];
+}

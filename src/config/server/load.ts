@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { ServingError } from '../../core/index.js';
+import { readDocument } from '../document.js';
+import { type ConfigFault, faultsOf, pathText } from '../issues.js';
+import { type ServerConfig, serverConfigSchema } from './schema.js';
+
+export interface ServerConfigSources {
+  /** Part of the configuration from the command line, nested as the schema is (`readServerFlags`). Wins over the file. */
+  readonly flags?: Readonly<Record<string, unknown>> | undefined;
+  /** The flag behind a place of `flags`, for messages. */
+  readonly origins?: ReadonlyMap<string, string> | undefined;
+  /** `penstock.yaml` or a JSON file; relative paths in it are relative to its folder. */
+  readonly file?: string | undefined;
+}
+
+/**
+ * The server's configuration: the schema's defaults, over them the file, over that the flags (a list of flags replaces
+ * the file's list). Throws `MALFORMED_REQUEST` that says where the fault is: file and line, or flag.
+ */
+export function loadServerConfig(sources: ServerConfigSources = {}): ServerConfig {
+  const flags = sources.flags ?? {};
+  const fromFile = sources.file === undefined ? {} : readConfigFile(sources.file);
+  const parsed = serverConfigSchema.safeParse(merged(fromFile, flags), { reportInput: true });
+  if (!parsed.success) {
+    throw new ServingError(
+      'MALFORMED_REQUEST',
+      faultsOf(serverConfigSchema, parsed.error)
+        .map((fault) => sentence(fault, sources))
+        .join('; '),
+    );
+  }
+  const { http, grpc, metrics } = parsed.data;
+  const used = new Map<number, string>();
+  for (const [name, port] of Object.entries({ http, grpc, metrics }).flatMap(([name, { enabled, port }]) =>
+    enabled && port > 0 ? [[name, port] as const] : [],
+  )) {
+    const other = used.get(port);
+    if (other !== undefined)
+      throw new ServingError(
+        'MALFORMED_REQUEST',
+        `${name}.port and ${other}.port are both ${port}; each needs its own`,
+      );
+    used.set(port, name);
+  }
+  return deepFreeze(parsed.data);
+}
+
+function sentence({ path, message }: ConfigFault, { file, origins }: ServerConfigSources): string {
+  const flag = path.map((_, i) => origins?.get(path.slice(0, i + 1).join('.'))).find((name) => name !== undefined);
+  if (flag !== undefined) return `${flag}: ${message}`;
+  const line = file === undefined ? undefined : readDocument(readFileSync(file, 'utf8')).lineOf(path);
+  const at = file === undefined ? '' : `${file}${line === undefined ? '' : `:${line}`}: `;
+  const where = pathText(path);
+  return `${at}${where === '' ? '' : `${where}: `}${message}`;
+}
+
+/** The file as a plain value, its paths made absolute. */
+function readConfigFile(file: string): Record<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (thrown) {
+    throw new ServingError('MALFORMED_REQUEST', `${file}: cannot be read (${(thrown as NodeJS.ErrnoException).code})`, {
+      cause: thrown,
+    });
+  }
+  const { value, fault } = readDocument(text);
+  if (fault !== undefined) throw new ServingError('MALFORMED_REQUEST', `${file}:${fault.line}: ${fault.message}`);
+  if (value === undefined) return {};
+  if (!isPlain(value)) throw new ServingError('MALFORMED_REQUEST', `${file}: expected a map of settings`);
+  const folder = dirname(resolve(file));
+  const absolute = (path: unknown) =>
+    typeof path === 'string' && path !== '' && !isAbsolute(path) ? resolve(folder, path) : path;
+  const config = { ...value };
+  if (Array.isArray(config.repositories)) config.repositories = config.repositories.map(absolute);
+  if (config.adminTokenFile !== undefined) config.adminTokenFile = absolute(config.adminTokenFile);
+  if (isPlain(config.log) && config.log.file !== undefined)
+    config.log = { ...config.log, file: absolute(config.log.file) };
+  return config;
+}
+
+function merged(below: unknown, above: unknown): unknown {
+  if (!isPlain(below) || !isPlain(above)) return above === undefined ? below : above;
+  const keys = new Set([...Object.keys(below), ...Object.keys(above)]);
+  return Object.fromEntries([...keys].map((key) => [key, merged(below[key], above[key])]));
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null)
+    for (const member of Object.values(Object.freeze(value))) deepFreeze(member);
+  return value;
+}

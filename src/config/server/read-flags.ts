@@ -1,0 +1,135 @@
+import { ServingError } from '../../core/index.js';
+import { didYouMean } from '../suggestion.js';
+import { type Flag, flagNamed, flagNames } from './flags.js';
+import { UNSERVED_TRITON_FLAGS } from './triton-flags.js';
+
+/** What a command line asks of the server. */
+export interface ReadFlags {
+  /** Part of the server's configuration, nested as the schema is; values not checked yet. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** The flag that set a place of the configuration, by path: for messages. */
+  readonly origins: ReadonlyMap<string, string>;
+  /** Of `--config`. */
+  readonly configFile: string | undefined;
+  /** Words that are no flags, in order. */
+  readonly operands: readonly string[];
+  /** A sentence for each flag of Triton's that is not served and does not change answers. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads the words after `penstock serve`: `--name value`, `--name=value`; a boolean flag alone is true, and takes a
+ * following word only where that is true, false, 1 or 0. After `--` all words are operands. Throws `MALFORMED_REQUEST`
+ * on unknown flags (naming the nearest), on missing or wrong values and on Triton's flags that cannot be served.
+ */
+export function readServerFlags(args: readonly string[]): ReadFlags {
+  const values: Record<string, unknown> = {};
+  const origins = new Map<string, string>();
+  const operands: string[] = [];
+  const warnings: string[] = [];
+  let configFile: string | undefined;
+  for (let i = 0; i < args.length; i++) {
+    const word = args[i]!;
+    if (word === '--') {
+      operands.push(...args.slice(i + 1));
+      break;
+    }
+    if (!word.startsWith('-') || word === '-') {
+      operands.push(word);
+      continue;
+    }
+    const [, name, joined] = /^--?([^=]*)(?:=([\s\S]*))?$/.exec(word) as unknown as [
+      string,
+      string,
+      string | undefined,
+    ];
+    const next = args[i + 1];
+    const unserved = UNSERVED_TRITON_FLAGS[name];
+    if (unserved !== undefined) {
+      if (unserved.effect === 'error') throw refusal(`--${name} is not supported: ${unserved.why}`);
+      warnings.push(`--${name} is not honoured: ${unserved.why}`);
+      if (joined === undefined && next !== undefined && !next.startsWith('--')) i++;
+      continue;
+    }
+    const flag = word.startsWith('--') ? flagNamed(name) : undefined;
+    if (flag === undefined) throw unknownFlag(name);
+    const takesNext = joined === undefined && wantsNext(flag, next);
+    if (takesNext) i++;
+    const text = joined ?? (takesNext ? next : undefined);
+    if (flag.path === undefined) configFile = text ?? missingValue(flag);
+    else {
+      store(values, flag, valueOf(flag, text, name), origins);
+      origins.set(flag.path.join('.'), `--${name}`);
+    }
+  }
+  return { values, origins, configFile, operands, warnings };
+}
+
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  true: true,
+  True: true,
+  '1': true,
+  false: false,
+  False: false,
+  '0': false,
+};
+
+function wantsNext(flag: Flag, next: string | undefined): next is string {
+  if (next === undefined) return false;
+  return flag.kind === 'boolean' ? Object.hasOwn(BOOLEANS, next) : !next.startsWith('--');
+}
+
+function valueOf(flag: Flag, text: string | undefined, name: string): unknown {
+  if (flag.kind === 'boolean') {
+    const value = text === undefined ? true : Object.hasOwn(BOOLEANS, text) ? BOOLEANS[text]! : undefined;
+    if (value === undefined) throw refusal(`--${name} expects true or false, got '${text}'`);
+    return value !== flag.negates;
+  }
+  if (text === undefined) return missingValue(flag);
+  if (flag.kind === 'number') {
+    if (!/^-?\d+$/.test(text)) throw refusal(`--${name} expects a whole number, got '${text}'`);
+    return Number(text);
+  }
+  if (name === 'model-control-mode' && text === 'poll')
+    throw refusal("--model-control-mode 'poll' is not supported yet: use explicit and the load API, or none");
+  return text;
+}
+
+function store(
+  values: Record<string, unknown>,
+  flag: Flag,
+  value: unknown,
+  origins: ReadonlyMap<string, string>,
+): void {
+  const path = flag.path!;
+  if (flag.kind === 'pair') {
+    const match = /^([^,=]+),([^=]+)=([\s\S]*)$/.exec(String(value));
+    if (match === null) throw refusal(`--${flag.name} expects BACKEND,KEY=VALUE, got '${value}'`);
+    child(child(values, path[0]!), match[1]!)[match[2]!] = match[3]!;
+    return;
+  }
+  const owner = path.slice(0, -1).reduce(child, values);
+  const key = path.at(-1)!;
+  if (flag.repeatable) owner[key] = [...((owner[key] as unknown[] | undefined) ?? []), value];
+  else if (origins.has(path.join('.'))) throw refusal(`--${flag.name} is given twice`);
+  else owner[key] = value;
+}
+
+function child(owner: Record<string, unknown>, key: string): Record<string, unknown> {
+  if (!Object.hasOwn(owner, key))
+    Object.defineProperty(owner, key, { value: {}, enumerable: true, writable: true, configurable: true });
+  return owner[key] as Record<string, unknown>;
+}
+
+function missingValue(flag: Flag): never {
+  throw refusal(`--${flag.name} expects a value`);
+}
+
+function unknownFlag(name: string): ServingError {
+  const hint = didYouMean(name, [...flagNames(), 'help', ...Object.keys(UNSERVED_TRITON_FLAGS)]).replace("'", "'--");
+  return refusal(`unknown flag '--${name}'${hint} (penstock serve --help lists them)`);
+}
+
+function refusal(message: string): ServingError {
+  return new ServingError('MALFORMED_REQUEST', message);
+}

@@ -1,0 +1,165 @@
+import { z } from 'zod';
+
+const port = () => z.int().min(0).max(65535);
+const address = () => z.string().min(1);
+const bytes = () =>
+  z
+    .int()
+    .min(1)
+    .max(2 ** 32);
+const durationMs = () =>
+  z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1);
+const count = () => z.int().min(1).max(10_000_000);
+
+const websocket = z.strictObject({
+  maxConnections: count().default(10_000).describe('Most WebSocket connections at once'),
+  maxInFlight: count().default(64).describe('Most requests of one connection that are not answered yet'),
+  maxFrameBytes: bytes()
+    .default(64 * 1024 * 1024)
+    .describe('Largest frame, in bytes'),
+  maxBackpressureBytes: bytes()
+    .default(64 * 1024 * 1024)
+    .describe('Most bytes waiting for a slow reader before its connection is closed'),
+  idleTimeoutSecs: z
+    .int()
+    .min(8)
+    .max(960)
+    .default(120)
+    .describe('A connection silent for so long is closed (pings count), in seconds'),
+});
+
+const http = z.strictObject({
+  enabled: z.boolean().default(true).describe('Serve HTTP and WebSocket'),
+  address: address().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 is every network'),
+  port: port().default(8000).describe('Port; 0 takes a free one'),
+  maxInputBytes: bytes()
+    .default(64 * 1024 * 1024)
+    .describe('Largest request body, in bytes, before and after decompression'),
+  websocket: websocket.prefault({}).describe('WebSocket connections'),
+});
+
+const grpc = z.strictObject({
+  enabled: z.boolean().default(true).describe('Serve gRPC'),
+  address: address().default('127.0.0.1').describe('Address to listen on'),
+  port: port().default(8001).describe('Port; 0 takes a free one'),
+  maxMessageBytes: bytes()
+    .default(64 * 1024 * 1024)
+    .describe('Largest message, in bytes'),
+  keepaliveTimeMs: durationMs().default(7_200_000).describe('Ping a silent connection after so many milliseconds'),
+  keepaliveTimeoutMs: durationMs().default(20_000).describe('Close it where no answer comes in so many milliseconds'),
+  keepalivePermitWithoutCalls: z.boolean().default(false).describe('Ping connections without a call too'),
+  maxConnectionAgeMs: durationMs()
+    .default(0)
+    .describe('Ask a connection to close after so many milliseconds; 0 = never'),
+  maxConnectionAgeGraceMs: durationMs().default(0).describe('Time its calls get to end, in milliseconds; 0 = no limit'),
+});
+
+const metrics = z.strictObject({
+  enabled: z.boolean().default(true).describe('Serve Prometheus metrics at /metrics'),
+  address: address().default('127.0.0.1').describe('Address to listen on'),
+  port: port().default(8002).describe('Port; 0 takes a free one'),
+});
+
+const log = z.strictObject({
+  verboseLevel: z.int().min(0).max(10).default(0).describe('Verbose messages: 0 = none, 1 and above = debug'),
+  info: z.boolean().default(true).describe('Log messages of level info'),
+  warning: z.boolean().default(true).describe('Log messages of level warning'),
+  error: z.boolean().default(true).describe('Log messages of level error'),
+  format: z
+    .enum(['default', 'ISO8601', 'json'])
+    .default('default')
+    .describe('default: JSON lines in a pipe, readable lines on a terminal; ISO8601: readable lines; json: JSON lines'),
+  file: z.string().optional().describe('File to append to, instead of standard error'),
+});
+
+const provider = z.strictObject({
+  device: z
+    .enum(['cpu', 'cuda'])
+    .optional()
+    .describe('Where models run whose config does not say; default: the GPU where its provider loads, else the CPU'),
+  onGpuError: z
+    .enum(['fail', 'cpu'])
+    .default('fail')
+    .describe('Where the GPU asked for cannot be used: refuse the model, or serve it on the CPU and say so'),
+  strict: z.boolean().default(false).describe('Refuse a model any node of which would fall back to the CPU'),
+});
+
+const offload = z.strictObject({
+  threads: z
+    .int()
+    .min(0)
+    .max(256)
+    .optional()
+    .describe('Threads for large JSON bodies and decompression; default by the number of cores'),
+  maxQueueSize: count().default(256).describe('Most tasks waiting for these threads'),
+  jsonBytes: bytes()
+    .default(256 * 1024)
+    .describe('JSON bodies from this size on are decoded there, in bytes'),
+});
+
+/**
+ * The one schema of the server: types, defaults, checks and descriptions. `penstock.yaml` has these keys; the flags of
+ * the command line (`flags.ts`) name paths in it; the reference page is written from it.
+ */
+export const serverConfigSchema = z.strictObject({
+  repositories: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Folders of models, each laid out NAME/VERSION/model.onnx'),
+  modelControlMode: z
+    .enum(['none', 'explicit'])
+    .default('none')
+    .describe(
+      'none: every model is loaded at the start; explicit: those of loadModels, and others when asked to over the API',
+    ),
+  loadModels: z.array(z.string().min(1)).default([]).describe('Models to load at the start in mode explicit; * = all'),
+  autoCompleteConfig: z
+    .boolean()
+    .default(true)
+    .describe("Complete a model's config from the model; false: its config must be whole"),
+  exitTimeoutSecs: z
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(30)
+    .describe('Time that accepted requests get to finish at a stop, in seconds'),
+  exitOnError: z
+    .boolean()
+    .default(false)
+    .describe('Stop where a model fails to load at the start; false: serve the others'),
+  strictReadiness: z.boolean().default(true).describe('Ready only where every declared model version is ready'),
+  maxQueueSize: count()
+    .default(10_000)
+    .describe('Most requests waiting for one model version; its config may set less'),
+  maxExecutionMs: durationMs()
+    .default(0)
+    .describe('A run past this marks its instance lost; 0 = no limit. A model may set its own'),
+  engine: z
+    .enum(['native', 'node'])
+    .default('native')
+    .describe("ONNX engine: ONNX Runtime's C API, or onnxruntime-node's binding in worker threads"),
+  jsonNan: z.boolean().default(false).describe('Read and write NaN and infinities in JSON, which JSON does not have'),
+  adminTokenFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'File that holds the token for loading and unloading models from other machines; default: a new token, printed at the start',
+    ),
+  http: http.prefault({}).describe('HTTP and WebSocket'),
+  grpc: grpc.prefault({}).describe('gRPC'),
+  metrics: metrics.prefault({}).describe('Metrics'),
+  log: log.prefault({}).describe('Log'),
+  provider: provider.prefault({}).describe('Execution providers'),
+  offload: offload.prefault({}).describe('Threads for work that would hold a socket'),
+  backends: z
+    .record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)))
+    .default({})
+    .describe("Default parameters by backend, e.g. backends.onnxruntime.intra_op_thread_count; a model's own win"),
+});
+
+/** The server's configuration, complete. Frozen by `loadServerConfig`. */
+export type ServerConfig = z.output<typeof serverConfigSchema>;

@@ -1,0 +1,81 @@
+/** A flag of Triton's that is known but not served. */
+export interface UnservedFlag {
+  /** `error`: the server would not do what was asked for. `warning`: it answers the same without it. */
+  readonly effect: 'error' | 'warning';
+  readonly why: string;
+}
+
+const error = (why: string): UnservedFlag => ({ effect: 'error', why });
+const warning = (why: string): UnservedFlag => ({ effect: 'warning', why });
+
+const SSL = error('TLS is not served yet; put a proxy that ends TLS in front');
+const RESTRICTED = error('restricted APIs are not served yet; loading and unloading asks for the admin token');
+const MEMORY_POOL = warning('the engine manages its own memory');
+const TRACE = error('tracing is not served yet');
+const CLOUD = error('the endpoints of cloud platforms are not served');
+
+/** Triton's flags that are not served (`src/command_line_parser.cc`), each with what happens where it is given. */
+export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
+  id: warning('the server is named penstock'),
+  'repository-poll-secs': error('the repository is not polled yet; use --model-control-mode explicit and the load API'),
+  'model-config-name': error('configs other than the one in the folder of the model are not chosen yet'),
+  'model-load-thread-count': warning('models are opened off the event loop'),
+  'model-load-retry-count': warning('a model that fails to load is loaded again when asked to'),
+  'model-namespacing': error('models of two repositories with the same name are refused'),
+  'enable-peer-access': warning('GPUs do not exchange memory'),
+  'reuse-http-port': error('a port is held by one server'),
+  'http-header-forward-pattern': error('headers are not forwarded to models yet'),
+  'http-thread-count': warning('HTTP is served by the event loop'),
+  'http-restricted-api': RESTRICTED,
+  'reuse-grpc-port': error('a port is held by one server'),
+  'grpc-header-forward-pattern': error('metadata is not forwarded to models yet'),
+  'grpc-infer-thread-count': warning('gRPC is served by the event loop'),
+  'grpc-infer-allocation-pool-size': warning('messages are not pooled'),
+  'grpc-max-response-pool-size': warning('messages are not pooled'),
+  'grpc-use-ssl': SSL,
+  'grpc-use-ssl-mutual': SSL,
+  'grpc-server-cert': SSL,
+  'grpc-server-key': SSL,
+  'grpc-root-cert': SSL,
+  'grpc-infer-response-compression-level': warning('answers are compressed as the client asks for'),
+  'grpc-http2-max-pings-without-data': warning('the gRPC library has no such limit'),
+  'grpc-http2-min-recv-ping-interval-without-data': warning('the gRPC library has no such limit'),
+  'grpc-http2-max-ping-strikes': warning('the gRPC library has no such limit'),
+  'grpc-restricted-protocol': RESTRICTED,
+  'allow-sagemaker': CLOUD,
+  'sagemaker-port': CLOUD,
+  'sagemaker-safe-port-range': CLOUD,
+  'sagemaker-thread-count': CLOUD,
+  'allow-vertex-ai': CLOUD,
+  'vertex-ai-port': CLOUD,
+  'vertex-ai-thread-count': CLOUD,
+  'vertex-ai-default-model': CLOUD,
+  'allow-gpu-metrics': warning('series of the GPU are not exported yet'),
+  'allow-cpu-metrics': warning('series of the CPU are always exported'),
+  'metrics-interval-ms': warning('figures are taken when they are asked for'),
+  'metrics-config': warning('the kinds of series are fixed'),
+  'trace-config': TRACE,
+  'trace-file': TRACE,
+  'trace-level': TRACE,
+  'trace-rate': TRACE,
+  'trace-count': TRACE,
+  'trace-log-frequency': TRACE,
+  'cache-config': warning('responses are not cached: every request is computed'),
+  'cache-directory': warning('responses are not cached: every request is computed'),
+  'response-cache-byte-size': warning('responses are not cached: every request is computed'),
+  'rate-limit': warning('instances are not limited by resources'),
+  'rate-limit-resource': warning('instances are not limited by resources'),
+  'pinned-memory-pool-byte-size': MEMORY_POOL,
+  'cuda-memory-pool-byte-size': MEMORY_POOL,
+  'cuda-virtual-address-size': MEMORY_POOL,
+  'min-supported-compute-capability': warning('the CUDA provider decides which GPUs it runs on'),
+  'buffer-manager-thread-count': warning('inputs are gathered by the event loop'),
+  'host-policy': warning('instances are not bound to NUMA nodes or cores'),
+  'model-load-gpu-limit': error(
+    'the share of GPU memory is not limited at a load; use the provider option gpu_mem_limit',
+  ),
+  'allow-client-shm': error('shared memory of clients is not served'),
+  'backend-directory': warning('backends are built in'),
+  'repoagent-directory': error('repository agents are not run'),
+  'strict-model-config': error('deprecated; use --disable-auto-complete-config'),
+};
