@@ -1,0 +1,162 @@
+import {
+  checkModelName,
+  type ModelControl,
+  type ModelSpec,
+  type ModelVersionId,
+  ServingError,
+  type StatisticsSource,
+  type TensorSpec,
+} from '../../core/index.js';
+import type { Authority, Caller } from './authority.js';
+import { parseLoadParameters, parseUnloadParameters, type RepositoryParameters } from './load-parameters.js';
+import type {
+  IndexRow,
+  ModelMetadata,
+  ModelStatistics,
+  ModelStatus,
+  ServerMetadata,
+  TensorMetadata,
+} from './protocol-objects.js';
+import { statisticsObject } from './statistics.js';
+
+export interface ControlPlaneOptions {
+  readonly models: ModelControl;
+  readonly statistics: StatisticsSource;
+  /** The process's own state: alive at all, and taking requests (state `serving`). */
+  readonly process: { live(): boolean; ready(): boolean };
+  /** Ready only when every declared version is. */
+  readonly strictReadiness: boolean;
+  readonly serverName: string;
+  readonly version: string;
+  readonly authority: Authority;
+}
+
+/** The extensions of the protocol that are really served, by the names the protocol gives them. */
+const EXTENSIONS = [
+  'binary_tensor_data',
+  'classification',
+  'model_repository',
+  'model_configuration',
+  'parameters',
+  'schedule_policy',
+  'statistics',
+] as const;
+
+/**
+ * Every call that is not an inference, once for all transports. Answers are plain objects in the shape of the REST
+ * protocol; errors are `ServingError`s of the ports or MALFORMED_REQUEST for a bad name.
+ */
+export class ControlPlane {
+  readonly #options: ControlPlaneOptions;
+  readonly #serverMetadata: ServerMetadata;
+
+  constructor(options: ControlPlaneOptions) {
+    this.#options = options;
+    this.#serverMetadata = Object.freeze({
+      name: options.serverName,
+      version: options.version,
+      extensions: EXTENSIONS,
+    });
+  }
+
+  serverMetadata(): ServerMetadata {
+    return this.#serverMetadata;
+  }
+
+  live(): { readonly live: boolean } {
+    return { live: this.#options.process.live() };
+  }
+
+  /** Serving and, with strict readiness, every declared version ready. */
+  ready(): { readonly ready: boolean } {
+    const { process, strictReadiness, models } = this.#options;
+    return { ready: process.ready() && (!strictReadiness || models.allReady()) };
+  }
+
+  /** Name, versions that serve, inputs and outputs; of the highest ready version where none is named. */
+  modelMetadata(model: string, version: number | undefined): ModelMetadata {
+    const { models } = this.#options;
+    const spec = models.spec(checkModelName(model), version);
+    return {
+      name: model,
+      versions: models.readyVersions(model).map(String),
+      platform: spec.platform,
+      inputs: spec.inputs.map((tensor) => tensorMetadata(tensor, spec)),
+      outputs: spec.outputs.map((tensor) => tensorMetadata(tensor, spec)),
+    };
+  }
+
+  modelReady(model: string, version: number | undefined): { readonly name: string; readonly ready: boolean } {
+    return { name: model, ready: this.#options.models.ready(checkModelName(model), version) };
+  }
+
+  /** Triton's ModelConfig in its JSON form, completed. */
+  modelConfig(model: string, version: number | undefined): Readonly<Record<string, unknown>> {
+    return this.#options.models.config(checkModelName(model), version);
+  }
+
+  /** Figures of one version, of all ready versions of a model, or (no model) of everything that is ready. */
+  modelStatistics(
+    model: string | undefined,
+    version: number | undefined,
+  ): { readonly model_stats: readonly ModelStatistics[] } {
+    if (model === undefined && version !== undefined) {
+      throw new ServingError(
+        'MALFORMED_REQUEST',
+        `statistics of version ${version} were asked for without the name of a model`,
+      );
+    }
+    const { statistics } = this.#options;
+    return { model_stats: this.#versions(model, version).map((id) => statisticsObject(id, statistics.statistics(id))) };
+  }
+
+  repositoryIndex(filter: { readonly ready: boolean }): readonly IndexRow[] {
+    return this.#options.models.index(filter.ready).map((entry) => ({
+      name: entry.name,
+      ...(entry.version === undefined ? {} : { version: String(entry.version) }),
+      state: entry.state,
+      ...(entry.reason === '' ? {} : { reason: entry.reason }),
+    }));
+  }
+
+  /** Loads or reloads; resolves when the model serves. Rejects with UNAUTHENTICATED or FORBIDDEN before anything else. */
+  async repositoryLoad(model: string, parameters: RepositoryParameters, caller: Caller): Promise<void> {
+    this.#options.authority.check('repositoryLoad', caller);
+    await this.#options.models.load(checkModelName(model), parseLoadParameters(parameters));
+  }
+
+  /** Unloads; resolves when the model takes no more requests. Rejects with UNAUTHENTICATED or FORBIDDEN before anything else. */
+  async repositoryUnload(model: string, parameters: RepositoryParameters, caller: Caller): Promise<void> {
+    this.#options.authority.check('repositoryUnload', caller);
+    const { unloadDependents } = parseUnloadParameters(parameters);
+    await this.#options.models.unload(checkModelName(model), unloadDependents);
+  }
+
+  /** Beyond the protocols: what runs the version, where, and its lanes by state. */
+  modelStatus(model: string, version: number | undefined): ModelStatus {
+    const { fallback, ...status } = this.#options.models.status(checkModelName(model), version);
+    return {
+      name: model,
+      ...(version === undefined ? {} : { version: String(version) }),
+      ...status,
+      ...(fallback === undefined ? {} : { fallback }),
+    };
+  }
+
+  #versions(model: string | undefined, version: number | undefined): ModelVersionId[] {
+    const { models } = this.#options;
+    if (model === undefined) {
+      return models
+        .index(true)
+        .flatMap((entry) => (entry.version === undefined ? [] : [{ model: entry.name, version: entry.version }]));
+    }
+    // The spec throws the right error for a model or version that is unknown or not ready.
+    const named = models.spec(checkModelName(model), version);
+    return version === undefined ? models.readyVersions(model).map((ready) => ({ model, version: ready })) : [named.id];
+  }
+}
+
+function tensorMetadata(tensor: TensorSpec, spec: ModelSpec): TensorMetadata {
+  const shape = spec.maxBatchSize > 0 ? [-1, ...tensor.dims] : tensor.dims;
+  return { name: tensor.name, datatype: tensor.dataType, shape };
+}

@@ -1,0 +1,12 @@
+export { Authority, type Caller, type ControlCall, RIGHTS, type Right } from './authority.js';
+export { ControlPlane, type ControlPlaneOptions } from './control-plane.js';
+export type { RepositoryParameters } from './load-parameters.js';
+export type {
+  Duration,
+  IndexRow,
+  ModelMetadata,
+  ModelStatistics,
+  ModelStatus,
+  ServerMetadata,
+  TensorMetadata,
+} from './protocol-objects.js';

@@ -1,0 +1,72 @@
+import { type LoadParameters, parseVersion, ServingError, wrongName } from '../../core/index.js';
+
+/** Parameters of a load or an unload as they came: base64 text for files in JSON, bytes in gRPC. */
+export type RepositoryParameters = Readonly<Record<string, unknown>>;
+
+const FILE_PREFIX = 'file:';
+
+/**
+ * Reads the parameters of a load: `config`, a ModelConfig as JSON text, and `file:<version>/<file name>`, each a file's
+ * content. Throws MALFORMED_REQUEST for anything else, for a file name that is not a single visible path segment, for
+ * broken base64, and for files without `config`.
+ */
+export function parseLoadParameters(parameters: RepositoryParameters): LoadParameters {
+  const files = new Map<string, Uint8Array>();
+  let config: string | undefined;
+  for (const [name, value] of Object.entries(parameters)) {
+    if (name === 'config') config = configText(value);
+    else if (name.startsWith(FILE_PREFIX)) files.set(filePath(name), fileContent(name, value));
+    else throw malformed(`unknown parameter ${shown(name)} of a load; known are config and file:<version>/<file name>`);
+  }
+  if (files.size > 0 && config === undefined) throw malformed('a load with files needs the parameter config too');
+  return { config, files };
+}
+
+/** Reads the parameters of an unload: `unload_dependents`, a boolean, false where absent. Throws MALFORMED_REQUEST. */
+export function parseUnloadParameters(parameters: RepositoryParameters): { readonly unloadDependents: boolean } {
+  let unloadDependents = false;
+  for (const [name, value] of Object.entries(parameters)) {
+    if (name !== 'unload_dependents')
+      throw malformed(`unknown parameter ${shown(name)} of an unload; known is unload_dependents`);
+    if (typeof value !== 'boolean')
+      throw malformed(`the parameter unload_dependents is a ${typeof value}, expected a boolean`);
+    unloadDependents = value;
+  }
+  return { unloadDependents };
+}
+
+function configText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw malformed(`the parameter config is a ${typeof value}, expected a string that holds a ModelConfig as JSON`);
+}
+
+/** `<version>/<file name>`, both checked, so that joining it to a model's folder cannot leave that folder. */
+function filePath(name: string): string {
+  const path = name.slice(FILE_PREFIX.length);
+  const slash = path.indexOf('/');
+  if (slash < 0) throw malformed(`the parameter ${shown(name)} is not of the form file:<version>/<file name>`);
+  const version = parseVersion(path.slice(0, slash));
+  const file = path.slice(slash + 1);
+  const wrong = wrongName(file);
+  if (wrong !== undefined) throw malformed(`the file name in the parameter ${shown(name)} ${wrong}`);
+  return `${version}/${file}`;
+}
+
+function fileContent(name: string, value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  if (typeof value !== 'string')
+    throw malformed(`the parameter ${shown(name)} is a ${typeof value}, expected base64 text`);
+  // Buffer skips what is not base64, so that a damaged file would load as a shorter one.
+  if (value.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(value))
+    throw malformed(`the parameter ${shown(name)} is not base64 text`);
+  return Buffer.from(value, 'base64');
+}
+
+function malformed(message: string): ServingError {
+  return new ServingError('MALFORMED_REQUEST', message);
+}
+
+/** A caller's text inside a message: quoted, escaped and short. */
+function shown(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}...` : text);
+}

@@ -1,0 +1,81 @@
+/**
+ * The answers of the control plane in the shape of the REST protocol (Open Inference Protocol `inference_rest.md` and
+ * Triton's extensions). Field names are the wire's; gRPC messages have the same ones.
+ */
+
+export interface ServerMetadata {
+  readonly name: string;
+  readonly version: string;
+  readonly extensions: readonly string[];
+}
+
+export interface TensorMetadata {
+  readonly name: string;
+  readonly datatype: string;
+  /** Batch axis included, as -1; -1 = any size. */
+  readonly shape: readonly number[];
+}
+
+export interface ModelMetadata {
+  readonly name: string;
+  /** Versions that serve, ascending. */
+  readonly versions: readonly string[];
+  readonly platform: string;
+  readonly inputs: readonly TensorMetadata[];
+  readonly outputs: readonly TensorMetadata[];
+}
+
+export interface Duration {
+  readonly count: number;
+  readonly ns: number;
+}
+
+export interface ModelStatistics {
+  readonly name: string;
+  readonly version: string;
+  readonly last_inference: number;
+  readonly inference_count: number;
+  readonly execution_count: number;
+  readonly inference_stats: {
+    readonly success: Duration;
+    readonly fail: Duration;
+    readonly queue: Duration;
+    readonly compute_input: Duration;
+    readonly compute_infer: Duration;
+    readonly compute_output: Duration;
+    readonly cache_hit: Duration;
+    readonly cache_miss: Duration;
+  };
+  /** Of decoupled models only: always empty here. */
+  readonly response_stats: Readonly<Record<string, never>>;
+  readonly batch_stats: readonly {
+    readonly batch_size: number;
+    readonly compute_input: Duration;
+    readonly compute_infer: Duration;
+    readonly compute_output: Duration;
+  }[];
+  /** Not measured: always empty. */
+  readonly memory_usage: readonly never[];
+}
+
+export interface IndexRow {
+  readonly name: string;
+  /** Absent where no version could be told. */
+  readonly version?: string;
+  readonly state: string;
+  /** Absent where it is ready. */
+  readonly reason?: string;
+}
+
+export interface ModelStatus {
+  readonly name: string;
+  readonly version?: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly engine: string;
+  /** Share of the graph's nodes by execution provider, summing to 1. */
+  readonly providers: Readonly<Record<string, number>>;
+  readonly fallback?: string;
+  readonly instances: number;
+  readonly lanes: Readonly<Record<string, number>>;
+}

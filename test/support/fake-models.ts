@@ -1,0 +1,84 @@
+import {
+  type IndexEntry,
+  type LoadParameters,
+  type ModelControl,
+  type ModelSpec,
+  ServingError,
+  type VersionStatus,
+} from '../../src/core/index.js';
+
+/** A repository held in memory: the specs given are its ready versions; what is called on it is kept in `calls`. */
+export class FakeModels implements ModelControl {
+  readonly calls: { load: [string, LoadParameters][]; unload: [string, boolean][] } = { load: [], unload: [] };
+  /** Rows of the index beside the ready versions. */
+  notReady: IndexEntry[] = [];
+  everyReady = true;
+  /** What the next load or unload rejects with. */
+  failure: ServingError | undefined;
+  configObject: Record<string, unknown> = {};
+  readonly #specs: readonly ModelSpec[];
+
+  constructor(specs: readonly ModelSpec[]) {
+    this.#specs = specs;
+  }
+
+  index(readyOnly: boolean): readonly IndexEntry[] {
+    const ready = this.#specs.map(({ id }) => ({
+      name: id.model,
+      version: id.version,
+      state: 'READY' as const,
+      reason: '',
+    }));
+    return readyOnly ? ready : [...ready, ...this.notReady];
+  }
+
+  async load(model: string, parameters: LoadParameters): Promise<void> {
+    this.calls.load.push([model, parameters]);
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  async unload(model: string, unloadDependents: boolean): Promise<void> {
+    this.calls.unload.push([model, unloadDependents]);
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  spec(model: string, version: number | undefined): ModelSpec {
+    const ofModel = this.#specs.filter((spec) => spec.id.model === model);
+    if (ofModel.length === 0) throw new ServingError('MODEL_NOT_FOUND', `no model ${JSON.stringify(model)}`);
+    const found = version === undefined ? ofModel.at(-1) : ofModel.find((spec) => spec.id.version === version);
+    if (found === undefined)
+      throw new ServingError('VERSION_NOT_FOUND', `no version ${version} of ${JSON.stringify(model)}`);
+    return found;
+  }
+
+  readyVersions(model: string): readonly number[] {
+    return this.#specs.filter((spec) => spec.id.model === model).map((spec) => spec.id.version);
+  }
+
+  config(model: string, version: number | undefined): Readonly<Record<string, unknown>> {
+    this.spec(model, version);
+    return { name: model, ...this.configObject };
+  }
+
+  ready(model: string, version: number | undefined): boolean {
+    this.spec(model, version);
+    return true;
+  }
+
+  status(model: string, version: number | undefined): VersionStatus {
+    this.spec(model, version);
+    return {
+      state: 'ready',
+      reason: '',
+      engine: 'native',
+      providers: { CPUExecutionProvider: 1 },
+      fallback: undefined,
+      instances: 1,
+      lanes: { idle: 2 },
+    };
+  }
+
+  allReady(): boolean {
+    return this.everyReady;
+  }
+}
