@@ -1,0 +1,38 @@
+import type { BatchMember, ServingError, Tensor } from '../../core/index.js';
+
+/** A request as the batcher takes it. It stays the caller's; the batcher reads it and calls `settle` once. */
+export interface QueueItem {
+  readonly member: BatchMember;
+  /** What must be equal to share a batch (the architecture's BatchKey as text); '' where the version has one shape. */
+  readonly key: string;
+  /** 1 (highest) to the version's levels; 0, or a level it does not have, takes the default level (as in Triton). */
+  readonly priority: number;
+  /** The request's `timeout` parameter in microseconds; 0 = none. See `waitLimits`. */
+  readonly timeoutUs: number;
+  /** Monotonic nanoseconds; `NO_DEADLINE` where none. */
+  readonly deadlineNs: number;
+  readonly enqueuedNs: number;
+  /**
+   * The one outcome. Called exactly once, synchronously, possibly before `enqueue` returns; must not throw. It may
+   * enqueue and cancel.
+   */
+  settle(outcome: MemberOutcome): void;
+}
+
+/** What became of a request. */
+export type MemberOutcome = MemberDone | { readonly kind: 'failed'; readonly error: ServingError };
+
+/** Its own rows, and where the time of its execution went. */
+export interface MemberDone {
+  readonly kind: 'done';
+  /** In the order of the model's spec. Views of the lane, valid only until `settle` returns. */
+  readonly outputs: readonly Tensor[];
+  readonly queueNs: number;
+  readonly gatherNs: number;
+  readonly dispatchNs: number;
+  readonly computeNs: number;
+  /** Rows of the whole execution; 0 for a model without a batch axis. */
+  readonly batchRows: number;
+  /** When the execution ended; what passed since is scatter. */
+  readonly batchFinishedNs: number;
+}

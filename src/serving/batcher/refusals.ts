@@ -1,0 +1,56 @@
+import { type ModelSpec, NO_DEADLINE, ServingError, versionKey } from '../../core/index.js';
+import type { Entry } from './entry.js';
+import type { QueueItem } from './queue-item.js';
+
+/** The version takes no more requests. */
+export function draining(spec: ModelSpec): ServingError {
+  return new ServingError('DRAINING', `${versionKey(spec.id)} takes no more requests: it is being unloaded`);
+}
+
+/** The drain's time was up. */
+export function cutOff(spec: ModelSpec): ServingError {
+  return new ServingError('DRAINING', `${versionKey(spec.id)} was unloaded before the request was answered`);
+}
+
+/** `level` undefined: the bound is over all levels. */
+export function queueFull(
+  used: number,
+  bound: number,
+  level: number | undefined,
+  retryAfterMs: number | undefined,
+): ServingError {
+  const of = level === undefined || level === 0 ? '' : ` of priority level ${level}`;
+  const message = `the queue${of} is full: ${used} requests wait, at most ${bound} may`;
+  return new ServingError('QUEUE_FULL', message, retryAfterMs === undefined ? {} : { retryAfterMs });
+}
+
+/** Its deadline had passed before it could be queued. */
+export function lateOnArrival(item: QueueItem): ServingError {
+  const late = inMs(item.enqueuedNs - item.deadlineNs);
+  return new ServingError('DEADLINE_EXCEEDED', `the deadline had passed ${late} ms before the request could be queued`);
+}
+
+/** The policy's queue time-out, with action REJECT. */
+export function expired(entry: Entry, waitedNs: number): ServingError {
+  const limit = inMs(entry.expiresNs - entry.enqueuedNs);
+  return new ServingError(
+    'DEADLINE_EXCEEDED',
+    `the request timed out in the queue after ${inMs(waitedNs)} ms (queue time-out ${limit} ms)`,
+  );
+}
+
+/** The caller's deadline, in the queue or while the model ran. */
+export function deadlinePassed(entry: Entry, waitedNs: number): ServingError {
+  const where = entry.state === 'waiting' ? 'in the queue' : 'in compute';
+  const limit = entry.deadlineNs === NO_DEADLINE ? '' : ` (${inMs(entry.deadlineNs - entry.enqueuedNs)} ms were left)`;
+  return new ServingError('DEADLINE_EXCEEDED', `the deadline passed ${where} after ${inMs(waitedNs)} ms${limit}`);
+}
+
+/** The client went away. */
+export function cancelled(): ServingError {
+  return new ServingError('CLIENT_CANCELLED', 'the client cancelled the request');
+}
+
+function inMs(ns: number): string {
+  return String(Math.round(ns / 1e3) / 1e3);
+}

@@ -1,0 +1,26 @@
+import type { Batch, BatchHandle } from '../../core/index.js';
+import type { Entry } from './entry.js';
+
+/** One execution in flight and who still waits for it. */
+export class RunningBatch {
+  readonly batch: Batch;
+  readonly entries: readonly Entry[];
+  handle: BatchHandle | undefined = undefined;
+  #waiting: number;
+
+  constructor(batch: Batch, entries: readonly Entry[]) {
+    this.batch = batch;
+    this.entries = entries;
+    this.#waiting = entries.length;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** One of its members was settled early; the last one to leave stops the run. */
+  leave(): void {
+    this.#waiting--;
+    if (this.#waiting === 0) this.handle?.cancel();
+  }
+}

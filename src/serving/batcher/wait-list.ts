@@ -1,0 +1,140 @@
+import { type Entry, type Link, LinkedFifo } from './entry.js';
+
+/** The waiting requests of one key, all priorities. */
+export class KeyGroup {
+  readonly key: string;
+  readonly line = new RankedLine();
+  rows = 0;
+
+  constructor(key: string) {
+    this.key = key;
+  }
+}
+
+/** Lists by rank, lowest first. Ranks that were used once keep their (empty) list: there are two a priority level. */
+class RankedLine {
+  readonly #ranks: number[] = [];
+  readonly #fifos: LinkedFifo[] = [];
+
+  push(link: Link, rank: number): void {
+    this.#fifo(rank).push(link);
+  }
+
+  first(): Entry | undefined {
+    for (const fifo of this.#fifos) if (fifo.head !== undefined) return fifo.head.entry;
+    return undefined;
+  }
+
+  get empty(): boolean {
+    return this.first() === undefined;
+  }
+
+  get fifos(): readonly LinkedFifo[] {
+    return this.#fifos;
+  }
+
+  #fifo(rank: number): LinkedFifo {
+    let at = 0;
+    while (at < this.#ranks.length && (this.#ranks[at] as number) < rank) at++;
+    if (this.#ranks[at] !== rank) {
+      this.#ranks.splice(at, 0, rank);
+      this.#fifos.splice(at, 0, new LinkedFifo());
+    }
+    return this.#fifos[at] as LinkedFifo;
+  }
+}
+
+/**
+ * Requests that would share a batch but do not fit are passed over at most this often while one batch is gathered, so that
+ * a long line of large requests is not walked for each batch.
+ */
+const PASSED_OVER_AT_MOST = 16;
+
+/**
+ * The waiting requests in the order of service: priority, then arrival; those whose queue time-out passed with action
+ * DELAY come after all others of their own or a higher priority (Triton, `PriorityQueue`). Every request also stands in
+ * the line of its key, so that a batch of the head's key is gathered without walking over the others.
+ */
+export class WaitList {
+  readonly #line = new RankedLine();
+  readonly #groups = new Map<string, KeyGroup>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The request that is served next: it decides the key of the next batch, so none can starve behind another shape. */
+  head(): Entry | undefined {
+    return this.#line.first();
+  }
+
+  add(entry: Entry): void {
+    const { key } = entry.item;
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      group = new KeyGroup(key);
+      this.#groups.set(key, group);
+    }
+    entry.group = group;
+    group.rows += entry.rows;
+    this.#size++;
+    entry.level.waiting++;
+    this.#place(entry, group, entry.level.level * 2);
+  }
+
+  remove(entry: Entry): void {
+    const group = this.#unplace(entry);
+    entry.group = undefined;
+    group.rows -= entry.rows;
+    this.#size--;
+    entry.level.waiting--;
+    // Keys come from callers' shapes: one that is not waited for must not be remembered. The one of a fixed shape stays.
+    if (group.key !== '' && group.line.empty) this.#groups.delete(group.key);
+  }
+
+  /** Moves an expired request behind the live ones of its own and higher priorities. */
+  delay(entry: Entry): void {
+    this.#place(entry, this.#unplace(entry), entry.level.level * 2 + 1);
+  }
+
+  /**
+   * Fills `into` with the head and those of its key that fit into `maxRows` together with it, in the order of service.
+   * One that does not fit is passed over, which cannot starve it: it comes nearer to the head with each batch, and the head
+   * is always taken. Returns true where the batch cannot grow: it is full, or some did not fit. Cost: linear in the batch.
+   */
+  gather(maxRows: number, into: Entry[]): boolean {
+    into.length = 0;
+    const head = this.head();
+    if (head?.group === undefined) return false;
+    into.push(head);
+    let rows = head.rows;
+    let passedOver = 0;
+    for (const fifo of head.group.line.fifos) {
+      for (let link = fifo.head; link !== undefined; link = link.next) {
+        if (rows >= maxRows || passedOver > PASSED_OVER_AT_MOST) return true;
+        if (link.entry === head) continue;
+        if (rows + link.entry.rows > maxRows) {
+          passedOver++;
+          continue;
+        }
+        rows += link.entry.rows;
+        into.push(link.entry);
+      }
+    }
+    return rows >= maxRows || passedOver > 0;
+  }
+
+  #place(entry: Entry, group: KeyGroup, rank: number): void {
+    this.#line.push(entry.inLine, rank);
+    group.line.push(entry.inGroup, rank);
+  }
+
+  #unplace(entry: Entry): KeyGroup {
+    const { group } = entry;
+    if (group === undefined || entry.inLine.list === undefined) throw new Error('the request is not waiting');
+    entry.inLine.list.remove(entry.inLine);
+    entry.inGroup.list?.remove(entry.inGroup);
+    return group;
+  }
+}
