@@ -1,13 +1,15 @@
 /**
  * The name of `known` that was probably meant by `given`, or undefined where none is near. Near: at most a third of its
- * letters differ (a swap of two neighbours counts once), or it differs in case and separators only.
+ * letters differ (a swap of two neighbours counts once), or it differs in case and separators only, or lacks
+ * its prefix.
  */
 export function nearestName(given: string, known: Iterable<string>): string | undefined {
   const plain = fold(given);
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(plain.length / 3)) + 1;
   for (const name of known) {
-    const distance = fold(name) === plain ? 0 : editDistance(plain, fold(name));
+    const distance =
+      fold(name) === plain ? 0 : Math.min(editDistance(plain, fold(name)), suffixDistance(plain, fold(name)));
     if (distance < bestDistance) {
       best = name;
       bestDistance = distance;
@@ -23,6 +25,10 @@ export function didYouMean(given: string, known: Iterable<string>): string {
 }
 
 const fold = (name: string) => name.toLowerCase().replaceAll(/[-_.]/g, '');
+
+/** Near too: a name without its prefix (`FP32` for `TYPE_FP32`), though less than a slip of one letter. */
+const suffixDistance = (given: string, name: string) =>
+  given.length > 3 && name.endsWith(given) ? 1 : Number.POSITIVE_INFINITY;
 
 /** Optimal string alignment distance. */
 function editDistance(a: string, b: string): number {

@@ -5,9 +5,7 @@ import { SCHEDULING_FIELDS } from './scheduling.js';
 import { OTHER_FIELDS } from './unserved.js';
 
 const reshape = z.strictObject({
-  shape: z
-    .array(dimension())
-    .describe('Shape that the model itself takes or gives, less the batch axis; [] is a scalar'),
+  shape: z.array(dimension()).default([]).describe('Shape that the model itself takes or gives, less the batch axis; [] is a scalar'),
 });
 
 const input = z.strictObject({
@@ -16,10 +14,10 @@ const input = z.strictObject({
   format: z.enum(['FORMAT_NONE', 'FORMAT_NHWC', 'FORMAT_NCHW']).optional().describe('What the axes of an image mean'),
   dims: z.array(dimension()).optional().describe('Shape less the batch axis; -1 = any size'),
   reshape: reshape.optional().describe('Shape the model takes where it differs from `dims`'),
-  is_shape_tensor: z.boolean().optional().describe('TensorRT shape tensor'),
+  is_shape_tensor: z.boolean().optional(),
   allow_ragged_batch: z.boolean().optional().describe('Batch requests of different shapes by concatenation'),
   optional: z.boolean().optional().describe('A request may leave it out'),
-  is_non_linear_format_io: z.boolean().optional().describe('TensorRT non-linear format'),
+  is_non_linear_format_io: z.boolean().optional(),
 });
 
 const output = z.strictObject({
@@ -28,8 +26,8 @@ const output = z.strictObject({
   dims: z.array(dimension()).optional().describe('Shape less the batch axis; -1 = any size'),
   reshape: reshape.optional().describe('Shape the model gives where it differs from `dims`'),
   label_filename: fileName().optional().describe('File with one class name a line, in the folder of the model'),
-  is_shape_tensor: z.boolean().optional().describe('TensorRT shape tensor'),
-  is_non_linear_format_io: z.boolean().optional().describe('TensorRT non-linear format'),
+  is_shape_tensor: z.boolean().optional(),
+  is_non_linear_format_io: z.boolean().optional(),
 });
 
 const versionPolicy = z.strictObject({
@@ -66,7 +64,7 @@ const warmup = z.strictObject({
     .record(
       z.string(),
       z.strictObject({
-        data_type: dataType(),
+        data_type: dataType().describe('Data type of its elements'),
         dims: z
           .array(dimension().refine((dim) => dim > 0, 'a warm-up shape is fixed'))
           .optional()

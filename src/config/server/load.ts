@@ -30,20 +30,24 @@ export function loadServerConfig(sources: ServerConfigSources = {}): ServerConfi
         .join('; '),
     );
   }
-  const { http, grpc, metrics } = parsed.data;
-  const used = new Map<number, string>();
-  for (const [name, port] of Object.entries({ http, grpc, metrics }).flatMap(([name, { enabled, port }]) =>
-    enabled && port > 0 ? [[name, port] as const] : [],
-  )) {
-    const other = used.get(port);
+  refuseSharedPorts(parsed.data);
+  return deepFreeze(parsed.data);
+}
+
+/** Two listeners on one address and port would both seem to start. */
+function refuseSharedPorts({ http, grpc, metrics }: ServerConfig): void {
+  const used = new Map<string, string>();
+  for (const [name, { enabled, address, port }] of Object.entries({ http, grpc, metrics })) {
+    const place = `${address}:${port}`;
+    const other = used.get(place);
+    if (!enabled || port === 0) continue;
     if (other !== undefined)
       throw new ServingError(
         'MALFORMED_REQUEST',
         `${name}.port and ${other}.port are both ${port}; each needs its own`,
       );
-    used.set(port, name);
+    used.set(place, name);
   }
-  return deepFreeze(parsed.data);
 }
 
 function sentence({ path, message }: ConfigFault, { file, origins }: ServerConfigSources): string {

@@ -52,13 +52,13 @@ export function readServerFlags(args: readonly string[]): ReadFlags {
       continue;
     }
     const flag = word.startsWith('--') ? flagNamed(name) : undefined;
-    if (flag === undefined) throw unknownFlag(name);
+    if (flag === undefined) throw unknownFlag(word, name);
     const takesNext = joined === undefined && wantsNext(flag, next);
     if (takesNext) i++;
     const text = joined ?? (takesNext ? next : undefined);
     if (flag.path === undefined) configFile = text ?? missingValue(flag);
     else {
-      store(values, flag, valueOf(flag, text, name), origins);
+      store(values, flag, readValue(flag, text, name), origins);
       origins.set(flag.path.join('.'), `--${name}`);
     }
   }
@@ -79,7 +79,7 @@ function wantsNext(flag: Flag, next: string | undefined): next is string {
   return flag.kind === 'boolean' ? Object.hasOwn(BOOLEANS, next) : !next.startsWith('--');
 }
 
-function valueOf(flag: Flag, text: string | undefined, name: string): unknown {
+function readValue(flag: Flag, text: string | undefined, name: string): unknown {
   if (flag.kind === 'boolean') {
     const value = text === undefined ? true : Object.hasOwn(BOOLEANS, text) ? BOOLEANS[text]! : undefined;
     if (value === undefined) throw refusal(`--${name} expects true or false, got '${text}'`);
@@ -125,9 +125,9 @@ function missingValue(flag: Flag): never {
   throw refusal(`--${flag.name} expects a value`);
 }
 
-function unknownFlag(name: string): ServingError {
+function unknownFlag(word: string, name: string): ServingError {
   const hint = didYouMean(name, [...flagNames(), 'help', ...Object.keys(UNSERVED_TRITON_FLAGS)]).replace("'", "'--");
-  return refusal(`unknown flag '--${name}'${hint} (penstock serve --help lists them)`);
+  return refusal(`unknown flag '${word.split('=')[0]}'${hint} (penstock serve --help lists them)`);
 }
 
 function refusal(message: string): ServingError {
