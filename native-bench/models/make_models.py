@@ -1,0 +1,56 @@
+"""Writes the bench models: `mlp` (64-128-10) and `cnn` (about 4 ms on one core), full compute cost in tiny files.
+
+    python make_models.py    (needs numpy and onnx)
+
+The CNN's weights are ConstantOfShape nodes, which ONNX Runtime folds into real tensors at load: the cost is that of any
+weights, the file is a kilobyte.
+"""
+
+import pathlib
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def save(name, nodes, inputs, outputs, init, batch):
+    graph = helper.make_graph(nodes, name, inputs, outputs, init)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10, producer_name="penstock-bench")
+    onnx.checker.check_model(model, full_check=True)
+    folder = HERE / name / "1"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
+    (HERE / name / "config.pbtxt").write_text(f"max_batch_size: {batch}\ndynamic_batching {{ }}\nparameters {{ key: \"intra_op_thread_count\" value {{ string_value: \"1\" }} }}\n")
+
+
+def value(name, *dims):
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *dims])
+
+
+def mlp():
+    rng = np.random.default_rng(1)
+    shapes = {"w1": (64, 128), "b1": (128,), "w2": (128, 10), "b2": (10,)}
+    init = [numpy_helper.from_array(rng.normal(0, 0.1, s).astype(np.float32), n) for n, s in shapes.items()]
+    nodes = [helper.make_node("Gemm", ["x", "w1", "b1"], ["h"]), helper.make_node("Relu", ["h"], ["r"]), helper.make_node("Gemm", ["r", "w2", "b2"], ["y"])]
+    save("mlp", nodes, [value("x", 64)], [value("y", 10)], init, 32)
+
+
+def cnn():
+    nodes, init, last, channels = [], [], "x", 3
+    for i, (out, stride) in enumerate([(32, 1), (64, 2), (64, 1), (128, 2), (128, 1)]):
+        shape = numpy_helper.from_array(np.array([out, channels, 3, 3], np.int64), f"s{i}")
+        fill = numpy_helper.from_array(np.array([1 / (9 * channels)], np.float32), "v")
+        init.append(shape)
+        nodes.append(helper.make_node("ConstantOfShape", [f"s{i}"], [f"w{i}"], value=fill))
+        nodes.append(helper.make_node("Conv", [last, f"w{i}"], [f"c{i}"], pads=[1, 1, 1, 1], strides=[stride, stride]))
+        nodes.append(helper.make_node("Relu", [f"c{i}"], [f"r{i}"]))
+        last, channels = f"r{i}", out
+    nodes.append(helper.make_node("GlobalAveragePool", [last], ["p"]))
+    nodes.append(helper.make_node("Flatten", ["p"], ["y"]))
+    save("cnn", nodes, [value("x", 3, 96, 96)], [value("y", channels)], init, 32)
+
+
+mlp()
+cnn()
