@@ -2,8 +2,8 @@
 
     python make_models.py    (needs numpy and onnx)
 
-The CNN's weights are ConstantOfShape nodes, which ONNX Runtime folds into real tensors at load: the cost is that of any
-weights, the file is a kilobyte.
+The CNN's weights are computed from their indices by nodes that ONNX Runtime folds into plain tensors at load: the cost is
+that of any weights, the file is a few kilobytes.
 """
 
 import pathlib
@@ -38,14 +38,27 @@ def mlp():
 
 
 def cnn():
+    """Weights w[i] = sin(i * step) * scale, which ONNX Runtime folds into plain tensors at load."""
     nodes, init, last, channels = [], [], "x", 3
+    const = lambda name, v: init.append(numpy_helper.from_array(v, name)) or name
+    const("zero", np.array(0, np.int64))
+    const("one", np.array(1, np.int64))
     for i, (out, stride) in enumerate([(32, 1), (64, 2), (64, 1), (128, 2), (128, 1)]):
-        shape = numpy_helper.from_array(np.array([out, channels, 3, 3], np.int64), f"s{i}")
-        fill = numpy_helper.from_array(np.array([1 / (9 * channels)], np.float32), "v")
-        init.append(shape)
-        nodes.append(helper.make_node("ConstantOfShape", [f"s{i}"], [f"w{i}"], value=fill))
-        nodes.append(helper.make_node("Conv", [last, f"w{i}"], [f"c{i}"], pads=[1, 1, 1, 1], strides=[stride, stride]))
-        nodes.append(helper.make_node("Relu", [f"c{i}"], [f"r{i}"]))
+        count = out * channels * 9
+        const(f"n{i}", np.array(count, np.int64))
+        const(f"k{i}", np.array(0.37 + 0.11 * i, np.float32))
+        const(f"a{i}", np.array(np.sqrt(4 / (9 * channels)), np.float32))
+        const(f"s{i}", np.array([out, channels, 3, 3], np.int64))
+        nodes += [
+            helper.make_node("Range", ["zero", f"n{i}", "one"], [f"i{i}"]),
+            helper.make_node("Cast", [f"i{i}"], [f"f{i}"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [f"f{i}", f"k{i}"], [f"m{i}"]),
+            helper.make_node("Sin", [f"m{i}"], [f"sin{i}"]),
+            helper.make_node("Mul", [f"sin{i}", f"a{i}"], [f"flat{i}"]),
+            helper.make_node("Reshape", [f"flat{i}", f"s{i}"], [f"w{i}"]),
+            helper.make_node("Conv", [last, f"w{i}"], [f"c{i}"], pads=[1, 1, 1, 1], strides=[stride, stride]),
+            helper.make_node("Relu", [f"c{i}"], [f"r{i}"]),
+        ]
         last, channels = f"r{i}", out
     nodes.append(helper.make_node("GlobalAveragePool", [last], ["p"]))
     nodes.append(helper.make_node("Flatten", ["p"], ["y"]))
