@@ -8,6 +8,7 @@ import {
   type ModelSpec,
   NO_DEADLINE,
   type ServingError,
+  type Tensor,
   toServingError,
   type VersionMetrics,
 } from '../../core/index.js';
