@@ -16,6 +16,11 @@ export interface SignatureTensor {
 export interface ModelSignature {
   readonly inputs: readonly SignatureTensor[];
   readonly outputs: readonly SignatureTensor[];
+  /**
+   * ONNX: initializers that a request may override. They are inputs only where a config names them, `optional: true`
+   * (Triton's meaning); nothing is completed from them.
+   */
+  readonly overridable?: readonly SignatureTensor[];
 }
 
 export type DeviceKind = 'cpu' | 'cuda';
@@ -50,7 +55,7 @@ export interface OpenRequest {
   readonly provider: ProviderPolicy;
   /** Triton's backend parameters (`intra_op_thread_count` ...), as strings. Unknown or unsupported ones are refused. */
   readonly parameters: Readonly<Record<string, string>>;
-  /** Triton's `optimization.graph.level`: -1 basic, 1 all, 2 extended; undefined = the default (all). */
+  /** Triton's `optimization.graph.level`: -1 basic, 1 extended, 2 none; undefined = the default (all). */
   readonly graphLevel: number | undefined;
   /** A run past this marks its lane lost; 0 = no limit. */
   readonly maxExecutionMs: number;
@@ -86,6 +91,8 @@ export interface Lane {
   cancel(): void;
   /** True where the lane cannot be used again (its worker died, its run never ended): the executor replaces it. */
   readonly broken: boolean;
+  /** Set by the lane's owner; a lane that can break between runs calls it once when it does. */
+  onBroken?: () => void;
   /** Frees its buffers. Waits for the run in flight. */
   close(): Promise<void>;
 }

@@ -1,0 +1,1 @@
+export { bundledLibraryPath, CUDA_PROVIDER_FILES, type OnnxNativeOptions, onnxNativeBackend } from './onnx/index.js';

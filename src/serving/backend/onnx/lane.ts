@@ -1,0 +1,265 @@
+import {
+  type Batch,
+  type BatchOutcome,
+  type BatchTiming,
+  type Clock,
+  type Lane,
+  type ModelSpec,
+  ServingError,
+  type Tensor,
+  toServingError,
+} from '../../../core/index.js';
+import { callGate, type GatedCall } from './call-gate.js';
+import { createInputSlot, type InputSlot } from './input-slot.js';
+import { type Address, NativeMemory } from './native-memory.js';
+import { createOutputSlot, type OutputSlot } from './output-slot.js';
+import { runReturned, runStarted } from './runs-in-flight.js';
+import type { OrtSession } from './session.js';
+import { check, OrtFailure, publicText, takeFailure } from './status.js';
+
+type Settle = (outcome: BatchOutcome) => void;
+
+/** `idle`: may take a batch. `waiting`: filled, its call waits for its turn. `running`: ONNX Runtime has it. */
+type Phase = 'idle' | 'waiting' | 'running' | 'settling' | 'closed';
+
+/** What ONNX Runtime says where a preallocated output has another shape than the model's result. */
+const SHAPE_VERIFICATION = /shape verification failed|Shape mismatch attempting to re-use buffer/i;
+
+/**
+ * Buffers of one batch and the run over them, on a session shared with every other lane of the device. The lane itself is
+ * the run's record: while its native call is in flight the module's set of runs holds it, and with it everything whose
+ * address ONNX Runtime has.
+ */
+export class OnnxLane implements Lane, GatedCall {
+  readonly #session: OrtSession;
+  readonly #clock: Clock;
+  readonly #inputs: readonly InputSlot[];
+  readonly #outputs: readonly OutputSlot[];
+  readonly #runOptions: Address;
+  /** Arrays that Run reads and writes: names and values of the inputs that are there, and of all outputs. */
+  readonly #inputNames: NativeMemory;
+  readonly #inputValues: NativeMemory;
+  readonly #outputNames: NativeMemory;
+  readonly #outputValues: NativeMemory;
+  #inputCount = 0;
+  #rows = 0;
+  #phase: Phase = 'idle';
+  #cancelled = false;
+  #broken = false;
+  #settle: Settle = () => {};
+  #takenNs = 0;
+  #gatheredNs = 0;
+  #startedNs = 0;
+  #whenIdle: (() => void)[] = [];
+  #closing: Promise<void> | undefined;
+  readonly #onReturn = (error: unknown, status: Address) => this.#returned(error, status);
+
+  constructor(session: OrtSession, spec: ModelSpec, clock: Clock, runConfig: ReadonlyMap<string, string>) {
+    const { library } = session;
+    this.#session = session;
+    this.#clock = clock;
+    this.#inputs = spec.inputs.map((input) => createInputSlot(library, input, spec.maxBatchSize));
+    this.#outputs = spec.outputs.map((output) => createOutputSlot(library, output, spec.maxBatchSize));
+    this.#inputNames = new NativeMemory(spec.inputs.length * 8);
+    this.#inputValues = new NativeMemory(spec.inputs.length * 8);
+    this.#outputNames = new NativeMemory(spec.outputs.length * 8);
+    this.#outputValues = new NativeMemory(spec.outputs.length * 8);
+    this.#outputs.forEach((output, i) => {
+      this.#outputNames.setWord(i, output.name.address);
+    });
+    const { api, scratch } = library;
+    check(api, api.CreateRunOptions(scratch.address));
+    this.#runOptions = scratch.word(0);
+    for (const [key, value] of runConfig) check(api, api.AddRunConfigEntry(this.#runOptions, key, value));
+    session.lanes.add(this);
+  }
+
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  run(batch: Batch, settle: Settle): void {
+    const takenNs = this.#clock.nowNs();
+    if (this.#phase !== 'idle') {
+      const error = new ServingError('INTERNAL', 'internal error', { cause: new Error(`the lane is ${this.#phase}`) });
+      const timing = { takenNs, gatheredNs: takenNs, startedNs: takenNs, finishedNs: takenNs };
+      queueMicrotask(() => settle({ kind: 'failed', error, timing }));
+      return;
+    }
+    this.#phase = 'waiting';
+    this.#settle = settle;
+    this.#takenNs = takenNs;
+    this.#cancelled = false;
+    try {
+      this.#fill(batch);
+      this.#gatheredNs = this.#clock.nowNs();
+      this.#startedNs = this.#gatheredNs;
+      callGate.enter(this);
+    } catch (error) {
+      this.#gatheredNs = this.#startedNs = this.#clock.nowNs();
+      this.#failSoon(this.#asServingError(error));
+    }
+  }
+
+  cancel(): void {
+    if (this.#cancelled) return;
+    if (this.#phase === 'running') {
+      this.#cancelled = true;
+      const { api } = this.#session.library;
+      check(api, api.RunOptionsSetTerminate(this.#runOptions));
+    } else if (this.#phase === 'waiting' && callGate.withdraw(this)) {
+      this.#cancelled = true;
+      this.#failSoon(cancelledError());
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    while (this.#phase !== 'idle') await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    this.#phase = 'closed';
+    this.#session.lanes.delete(this);
+    for (const input of this.#inputs) input.close();
+    for (const output of this.#outputs) output.close();
+    this.#session.library.api.ReleaseRunOptions(this.#runOptions);
+  }
+
+  /** Called by the call gate when it is this run's turn. */
+  begin(): void {
+    this.#phase = 'running';
+    this.#startedNs = this.#clock.nowNs();
+    runStarted(this);
+    this.#session.runs++;
+    try {
+      this.#session.library.api.Run.async(
+        this.#session.address,
+        this.#runOptions,
+        this.#inputNames.address,
+        this.#inputValues.address,
+        this.#inputCount,
+        this.#outputNames.address,
+        this.#outputs.length,
+        this.#outputValues.address,
+        this.#onReturn,
+      );
+    } catch (error) {
+      // The call never began: koffi could not take it.
+      queueMicrotask(() => this.#returned(error, 0));
+    }
+  }
+
+  #fill(batch: Batch): void {
+    this.#rows = batch.rows;
+    const { inputs } = batch.members[0] as Batch['members'][number];
+    let count = 0;
+    for (let i = 0; i < this.#inputs.length; i++) {
+      if (inputs[i] === undefined) continue;
+      const slot = this.#inputs[i] as InputSlot;
+      this.#inputValues.setWord(count, slot.fill(batch, i));
+      this.#inputNames.setWord(count, slot.name.address);
+      count++;
+    }
+    this.#inputCount = count;
+    for (let i = 0; i < this.#outputs.length; i++) {
+      this.#outputValues.setWord(i, (this.#outputs[i] as OutputSlot).bind(batch.rows));
+    }
+  }
+
+  #returned(error: unknown, status: Address): void {
+    const finishedNs = this.#clock.nowNs();
+    runReturned(this);
+    this.#session.runs--;
+    callGate.done();
+    const { api } = this.#session.library;
+    // Or the next run dies before its first node.
+    if (this.#cancelled) check(api, api.RunOptionsUnsetTerminate(this.#runOptions));
+    this.#endInputs();
+    let outcome: BatchOutcome;
+    try {
+      if (error) {
+        this.#broken = true;
+        throw error;
+      }
+      if (status !== 0) throw takeFailure(api, status);
+      outcome = { kind: 'done', outputs: this.#readOutputs(), timing: this.#timing(finishedNs) };
+    } catch (thrown) {
+      this.#discardOutputs();
+      outcome = { kind: 'failed', error: this.#asServingError(thrown), timing: this.#timing(finishedNs) };
+    }
+    this.#finish(outcome);
+  }
+
+  #readOutputs(): Tensor[] {
+    const tensors: Tensor[] = [];
+    for (let i = 0; i < this.#outputs.length; i++) {
+      const value = this.#outputValues.word(i);
+      // Whatever happens in `read`, the value is not ours any more.
+      this.#outputValues.setWord(i, 0);
+      tensors.push((this.#outputs[i] as OutputSlot).read(value, this.#rows));
+    }
+    return tensors;
+  }
+
+  #discardOutputs(): void {
+    for (let i = 0; i < this.#outputs.length; i++) {
+      (this.#outputs[i] as OutputSlot).discard(this.#outputValues.word(i));
+      this.#outputValues.setWord(i, 0);
+    }
+  }
+
+  #endInputs(): void {
+    for (const input of this.#inputs) input.endRun();
+  }
+
+  /** Settles a batch that never reached ONNX Runtime; not before `run` or `cancel` has returned. */
+  #failSoon(error: ServingError): void {
+    this.#phase = 'settling';
+    queueMicrotask(() => {
+      this.#endInputs();
+      this.#finish({ kind: 'failed', error, timing: this.#timing(this.#clock.nowNs()) });
+    });
+  }
+
+  #finish(outcome: BatchOutcome): void {
+    const settle = this.#settle;
+    this.#settle = () => {};
+    this.#phase = 'settling';
+    try {
+      settle(outcome);
+    } finally {
+      // Only now: the outputs are views of this lane until the callback has returned.
+      this.#phase = 'idle';
+      const waiters = this.#whenIdle;
+      this.#whenIdle = [];
+      for (const wake of waiters) wake();
+    }
+  }
+
+  #timing(finishedNs: number): BatchTiming {
+    return {
+      takenNs: this.#takenNs,
+      gatheredNs: this.#gatheredNs,
+      startedNs: this.#startedNs,
+      finishedNs,
+    };
+  }
+
+  #asServingError(thrown: unknown): ServingError {
+    if (!(thrown instanceof OrtFailure)) return toServingError(thrown);
+    if (this.#cancelled) return cancelledError(thrown);
+    const text = publicText(thrown.message, this.#session.folders);
+    if (SHAPE_VERIFICATION.test(thrown.message)) {
+      return new ServingError('OUTPUT_SHAPE_MISMATCH', `an output's shape is not what the model's config says: ${text}`, {
+        cause: thrown,
+      });
+    }
+    return new ServingError('BACKEND_FAILED', `ONNX Runtime failed to run the model: ${text}`, { cause: thrown });
+  }
+}
+
+function cancelledError(cause?: unknown): ServingError {
+  return new ServingError('CLIENT_CANCELLED', 'the execution was cancelled', { cause });
+}

@@ -1,0 +1,143 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import type { LibraryHandle } from 'koffi';
+import { ServingError } from '../../../core/index.js';
+import {
+  C_TYPES,
+  LOG_FATAL,
+  NEWEST_API_VERSION,
+  OLDEST_API_VERSION,
+  ORT_FUNCTIONS,
+  type OrtFunctionName,
+} from './api-table.js';
+import { koffiModule } from './koffi-module.js';
+import { type Address, NativeMemory } from './native-memory.js';
+import { check } from './status.js';
+
+/** A bound function. Arguments and result as its row in the table says; pointers are addresses. */
+export interface NativeFunction {
+  (...values: (number | string)[]): number;
+  /** Runs on a libuv thread; the last argument is called on this thread when it has returned. */
+  async(...values: unknown[]): void;
+}
+
+/** The bound functions. One that is newer than the library is missing: ask `has` before. */
+export type OrtApi = Readonly<Record<OrtFunctionName, NativeFunction>>;
+
+/** ONNX Runtime's library as this process has it: loaded once for each path, never unloaded. */
+export interface OrtLibrary {
+  readonly path: string;
+  /** `1.30.0`. */
+  readonly version: string;
+  readonly apiVersion: number;
+  readonly api: OrtApi;
+  has(name: OrtFunctionName): boolean;
+  readonly env: Address;
+  /** The default CPU allocator; ONNX Runtime's own, never released. */
+  readonly allocator: Address;
+  readonly cpuMemory: Address;
+  /** Out parameters of synchronous calls on this thread: 512 words of 64 bits. Not for calls in flight. */
+  readonly scratch: NativeMemory;
+  /** (to, from, bytes): copies memory that JavaScript has no view of. */
+  copy(to: Address, from: Address, bytes: number): void;
+  /** Text at an address, NUL-terminated UTF-8. */
+  textAt(address: Address): string;
+}
+
+/**
+ * What koffi loaded, kept reachable for ever: a collected library object unloads the library, and the next call through
+ * it is a segmentation fault.
+ */
+export const keptLibraries: LibraryHandle[] = [];
+const loaded = new Map<string, OrtLibrary>();
+
+/** Loads ONNX Runtime's library, by default the one that onnxruntime-node ships. Throws `UNSUPPORTED`. */
+export function loadOrtLibrary(libraryPath: string = bundledLibraryPath()): OrtLibrary {
+  const known = loaded.get(libraryPath);
+  if (known !== undefined) return known;
+  const library = bindLibrary(libraryPath);
+  loaded.set(libraryPath, library);
+  return library;
+}
+
+/** Path of the library inside the installed onnxruntime-node. Throws `UNSUPPORTED` where it has none for this machine. */
+export function bundledLibraryPath(): string {
+  const platform = process.platform;
+  const file = platform === 'darwin' ? 'libonnxruntime.1.dylib' : 'libonnxruntime.so.1';
+  if (platform !== 'linux' && platform !== 'darwin') throw unsupportedMachine('the operating system is not supported');
+  if (platform === 'linux' && !runsOnGlibc()) throw unsupportedMachine('the C library is not glibc');
+  const folder = path.dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+  const found = path.join(folder, 'bin', 'napi-v6', platform, process.arch, file);
+  if (!existsSync(found)) throw unsupportedMachine('onnxruntime-node ships no library for it');
+  return found;
+}
+
+function unsupportedMachine(why: string): ServingError {
+  return new ServingError(
+    'UNSUPPORTED',
+    `the native ONNX engine runs on Linux with glibc (x64, arm64) and macOS (arm64); this is ${process.platform}-${process.arch}: ${why}`,
+  );
+}
+
+/** True where the process runs on glibc (Linux only). */
+export function runsOnGlibc(): boolean {
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
+  return report?.header?.glibcVersionRuntime !== undefined;
+}
+
+function bindLibrary(libraryPath: string): OrtLibrary {
+  const koffi = koffiModule();
+  let handle: LibraryHandle;
+  let libc: LibraryHandle;
+  try {
+    handle = koffi.load(libraryPath);
+    libc = koffi.load(null);
+  } catch (cause) {
+    throw new ServingError('UNSUPPORTED', `ONNX Runtime's library ${path.basename(libraryPath)} does not load`, { cause });
+  }
+  keptLibraries.push(handle, libc);
+
+  const base = handle.func('OrtGetApiBase', C_TYPES.ptr, [])() as number;
+  const [getApi, getVersion] = [pointerAt(base, 0), pointerAt(base, 1)];
+  const version = koffi.decode(BigInt(getVersion), koffi.proto('str', []))() as string;
+  // A library offers the API versions up to its own minor version; asking for one more returns null and prints a line.
+  const apiVersion = Math.min(NEWEST_API_VERSION, Number(version.split('.')[1]));
+  if (!(apiVersion >= OLDEST_API_VERSION)) {
+    throw new ServingError('UNSUPPORTED', `ONNX Runtime 1.${OLDEST_API_VERSION} or newer is needed, found ${version}`);
+  }
+  const table = koffi.decode(BigInt(getApi), koffi.proto(C_TYPES.ptr, ['uint32_t']))(apiVersion) as number;
+  if (table === 0) throw new ServingError('UNSUPPORTED', `ONNX Runtime ${version} refuses its API version ${apiVersion}`);
+
+  const api = bindTable(table, apiVersion);
+  const has = (name: OrtFunctionName) => ORT_FUNCTIONS[name].since <= apiVersion;
+  const scratch = new NativeMemory(512 * 8);
+  const copy = libc.func('memcpy', C_TYPES.ptr, [C_TYPES.ptr, C_TYPES.ptr, C_TYPES.size]) as OrtLibrary['copy'];
+  const textAt = (address: Address) => koffi.decode(BigInt(address), 'char', -1) as string;
+
+  check(api, api.CreateEnv(LOG_FATAL, 'penstock', scratch.address));
+  const env = scratch.word(0);
+  check(api, api.GetAllocatorWithDefaultOptions(scratch.address));
+  const allocator = scratch.word(0);
+  check(api, api.CreateCpuMemoryInfo(0, 0, scratch.address));
+  const cpuMemory = scratch.word(0);
+  return { path: libraryPath, version, apiVersion, api, has, env, allocator, cpuMemory, scratch, copy, textAt };
+}
+
+function bindTable(table: Address, apiVersion: number): OrtApi {
+  const koffi = koffiModule();
+  const api: Partial<Record<OrtFunctionName, NativeFunction>> = {};
+  for (const [name, row] of Object.entries(ORT_FUNCTIONS)) {
+    if (row.since > apiVersion) continue;
+    const prototype = koffi.proto(
+      C_TYPES[row.result],
+      row.parameters.map((word) => C_TYPES[word]),
+    );
+    api[name as OrtFunctionName] = koffi.decode(BigInt(pointerAt(table, row.slot)), prototype) as NativeFunction;
+  }
+  return api as OrtApi;
+}
+
+function pointerAt(table: Address, index: number): Address {
+  return Number(koffiModule().decode(BigInt(table) + BigInt(index * 8), C_TYPES.ptr));
+}

@@ -1,0 +1,197 @@
+import {
+  type Backend,
+  type Clock,
+  type DeviceKind,
+  type InstanceGroup,
+  type Lane,
+  type Log,
+  type ModelSignature,
+  type ModelSpec,
+  type OpenedModel,
+  type OpenRequest,
+  type ProviderShares,
+  ServingError,
+} from '../../../core/index.js';
+import { appendCuda, checkCudaOptions, unsupportedCuda } from './cuda-provider.js';
+import { OnnxLane } from './lane.js';
+import { loadOrtLibrary, type OrtLibrary } from './library.js';
+import { countAssignedNodes, providerShares, RECORD_ASSIGNMENT } from './provider-shares.js';
+import { createSession, type OrtSession, releaseSession } from './session.js';
+import { readSessionSettings, type SessionSettings } from './session-settings.js';
+import { readSignature } from './signature.js';
+import { trimMemory } from './trim-memory.js';
+
+export interface OnnxNativeOptions {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Absolute path of ONNX Runtime's library; by default the one that onnxruntime-node ships. */
+  readonly libraryPath?: string;
+}
+
+/** Lanes of an instance: one fills while the other runs. */
+const LANES_PER_INSTANCE = 2;
+
+/**
+ * ONNX models by ONNX Runtime's C API, called through koffi. One session a version and device holds the weights, however
+ * many instances run on it; runs are carried by libuv threads. `open` throws `MODEL_INVALID` (the file, its options) and
+ * `UNSUPPORTED` (this machine cannot: no library for it, no CUDA provider).
+ */
+export function onnxNativeBackend(options: OnnxNativeOptions): Backend {
+  return {
+    name: 'onnxruntime',
+    platform: 'onnxruntime_onnx',
+    defaultModelFiles: ['model.onnx'],
+    async open(request: OpenRequest): Promise<OpenedModel> {
+      const library = loadOrtLibrary(options.libraryPath);
+      const settings = readSessionSettings(request.parameters, request.graphLevel);
+      const cudaOptions = { ...settings.cudaOptions, ...request.provider.options };
+      checkCudaOptions(cudaOptions);
+      const opening = new Opening(library, request, settings, cudaOptions, options.log);
+      try {
+        await opening.openSessions();
+        return new OnnxModel(opening, options.clock);
+      } catch (error) {
+        await closeSessions(opening.sessions.values());
+        throw error;
+      }
+    },
+  };
+}
+
+/** The sessions of one version while they are created, by device. */
+class Opening {
+  readonly library: OrtLibrary;
+  readonly request: OpenRequest;
+  readonly settings: SessionSettings;
+  readonly sessions = new Map<string, OrtSession>();
+  readonly nodeCounts: Map<string, number>[] = [];
+  /** Key of the session that each instance runs on. */
+  readonly instanceKeys: string[] = [];
+  readonly #cudaOptions: Readonly<Record<string, string>>;
+  readonly #log: Log;
+  fallback: string | undefined;
+
+  constructor(
+    library: OrtLibrary,
+    request: OpenRequest,
+    settings: SessionSettings,
+    cudaOptions: Readonly<Record<string, string>>,
+    log: Log,
+  ) {
+    this.library = library;
+    this.request = request;
+    this.settings = settings;
+    this.#cudaOptions = cudaOptions;
+    this.#log = log;
+  }
+
+  async openSessions(): Promise<void> {
+    for (const group of this.request.instances) {
+      const key = await this.#sessionFor(group);
+      for (let i = 0; i < group.count; i++) this.instanceKeys.push(key);
+    }
+    if (this.instanceKeys.length === 0) throw new ServingError('MODEL_INVALID', 'the version has no instance');
+  }
+
+  async #sessionFor(group: InstanceGroup): Promise<string> {
+    const key = `${group.device}:${group.deviceId}`;
+    if (this.sessions.has(key)) return key;
+    if (group.device === 'cpu') {
+      await this.#create('cpu', 'cpu:0', () => {});
+      return 'cpu:0';
+    }
+    try {
+      await this.#create('cuda', key, (options) => {
+        appendCuda(this.library, options, group.deviceId, this.#cudaOptions);
+      });
+      return key;
+    } catch (error) {
+      const { onGpuError } = this.request.provider;
+      if (!(error instanceof ServingError) || error.reason !== 'UNSUPPORTED' || onGpuError === 'fail') throw error;
+      this.fallback = error.message;
+      this.#log.warn('the version runs on the CPU instead of a GPU', { ...this.request.id, error });
+      return this.#sessionFor({ device: 'cpu', deviceId: 0, count: group.count });
+    }
+  }
+
+  async #create(device: DeviceKind, key: string, appendProviders: (options: number) => void): Promise<void> {
+    if (this.sessions.has(key)) return;
+    const { provider, modelPath } = this.request;
+    const config: (readonly [string, string])[] = [RECORD_ASSIGNMENT];
+    if (device === 'cuda' && provider.strict) config.push(['session.disable_cpu_ep_fallback', '1']);
+    const { library, settings } = this;
+    let session: OrtSession;
+    try {
+      session = await createSession({ library, modelPath, settings, config, appendProviders });
+    } catch (error) {
+      throw device === 'cuda' ? asCudaFailure(error) : error;
+    }
+    this.sessions.set(key, session);
+    this.nodeCounts.push(countAssignedNodes(session, device));
+  }
+}
+
+/** A session that CUDA itself refused is the machine's fault, not the model's. */
+function asCudaFailure(error: unknown): unknown {
+  if (!(error instanceof ServingError) || error.reason !== 'MODEL_INVALID') return error;
+  const machine = /CUDA (?:failure|error|driver)|CUDNN|CUBLAS|cudaError|no CUDA-capable device/i.test(error.message);
+  return machine ? unsupportedCuda(error.message, error.cause) : error;
+}
+
+class OnnxModel implements OpenedModel {
+  readonly signature: Required<ModelSignature>;
+  readonly providers: ProviderShares;
+  readonly fallback: string | undefined;
+  readonly lanesPerInstance = LANES_PER_INSTANCE;
+  readonly #opening: Opening;
+  readonly #clock: Clock;
+  #closing: Promise<void> | undefined;
+
+  constructor(opening: Opening, clock: Clock) {
+    this.#opening = opening;
+    this.#clock = clock;
+    const [first] = opening.sessions.values();
+    this.signature = readSignature(opening.library, (first as OrtSession).address);
+    this.providers = providerShares(opening.nodeCounts);
+    this.fallback = opening.fallback;
+  }
+
+  async createLane(spec: ModelSpec, instance: number): Promise<Lane> {
+    if (this.#closing !== undefined) throw new Error('the model is closed');
+    const session = this.#opening.sessions.get(this.#opening.instanceKeys[instance] as string);
+    if (session === undefined) throw new Error(`no instance ${instance}`);
+    this.#checkSpec(spec);
+    return new OnnxLane(session, spec, this.#clock, this.#opening.settings.runConfig);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= closeSessions(this.#opening.sessions.values());
+    return this.#closing;
+  }
+
+  /** Names and data types must be the file's: with another data type ONNX Runtime would read past a buffer. */
+  #checkSpec(spec: ModelSpec): void {
+    const { inputs, outputs, overridable } = this.signature;
+    const sides = [
+      ['input', spec.inputs, [...inputs, ...overridable]],
+      ['output', spec.outputs, outputs],
+    ] as const;
+    for (const [side, wanted, declared] of sides) {
+      for (const tensor of wanted) {
+        const match = declared.find((candidate) => candidate.name === tensor.name);
+        const found = match === undefined ? 'none of that name' : (match.dataType ?? match.foreignType);
+        if (match?.dataType === tensor.dataType) continue;
+        throw new ServingError(
+          'MODEL_INVALID',
+          `${side} '${tensor.name}': the config says ${tensor.dataType}, the model has ${found}`,
+        );
+      }
+    }
+  }
+}
+
+async function closeSessions(sessions: Iterable<OrtSession>): Promise<void> {
+  const released = [...sessions].map(releaseSession);
+  await Promise.all(released);
+  if (released.length > 0) await trimMemory();
+}

@@ -1,0 +1,83 @@
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { type Lane, ServingError } from '../../../core/index.js';
+import { callOffLoop } from './call-gate.js';
+import type { OrtLibrary } from './library.js';
+import { type Address, NativeMemory } from './native-memory.js';
+import type { SessionSettings } from './session-settings.js';
+import { check, OrtFailure, publicText, takeFailure } from './status.js';
+
+/** One model in memory on one device, shared by all its lanes. */
+export interface OrtSession {
+  readonly library: OrtLibrary;
+  readonly address: Address;
+  /** Folders of this machine that no caller shall read in a message. */
+  readonly folders: readonly string[];
+  /** Lanes that are open. */
+  readonly lanes: Set<Lane>;
+  /** Native runs in flight; a session is released at 0 only. */
+  runs: number;
+}
+
+export interface SessionRequest {
+  readonly library: OrtLibrary;
+  readonly modelPath: string;
+  readonly settings: SessionSettings;
+  /** Entries over those of the settings. */
+  readonly config: readonly (readonly [string, string])[];
+  /** Adds execution providers to the options; ONNX Runtime adds the CPU's by itself, last. */
+  readonly appendProviders: (sessionOptions: Address) => void;
+}
+
+/**
+ * Creates a session on a libuv thread: the event loop stays free while the model is read, optimised and copied to its
+ * device. Throws `MODEL_INVALID` with ONNX Runtime's reason, and what `appendProviders` throws.
+ */
+export async function createSession(request: SessionRequest): Promise<OrtSession> {
+  const { library, modelPath } = request;
+  const { api, scratch } = library;
+  const folders = [path.dirname(modelPath), path.dirname(library.path)];
+  await access(modelPath).catch((cause) => {
+    throw new ServingError('MODEL_INVALID', `model file ${path.basename(modelPath)} cannot be read`, { cause });
+  });
+  check(api, api.CreateSessionOptions(scratch.address));
+  const options = scratch.word(0);
+  const out = new NativeMemory(8);
+  try {
+    applySettings(library, options, request.settings);
+    for (const [key, value] of request.config) check(api, api.AddSessionConfigEntry(options, key, value));
+    request.appendProviders(options);
+    const values = [library.env, modelPath, options, out.address];
+    const status = await callOffLoop(api.CreateSession, values, out);
+    if (status !== 0) throw takeFailure(api, status);
+  } catch (thrown) {
+    if (!(thrown instanceof OrtFailure)) throw thrown;
+    throw new ServingError('MODEL_INVALID', `ONNX Runtime refuses the model: ${publicText(thrown.message, folders)}`, {
+      cause: thrown,
+    });
+  } finally {
+    api.ReleaseSessionOptions(options);
+  }
+  return { library, address: out.word(0), folders, lanes: new Set(), runs: 0 };
+}
+
+/** Releases a session after its lanes, off the event loop. Waits for runs in flight. */
+export async function releaseSession(session: OrtSession): Promise<void> {
+  await Promise.all([...session.lanes].map((lane) => lane.close()));
+  // A lane that is closed has no run; releasing under one would be a segmentation fault.
+  if (session.runs !== 0) throw new Error(`${session.runs} runs in flight on a session to be released`);
+  await callOffLoop(session.library.api.ReleaseSession, [session.address], session);
+}
+
+function applySettings(library: OrtLibrary, options: Address, settings: SessionSettings): void {
+  const { api } = library;
+  check(api, api.SetSessionGraphOptimizationLevel(options, settings.graphOptimization));
+  check(api, api.SetSessionExecutionMode(options, settings.executionMode));
+  check(api, api.SetIntraOpNumThreads(options, settings.intraOpThreads));
+  check(api, api.SetInterOpNumThreads(options, settings.interOpThreads));
+  if (settings.memArena === true) check(api, api.EnableCpuMemArena(options));
+  if (settings.memArena === false) check(api, api.DisableCpuMemArena(options));
+  if (settings.memPattern === true) check(api, api.EnableMemPattern(options));
+  if (settings.memPattern === false) check(api, api.DisableMemPattern(options));
+  for (const [key, value] of settings.sessionConfig) check(api, api.AddSessionConfigEntry(options, key, value));
+}

@@ -1,0 +1,109 @@
+import { dataTypeOfOnnx, type ModelSignature, type SignatureTensor } from '../../../core/index.js';
+import { ONNX_TYPES, type OrtFunctionName } from './api-table.js';
+import type { OrtLibrary } from './library.js';
+import type { Address } from './native-memory.js';
+import { check } from './status.js';
+
+type Kind = 'Input' | 'Output' | 'OverridableInitializer';
+
+/** `ONNXTensorElementDataType` names that the protocol has no data type for. */
+const FOREIGN_ELEMENTS: Readonly<Record<number, string>> = {
+  14: 'complex64',
+  15: 'complex128',
+  17: 'float8e4m3fn',
+  18: 'float8e4m3fnuz',
+  19: 'float8e5m2',
+  20: 'float8e5m2fnuz',
+  21: 'uint4',
+  22: 'int4',
+  23: 'float4e2m1',
+  24: 'float8e8m0',
+  25: 'uint2',
+  26: 'int2',
+};
+
+/** Reads a session's inputs and outputs: names, data types, dimensions (-1 = symbolic). */
+export function readSignature(library: OrtLibrary, session: Address): Required<ModelSignature> {
+  return {
+    inputs: readAll(library, session, 'Input'),
+    outputs: readAll(library, session, 'Output'),
+    overridable: readAll(library, session, 'OverridableInitializer').map((tensor) => ({ ...tensor, optional: true })),
+  };
+}
+
+function readAll(library: OrtLibrary, session: Address, kind: Kind): SignatureTensor[] {
+  const { api, scratch } = library;
+  const call = (suffix: string) => api[`SessionGet${kind}${suffix}` as OrtFunctionName];
+  check(api, call('Count')(session, scratch.address));
+  const count = scratch.word(0);
+  const tensors: SignatureTensor[] = [];
+  for (let i = 0; i < count; i++) {
+    check(api, call('Name')(session, i, library.allocator, scratch.address));
+    const nameAt = scratch.word(0);
+    const name = library.textAt(nameAt);
+    check(api, api.AllocatorFree(library.allocator, nameAt));
+    check(api, call('TypeInfo')(session, i, scratch.address));
+    const typeInfo = scratch.word(0);
+    try {
+      tensors.push({ name, optional: false, ...readType(library, typeInfo) });
+    } finally {
+      api.ReleaseTypeInfo(typeInfo);
+    }
+  }
+  return tensors;
+}
+
+type TypeFacts = Pick<SignatureTensor, 'dataType' | 'foreignType' | 'dims'>;
+
+function readType(library: OrtLibrary, typeInfo: Address): TypeFacts {
+  const { api, scratch } = library;
+  check(api, api.GetOnnxTypeFromTypeInfo(typeInfo, scratch.address));
+  const kind = ONNX_TYPES[scratch.int(0)] ?? 'unknown';
+  if (kind === 'tensor') return readTensorType(library, typeInfo);
+  if (kind === 'optional') return readOptionalType(library, typeInfo);
+  return { dataType: undefined, foreignType: kind, dims: undefined };
+}
+
+/** An input of type optional(tensor) takes a tensor; ONNX Runtime's C API has no way to pass "none". */
+function readOptionalType(library: OrtLibrary, typeInfo: Address): TypeFacts {
+  const { api, scratch } = library;
+  check(api, api.CastTypeInfoToOptionalTypeInfo(typeInfo, scratch.address));
+  const optional = scratch.word(0);
+  if (optional === 0) return { dataType: undefined, foreignType: 'optional', dims: undefined };
+  check(api, api.GetOptionalContainedTypeInfo(optional, scratch.address));
+  const contained = scratch.word(0);
+  try {
+    const facts = readType(library, contained);
+    return facts.foreignType === undefined ? facts : { ...facts, foreignType: `optional(${facts.foreignType})` };
+  } finally {
+    api.ReleaseTypeInfo(contained);
+  }
+}
+
+function readTensorType(library: OrtLibrary, typeInfo: Address): TypeFacts {
+  const { api, scratch } = library;
+  check(api, api.CastTypeInfoToTensorInfo(typeInfo, scratch.address));
+  const info = scratch.word(0);
+  check(api, api.GetTensorElementType(info, scratch.address));
+  const element = scratch.int(0);
+  const dataType = dataTypeOfOnnx(element);
+  const foreignType = dataType === undefined ? (FOREIGN_ELEMENTS[element] ?? `element type ${element}`) : undefined;
+  const shaped = !library.has('TensorTypeAndShape_HasShape') || Boolean(api.TensorTypeAndShape_HasShape(info));
+  return { dataType, foreignType, dims: shaped ? readDimensions(library, info) : undefined };
+}
+
+/** Dimensions of an `OrtTensorTypeAndShapeInfo`; -1 where they are symbolic. */
+export function readDimensions(library: OrtLibrary, info: Address): number[] {
+  const { api, scratch } = library;
+  check(api, api.GetDimensionsCount(info, scratch.address));
+  const rank = scratch.word(0);
+  const dims: number[] = [];
+  if (rank === 0) return dims;
+  if (rank > MAX_RANK) throw new Error(`a tensor of rank ${rank}`);
+  check(api, api.GetDimensions(info, scratch.address, rank));
+  for (let i = 0; i < rank; i++) dims.push(scratch.signedWord(i));
+  return dims;
+}
+
+/** More axes than any operator of ONNX takes; the scratch memory holds as many. */
+export const MAX_RANK = 256;
