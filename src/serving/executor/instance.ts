@@ -1,0 +1,290 @@
+import {
+  type Batch,
+  type BatchHandle,
+  type BatchOutcome,
+  type Clock,
+  type ClockTimer,
+  type Lane,
+  type Log,
+  ServingError,
+  toServingError,
+} from '../../core/index.js';
+import { LaneSlot } from './lane-slot.js';
+import { decideRecovery, type RecoveryPolicy } from './recovery.js';
+import { RunWatch } from './run-watch.js';
+
+/** What an instance needs of the executor it is part of. */
+export interface InstanceOptions {
+  readonly index: number;
+  /** For messages: `model 'm' version 1`. */
+  readonly subject: string;
+  readonly lanes: number;
+  readonly createLane: () => Promise<Lane>;
+  readonly recovery: RecoveryPolicy;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The instance can take a batch where it could not before. Never called while it executes one (`execute`). */
+  readonly onFree: () => void;
+  /** Whether it serves may have changed. */
+  readonly onServing: (why: string) => void;
+}
+
+/** One execution, from `execute` to the lane's settle; it may be settled (lost) long before the lane ends it. */
+interface Run {
+  readonly slot: LaneSlot;
+  readonly settle: (outcome: BatchOutcome) => void;
+  readonly takenNs: number;
+  settled: boolean;
+  lost: boolean;
+  ended: boolean;
+}
+
+/**
+ * One execution at a time, over one or two lanes: while a finished lane's outputs are still read, the next batch runs on
+ * the other. Replaces lanes that break; a run past its limit holds the instance until it really ends.
+ */
+export class Instance {
+  readonly #options: InstanceOptions;
+  readonly #slots: LaneSlot[];
+  readonly #watch: RunWatch;
+  readonly #timers = new Set<ClockTimer>();
+  /** The execution that holds the instance. */
+  #run: Run | undefined;
+  /** Failures in a row. */
+  #failures = 0;
+  /** Outcomes being delivered, and restarts in progress: what `stop` waits for beside the run. */
+  #pending = 0;
+  #stopping = false;
+  #whenQuiet: (() => void)[] = [];
+
+  constructor(options: InstanceOptions) {
+    this.#options = options;
+    const { index, log, subject } = options;
+    this.#slots = Array.from(
+      { length: options.lanes },
+      (_, lane) =>
+        new LaneSlot((from, to, why) => {
+          if (why !== '') log.warn('lane left service', { subject, instance: index, lane, from, to, why });
+        }),
+    );
+    this.#watch = new RunWatch(options.clock, () => this.#lose());
+  }
+
+  /** Creates the lanes. Rejects with the error of the first that fails, the others closed. */
+  async open(): Promise<void> {
+    try {
+      for (const slot of this.#slots) await this.#fill(slot);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** True where a batch can start now. */
+  get free(): boolean {
+    if (this.#run !== undefined || this.#stopping) return false;
+    for (const slot of this.#slots) if (slot.open) return true;
+    return false;
+  }
+
+  /** True where it takes batches, now or when the execution in flight ends. */
+  get serving(): boolean {
+    if (this.#stopping || this.#run?.lost === true) return false;
+    return this.#slots.some((slot) => slot.state === 'idle' || slot.state === 'busy');
+  }
+
+  get lanes(): readonly LaneSlot[] {
+    return this.#slots;
+  }
+
+  /** Starts one execution. `limitMs` 0 = no limit. Throws where the instance is not free. */
+  execute(batch: Batch, settle: (outcome: BatchOutcome) => void, limitMs: number): BatchHandle {
+    const slot = this.free ? this.#slots.find((candidate) => candidate.open) : undefined;
+    if (slot?.lane === undefined) throw new Error(`instance ${this.#options.index} is not free`);
+    const { lane } = slot;
+    const takenNs = this.#options.clock.nowNs();
+    const run: Run = { slot, settle, takenNs, settled: false, lost: false, ended: false };
+    slot.move('busy');
+    this.#run = run;
+    this.#watch.watch(takenNs, limitMs);
+    try {
+      lane.run(batch, (outcome) => this.#finished(run, outcome));
+    } catch (thrown) {
+      // A lane promises not to throw. If one does, the batch still settles, and not before `execute` returned.
+      queueMicrotask(() => this.#finished(run, this.#failed(run, toServingError(thrown))));
+    }
+    return {
+      cancel: () => {
+        if (!run.ended && !run.lost) lane.cancel();
+      },
+    };
+  }
+
+  /** Takes no more, waits for the run in flight, closes the lanes. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#watch.stop();
+    for (const timer of this.#timers) timer.clear();
+    this.#timers.clear();
+    for (const slot of this.#slots) {
+      if (slot.state === 'idle' || slot.state === 'busy' || slot.state === 'starting') slot.move('draining');
+    }
+    await this.#quiet();
+    for (const slot of this.#slots) {
+      const { lane } = slot;
+      slot.lane = undefined;
+      try {
+        await lane?.close();
+      } catch (error) {
+        this.#options.log.error('a lane did not close', { subject: this.#options.subject, error });
+      }
+      if (slot.state !== 'stopped') slot.move('stopped');
+    }
+  }
+
+  /** The lane is done with `run`: offer the instance first, settle then, so that it never waits for replies. */
+  #finished(run: Run, outcome: BatchOutcome): void {
+    if (run.ended) {
+      this.#options.log.error('a lane settled a batch twice', { subject: this.#options.subject });
+      return;
+    }
+    run.ended = true;
+    this.#run = undefined;
+    const { slot } = run;
+    const broken = slot.lane?.broken === true;
+    if (!broken && !run.lost) this.#failures = 0;
+    const offered = this.free;
+    this.#pending++;
+    if (offered) this.#options.onFree();
+    this.#deliver(run, outcome);
+    this.#pending--;
+    if (slot.state === 'busy') {
+      if (broken) slot.move('failed', 'the lane broke during a run');
+      else slot.move('idle');
+    }
+    if (this.#stopping) {
+      this.#wakeQuiet();
+      return;
+    }
+    if (broken || run.lost) this.#recover();
+    // After a lost run the lanes that were idle all along are to be had again.
+    if (!offered && this.free) this.#options.onFree();
+    if (run.lost) this.#options.onServing('');
+  }
+
+  #deliver(run: Run, outcome: BatchOutcome): void {
+    if (run.settled) return;
+    run.settled = true;
+    try {
+      run.settle(outcome);
+    } catch (error) {
+      this.#options.log.error('a settle callback threw', { subject: this.#options.subject, error });
+    }
+  }
+
+  /** The run in flight is past its limit: its batch fails now, its lane is lost until it ends. */
+  #lose(): void {
+    const run = this.#run;
+    if (run === undefined || run.lost) return;
+    run.lost = true;
+    const { subject, clock } = this.#options;
+    const ranMs = Math.round((clock.nowNs() - run.takenNs) / 1e6);
+    const message = `${subject}: an execution did not end within its limit (${ranMs} ms so far)`;
+    if (run.slot.state === 'busy') run.slot.move('failed', message);
+    run.slot.lane?.cancel();
+    this.#pending++;
+    this.#deliver(run, this.#failed(run, new ServingError('EXECUTOR_LOST', message)));
+    this.#pending--;
+    this.#options.onServing(message);
+  }
+
+  #failed(run: Run, error: ServingError): BatchOutcome {
+    const finishedNs = this.#options.clock.nowNs();
+    const { takenNs } = run;
+    return { kind: 'failed', error, timing: { takenNs, gatheredNs: takenNs, startedNs: takenNs, finishedNs } };
+  }
+
+  /** Backs off every lane that failed or broke, all together: the lanes of an instance often share what died. */
+  #recover(): void {
+    if (this.#stopping) return;
+    const lostSlot = this.#run?.lost === true ? this.#run.slot : undefined;
+    const group = this.#slots.filter((slot) => {
+      if (slot.state === 'idle' && slot.lane?.broken === true) slot.move('failed', 'the lane broke');
+      return slot.state === 'failed' && slot !== lostSlot;
+    });
+    if (group.length === 0) return;
+    this.#failures++;
+    const { state, delayMs } = decideRecovery(this.#failures, this.#options.recovery);
+    const why = `${this.#failures} failures in a row, next try in ${delayMs} ms`;
+    for (const slot of group) slot.move(state, why);
+    const { clock } = this.#options;
+    const timer = clock.setTimer(clock.nowNs() + delayMs * 1e6, () => {
+      this.#timers.delete(timer);
+      void this.#restart(group);
+    });
+    this.#timers.add(timer);
+    this.#options.onServing(why);
+  }
+
+  async #restart(group: readonly LaneSlot[]): Promise<void> {
+    this.#pending++;
+    for (const slot of group) slot.move('starting');
+    let failure: unknown;
+    for (const slot of group) {
+      if (failure === undefined && !this.#stopping) {
+        try {
+          await this.#fill(slot);
+          if (slot.state === 'idle') this.#announce(slot);
+          continue;
+        } catch (error) {
+          failure = error;
+          this.#options.log.error('a lane did not start', { subject: this.#options.subject, error });
+        }
+      }
+      if (slot.state === 'starting') slot.move('failed', 'its instance did not start');
+    }
+    this.#pending--;
+    if (this.#stopping) this.#wakeQuiet();
+    else this.#recover();
+  }
+
+  #announce(slot: LaneSlot): void {
+    this.#options.onServing('');
+    if (slot.state === 'idle' && this.free) this.#options.onFree();
+  }
+
+  /** Puts a working lane into a slot that starts; it is idle then, or left as it is where `stop` came meanwhile. */
+  async #fill(slot: LaneSlot): Promise<void> {
+    if (slot.lane?.broken === true) {
+      const { lane } = slot;
+      slot.lane = undefined;
+      await lane.close();
+    }
+    if (slot.lane === undefined) {
+      const lane = await this.#options.createLane();
+      lane.onBroken = () => {
+        if (slot.lane === lane && slot.state === 'idle') this.#recover();
+      };
+      slot.lane = lane;
+    }
+    if (slot.state === 'starting') slot.move('idle');
+  }
+
+  #quiet(): Promise<void> {
+    if (this.#isQuiet) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#whenQuiet.push(resolve);
+    });
+  }
+
+  get #isQuiet(): boolean {
+    return this.#run === undefined && this.#pending === 0;
+  }
+
+  #wakeQuiet(): void {
+    if (!this.#isQuiet) return;
+    const waiting = this.#whenQuiet;
+    this.#whenQuiet = [];
+    for (const wake of waiting) wake();
+  }
+}

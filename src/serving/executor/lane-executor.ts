@@ -1,0 +1,147 @@
+import {
+  type Batch,
+  type BatchHandle,
+  type BatchMember,
+  type BatchOutcome,
+  type Clock,
+  type Executor,
+  type Log,
+  type OpenedModel,
+  ServingError,
+  type VersionPlan,
+} from '../../core/index.js';
+import { Instance } from './instance.js';
+import { DEFAULT_RECOVERY, type RecoveryPolicy } from './recovery.js';
+
+export interface ExecutorOptions {
+  readonly opened: OpenedModel;
+  readonly plan: VersionPlan;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly recovery?: RecoveryPolicy;
+}
+
+/**
+ * Creates the lanes of a version and the executor over them. Rejects with the error of the first lane that cannot be
+ * created (`MODEL_INVALID`, `UNSUPPORTED` ...), the others closed.
+ */
+export async function createExecutor(options: ExecutorOptions): Promise<LaneExecutor> {
+  const executor = new LaneExecutor(options);
+  await executor.open();
+  return executor;
+}
+
+/** Warm-up runs may take longer than any later one: kernels are compiled, buffers and devices touched first. */
+const WARM_LIMIT_MS = 60_000;
+
+/** Executes the batches of one version on its instances, each one execution at a time. */
+export class LaneExecutor implements Executor {
+  onSlotFree: () => void = () => {};
+  /** Called when no instance serves any more (true) and when one serves again (false). Set once by the owner. */
+  onImpaired: (impaired: boolean, why: string) => void = () => {};
+
+  readonly #plan: VersionPlan;
+  readonly #log: Log;
+  readonly #instances: readonly Instance[];
+  #impaired = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor({ opened, plan, clock, log, recovery = DEFAULT_RECOVERY }: ExecutorOptions) {
+    this.#plan = plan;
+    this.#log = log;
+    const { spec } = plan;
+    const count = plan.instances.reduce((sum, group) => sum + group.count, 0);
+    this.#instances = Array.from(
+      { length: count },
+      (_, index) =>
+        new Instance({
+          index,
+          subject: `model '${spec.id.model}' version ${spec.id.version}`,
+          lanes: opened.lanesPerInstance,
+          createLane: () => opened.createLane(spec, index),
+          recovery,
+          clock,
+          log,
+          onFree: () => this.#offer(),
+          onServing: (why) => this.#serving(why),
+        }),
+    );
+  }
+
+  /** Creates all lanes; called once, by `createExecutor`. */
+  async open(): Promise<void> {
+    const opened = await Promise.allSettled(this.#instances.map((instance) => instance.open()));
+    const failed = opened.find((result) => result.status === 'rejected');
+    if (failed === undefined) return;
+    await this.stop();
+    throw failed.reason;
+  }
+
+  freeSlots(): number {
+    let free = 0;
+    for (const instance of this.#instances) if (instance.free) free++;
+    return free;
+  }
+
+  execute(batch: Batch, settle: (outcome: BatchOutcome) => void): BatchHandle {
+    // The lowest free instance: under little load few instances work, and their caches stay warm.
+    for (const instance of this.#instances) {
+      if (instance.free) return instance.execute(batch, settle, this.#plan.maxExecutionMs);
+    }
+    throw new Error('no slot is free');
+  }
+
+  /**
+   * Runs one execution of the sample's rows on every instance, past any queue. Rejects with the first error. Meant for a
+   * version that no batcher feeds yet: an instance that is busy refuses with CONFLICT.
+   */
+  async warm(sample: BatchMember): Promise<void> {
+    const batch: Batch = Object.freeze({ version: this.#plan.spec.id, members: [sample], rows: sample.rows });
+    const limitMs = this.#plan.maxExecutionMs === 0 ? 0 : Math.max(this.#plan.maxExecutionMs, WARM_LIMIT_MS);
+    const runs = await Promise.allSettled(this.#instances.map((instance) => warmInstance(instance, batch, limitMs)));
+    for (const run of runs) if (run.status === 'rejected') throw run.reason;
+  }
+
+  /** Takes no more batches, waits for the runs in flight, closes the lanes. The second call waits for the first. */
+  stop(): Promise<void> {
+    this.#stopping ??= Promise.all(this.#instances.map((instance) => instance.stop())).then(() => {});
+    return this.#stopping;
+  }
+
+  /** Number of lanes by state, e.g. `{ idle: 2 }`. */
+  laneStates(): Readonly<Record<string, number>> {
+    const states: Record<string, number> = {};
+    for (const { lanes } of this.#instances) {
+      for (const { state } of lanes) states[state] = (states[state] ?? 0) + 1;
+    }
+    return states;
+  }
+
+  #offer(): void {
+    try {
+      this.onSlotFree();
+    } catch (error) {
+      this.#log.error('the listener for free slots threw', { error });
+    }
+  }
+
+  #serving(why: string): void {
+    if (this.#stopping !== undefined) return;
+    const impaired = !this.#instances.some((instance) => instance.serving);
+    if (impaired === this.#impaired) return;
+    this.#impaired = impaired;
+    try {
+      this.onImpaired(impaired, why);
+    } catch (error) {
+      this.#log.error('the listener for impaired versions threw', { error });
+    }
+  }
+}
+
+function warmInstance(instance: Instance, batch: Batch, limitMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (!instance.free) throw new ServingError('CONFLICT', 'a warm-up needs idle instances');
+    const settle = (outcome: BatchOutcome) => (outcome.kind === 'done' ? resolve() : reject(outcome.error));
+    instance.execute(batch, settle, limitMs);
+  });
+}
