@@ -1,0 +1,60 @@
+import {
+  type DataType,
+  dataTypeOfTriton,
+  type ModelSpec,
+  type ModelVersionId,
+  type TensorSpec,
+} from '../../core/index.js';
+import { batchPolicyOf } from './batch-policy.js';
+import type { Complete, CompletedTensors, ConfigInput, ConfigOutput } from './config-parts.js';
+
+/** What a spec needs beside its tensors. */
+export interface SpecFacts {
+  readonly id: ModelVersionId;
+  readonly platform: string;
+  readonly backend: string;
+  readonly source: string;
+  /** Class names by output. */
+  readonly labels: ReadonlyMap<string, readonly string[]>;
+  /** Rank-0 tensors of the model, by name: clients may see them as [1], the model takes []. */
+  readonly scalars: ReadonlySet<string>;
+}
+
+/** The frozen spec that the data path serves by. Tensors stand in the order of the config, or of the model. Throws MODEL_INVALID. */
+export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
+  return deepFreeze({
+    id: facts.id,
+    platform: facts.platform,
+    backend: facts.backend,
+    maxBatchSize: tensors.maxBatchSize,
+    inputs: tensors.inputs.map((input) => tensorOf(input, facts, input.optional ?? false, undefined)),
+    outputs: tensors.outputs.map((output) => tensorOf(output, facts, false, facts.labels.get(output.name))),
+    batching: batchPolicyOf(tensors.dynamicBatching, tensors.maxBatchSize),
+    source: facts.source,
+  });
+}
+
+function tensorOf(
+  tensor: Complete<ConfigInput> | Complete<ConfigOutput>,
+  facts: SpecFacts,
+  optional: boolean,
+  labels: readonly string[] | undefined,
+): TensorSpec {
+  return {
+    name: tensor.name,
+    dataType: dataTypeOfTriton(tensor.data_type) as DataType,
+    dims: [...tensor.dims],
+    modelDims: facts.scalars.has(tensor.name) ? [] : [...(tensor.reshape?.shape ?? tensor.dims)],
+    optional,
+    labels,
+  };
+}
+
+/** Maps stay as they are: they cannot be frozen, and nobody is given a mutable type of them. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !(value instanceof Map)) {
+    for (const member of Object.values(value)) deepFreeze(member);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,3 @@
+export type { VersionInfo } from './lifecycle/version-life.js';
+export { ModelRepository, type ModelRepositoryOptions } from './model-repository.js';
+export type { SingleFile } from './repository/model-source.js';

@@ -1,0 +1,1 @@
+export { checkOnnxFile } from './check-model-file.js';

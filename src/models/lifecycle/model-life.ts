@@ -1,0 +1,264 @@
+import {
+  type HostedVersion,
+  type IndexEntry,
+  type Log,
+  type ModelVersionId,
+  PROTOCOL_STATES,
+  ServingError,
+  toServingError,
+  type VersionHost,
+} from '../../core/index.js';
+import type { ModelSource } from '../repository/model-source.js';
+import { decideLoad, decideSwap, type OpenOutcome } from './decide.js';
+import type { Preparation } from './preparation.js';
+import { type LoadSlots, Turns } from './turns.js';
+import { type VersionInfo, VersionLife } from './version-life.js';
+
+/** What every model shares. */
+export interface ModelSurroundings {
+  readonly prepare: Preparation;
+  readonly host: VersionHost;
+  readonly log: Log;
+  readonly slots: LoadSlots;
+  readonly drainTimeoutMs: number;
+  readonly checkRunning: () => void;
+  readonly onVersionReady: (id: ModelVersionId, info: VersionInfo) => void;
+  readonly onVersionGone: (id: ModelVersionId) => void;
+}
+
+const MOST_WAITING_OPERATIONS = 16;
+
+/**
+ * The versions of one model: those that serve, and those that wait, failed or left. Operations come through `turns`, one
+ * at a time, so nothing here is ever half of two of them.
+ */
+export class ModelLife {
+  readonly name: string;
+  readonly turns = new Turns(MOST_WAITING_OPERATIONS);
+  readonly #around: ModelSurroundings;
+  /** What is published. */
+  readonly #serving = new Map<number, VersionLife>();
+  /** The last life of every version that is not published. */
+  readonly #others = new Map<number, VersionLife>();
+  /** Versions that a policy names and that have no folder. */
+  #missing: readonly number[] = [];
+  /** Why the last load failed: of the whole model, or of its reload. */
+  #failure = '';
+  /** True from the first load asked for until an unload: `allReady` counts it. */
+  #wanted = false;
+  /** Versions that `allReady` expects: of the last load that published, or the last one where nothing serves. */
+  #declared: readonly number[] = [];
+
+  constructor(name: string, around: ModelSurroundings) {
+    this.name = name;
+    this.#around = around;
+  }
+
+  /** A load is asked for; its turn comes. */
+  want(): void {
+    this.#wanted = true;
+  }
+
+  get serving(): ReadonlyMap<number, VersionLife> {
+    return this.#serving;
+  }
+
+  /** Notes a load that failed before any version could be tried; what serves goes on. */
+  failed(why: string): void {
+    this.#wanted = true;
+    this.#failure = why;
+    this.#missing = [];
+    if (this.#serving.size === 0) this.#dropDeparted();
+    this.#around.log.error('model failed to load', { model: this.name, why, serving: this.#serving.size });
+  }
+
+  /**
+   * Opens and warms every wanted version, publishes them at once, then retires what served before. Resolves at
+   * publication; `hold` gets the retirement. Rejects with MODEL_INVALID (or the one reason) where a version failed: see
+   * `decideSwap` for what serves then.
+   */
+  async load(source: ModelSource, hold: (rest: Promise<void>) => void): Promise<void> {
+    this.#wanted = true;
+    this.#failure = '';
+    this.#missing = source.versions.missing;
+    this.#dropDeparted();
+    const plan = decideLoad(source.versions.wanted, [...this.#serving.keys()]);
+    const declared = [...plan.open, ...this.#missing];
+    if (this.#serving.size === 0) this.#declared = declared;
+    if (plan.open.length === 0) {
+      const error = new ServingError('MODEL_INVALID', `failed to load '${this.name}', no version is available`);
+      this.failed(error.message);
+      throw error;
+    }
+    const lives = new Map(plan.open.map((version) => [version, this.#newLife(version, source)]));
+    const errors = new Map<number, ServingError>();
+    await Promise.all(
+      [...lives].map(([version, life]) =>
+        this.#around.slots.run(() => life.load()).catch((error) => errors.set(version, toServingError(error))),
+      ),
+    );
+    await this.#giveUpWhereStopping(lives, errors);
+    if (await this.#swap(lives, errors, hold)) this.#declared = declared;
+    for (const [version, life] of lives) {
+      if (!this.#serving.has(version)) this.#around.onVersionGone(life.id);
+    }
+    if (errors.size > 0) throw this.#loadError(errors);
+  }
+
+  #newLife(version: number, source: ModelSource): VersionLife {
+    const { prepare, host, log, checkRunning } = this.#around;
+    const life = new VersionLife({ id: { model: this.name, version }, source, prepare, host, log, checkRunning });
+    if (!this.#serving.has(version)) this.#others.set(version, life);
+    return life;
+  }
+
+  /** A server that began to stop while versions loaded publishes none of them. */
+  async #giveUpWhereStopping(
+    lives: ReadonlyMap<number, VersionLife>,
+    errors: Map<number, ServingError>,
+  ): Promise<void> {
+    try {
+      this.#around.checkRunning();
+    } catch (thrown) {
+      const error = toServingError(thrown);
+      const warmed = [...lives].filter(([version]) => !errors.has(version));
+      for (const [version] of warmed) errors.set(version, error);
+      await Promise.all(warmed.map(([, life]) => life.discard(error.message)));
+    }
+  }
+
+  /** True where something was published. */
+  async #swap(
+    lives: ReadonlyMap<number, VersionLife>,
+    errors: ReadonlyMap<number, ServingError>,
+    hold: (rest: Promise<void>) => void,
+  ): Promise<boolean> {
+    const outcomes = new Map<number, OpenOutcome>();
+    for (const version of lives.keys()) outcomes.set(version, errors.has(version) ? 'failed' : 'warmed');
+    const swap = decideSwap(outcomes, [...this.#serving.keys()]);
+    if (swap.kind === 'keep') {
+      const why = [...errors.values()][0]?.message ?? '';
+      if (this.#serving.size > 0) this.#failure = `the last reload failed: ${why}`;
+      await Promise.all(
+        swap.discard.map((version) => lives.get(version)?.discard(`given up, another version failed: ${why}`)),
+      );
+      return false;
+    }
+    const published = swap.publish.map((version) => lives.get(version) as VersionLife);
+    this.#around.host.publish(this.name, hostedOf(published));
+    const retiring = swap.retire.map((version) => this.#serving.get(version) as VersionLife);
+    this.#serving.clear();
+    for (const life of published) {
+      this.#serving.set(life.id.version, life);
+      this.#others.delete(life.id.version);
+      life.serve();
+      this.#around.onVersionReady(life.id, life.info() as VersionInfo);
+    }
+    hold(this.#retire(retiring, this.#around.drainTimeoutMs));
+    return true;
+  }
+
+  /** Takes a model out of service: no new request, then drain, stop, close. Resolves when all is closed. */
+  async unload(): Promise<void> {
+    const retiring = [...this.#serving.values()];
+    this.#wanted = false;
+    this.#failure = '';
+    this.#missing = [];
+    this.#serving.clear();
+    for (const life of this.#others.values()) life.forget('unloaded');
+    if (retiring.length === 0) return;
+    this.#around.host.publish(this.name, []);
+    await this.#retire(retiring, this.#around.drainTimeoutMs);
+  }
+
+  /** The server stops: drains what serves, in place, so that late requests hear of draining, not of an unknown model. */
+  async drain(timeoutMs: number): Promise<void> {
+    const retiring = [...this.#serving.values()];
+    this.#serving.clear();
+    if (retiring.length === 0) return;
+    let left = retiring.length;
+    await this.#retire(retiring, timeoutMs, () => {
+      if (--left === 0) this.#around.host.publish(this.name, []);
+    });
+  }
+
+  async #retire(lives: readonly VersionLife[], timeoutMs: number, drained?: () => void): Promise<void> {
+    await Promise.all(
+      lives.map(async (life) => {
+        const { version } = life.id;
+        if (!this.#serving.has(version)) this.#others.set(version, life);
+        await life.retire(timeoutMs, 'unloaded', drained);
+        // A version that was reloaded goes on under the same id.
+        if (!this.#serving.has(version)) this.#around.onVersionGone(life.id);
+      }),
+    );
+  }
+
+  #dropDeparted(): void {
+    for (const [version, life] of this.#others) {
+      if (life.state === 'failed' || life.state === 'unloaded') this.#others.delete(version);
+    }
+  }
+
+  #loadError(errors: ReadonlyMap<number, ServingError>): ServingError {
+    const all = [...errors].sort(([a], [b]) => a - b);
+    const [, first] = all[0] as [number, ServingError];
+    const reasons = all.map(([version, { message }]) => `version ${version}: ${message}`).join('; ');
+    return new ServingError(first.reason, `failed to load '${this.name}', ${reasons}`, { cause: first });
+  }
+
+  /** The life that stands for a version: what serves, else what came last. */
+  version(version: number): VersionLife | undefined {
+    return this.#serving.get(version) ?? this.#others.get(version);
+  }
+
+  /** Lives that serve by the protocols' word, ascending. */
+  ready(): VersionLife[] {
+    return [...this.#serving.values()]
+      .filter((life) => life.state === 'ready')
+      .sort((a, b) => a.id.version - b.id.version);
+  }
+
+  /** The highest version that is ready, else the highest that serves at all. */
+  highest(): VersionLife | undefined {
+    return this.ready().at(-1) ?? [...this.#serving.values()].sort((a, b) => a.id.version - b.id.version).at(-1);
+  }
+
+  /** Why it is not as asked: a failed load, or a failed reload of what still serves. */
+  get failure(): string {
+    return this.#failure;
+  }
+
+  /** False where a version that was asked for does not serve. */
+  get allReady(): boolean {
+    if (!this.#wanted) return true;
+    return this.#serving.size > 0 && this.#declared.every((version) => this.#serving.get(version)?.state === 'ready');
+  }
+
+  rows(): IndexEntry[] {
+    const rows = new Map<number, IndexEntry>();
+    const { name } = this;
+    for (const version of this.#missing) {
+      rows.set(version, {
+        name,
+        version,
+        state: 'UNAVAILABLE',
+        reason: 'the version policy names it, but it has no folder',
+      });
+    }
+    for (const [version, life] of [...this.#others, ...this.#serving]) {
+      const reason = life.reason === '' && this.#serving.has(version) ? this.#failure : life.reason;
+      rows.set(version, { name, version, state: PROTOCOL_STATES[life.state], reason });
+    }
+    if (rows.size === 0) {
+      const loading = this.#wanted && this.#failure === '';
+      const reason = loading ? '' : this.#failure || 'unloaded';
+      return [{ name, version: undefined, state: loading ? 'LOADING' : 'UNAVAILABLE', reason }];
+    }
+    return [...rows.values()].sort((a, b) => (a.version ?? 0) - (b.version ?? 0));
+  }
+}
+
+function hostedOf(lives: readonly VersionLife[]): HostedVersion[] {
+  return lives.map((life) => life.hosted as HostedVersion);
+}

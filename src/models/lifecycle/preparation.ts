@@ -1,0 +1,112 @@
+import {
+  type ModelVersionId,
+  type OpenedModel,
+  ServingError,
+  type SignatureTensor,
+  type VersionPlan,
+} from '../../core/index.js';
+import { completeTensors } from '../completion/complete-tensors.js';
+import { type CompletedGroups, completeGroups, type DeviceDefaults } from '../completion/instance-groups.js';
+import { readLabels } from '../completion/labels.js';
+import { type OpenDefaults, type OpenOptions, openOptionsOf } from '../completion/open-options.js';
+import { shownConfig } from '../completion/shown-config.js';
+import { specOf } from '../completion/spec-of.js';
+import { checkOnnxFile } from '../integrity/index.js';
+import { chooseEngine, type Engine } from '../repository/backend-choice.js';
+import type { ModelFile, ModelSource } from '../repository/model-source.js';
+import { type WarmSample, warmSamples } from '../warmup/warm-samples.js';
+
+/** What a model's config may leave to the server. */
+export interface PreparationDefaults extends DeviceDefaults, OpenDefaults {
+  readonly engine: Engine;
+  /** Triton's `--backend-config=default-max-batch-size`. */
+  readonly defaultMaxBatchSize: number;
+}
+
+/** A version whose file is open, before its config is complete. */
+export interface Opening {
+  readonly id: ModelVersionId;
+  readonly opened: OpenedModel;
+  readonly file: ModelFile;
+  readonly groups: CompletedGroups;
+  readonly options: OpenOptions;
+  readonly engine: string;
+}
+
+/** All that hosting and showing a version takes. */
+export interface PreparedVersion {
+  readonly plan: VersionPlan;
+  readonly samples: readonly WarmSample[];
+  /** The completed config in Triton's JSON form. */
+  readonly shown: Readonly<Record<string, unknown>>;
+  readonly engine: string;
+}
+
+/** Turns files into something to host: everything between a version's folder and its lanes that a config decides. */
+export class Preparation {
+  readonly #defaults: PreparationDefaults;
+
+  constructor(defaults: PreparationDefaults) {
+    this.#defaults = defaults;
+  }
+
+  /** Checks the file and opens it. Throws MODEL_INVALID, UNSUPPORTED, and what the backend throws. */
+  async open(id: ModelVersionId, source: ModelSource): Promise<Opening> {
+    const { config } = source.found;
+    const file = await source.modelFile(id.version);
+    const groups = completeGroups(config, id.model, this.#defaults);
+    const options = openOptionsOf(config, this.#defaults);
+    const { engine, backend } = chooseEngine(file.family, options.engine, this.#defaults.engine);
+    if (file.family.files.some((name) => name.endsWith('.onnx'))) {
+      await checkOnnxFile(file.path, `model file ${id.model}/${id.version}/${file.file}`);
+    }
+    const opened = await backend.open({
+      id,
+      backend: file.family.name,
+      engine,
+      modelPath: file.path,
+      instances: groups.instances,
+      provider: options.provider,
+      parameters: options.parameters,
+      graphLevel: options.graphLevel,
+      maxExecutionMs: options.maxExecutionMs,
+    });
+    const named = file.family.engines.size > 1 || file.family.name === 'onnxruntime' ? engine : file.family.name;
+    return { id, opened, file, groups, options, engine: named };
+  }
+
+  /** Completes the config from the open model. The caller closes the model where this throws MODEL_INVALID. */
+  async complete(opening: Opening, source: ModelSource): Promise<PreparedVersion> {
+    const { id, opened, file, groups } = opening;
+    const { config } = source.found;
+    const tensors = completeTensors(config, opened.signature, this.#defaults.defaultMaxBatchSize);
+    if (tensors.outputs.length === 0) throw new ServingError('MODEL_INVALID', 'the model has no output');
+    const { name: backend, platform } = file.family;
+    const spec = specOf(tensors, {
+      id,
+      platform,
+      backend,
+      source: source.found.source,
+      labels: await readLabels(source.place, id.model, tensors.outputs),
+      scalars: scalarsOf([...opened.signature.inputs, ...opened.signature.outputs]),
+    });
+    const plan = { spec, instances: groups.instances, maxExecutionMs: opening.options.maxExecutionMs };
+    return {
+      plan,
+      samples: await warmSamples(config.model_warmup ?? [], spec, source.place),
+      shown: shownConfig(config, {
+        name: id.model,
+        platform,
+        backend,
+        modelFile: file.file,
+        tensors,
+        groups: groups.config,
+      }),
+      engine: opening.engine,
+    };
+  }
+}
+
+function scalarsOf(tensors: readonly SignatureTensor[]): ReadonlySet<string> {
+  return new Set(tensors.filter((tensor) => tensor.dims?.length === 0).map((tensor) => tensor.name));
+}

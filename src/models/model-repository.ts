@@ -1,0 +1,305 @@
+import { tmpdir } from 'node:os';
+import {
+  type Backend,
+  type Clock,
+  type IndexEntry,
+  type LoadParameters,
+  type Log,
+  type ModelControl,
+  type ModelSpec,
+  type ModelVersionId,
+  type ProviderPolicy,
+  ServingError,
+  toServingError,
+  type VersionHost,
+  type VersionStatus,
+} from '../core/index.js';
+import { ModelLife, type ModelSurroundings } from './lifecycle/model-life.js';
+import { Preparation } from './lifecycle/preparation.js';
+import { LoadSlots } from './lifecycle/turns.js';
+import type { VersionInfo, VersionLife } from './lifecycle/version-life.js';
+import { type Engine, familiesOf } from './repository/backend-choice.js';
+import { Catalogue } from './repository/catalogue.js';
+import { checkModelName } from './repository/model-name.js';
+import { findSource, type SingleFile, type SourcePlaces } from './repository/model-source.js';
+
+export interface ModelRepositoryOptions {
+  /** Repository folders in Triton's layout, `NAME/VERSION/model.onnx`. */
+  readonly folders: readonly string[];
+  /** Model files served as version 1 without a repository. */
+  readonly files?: readonly SingleFile[];
+  /** `none`: everything found is loaded at the start, and nothing later. `explicit`: `loadModels`, then on request. */
+  readonly controlMode: 'none' | 'explicit';
+  /** Names to load at the start in mode `explicit`; `*` = all found. */
+  readonly loadModels: readonly string[];
+  readonly backends: readonly Backend[];
+  readonly host: VersionHost;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Engine where a config names none and both are there; default `native`. */
+  readonly engine?: Engine;
+  /** Device of `KIND_AUTO` instances; default `cpu`. */
+  readonly device?: 'cpu' | 'cuda';
+  /** CUDA devices of GPU instances whose config names none; default [0]. */
+  readonly gpus?: readonly number[];
+  /** Provider policy where a config has none; default: fail, not strict, no options. */
+  readonly provider?: ProviderPolicy;
+  /** Default 0: no limit. */
+  readonly maxExecutionMs?: number;
+  /** `max_batch_size` of models that can batch and whose config does not say; default 4, as Triton. */
+  readonly defaultMaxBatchSize?: number;
+  /** Versions that load at once; default 4, as Triton's `--model-load-thread-count`. */
+  readonly loadThreads?: number;
+  /** How long a version that is replaced or unloaded may drain; default 30,000. */
+  readonly drainTimeoutMs?: number;
+  /** Where files of load requests are written; default the system's folder for temporary files. */
+  readonly temporaryRoot?: string;
+  /** A version was published (again, after a reload), for metrics. Must not throw. */
+  readonly onVersionReady?: (id: ModelVersionId, info: VersionInfo) => void;
+  /** A version left, or failed to load, and is closed; none of its id serves. Must not throw. */
+  readonly onVersionGone?: (id: ModelVersionId) => void;
+}
+
+const NO_PARAMETERS: LoadParameters = { config: undefined, files: new Map() };
+
+/**
+ * The models of one or several repositories: finds them, completes their configs, opens and warms their versions, hands
+ * them to the data path and takes them back. Operations on one model run one after another; models load side by side.
+ */
+export class ModelRepository implements ModelControl {
+  readonly #options: ModelRepositoryOptions;
+  readonly #around: ModelSurroundings;
+  readonly #models = new Map<string, ModelLife>();
+  #places: SourcePlaces;
+  #catalogue: Catalogue;
+  #draining = false;
+
+  constructor(options: ModelRepositoryOptions) {
+    const { host, log } = options;
+    this.#options = options;
+    this.#around = {
+      host,
+      log,
+      prepare: new Preparation({
+        engine: options.engine ?? 'native',
+        device: options.device ?? 'cpu',
+        gpus: options.gpus ?? [0],
+        provider: options.provider ?? { onGpuError: 'fail', strict: false, options: {} },
+        maxExecutionMs: options.maxExecutionMs ?? 0,
+        defaultMaxBatchSize: options.defaultMaxBatchSize ?? 4,
+      }),
+      slots: new LoadSlots(options.loadThreads ?? 4),
+      drainTimeoutMs: options.drainTimeoutMs ?? 30_000,
+      checkRunning: () => this.#checkRunning(),
+      onVersionReady: options.onVersionReady ?? (() => {}),
+      onVersionGone: options.onVersionGone ?? (() => {}),
+    };
+    this.#places = {
+      roots: [],
+      files: options.files ?? [],
+      families: familiesOf(options.backends),
+      temporaryRoot: options.temporaryRoot ?? tmpdir(),
+    };
+    this.#catalogue = new Catalogue([], options.files ?? [], options.clock, log);
+  }
+
+  /**
+   * Reads the repositories and loads what is to be loaded at the start; resolves when each model serves or failed. A
+   * model that fails is in the index and the log, and stops no other. Rejects with MODEL_INVALID where a repository
+   * folder itself cannot be read or the name of a single file is none.
+   */
+  async start(): Promise<void> {
+    const { folders, files = [], controlMode, loadModels, clock, log } = this.#options;
+    for (const { name } of files) checkModelName(name);
+    this.#catalogue = await Catalogue.open(folders, files, clock, log);
+    this.#places = { ...this.#places, roots: this.#catalogue.roots };
+    const all = controlMode === 'none' || loadModels.includes('*');
+    const names = all ? this.#catalogue.names() : [];
+    const wanted = new Set([...names, ...loadModels.filter((name) => name !== '*')]);
+    await Promise.all([...wanted].map((name) => this.#loadAtStart(name)));
+  }
+
+  async #loadAtStart(name: string): Promise<void> {
+    try {
+      await this.#load(name, NO_PARAMETERS, this.#model(name));
+    } catch (thrown) {
+      // The index has the reason and the log too: a broken model is no reason for the others not to serve.
+      const { message } = toServingError(thrown);
+      this.#options.log.warn('model does not serve as declared', { model: name, why: message });
+    }
+  }
+
+  /** See `ModelControl`. Also OVERLOADED where too many operations on the model wait, DRAINING when the server stops. */
+  async load(model: string, parameters: LoadParameters): Promise<void> {
+    this.#checkExplicit('load');
+    checkModelName(model);
+    this.#checkRunning();
+    // A name nobody has must not grow the table of models: requests name it.
+    const told = this.#models.has(model) || parameters.files.size > 0;
+    if (!told && !(await this.#catalogue.look(model))) {
+      throw new ServingError('MODEL_NOT_FOUND', `failed to load '${model}', failed to poll from model repository`);
+    }
+    const life = this.#model(model);
+    await this.#load(model, parameters, life);
+  }
+
+  #load(name: string, parameters: LoadParameters, life: ModelLife): Promise<void> {
+    life.want();
+    return life.turns.take(`load of '${name}'`, async (hold) => {
+      this.#checkRunning();
+      let source: Awaited<ReturnType<typeof findSource>>;
+      try {
+        source = await findSource(this.#places, name, parameters);
+      } catch (thrown) {
+        const error = toServingError(thrown);
+        if (error !== thrown) this.#options.log.error('reading a model failed', { model: name, error: thrown });
+        life.failed(error.message);
+        throw error;
+      }
+      for (const warning of source.found.warnings) this.#options.log.warn('model config', { model: name, warning });
+      try {
+        await life.load(source, hold);
+      } finally {
+        await source.release();
+      }
+    });
+  }
+
+  /** See `ModelControl`; resolves when everything of the model is closed. Models have no dependents here. */
+  async unload(model: string, _unloadDependents: boolean): Promise<void> {
+    this.#checkExplicit('unload');
+    this.#checkRunning();
+    const life = this.#models.get(model);
+    if (life !== undefined) return life.turns.take(`unload of '${model}'`, () => life.unload());
+    if (!this.#catalogue.has(model)) {
+      throw new ServingError('MODEL_NOT_FOUND', `failed to unload '${model}', no repository has it`);
+    }
+  }
+
+  /**
+   * Stops everything, for good: no load begins any more, versions drain side by side for at most `timeoutMs`, then stop
+   * and close. Loads under way give up at their next step; those that do not within the time are left to do so later.
+   */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
+    const lives = [...this.#models.values()];
+    await Promise.all(lives.map((life) => life.drain(timeoutMs)));
+    await this.#within(timeoutMs, Promise.all(lives.map((life) => life.turns.idle())));
+  }
+
+  async #within(timeoutMs: number, work: Promise<unknown>): Promise<void> {
+    const { clock, log } = this.#options;
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimer(clock.nowNs() + timeoutMs * 1e6, () => {
+        log.warn('loads were still under way when the drain time ended', { timeoutMs });
+        resolve();
+      });
+      void work.then(() => {
+        timer.clear();
+        resolve();
+      });
+    });
+  }
+
+  index(readyOnly: boolean): readonly IndexEntry[] {
+    const rows = [...this.#models.values()].flatMap((life) => life.rows());
+    if (readyOnly) return rows.filter((row) => row.state === 'READY');
+    for (const name of this.#catalogue.names()) {
+      if (!this.#models.has(name)) rows.push({ name, version: undefined, state: 'UNAVAILABLE', reason: 'not loaded' });
+    }
+    return rows.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : (a.version ?? 0) - (b.version ?? 0)));
+  }
+
+  spec(model: string, version: number | undefined): ModelSpec {
+    const info = this.#served(model, version).info();
+    if (info === undefined) throw notReady(model, version, '');
+    return info.spec;
+  }
+
+  config(model: string, version: number | undefined): Readonly<Record<string, unknown>> {
+    const { config } = this.#served(model, version);
+    if (config === undefined) throw notReady(model, version, '');
+    return config;
+  }
+
+  readyVersions(model: string): readonly number[] {
+    return (
+      this.#models
+        .get(model)
+        ?.ready()
+        .map((life) => life.id.version) ?? []
+    );
+  }
+
+  ready(model: string, version: number | undefined): boolean {
+    const ready = this.readyVersions(model);
+    return version === undefined ? ready.length > 0 : ready.includes(version);
+  }
+
+  status(model: string, version: number | undefined): VersionStatus {
+    const known = this.#known(model);
+    const life = version === undefined ? known.highest() : known.version(version);
+    if (life !== undefined) return life.status(known.failure);
+    if (version !== undefined) throw versionNotFound(model, version);
+    throw notReady(model, undefined, known.failure);
+  }
+
+  allReady(): boolean {
+    return [...this.#models.values()].every((life) => life.allReady);
+  }
+
+  /** The life that answers for a version; it serves, though it may be impaired. */
+  #served(model: string, version: number | undefined): VersionLife {
+    const known = this.#known(model);
+    if (version === undefined) {
+      const highest = known.highest();
+      if (highest === undefined) throw notReady(model, undefined, known.failure);
+      return highest;
+    }
+    const serving = known.serving.get(version);
+    if (serving !== undefined) return serving;
+    const other = known.version(version);
+    throw other === undefined ? versionNotFound(model, version) : notReady(model, version, other.reason);
+  }
+
+  #known(model: string): ModelLife {
+    const life = this.#models.get(model);
+    if (life !== undefined) return life;
+    if (this.#catalogue.has(model)) throw notReady(model, undefined, 'not loaded');
+    throw new ServingError('MODEL_NOT_FOUND', `Request for unknown model: '${shown(model)}' is not found`);
+  }
+
+  #model(name: string): ModelLife {
+    const life = this.#models.get(name) ?? new ModelLife(name, this.#around);
+    this.#models.set(name, life);
+    return life;
+  }
+
+  #checkExplicit(what: string): void {
+    if (this.#options.controlMode === 'explicit') return;
+    throw new ServingError(
+      'UNSUPPORTED',
+      `explicit model ${what} is not allowed while the model control mode is 'none'; start with --model-control-mode=explicit`,
+    );
+  }
+
+  #checkRunning(): void {
+    if (this.#draining) throw new ServingError('DRAINING', 'the server is stopping, models are not loaded any more');
+  }
+}
+
+function shown(model: string): string {
+  return model.length > 100 ? `${model.slice(0, 100)}...` : model;
+}
+
+function versionNotFound(model: string, version: number): ServingError {
+  return new ServingError('VERSION_NOT_FOUND', `Request for unknown model: '${model}' version ${version} is not found`);
+}
+
+function notReady(model: string, version: number | undefined, reason: string): ServingError {
+  const which = version === undefined ? 'has no available versions' : `version ${version} is not at ready state`;
+  return new ServingError(
+    'VERSION_NOT_READY',
+    `Request for unknown model: '${model}' ${which}${reason === '' ? '' : `: ${reason}`}`,
+  );
+}

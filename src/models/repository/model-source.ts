@@ -1,0 +1,151 @@
+import { promises as fs } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { type LoadParameters, ServingError } from '../../core/index.js';
+import type { BackendFamily } from './backend-choice.js';
+import { candidateFamilies } from './backend-choice.js';
+import { unreadable } from './contained-path.js';
+import { listModel, type ModelPlace, modelFileOf, placeOf } from './folders.js';
+import { type FoundConfig, overridingConfig, readModelConfig } from './model-config-file.js';
+import { OverrideFolder } from './override-folder.js';
+import { pickVersions, type VersionPick } from './version-policy.js';
+
+/** A model as one load finds it: its config, the versions to serve, and how to get at its files. */
+export interface ModelSource {
+  readonly name: string;
+  readonly place: ModelPlace;
+  readonly found: FoundConfig;
+  readonly versions: VersionPick;
+  /** The model file of a version and the backends that serve it. Throws MODEL_INVALID. */
+  modelFile(version: number): Promise<ModelFile>;
+  /** Files of a load request live until every holder released them; elsewhere these two do nothing. */
+  hold(): void;
+  release(): Promise<void>;
+}
+
+export interface ModelFile {
+  /** Real path. */
+  readonly path: string;
+  /** Name in the version's folder. */
+  readonly file: string;
+  readonly family: BackendFamily;
+}
+
+/** One model file served without any repository, as version 1. */
+export interface SingleFile {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** Where models are looked for. Roots are real paths. */
+export interface SourcePlaces {
+  readonly roots: readonly string[];
+  readonly files: readonly SingleFile[];
+  readonly families: readonly BackendFamily[];
+  readonly temporaryRoot: string;
+}
+
+const NO_HOLD = { hold: () => {}, release: () => Promise.resolve() };
+
+/**
+ * Finds a model as it lies on disk now, or as a load request gives it. Throws MODEL_NOT_FOUND where no repository has it,
+ * MODEL_INVALID where it is in several, or its config is wrong.
+ */
+export async function findSource(places: SourcePlaces, name: string, load: LoadParameters): Promise<ModelSource> {
+  if (load.files.size > 0) return overrideSource(places, name, load);
+  const found: ModelPlace[] = [];
+  for (const root of places.roots) {
+    const place = await placeOf(root, name);
+    if (place !== undefined) found.push(place);
+  }
+  const singles = places.files.filter((file) => file.name === name);
+  if (found.length + singles.length > 1) {
+    throw new ServingError('MODEL_INVALID', `model '${name}' is not unique: several repositories have it`);
+  }
+  const [place] = found;
+  const [single] = singles;
+  if (place !== undefined) return folderSource(places, name, place, load);
+  if (single !== undefined) return singleSource(places, single, load);
+  throw new ServingError('MODEL_NOT_FOUND', `failed to load '${name}', failed to poll from model repository`);
+}
+
+async function folderSource(
+  places: SourcePlaces,
+  name: string,
+  place: ModelPlace,
+  load: LoadParameters,
+): Promise<ModelSource> {
+  const { versions, files } = await listModel(place, name);
+  const found =
+    load.config === undefined ? await readModelConfig(place, name, files) : overridingConfig(load.config, name);
+  return { ...inFolder(places, name, place, found, versions), ...NO_HOLD };
+}
+
+async function overrideSource(places: SourcePlaces, name: string, load: LoadParameters): Promise<ModelSource> {
+  if (load.config === undefined) {
+    throw new ServingError(
+      'MODEL_INVALID',
+      `load request for '${name}': files need the parameter 'config' beside them`,
+    );
+  }
+  const found = overridingConfig(load.config, name);
+  const folder = await OverrideFolder.create(places.temporaryRoot, load.files);
+  try {
+    const { versions } = await listModel(folder.place, name);
+    return {
+      ...inFolder(places, name, folder.place, found, versions),
+      hold: () => folder.hold(),
+      release: () => folder.release(),
+    };
+  } catch (thrown) {
+    await folder.release();
+    throw thrown;
+  }
+}
+
+function inFolder(
+  places: SourcePlaces,
+  name: string,
+  place: ModelPlace,
+  found: FoundConfig,
+  present: readonly number[],
+): Omit<ModelSource, 'hold' | 'release'> {
+  const candidates = candidateFamilies(places.families, found.config);
+  const names = candidates.flatMap(({ files }) => files);
+  return {
+    name,
+    place,
+    found,
+    versions: pickVersions(found.config.version_policy, present),
+    modelFile: async (version) => {
+      const { path, file } = await modelFileOf(place, name, version, names);
+      const { family } = candidates.find(({ files }) => files.includes(file)) as (typeof candidates)[number];
+      return { path, file, family };
+    },
+  };
+}
+
+async function singleSource(places: SourcePlaces, single: SingleFile, load: LoadParameters): Promise<ModelSource> {
+  const { name } = single;
+  let path: string;
+  try {
+    path = await fs.realpath(single.path);
+    const stats = await fs.stat(path);
+    if (!stats.isFile() || stats.size === 0)
+      throw new ServingError('MODEL_INVALID', `model file of '${name}' is empty or no file`);
+  } catch (thrown) {
+    throw thrown instanceof ServingError ? thrown : unreadable(`model file of '${name}'`, thrown);
+  }
+  const found: FoundConfig =
+    load.config === undefined ? { config: {}, warnings: [], source: 'model' } : overridingConfig(load.config, name);
+  const file = basename(path);
+  const [candidate] = candidateFamilies(places.families, { ...found.config, default_model_filename: file });
+  const { family } = candidate as { family: BackendFamily };
+  return {
+    name,
+    place: { root: dirname(path), folder: dirname(path) },
+    found,
+    versions: pickVersions(found.config.version_policy, [1]),
+    modelFile: () => Promise.resolve({ path, file, family }),
+    ...NO_HOLD,
+  };
+}
