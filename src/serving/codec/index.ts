@@ -1,0 +1,32 @@
+export { V2_REST_SCHEMAS } from './schemas.js';
+export {
+  type Call,
+  healthCalls,
+  inferenceCalls,
+  reflectionCalls,
+} from './v2-grpc/calls.js';
+export { type FileDescriptor, fileDescriptors } from './v2-grpc/file-descriptors.js';
+export { type CallContext, decodeModelInfer, versionOf } from './v2-grpc/infer-request.js';
+export {
+  encodeModelInferResponse,
+  encodeStreamResponse,
+  encodeStreamResponseError,
+} from './v2-grpc/infer-response.js';
+export { answerReflection, type ReflectionRequest } from './v2-grpc/reflection.js';
+export { type EncodedReply, encodeError, encodeInferReply } from './v2-rest/infer-reply.js';
+export {
+  type DecodedRequest,
+  decodeInferBody,
+  type InferBodyOptions,
+  type RequestContext,
+} from './v2-rest/infer-request.js';
+export { attachV2Json, type DetachedBody, decodeV2Json, OFFLOAD_JSON_BYTES } from './v2-rest/offload-decode.js';
+export type { ReplyFormat } from './v2-rest/reply-format.js';
+export {
+  decodeStreamFrame,
+  encodeStreamError,
+  encodeStreamReply,
+  type OutgoingFrame,
+  type StreamFrame,
+  type StreamFrameOptions,
+} from './v2-ws/stream-frame.js';

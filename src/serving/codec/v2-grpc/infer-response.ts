@@ -1,0 +1,89 @@
+import type { InferenceResponse, Tensor } from '../../../core/index.js';
+import { fieldBytes, parameterMessage, textFieldBytes, varintBytes, WireWriter } from './wire-writer.js';
+
+/** A `ModelInferResponse`, its outputs raw: one allocation, each output copied once. */
+export function encodeModelInferResponse(response: InferenceResponse): Buffer {
+  const sized = new SizedResponse(response);
+  const writer = new WireWriter(Buffer.allocUnsafe(sized.bytes));
+  sized.write(writer);
+  return writer.bytes;
+}
+
+/** The same inside a `ModelStreamInferResponse`. */
+export function encodeStreamResponse(response: InferenceResponse): Buffer {
+  const sized = new SizedResponse(response);
+  const writer = new WireWriter(Buffer.allocUnsafe(fieldBytes(sized.bytes)));
+  writer.open(2, sized.bytes);
+  sized.write(writer);
+  return writer.bytes;
+}
+
+/** A `ModelStreamInferResponse` that carries an error; `id` names the request, empty where it is not known. */
+export function encodeStreamResponseError(message: string, id: string): Buffer {
+  const inner = textFieldBytes(id);
+  const writer = new WireWriter(Buffer.allocUnsafe(textFieldBytes(message) + (inner === 0 ? 0 : fieldBytes(inner))));
+  writer.text(1, message);
+  if (inner > 0) {
+    writer.open(2, inner);
+    writer.text(3, id);
+  }
+  return writer.bytes;
+}
+
+/** Sizes before it writes: lengths stand before contents on the wire. */
+class SizedResponse {
+  readonly bytes: number;
+  readonly #response: InferenceResponse;
+  readonly #version: string;
+  readonly #parameters: (readonly [string, Buffer])[] = [];
+
+  constructor(response: InferenceResponse) {
+    const { version, id, outputs, parameters } = response;
+    this.#response = response;
+    this.#version = `${version.version}`;
+    let bytes = textFieldBytes(version.model) + textFieldBytes(this.#version) + textFieldBytes(id);
+    for (const name in parameters) {
+      const entry = [name, parameterMessage(parameters[name] as string)] as const;
+      this.#parameters.push(entry);
+      bytes += fieldBytes(entryBytes(entry));
+    }
+    for (const output of outputs) bytes += fieldBytes(outputBytes(output)) + fieldBytes(output.data.byteLength);
+    this.bytes = bytes;
+  }
+
+  write(writer: WireWriter): void {
+    const { version, id, outputs } = this.#response;
+    writer.text(1, version.model);
+    writer.text(2, this.#version);
+    writer.text(3, id);
+    for (const entry of this.#parameters) {
+      writer.open(4, entryBytes(entry));
+      writer.text(1, entry[0]);
+      writer.view(2, entry[1]);
+    }
+    for (const output of outputs) {
+      writer.open(5, outputBytes(output));
+      writer.text(1, output.name);
+      writer.text(2, output.dataType);
+      if (output.shape.length > 0) {
+        writer.open(3, shapeBytes(output.shape));
+        for (const dim of output.shape) writer.varint(dim);
+      }
+    }
+    for (const output of outputs) writer.view(6, output.data);
+  }
+}
+
+function entryBytes([name, message]: readonly [string, Buffer]): number {
+  return textFieldBytes(name) + fieldBytes(message.length);
+}
+
+function outputBytes({ name, dataType, shape }: Tensor): number {
+  return textFieldBytes(name) + textFieldBytes(dataType) + (shape.length === 0 ? 0 : fieldBytes(shapeBytes(shape)));
+}
+
+function shapeBytes(shape: readonly number[]): number {
+  let bytes = 0;
+  for (const dim of shape) bytes += varintBytes(dim);
+  return bytes;
+}

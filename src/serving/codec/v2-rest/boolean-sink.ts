@@ -1,0 +1,28 @@
+import { type ElementSink, readRow, refuseElement, type SinkRequest } from './element-sink.js';
+import type { JsonScanner } from './json-scanner.js';
+
+const T = 0x74;
+const F = 0x66;
+
+/** BOOL: `true` and `false` only, as Triton has it; 0 and 1 are refused. */
+export class BooleanSink implements ElementSink {
+  readonly #request: SinkRequest;
+  readonly #out: Uint8Array;
+  readonly #one = (scan: JsonScanner, index: number, byte: number): void => {
+    if (byte !== T && byte !== F) refuseElement(scan, this.#request, index, scan.at, 'true or false');
+    this.#out[index] = scan.boolean(this.#request.label) ? 1 : 0;
+  };
+
+  constructor(request: SinkRequest) {
+    this.#request = request;
+    this.#out = new Uint8Array(request.count);
+  }
+
+  readRow(scan: JsonScanner, from: number, count: number): number {
+    return readRow(scan, from, count, this.#one);
+  }
+
+  bytes(): Uint8Array {
+    return this.#out;
+  }
+}

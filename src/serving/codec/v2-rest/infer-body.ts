@@ -1,0 +1,359 @@
+import { isUtf8 } from 'node:buffer';
+import {
+  type DataType,
+  isDataType,
+  type OutputRequest,
+  type ParameterValue,
+  ServingError,
+  type Tensor,
+} from '../../../core/index.js';
+import { checkData, checkedCount, MAX_RANK, MAX_TENSORS, shown } from '../checked-tensor.js';
+import { nonNegativeInteger, RequestParameters, refuseSharedMemory } from '../request-parameters.js';
+import type { DecodedBody } from './decoded-body.js';
+import { readJsonData } from './json-data.js';
+import { JsonScanner } from './json-scanner.js';
+import { BINARY_REPLY, JSON_REPLY, type ReplyFormat } from './reply-format.js';
+
+const NO_OUTPUTS: readonly OutputRequest[] = Object.freeze([]);
+/** Up to here a name given twice is looked for in the list, past it in a set. */
+const LISTED_NAMES = 16;
+
+export interface BodyOptions {
+  /** Length of the JSON text at the start of the body; the rest is binary tensor data. */
+  readonly jsonBytes: number;
+  readonly allowNan: boolean;
+  /** Reply form where the request says nothing. */
+  readonly binaryByDefault: boolean;
+}
+
+/**
+ * Decodes JSON, or JSON followed by binary tensor data (V2 `extension_binary_data`). Unknown keys are ignored, known ones
+ * given twice refused; `null` for `id`, `parameters` or `outputs` is taken as absent. Binary inputs are views of `body`.
+ * Cost: one pass over the JSON (two over `data` that comes before its `shape` and `datatype`).
+ */
+export function decodeBody(body: Uint8Array, options: BodyOptions): DecodedBody {
+  const { jsonBytes } = options;
+  if (jsonBytes > body.byteLength) {
+    throw new ServingError(
+      'MALFORMED_REQUEST',
+      `the JSON part is declared ${jsonBytes} bytes long, the body has ${body.byteLength}`,
+    );
+  }
+  const json = jsonBytes === body.byteLength ? body : body.subarray(0, jsonBytes);
+  if (!isUtf8(json)) throw new ServingError('MALFORMED_REQUEST', 'the JSON text is not valid UTF-8');
+  return new BodyReader(json, body, options).read();
+}
+
+type RootKey = 'inputs' | 'outputs' | 'parameters' | 'id' | 'model_name';
+
+class BodyReader {
+  readonly #scan: JsonScanner;
+  readonly #body: Uint8Array;
+  readonly #options: BodyOptions;
+  /** Where the next binary input starts. */
+  #binaryAt: number;
+  #inputs: Tensor[] | undefined;
+  #outputs: readonly OutputRequest[] = NO_OUTPUTS;
+  #binary: boolean;
+  #byName: Map<string, boolean> | undefined;
+  readonly #parameters = new RequestParameters();
+
+  constructor(json: Uint8Array, body: Uint8Array, options: BodyOptions) {
+    this.#scan = new JsonScanner(json);
+    this.#body = body;
+    this.#options = options;
+    this.#binaryAt = options.jsonBytes;
+    this.#binary = options.binaryByDefault;
+  }
+
+  read(): DecodedBody {
+    const scan = this.#scan;
+    const seen = new SeenKeys<RootKey>('the request');
+    let id = '';
+    let modelName: string | undefined;
+    scan.openObject('the request');
+    for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
+      if (key === 'inputs') {
+        seen.add(key, 1);
+        this.#inputs = this.#readInputs();
+      } else if (key === 'outputs') {
+        seen.add(key, 2);
+        if (!scan.tookNull()) this.#outputs = this.#readOutputs();
+      } else if (key === 'parameters') {
+        seen.add(key, 4);
+        if (!scan.tookNull()) this.#readParameters();
+      } else if (key === 'id') {
+        seen.add(key, 8);
+        if (!scan.tookNull()) id = scan.string('id');
+      } else if (key === 'model_name') {
+        seen.add(key, 16);
+        if (!scan.tookNull()) modelName = scan.string('model_name');
+      } else scan.skip();
+    }
+    scan.finish();
+    if (this.#inputs === undefined) throw new ServingError('MALFORMED_REQUEST', 'the request has no "inputs"');
+    if (this.#binaryAt !== this.#body.byteLength) {
+      throw new ServingError(
+        'MALFORMED_REQUEST',
+        `the body holds ${this.#body.byteLength - this.#options.jsonBytes} bytes of binary data, its inputs declare ${this.#binaryAt - this.#options.jsonBytes}`,
+      );
+    }
+    const { rest, priority, timeoutUs } = this.#parameters;
+    return {
+      modelName,
+      id,
+      inputs: this.#inputs,
+      outputs: this.#outputs,
+      parameters: rest,
+      priority,
+      timeoutUs,
+      format: this.#format(),
+    };
+  }
+
+  #format(): ReplyFormat {
+    if (this.#byName === undefined) return this.#binary ? BINARY_REPLY : JSON_REPLY;
+    return { binary: this.#binary, byName: this.#byName };
+  }
+
+  #readParameters(): void {
+    const scan = this.#scan;
+    scan.openObject('parameters');
+    let binarySeen = false;
+    for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
+      if (key === 'binary_data_output') {
+        if (binarySeen) throw twice('parameters', key);
+        binarySeen = true;
+        this.#binary = scan.boolean('parameters.binary_data_output');
+      } else this.#parameters.add(key, readParameter(scan, key));
+    }
+  }
+
+  #readInputs(): Tensor[] {
+    const scan = this.#scan;
+    const inputs: Tensor[] = [];
+    const names = new SeenNames('input');
+    scan.openArray('inputs');
+    for (let first = true; scan.element(first); first = false) {
+      const input = this.#readInput(inputs.length);
+      names.add(input.name, inputs.length);
+      inputs.push(input);
+    }
+    return inputs;
+  }
+
+  #readInput(index: number): Tensor {
+    const scan = this.#scan;
+    let label = `input ${index}`;
+    const seen = new SeenKeys(label);
+    let name: string | undefined;
+    let dataType: DataType | undefined;
+    let shape: number[] | undefined;
+    let binaryBytes: number | undefined;
+    let data: Uint8Array | undefined;
+    let dataAt: number | undefined;
+    scan.openObject(label);
+    for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
+      if (key === 'name') {
+        seen.add(key, 1);
+        name = scan.string(`name of ${label}`);
+        label = `input ${shown(name)}`;
+      } else if (key === 'shape') {
+        seen.add(key, 2);
+        shape = this.#readShape(label);
+      } else if (key === 'datatype') {
+        seen.add(key, 4);
+        dataType = knownDataType(label, scan.string(`datatype of ${label}`));
+      } else if (key === 'parameters') {
+        seen.add(key, 8);
+        if (!scan.tookNull()) binaryBytes = this.#readInputParameters(label);
+      } else if (key === 'data') {
+        seen.add(key, 16);
+        if (scan.tookNull()) continue;
+        dataAt = scan.at;
+        if (shape === undefined || dataType === undefined) scan.skip();
+        else data = this.#readData(label, dataType, shape);
+      } else scan.skip();
+    }
+    if (name === undefined) throw missing(label, 'name');
+    if (shape === undefined) throw missing(label, 'shape');
+    if (dataType === undefined) throw missing(label, 'datatype');
+    if (binaryBytes !== undefined) {
+      if (dataAt !== undefined) {
+        throw new ServingError('MALFORMED_REQUEST', `${label} has both "data" and parameters.binary_data_size`);
+      }
+      data = this.#takeBinary(label, binaryBytes);
+      checkData(label, dataType, shape, data);
+    } else if (dataAt === undefined) {
+      throw new ServingError('MALFORMED_REQUEST', `${label} has neither "data" nor parameters.binary_data_size`);
+    } else if (data === undefined) {
+      const after = scan.at;
+      scan.at = dataAt;
+      data = this.#readData(label, dataType, shape);
+      scan.at = after;
+    }
+    return { name, dataType, shape, data };
+  }
+
+  #readData(label: string, dataType: DataType, shape: readonly number[]): Uint8Array {
+    const request = { label, dataType, count: checkedCount(label, shape), allowNan: this.#options.allowNan };
+    return readJsonData(this.#scan, request, shape);
+  }
+
+  #takeBinary(label: string, bytes: number): Uint8Array {
+    const left = this.#body.byteLength - this.#binaryAt;
+    if (bytes > left) {
+      throw new ServingError(
+        'MALFORMED_REQUEST',
+        this.#options.jsonBytes === this.#body.byteLength
+          ? `${label}: binary data need the header Inference-Header-Content-Length and the data after the JSON`
+          : `${label}: binary_data_size is ${bytes}, ${left} bytes are left in the body`,
+      );
+    }
+    const data = this.#body.subarray(this.#binaryAt, this.#binaryAt + bytes);
+    this.#binaryAt += bytes;
+    return data;
+  }
+
+  #readShape(label: string): number[] {
+    const scan = this.#scan;
+    const shape: number[] = [];
+    scan.openArray(`shape of ${label}`);
+    for (let first = true; scan.element(first); first = false) {
+      if (shape.length === MAX_RANK) {
+        throw new ServingError('SHAPE_MISMATCH', `${label}: its shape has more than ${MAX_RANK} dimensions`);
+      }
+      shape.push(Number(scan.number(`shape of ${label}`)));
+    }
+    checkedCount(label, shape);
+    return shape;
+  }
+
+  #readInputParameters(label: string): number | undefined {
+    const scan = this.#scan;
+    let bytes: number | undefined;
+    scan.openObject(`parameters of ${label}`);
+    for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
+      if (key === 'binary_data_size') {
+        if (bytes !== undefined) throw twice(`parameters of ${label}`, key);
+        bytes = nonNegativeInteger(`${label}: binary_data_size`, scan.number(key));
+      } else {
+        refuseSharedMemory(label, key);
+        scan.skip();
+      }
+    }
+    return bytes;
+  }
+
+  #readOutputs(): OutputRequest[] {
+    const scan = this.#scan;
+    const outputs: OutputRequest[] = [];
+    const names = new SeenNames('output');
+    scan.openArray('outputs');
+    for (let first = true; scan.element(first); first = false) {
+      const output = this.#readOutput(outputs.length);
+      names.add(output.name, outputs.length);
+      outputs.push(output);
+    }
+    return outputs;
+  }
+
+  #readOutput(index: number): OutputRequest {
+    const scan = this.#scan;
+    let label = `output ${index}`;
+    const seen = new SeenKeys(label);
+    let name: string | undefined;
+    let binary: boolean | undefined;
+    let classification = 0;
+    scan.openObject(label);
+    for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
+      if (key === 'name') {
+        seen.add(key, 1);
+        name = scan.string(`name of ${label}`);
+        label = `output ${shown(name)}`;
+      } else if (key === 'parameters') {
+        seen.add(key, 2);
+        if (scan.tookNull()) continue;
+        scan.openObject(`parameters of ${label}`);
+        for (let own = scan.key(true); own !== undefined; own = scan.key(false)) {
+          if (own === 'binary_data') {
+            seen.add(own, 4);
+            binary = scan.boolean(`binary_data of ${label}`);
+          } else if (own === 'classification') {
+            seen.add(own, 8);
+            classification = nonNegativeInteger(`${label}: classification`, scan.number(own));
+          } else {
+            refuseSharedMemory(label, own);
+            scan.skip();
+          }
+        }
+      } else scan.skip();
+    }
+    if (name === undefined) throw missing(label, 'name');
+    if (binary !== undefined) {
+      this.#byName ??= new Map();
+      this.#byName.set(name, binary);
+    }
+    return { name, classification };
+  }
+}
+
+/** Refuses a key that comes twice in one object: keeping either would serve something the client may not mean. */
+class SeenKeys<Key extends string = string> {
+  readonly #where: string;
+  #bits = 0;
+
+  constructor(where: string) {
+    this.#where = where;
+  }
+
+  add(key: Key, bit: number): void {
+    if ((this.#bits & bit) !== 0) throw twice(this.#where, key);
+    this.#bits |= bit;
+  }
+}
+
+/** Refuses a name that comes twice, and lists without a bound. */
+class SeenNames {
+  readonly #kind: string;
+  readonly #list: string[] = [];
+  #set: Set<string> | undefined;
+
+  constructor(kind: string) {
+    this.#kind = kind;
+  }
+
+  add(name: string, index: number): void {
+    if (index >= MAX_TENSORS) {
+      throw new ServingError('MALFORMED_REQUEST', `the request has more than ${MAX_TENSORS} ${this.#kind}s`);
+    }
+    if (this.#set === undefined && index < LISTED_NAMES) {
+      if (this.#list.includes(name)) throw twice('the request', `${this.#kind} ${name}`);
+      this.#list.push(name);
+      return;
+    }
+    this.#set ??= new Set(this.#list);
+    if (this.#set.has(name)) throw twice('the request', `${this.#kind} ${name}`);
+    this.#set.add(name);
+  }
+}
+
+function readParameter(scan: JsonScanner, name: string): ParameterValue {
+  const byte = scan.peek();
+  if (byte === 0x22) return scan.string(`parameter ${shown(name)}`);
+  if (byte === 0x74 || byte === 0x66) return scan.boolean(`parameter ${shown(name)}`);
+  return scan.number(`parameter ${shown(name)} must be a boolean, a number or a string`);
+}
+
+function knownDataType(label: string, name: string): DataType {
+  if (isDataType(name)) return name;
+  throw new ServingError('DATA_TYPE_MISMATCH', `${label}: unknown datatype ${shown(name)}`);
+}
+
+function missing(label: string, key: string): ServingError {
+  return new ServingError('MALFORMED_REQUEST', `${label} has no "${key}"`);
+}
+
+function twice(where: string, what: string): ServingError {
+  return new ServingError('MALFORMED_REQUEST', `${where} has ${shown(what)} twice`);
+}

@@ -1,0 +1,82 @@
+import { type InferenceRequest, ServingError } from '../../../core/index.js';
+import { NO_PARAMETERS } from '../request-parameters.js';
+import type { DecodedBody } from './decoded-body.js';
+import { decodeBody } from './infer-body.js';
+import { BINARY_REPLY, type ReplyFormat } from './reply-format.js';
+
+/** What path, headers and clock say of a request. */
+export interface RequestContext {
+  readonly model: string;
+  readonly version: number | undefined;
+  /** Monotonic nanoseconds; `NO_DEADLINE` where none. */
+  readonly deadlineNs: number;
+  readonly receivedNs: number;
+  readonly nowNs: () => number;
+}
+
+export interface InferBodyOptions extends RequestContext {
+  /** Header `Inference-Header-Content-Length`; undefined: the body is JSON; 0: it is one raw tensor. */
+  readonly headerLength: number | undefined;
+  readonly allowNan: boolean;
+}
+
+export interface DecodedRequest {
+  readonly request: InferenceRequest;
+  readonly format: ReplyFormat;
+}
+
+/**
+ * Decodes the body of a V2 inference request: JSON, JSON and binary data, or one raw tensor. Binary inputs are views of
+ * `body`, which must stay untouched until the reply; JSON inputs have memory of their own. Throws `MALFORMED_REQUEST`,
+ * `SHAPE_MISMATCH`, `DATA_TYPE_MISMATCH`, `UNSUPPORTED` (shared memory), each naming the input, what was expected and
+ * what came. Memory taken is bounded by a small multiple of the body.
+ */
+export function decodeInferBody(body: Uint8Array, options: InferBodyOptions): DecodedRequest {
+  if (options.headerLength === 0) return { request: rawRequest(body, options), format: BINARY_REPLY };
+  const jsonBytes = checkedHeaderLength(options.headerLength ?? body.byteLength);
+  return requestOf(decodeBody(body, { jsonBytes, allowNan: options.allowNan, binaryByDefault: false }), options);
+}
+
+/** Joins a decoded body with what path, headers and clock say. */
+export function requestOf(body: DecodedBody, context: RequestContext): DecodedRequest {
+  const request: InferenceRequest = {
+    model: context.model,
+    version: context.version,
+    id: body.id,
+    inputs: body.inputs,
+    rawInput: undefined,
+    outputs: body.outputs,
+    parameters: body.parameters,
+    priority: body.priority,
+    timeoutUs: body.timeoutUs,
+    deadlineNs: context.deadlineNs,
+    receivedNs: context.receivedNs,
+    decodedNs: context.nowNs(),
+  };
+  return { request, format: body.format };
+}
+
+function rawRequest(body: Uint8Array, context: RequestContext): InferenceRequest {
+  return {
+    model: context.model,
+    version: context.version,
+    id: '',
+    inputs: [],
+    rawInput: body,
+    outputs: [],
+    parameters: NO_PARAMETERS,
+    priority: 0,
+    timeoutUs: 0,
+    deadlineNs: context.deadlineNs,
+    receivedNs: context.receivedNs,
+    decodedNs: context.nowNs(),
+  };
+}
+
+function checkedHeaderLength(length: number): number {
+  if (Number.isSafeInteger(length) && length >= 0) return length;
+  throw new ServingError(
+    'MALFORMED_REQUEST',
+    `Inference-Header-Content-Length must be an integer from 0, came ${length}`,
+  );
+}

@@ -1,0 +1,98 @@
+import { DATA_TYPES, type JsonForm, ServingError } from '../../../core/index.js';
+import { BooleanSink } from './boolean-sink.js';
+import type { ElementSink, SinkRequest } from './element-sink.js';
+import { FloatSink } from './float-sink.js';
+import { Integer64Sink, IntegerSink } from './integer-sink.js';
+import type { JsonScanner } from './json-scanner.js';
+import { StringSink } from './string-sink.js';
+
+const OPEN_ARRAY = 0x5b;
+
+/** By JSON form: what takes the elements, and the fewest bytes one takes in JSON with its comma. */
+const FORMS = {
+  boolean: { fewestBytes: 5, open: (request) => new BooleanSink(request) },
+  integer: { fewestBytes: 2, open: (request) => new IntegerSink(request) },
+  integer64: { fewestBytes: 2, open: (request) => new Integer64Sink(request) },
+  float: { fewestBytes: 2, open: (request) => new FloatSink(request) },
+  string: { fewestBytes: 3, open: (request) => new StringSink(request) },
+  none: {
+    fewestBytes: 0,
+    open: ({ label, dataType }) => {
+      throw new ServingError(
+        'DATA_TYPE_MISMATCH',
+        `${label}: ${dataType} has no JSON form; send it as binary data (parameters.binary_data_size)`,
+      );
+    },
+  },
+} as const satisfies Record<JsonForm, { fewestBytes: number; open: (request: SinkRequest) => ElementSink }>;
+
+/**
+ * Reads the `data` the scanner stands at, flat row-major or nested as the shape has it, and gives the tensor's bytes (its
+ * own memory). `request.count` is the shape's element count. Throws `SHAPE_MISMATCH` where rows are ragged or their
+ * number is another than the shape's, `DATA_TYPE_MISMATCH` where an element does not fit. The memory it takes is bounded
+ * by the length of the body: a shape that the rest of the body cannot fill is refused before anything is allocated.
+ */
+export function readJsonData(scan: JsonScanner, request: SinkRequest, shape: readonly number[]): Uint8Array {
+  const form = FORMS[DATA_TYPES[request.dataType].json];
+  if (request.count * form.fewestBytes > scan.bytes.length - scan.at + 1) {
+    throw new ServingError(
+      'SHAPE_MISMATCH',
+      `${request.label}: shape [${shape}] has ${request.count} elements, more than the body holds`,
+    );
+  }
+  const sink = form.open(request);
+  scan.openArray(`data of ${request.label}`);
+  if (shape.length > 1 && scan.peek() === OPEN_ARRAY) readNested(scan, sink, request, shape, 0, 0);
+  else readFlat(scan, sink, request, shape, 0, request.count);
+  return sink.bytes();
+}
+
+/** Reads what follows the `[` of dimension `axis`; the elements start at `from`. Returns the index after the last. */
+function readNested(
+  scan: JsonScanner,
+  sink: ElementSink,
+  request: SinkRequest,
+  shape: readonly number[],
+  axis: number,
+  from: number,
+): number {
+  const size = shape[axis] as number;
+  if (axis === shape.length - 1) return readFlat(scan, sink, request, shape, from, size);
+  let next = from;
+  for (let i = 0; i < size; i++) {
+    if (!scan.element(i === 0)) return refuseCount(request, shape, axis, size, `${i}`);
+    scan.openArray(`dimension ${axis + 1} of the data of ${request.label}`);
+    next = readNested(scan, sink, request, shape, axis + 1, next);
+  }
+  if (scan.element(size === 0)) refuseCount(request, shape, axis, size, 'more');
+  return next;
+}
+
+function readFlat(
+  scan: JsonScanner,
+  sink: ElementSink,
+  request: SinkRequest,
+  shape: readonly number[],
+  from: number,
+  count: number,
+): number {
+  const came = sink.readRow(scan, from, count);
+  const axis = count === request.count ? undefined : shape.length - 1;
+  if (came < count) refuseCount(request, shape, axis, count, `${came}`);
+  if (scan.element(count === 0)) refuseCount(request, shape, axis, count, 'more');
+  return from + count;
+}
+
+function refuseCount(
+  request: SinkRequest,
+  shape: readonly number[],
+  axis: number | undefined,
+  expected: number,
+  came: string,
+): never {
+  const where = axis === undefined ? 'its data' : `its data along dimension ${axis}`;
+  throw new ServingError(
+    'SHAPE_MISMATCH',
+    `${request.label}: shape [${shape}] expects ${expected} elements in ${where}, came ${came}`,
+  );
+}

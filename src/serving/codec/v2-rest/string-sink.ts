@@ -1,0 +1,50 @@
+import { type ElementSink, readRow, refuseElement, type SinkRequest } from './element-sink.js';
+import type { JsonScanner } from './json-scanner.js';
+
+const QUOTE = 0x22;
+
+/** BYTES: the strings as UTF-8, serialised as the protocol has it (uint32 length, bytes). */
+export class StringSink implements ElementSink {
+  readonly #request: SinkRequest;
+  #out: Buffer;
+  #end = 0;
+  readonly #one = (scan: JsonScanner, index: number, byte: number): void => {
+    if (byte !== QUOTE) refuseElement(scan, this.#request, index, scan.at, 'a string');
+    const start = scan.at + 1;
+    if (scan.skipString()) {
+      const text = scan.unescaped(start, scan.at - 1);
+      // An escape is never shorter than what it stands for: the span bounds the bytes.
+      this.#reserve(scan.at - start);
+      const length = this.#out.write(text, this.#end + 4, 'utf8');
+      this.#out.writeUInt32LE(length, this.#end);
+      this.#end += 4 + length;
+    } else {
+      const length = scan.at - 1 - start;
+      this.#reserve(length);
+      this.#out.writeUInt32LE(length, this.#end);
+      this.#out.set(scan.bytes.subarray(start, start + length), this.#end + 4);
+      this.#end += 4 + length;
+    }
+  };
+
+  constructor(request: SinkRequest) {
+    this.#request = request;
+    this.#out = Buffer.allocUnsafeSlow(request.count * 12);
+  }
+
+  readRow(scan: JsonScanner, from: number, count: number): number {
+    return readRow(scan, from, count, this.#one);
+  }
+
+  bytes(): Uint8Array {
+    return this.#out.subarray(0, this.#end);
+  }
+
+  #reserve(length: number): void {
+    const needed = this.#end + 4 + length;
+    if (needed <= this.#out.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#out.length * 2));
+    larger.set(this.#out.subarray(0, this.#end));
+    this.#out = larger;
+  }
+}
