@@ -150,14 +150,21 @@ export class Instance {
     }
     run.ended = true;
     this.#run = undefined;
-    const { slot } = run;
-    const broken = slot.lane?.broken === true;
-    if (!broken && !run.lost) this.#failures = 0;
+    if (!run.lost && run.slot.lane?.broken === false) this.#failures = 0;
     const offered = this.free;
     this.#pending++;
     if (offered) this.#options.onFree();
     this.#deliver(run, outcome);
+    // Where no other lane could be offered, the next batch would run on this one: not before its settle has returned.
+    if (offered || run.slot.lane?.broken === true) this.#release(run, offered);
+    else queueMicrotask(() => this.#release(run, offered));
+  }
+
+  /** The outcome of `run` was read: its lane can be used again, or has to be replaced. */
+  #release(run: Run, offered: boolean): void {
     this.#pending--;
+    const { slot } = run;
+    const broken = slot.lane?.broken === true;
     if (slot.state === 'busy') {
       if (broken) slot.move('failed', 'the lane broke during a run');
       else slot.move('idle');
@@ -167,7 +174,6 @@ export class Instance {
       return;
     }
     if (broken || run.lost) this.#recover();
-    // After a lost run the lanes that were idle all along are to be had again.
     if (!offered && this.free) this.#options.onFree();
     if (run.lost) this.#options.onServing('');
   }
