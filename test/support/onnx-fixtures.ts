@@ -1,17 +1,17 @@
 import { fileURLToPath } from 'node:url';
-import {
-  type Batch,
-  type BatchOutcome,
-  type Clock,
-  type DataType,
-  type Lane,
-  type Log,
-  type ModelSignature,
-  type ModelSpec,
-  type OpenRequest,
-  type SignatureTensor,
-  type Tensor,
-  type TensorSpec,
+import type {
+  Batch,
+  BatchOutcome,
+  Clock,
+  DataType,
+  Lane,
+  Log,
+  ModelSignature,
+  ModelSpec,
+  OpenRequest,
+  SignatureTensor,
+  Tensor,
+  TensorSpec,
 } from '../../src/core/index.js';
 
 /** Absolute path of a model of `test/fixtures/models`. */
@@ -78,7 +78,12 @@ export function specOf(name: string, signature: ModelSignature, maxBatchSize: nu
       preserveOrdering: false,
       priorityLevels: 0,
       defaultPriorityLevel: 0,
-      defaultQueuePolicy: { timeoutAction: 'REJECT', defaultTimeoutUs: 0, allowTimeoutOverride: false, maxQueueSize: 0 },
+      defaultQueuePolicy: {
+        timeoutAction: 'REJECT',
+        defaultTimeoutUs: 0,
+        allowTimeoutOverride: false,
+        maxQueueSize: 0,
+      },
       priorityQueuePolicies: new Map(),
     },
     source: 'model',
@@ -103,7 +108,8 @@ export function runBatch(lane: Lane, batch: Batch): Promise<BatchOutcome> {
   return new Promise((resolve) => {
     lane.run(batch, (outcome) => {
       if (outcome.kind === 'failed') resolve(outcome);
-      else resolve({ ...outcome, outputs: outcome.outputs.map((tensor) => ({ ...tensor, data: tensor.data.slice() })) });
+      else
+        resolve({ ...outcome, outputs: outcome.outputs.map((tensor) => ({ ...tensor, data: tensor.data.slice() })) });
     });
   });
 }

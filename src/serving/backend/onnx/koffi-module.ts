@@ -18,7 +18,9 @@ export function koffiModule(): Koffi {
   try {
     loaded = createRequire(import.meta.url)('koffi') as Koffi;
   } catch (cause) {
-    throw new ServingError('UNSUPPORTED', 'the native engine needs koffi, which does not load on this machine', { cause });
+    throw new ServingError('UNSUPPORTED', 'the native engine needs koffi, which does not load on this machine', {
+      cause,
+    });
   }
   // Before the first call, or it has no effect. Native code runs on koffi's stacks: 128 KiB, the default, is too small
   // for a session's creation. `max_async_calls` lies above what the call gate ever starts.

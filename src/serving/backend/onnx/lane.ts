@@ -10,20 +10,23 @@ import {
   toServingError,
 } from '../../../core/index.js';
 import { callGate, type GatedCall } from './call-gate.js';
-import { createInputSlot, type InputSlot } from './input-slot.js';
+import type { InputSlot } from './input-slot.js';
 import { type Address, NativeMemory } from './native-memory.js';
+import { NumericInput } from './numeric-input.js';
 import { createOutputSlot, type OutputSlot } from './output-slot.js';
 import { runReturned, runStarted } from './runs-in-flight.js';
 import type { OrtSession } from './session.js';
 import { check, OrtFailure, publicText, takeFailure } from './status.js';
+import { StringInput } from './string-tensor.js';
 
 type Settle = (outcome: BatchOutcome) => void;
 
 /** `idle`: may take a batch. `waiting`: filled, its call waits for its turn. `running`: ONNX Runtime has it. */
 type Phase = 'idle' | 'waiting' | 'running' | 'settling' | 'closed';
 
-/** What ONNX Runtime says where a preallocated output has another shape than the model's result. */
-const SHAPE_VERIFICATION = /shape verification failed|Shape mismatch attempting to re-use buffer/i;
+/** What ONNX Runtime says where a preallocated output has another shape than the model's result (before, or in the run). */
+const OUTPUT_SHAPE_TEXT =
+  /invalid dimensions for output|but the computed output shape for this run|shape verification failed/i;
 
 /**
  * Buffers of one batch and the run over them, on a session shared with every other lane of the device. The lane itself is
@@ -58,7 +61,11 @@ export class OnnxLane implements Lane, GatedCall {
     const { library } = session;
     this.#session = session;
     this.#clock = clock;
-    this.#inputs = spec.inputs.map((input) => createInputSlot(library, input, spec.maxBatchSize));
+    this.#inputs = spec.inputs.map((input) =>
+      input.dataType === 'BYTES'
+        ? new StringInput(library, input, spec.maxBatchSize > 0)
+        : new NumericInput(library, input, spec.maxBatchSize),
+    );
     this.#outputs = spec.outputs.map((output) => createOutputSlot(library, output, spec.maxBatchSize));
     this.#inputNames = new NativeMemory(spec.inputs.length * 8);
     this.#inputValues = new NativeMemory(spec.inputs.length * 8);
@@ -251,10 +258,14 @@ export class OnnxLane implements Lane, GatedCall {
     if (!(thrown instanceof OrtFailure)) return toServingError(thrown);
     if (this.#cancelled) return cancelledError(thrown);
     const text = publicText(thrown.message, this.#session.folders);
-    if (SHAPE_VERIFICATION.test(thrown.message)) {
-      return new ServingError('OUTPUT_SHAPE_MISMATCH', `an output's shape is not what the model's config says: ${text}`, {
-        cause: thrown,
-      });
+    if (OUTPUT_SHAPE_TEXT.test(thrown.message)) {
+      return new ServingError(
+        'OUTPUT_SHAPE_MISMATCH',
+        `an output's shape is not what the model's config says: ${text}`,
+        {
+          cause: thrown,
+        },
+      );
     }
     return new ServingError('BACKEND_FAILED', `ONNX Runtime failed to run the model: ${text}`, { cause: thrown });
   }

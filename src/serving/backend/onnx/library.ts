@@ -94,7 +94,9 @@ function bindLibrary(libraryPath: string): OrtLibrary {
     handle = koffi.load(libraryPath);
     libc = koffi.load(null);
   } catch (cause) {
-    throw new ServingError('UNSUPPORTED', `ONNX Runtime's library ${path.basename(libraryPath)} does not load`, { cause });
+    throw new ServingError('UNSUPPORTED', `ONNX Runtime's library ${path.basename(libraryPath)} does not load`, {
+      cause,
+    });
   }
   keptLibraries.push(handle, libc);
 
@@ -107,7 +109,8 @@ function bindLibrary(libraryPath: string): OrtLibrary {
     throw new ServingError('UNSUPPORTED', `ONNX Runtime 1.${OLDEST_API_VERSION} or newer is needed, found ${version}`);
   }
   const table = koffi.decode(BigInt(getApi), koffi.proto(C_TYPES.ptr, ['uint32_t']))(apiVersion) as number;
-  if (table === 0) throw new ServingError('UNSUPPORTED', `ONNX Runtime ${version} refuses its API version ${apiVersion}`);
+  if (table === 0)
+    throw new ServingError('UNSUPPORTED', `ONNX Runtime ${version} refuses its API version ${apiVersion}`);
 
   const api = bindTable(table, apiVersion);
   const has = (name: OrtFunctionName) => ORT_FUNCTIONS[name].since <= apiVersion;

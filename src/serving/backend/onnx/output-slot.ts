@@ -143,7 +143,8 @@ class AllocatedOutput implements OutputSlot {
       name: spec.name,
       dataType: spec.dataType,
       shape: carryShape(shape, spec.modelDims, spec.dims, this.#batched),
-      data: spec.dataType === 'BYTES' ? readStrings(this.#library, value, elementCount(shape)) : this.#bytes(value, shape),
+      data:
+        spec.dataType === 'BYTES' ? readStrings(this.#library, value, elementCount(shape)) : this.#bytes(value, shape),
     };
   }
 

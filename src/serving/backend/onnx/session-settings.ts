@@ -34,6 +34,7 @@ interface Draft {
 type Apply = (draft: Draft, value: string, name: string) => void;
 
 const MAX_THREADS = 1024;
+const SHRINKAGE = 'memory.enable_memory_arena_shrinkage';
 
 /**
  * Triton's parameters of its ONNX Runtime backend, with its meanings
@@ -69,7 +70,7 @@ const PARAMETERS: Readonly<Record<string, Apply>> = {
   do_copy_in_default_stream: (draft, value, name) => {
     draft.cudaOptions.do_copy_in_default_stream = boolean(value, name) ? '1' : '0';
   },
-  'memory.enable_memory_arena_shrinkage': (draft, value, name) => {
+  [SHRINKAGE]: (draft, value, name) => {
     draft.runConfig.set(name, value);
   },
 };
@@ -171,6 +172,12 @@ export function readSessionSettings(
     if (apply !== undefined) apply(draft, value, name);
     else if (SESSION_CONFIG.has(name)) draft.sessionConfig.set(name, value);
     else throw unknownParameter(name);
+  }
+  if (draft.memArena === false && draft.runConfig.has(SHRINKAGE)) {
+    throw new ServingError(
+      'MODEL_INVALID',
+      `backend parameter '${SHRINKAGE}' needs the arena that enable_mem_arena turns off`,
+    );
   }
   return { ...draft, graphOptimization: graphOptimization(graphLevel) };
 }

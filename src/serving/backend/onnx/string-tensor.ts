@@ -1,4 +1,11 @@
-import { type Batch, DATA_TYPES, elementCount, endOfBytesElement, type Tensor, type TensorSpec } from '../../../core/index.js';
+import {
+  type Batch,
+  DATA_TYPES,
+  elementCount,
+  endOfBytesElement,
+  type Tensor,
+  type TensorSpec,
+} from '../../../core/index.js';
 import { grownBytes, type InputSlot, writeShape } from './input-slot.js';
 import type { OrtLibrary } from './library.js';
 import { type Address, NativeMemory, nativeText } from './native-memory.js';
@@ -31,7 +38,10 @@ export class StringInput implements InputSlot {
     const shape = this.#batched ? [batch.rows, ...carried.slice(1)] : carried;
     const rank = writeShape(scratch, shape);
     const { onnxElementType } = DATA_TYPES.BYTES;
-    check(api, api.CreateTensorAsOrtValue(allocator, scratch.address, rank, onnxElementType, scratch.address + rank * 8));
+    check(
+      api,
+      api.CreateTensorAsOrtValue(allocator, scratch.address, rank, onnxElementType, scratch.address + rank * 8),
+    );
     this.#ofRun = scratch.word(rank);
     let element = 0;
     const elements = elementCount(shape);

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { CallGate } from './call-gate.js';
+
+function call(log: string[], name: string) {
+  return { begin: () => void log.push(name) };
+}
+
+describe('the call gate', () => {
+  it('begins so many calls at once, the others in order as those return', () => {
+    const log: string[] = [];
+    const gate = new CallGate(2, 10);
+    for (const name of ['a', 'b', 'c', 'd']) gate.enter(call(log, name));
+    expect(log).toEqual(['a', 'b']);
+    gate.done();
+    expect(log).toEqual(['a', 'b', 'c']);
+    gate.done();
+    gate.done();
+    gate.done();
+    expect(log).toEqual(['a', 'b', 'c', 'd']);
+    expect([gate.inFlight, gate.waiting]).toEqual([0, 0]);
+  });
+
+  it('takes a waiting call back, and no other', () => {
+    const log: string[] = [];
+    const gate = new CallGate(1, 10);
+    const calls = ['a', 'b', 'c'].map((name) => call(log, name));
+    for (const each of calls) gate.enter(each);
+    expect(gate.withdraw(calls[0] as (typeof calls)[0])).toBe(false);
+    expect(gate.withdraw(calls[1] as (typeof calls)[0])).toBe(true);
+    gate.done();
+    gate.done();
+    expect(log).toEqual(['a', 'c']);
+  });
+
+  it('refuses past its bound', () => {
+    const gate = new CallGate(1, 1);
+    gate.enter(call([], 'a'));
+    gate.enter(call([], 'b'));
+    expect(() => gate.enter(call([], 'c'))).toThrow(expect.objectContaining({ reason: 'OVERLOADED' }));
+  });
+});
