@@ -1,0 +1,132 @@
+import {
+  type ModelVersionId,
+  PROTOCOL_STATES,
+  type ProviderShares,
+  REASONS,
+  type VersionState,
+} from '../core/index.js';
+import { Family, histogramSamples, type Sample } from './family.js';
+import { sumNsOf, TIME_BOUNDS_NS } from './time-histogram.js';
+import { STAGES, type VersionFigures } from './version-figures.js';
+
+/** What is told of a version beside its requests. */
+export interface VersionInfo {
+  /** Default `ready`. */
+  readonly state?: VersionState;
+  /** Empty where nothing is opened. */
+  readonly providers: ProviderShares;
+}
+
+/** What the families read when they are scraped. */
+export interface Figures {
+  readonly versions: Iterable<VersionFigures>;
+  readonly infos: Iterable<readonly [ModelVersionId, VersionInfo]>;
+  /** Requests refused before they named a version, by index of `REASONS`. */
+  readonly refused: Float64Array;
+}
+
+const SECONDS = TIME_BOUNDS_NS.map((ns) => ns / 1e9);
+/** Rows of an execution. */
+const ROW_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+/** Every metric of our own. A name, label or unit in here is an interface: changing one is a breaking change. */
+export function penstockFamilies(figures: Figures): Family[] {
+  const { each, eachInfo } = readers(figures);
+  const stageName = 'penstock_request_stage_duration_seconds';
+  const totalName = 'penstock_request_duration_seconds';
+  const rowsName = 'penstock_batch_rows';
+  return [
+    new Family('penstock_requests_total', 'counter', 'Requests by outcome; reason is OK or why one failed.', () =>
+      each(function* (version, labels) {
+        yield { labels: { ...labels, outcome: 'success', reason: 'OK' }, value: version.successes };
+        for (const reason of REASONS) {
+          const value = version.failures(reason);
+          if (value > 0) yield { labels: { ...labels, outcome: 'failure', reason }, value };
+        }
+      }),
+    ),
+    new Family(
+      'penstock_refused_requests_total',
+      'counter',
+      'Requests refused before they named a known model version, by reason.',
+      function* () {
+        for (let i = 0; i < REASONS.length; i++) {
+          const value = figures.refused[i] as number;
+          if (value > 0) yield { labels: { reason: REASONS[i] as string }, value };
+        }
+      },
+    ),
+    new Family(totalName, 'histogram', 'Time of answered requests from first byte to encoded reply.', () =>
+      each((version, labels) => {
+        const slots = version.stageHistogram('total');
+        return histogramSamples(totalName, labels, SECONDS, slots, sumNsOf(slots, 0) / 1e9);
+      }),
+    ),
+    new Family(stageName, 'histogram', 'Time of answered requests by stage of the data path.', () =>
+      each(function* (version, labels) {
+        for (const stage of STAGES) {
+          if (stage === 'total') continue;
+          const slots = version.stageHistogram(stage);
+          yield* histogramSamples(stageName, { ...labels, stage }, SECONDS, slots, sumNsOf(slots, 0) / 1e9);
+        }
+      }),
+    ),
+    new Family('penstock_queue_depth', 'gauge', 'Requests waiting for an instance.', () =>
+      each((version, labels) => [{ labels, value: version.queueDepth }]),
+    ),
+    new Family('penstock_inferences_total', 'counter', 'Rows of answered requests.', () =>
+      each((version, labels) => [{ labels, value: version.rows }]),
+    ),
+    new Family('penstock_executions_total', 'counter', 'Executions of the model that ended well.', () =>
+      each((version, labels) => [{ labels, value: version.executions.count }]),
+    ),
+    new Family(rowsName, 'histogram', 'Rows of an execution.', () =>
+      each((version, labels) => {
+        const buckets = new Float64Array(ROW_BOUNDS.length + 1);
+        let sum = 0;
+        for (const [rows, executions] of version.executions.byRows()) {
+          const at = ROW_BOUNDS.findIndex((bound) => rows <= bound);
+          (buckets[at === -1 ? ROW_BOUNDS.length : at] as number) += executions;
+          sum += rows * executions;
+        }
+        return histogramSamples(rowsName, labels, ROW_BOUNDS, buckets, sum);
+      }),
+    ),
+    new Family('penstock_model_ready', 'gauge', 'Whether the model version takes requests (1) or not (0).', () =>
+      eachInfo((info, labels) => [{ labels, value: PROTOCOL_STATES[stateOf(info)] === 'READY' ? 1 : 0 }]),
+    ),
+    new Family('penstock_model_state', 'gauge', 'State of the model version: 1 for the one that it is in.', () =>
+      eachInfo((info, labels) => [{ labels: { ...labels, state: stateOf(info) }, value: 1 }]),
+    ),
+    new Family(
+      'penstock_model_provider_ratio',
+      'gauge',
+      'Share of the graph nodes of the model version that an execution provider runs.',
+      () =>
+        eachInfo((info, labels) =>
+          Object.entries(info.providers).map(([provider, value]) => ({ labels: { ...labels, provider }, value })),
+        ),
+    ),
+  ];
+}
+
+/** Walks over versions with the labels that all their samples have. */
+export function readers(figures: Figures) {
+  type Labels = Readonly<Record<string, string>>;
+  return {
+    *each(samples: (version: VersionFigures, labels: Labels) => Iterable<Sample>): Iterable<Sample> {
+      for (const version of figures.versions) yield* samples(version, labelsOf(version.id));
+    },
+    *eachInfo(samples: (info: VersionInfo, labels: Labels) => Iterable<Sample>): Iterable<Sample> {
+      for (const [id, info] of figures.infos) yield* samples(info, labelsOf(id));
+    },
+  };
+}
+
+function stateOf(info: VersionInfo): VersionState {
+  return info.state ?? 'ready';
+}
+
+function labelsOf(id: ModelVersionId): Readonly<Record<string, string>> {
+  return { model: id.model, version: String(id.version) };
+}

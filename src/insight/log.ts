@@ -1,0 +1,99 @@
+import { mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { destination as openDestination, pino, stdTimeFunctions } from 'pino';
+import type { Log, LogFields } from '../core/index.js';
+import { redact, redactText } from './redaction.js';
+import { RepeatLimit } from './repeat-limit.js';
+import { textLine } from './text-line.js';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** `json`: one object a line. `text`: the same for people. */
+  readonly format: 'json' | 'text';
+  /** `stdout`, `stderr`, a file's path (appended to), or what takes whole lines. */
+  readonly destination: string | { write(line: string): void };
+}
+
+/** The log of the process. */
+export interface ServerLog extends Log {
+  setLevel(level: LogLevel): void;
+  /** Reports held-back repetitions and writes out what is buffered, synchronously: for the end of the process. */
+  flush(): void;
+}
+
+/** What is kept for a destination that takes nothing; beyond it lines are dropped rather than memory filled. */
+const MOST_BUFFERED_BYTES = 8 * 2 ** 20;
+
+/**
+ * A log on pino. Secrets are hidden by field name and by form; a message that repeats is held back after some lines a
+ * window and reported as a number. Throws where a file cannot be opened.
+ */
+export function createLog(options: LogOptions): ServerLog {
+  const { lines, flush } = open(options.destination);
+  const sink = options.format === 'json' ? lines : { write: (line: string) => lines.write(textLine(line)) };
+  const logger = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    sink,
+  );
+  const limit = new RepeatLimit();
+
+  const write = (level: Exclude<LogLevel, 'silent'>, message: string, fields: LogFields | undefined) => {
+    if (!logger.isLevelEnabled(level)) return;
+    const held = (suppressed: number) => logger[level]({ suppressed }, `repeated and not shown: ${message}`);
+    if (!limit.allows(`${level} ${message}`, held)) return;
+    if (fields === undefined) logger[level](redactText(message));
+    else logger[level](redact(fields), redactText(message));
+  };
+  return {
+    debug: (message, fields) => write('debug', message, fields),
+    info: (message, fields) => write('info', message, fields),
+    warn: (message, fields) => write('warn', message, fields),
+    error: (message, fields) => write('error', message, fields),
+    setLevel: (level) => {
+      logger.level = level;
+    },
+    flush: () => {
+      limit.flush();
+      flush();
+    },
+  };
+}
+
+interface Lines {
+  readonly lines: { write(line: string): void };
+  flush(): void;
+}
+
+function open(destination: LogOptions['destination']): Lines {
+  if (typeof destination !== 'string') return { lines: destination, flush: () => {} };
+  const fd = destination === 'stdout' ? 1 : destination === 'stderr' ? 2 : openFile(destination);
+  const stream = openDestination({ dest: fd, sync: false, maxLength: MOST_BUFFERED_BYTES });
+  // A reader of the log that went away (EPIPE), or a full disk, must not end the server.
+  stream.on('error', () => {});
+  return {
+    lines: {
+      write: (line) => {
+        stream.write(line);
+      },
+    },
+    flush: () => {
+      try {
+        stream.flushSync();
+      } catch {
+        // Nowhere left to say it.
+      }
+    },
+  };
+}
+
+function openFile(path: string): number {
+  mkdirSync(dirname(path), { recursive: true });
+  return openSync(path, 'a');
+}

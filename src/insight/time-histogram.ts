@@ -1,0 +1,44 @@
+/** Upper bounds of the buckets in nanoseconds (5 us to 10 s, three a decade), as every latency histogram here has them. */
+export const TIME_BOUNDS_NS: readonly number[] = [
+  5e3, 1e4, 2.5e4, 5e4, 1e5, 2.5e5, 5e5, 1e6, 2.5e6, 5e6, 1e7, 2.5e7, 5e7, 1e8, 2.5e8, 5e8, 1e9, 2.5e9, 5e9, 1e10,
+];
+
+const OVERFLOW = TIME_BOUNDS_NS.length;
+const LAST_NS = TIME_BOUNDS_NS[OVERFLOW - 1] as number;
+
+/** Floats one histogram takes: a count for each bucket, one for what lies above them, and the sum. */
+export const TIME_HISTOGRAM_SLOTS = OVERFLOW + 2;
+
+/** First bucket that can hold a duration whose microseconds have this many bits: at most two steps are left to take. */
+const FIRST_BY_BITS = Uint8Array.from({ length: 33 }, (_, bits) => {
+  const leastNs = bits === 0 ? 0 : 2 ** (bits - 1) * 1000;
+  const at = TIME_BOUNDS_NS.findIndex((bound) => leastNs <= bound);
+  return at === -1 ? OVERFLOW : at;
+});
+
+const BOUNDS = Float64Array.from(TIME_BOUNDS_NS);
+
+/** Adds one duration to the histogram that starts at `at`. What is no duration (negative, NaN) counts as 0. */
+export function observeNs(slots: Float64Array, at: number, durationNs: number): void {
+  // biome-ignore lint/complexity/useMathMinMax: this turns NaN into 0, which would spoil the sum for ever
+  const ns = durationNs > 0 ? durationNs : 0;
+  let bucket = OVERFLOW;
+  if (ns <= LAST_NS) {
+    bucket = FIRST_BY_BITS[32 - Math.clz32((ns * 1e-3) | 0)] as number;
+    while (ns > (BOUNDS[bucket] as number)) bucket++;
+  }
+  (slots[at + bucket] as number)++;
+  (slots[at + OVERFLOW + 1] as number) += ns;
+}
+
+/** Durations seen. */
+export function countOf(slots: Float64Array, at: number): number {
+  let count = 0;
+  for (let i = 0; i <= OVERFLOW; i++) count += slots[at + i] as number;
+  return count;
+}
+
+/** Their sum in nanoseconds. */
+export function sumNsOf(slots: Float64Array, at: number): number {
+  return slots[at + OVERFLOW + 1] as number;
+}

@@ -1,0 +1,87 @@
+import { REASONS, type Reason } from '../core/index.js';
+import { type Figures, readers } from './catalogue.js';
+import { Family } from './family.js';
+import type { Stage, VersionFigures } from './version-figures.js';
+
+type TritonReason = 'REJECTED' | 'CANCELED' | 'BACKEND' | 'OTHER';
+
+const TRITON_REASONS: readonly TritonReason[] = ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'];
+
+/** What the scheduler refused or let expire is REJECTED in Triton; what the model or its runtime did is BACKEND. */
+const BY_REASON: Partial<Record<Reason, TritonReason>> = {
+  QUEUE_FULL: 'REJECTED',
+  DEADLINE_EXCEEDED: 'REJECTED',
+  CLIENT_CANCELLED: 'CANCELED',
+  BACKEND_FAILED: 'BACKEND',
+  EXECUTOR_LOST: 'BACKEND',
+  OUTPUT_SHAPE_MISMATCH: 'BACKEND',
+};
+
+/** Triton's metrics under their own names, labels, units and help texts (core `src/metrics.cc`), for its dashboards. */
+export function tritonFamilies(figures: Figures): Family[] {
+  const { each } = readers(figures);
+  const counter = (name: string, help: string, value: (version: VersionFigures) => number) =>
+    new Family(name, 'counter', help, () => each((version, labels) => [{ labels, value: value(version) }]));
+  const duration = (name: string, help: string, ...stages: Stage[]) =>
+    counter(name, help, (version) => Math.floor(stages.reduce((ns, stage) => ns + version.stageNs(stage), 0) / 1000));
+  return [
+    counter(
+      'nv_inference_request_success',
+      'Number of successful inference requests, all batch sizes',
+      (version) => version.successes,
+    ),
+    new Family('nv_inference_request_failure', 'counter', 'Number of failed inference requests, all batch sizes', () =>
+      each((version, labels) =>
+        TRITON_REASONS.map((reason) => ({ labels: { ...labels, reason }, value: failures(version, reason) })),
+      ),
+    ),
+    counter(
+      'nv_inference_count',
+      'Number of inferences performed (does not include cached requests)',
+      (version) => version.rows,
+    ),
+    counter(
+      'nv_inference_exec_count',
+      'Number of model executions performed (does not include cached requests)',
+      (version) => version.executions.count,
+    ),
+    duration(
+      'nv_inference_request_duration_us',
+      'Cumulative inference request duration in microseconds (includes cached requests)',
+      'total',
+    ),
+    duration(
+      'nv_inference_queue_duration_us',
+      'Cumulative inference queuing duration in microseconds (includes cached requests)',
+      'queue',
+    ),
+    duration(
+      'nv_inference_compute_input_duration_us',
+      'Cumulative compute input duration in microseconds (does not include cached requests)',
+      'gather',
+    ),
+    duration(
+      'nv_inference_compute_infer_duration_us',
+      'Cumulative compute inference duration in microseconds (does not include cached requests)',
+      'dispatch',
+      'compute',
+    ),
+    duration(
+      'nv_inference_compute_output_duration_us',
+      'Cumulative inference compute output duration in microseconds (does not include cached requests)',
+      'scatter',
+    ),
+    new Family(
+      'nv_inference_pending_request_count',
+      'gauge',
+      'Instantaneous number of pending requests awaiting execution per-model.',
+      () => each((version, labels) => [{ labels, value: version.queueDepth }]),
+    ),
+  ];
+}
+
+function failures(version: VersionFigures, wanted: TritonReason): number {
+  let count = 0;
+  for (const reason of REASONS) if ((BY_REASON[reason] ?? 'OTHER') === wanted) count += version.failures(reason);
+  return count;
+}

@@ -1,0 +1,136 @@
+import {
+  type LatencyBreakdown,
+  type ModelVersionId,
+  REASONS,
+  type Reason,
+  type VersionMetrics,
+  type VersionStatistics,
+} from '../core/index.js';
+import { ExecutionFigures } from './execution-figures.js';
+import { countOf, observeNs, sumNsOf, TIME_HISTOGRAM_SLOTS } from './time-histogram.js';
+
+/** Where a request's time goes, in order; `total` is from first byte to encoded reply. */
+export const STAGES = ['decode', 'queue', 'gather', 'dispatch', 'compute', 'scatter', 'encode', 'total'] as const;
+export type Stage = (typeof STAGES)[number];
+
+/** Slot of each reason, as one constant object: a Map would be asked for every failure. */
+const REASON_SLOTS = Object.fromEntries(REASONS.map((reason, i) => [reason, i])) as Record<Reason, number>;
+
+/** The slots of the figures in their array: one histogram a stage, then the single ones. */
+const FAILED = STAGES.length * TIME_HISTOGRAM_SLOTS;
+const FAILED_NS = FAILED + REASONS.length;
+const ROWS = FAILED_NS + 1;
+const SLOTS = ROWS + 1;
+
+const [DECODE, QUEUE, GATHER, DISPATCH, COMPUTE, SCATTER, ENCODE, TOTAL] = STAGES.map(
+  (_, i) => i * TIME_HISTOGRAM_SLOTS,
+) as [number, number, number, number, number, number, number, number];
+
+/**
+ * The figures of one version in one typed array. Writing is a handful of additions; reading puts them together. They grow
+ * for as long as the version is in the repository, reloads included, as Prometheus counters must; the statistics of the
+ * protocol begin anew with each load (see `restartStatistics`).
+ */
+export class VersionFigures implements VersionMetrics {
+  readonly id: ModelVersionId;
+  readonly executions: ExecutionFigures;
+  readonly #slots = new Float64Array(SLOTS);
+  /** The figures when the version was last loaded. */
+  #before = new Float64Array(SLOTS);
+  #queueDepth = 0;
+
+  /** `wallMs`: the wall clock, for `last_inference`. */
+  constructor(id: ModelVersionId, wallMs: () => number) {
+    this.id = id;
+    this.executions = new ExecutionFigures(wallMs);
+  }
+
+  succeeded(rows: number, latency: LatencyBreakdown, totalNs: number): void {
+    const slots = this.#slots;
+    observeNs(slots, DECODE, latency.decodeNs);
+    observeNs(slots, QUEUE, latency.queueNs);
+    observeNs(slots, GATHER, latency.gatherNs);
+    observeNs(slots, DISPATCH, latency.dispatchNs);
+    observeNs(slots, COMPUTE, latency.computeNs);
+    observeNs(slots, SCATTER, latency.scatterNs);
+    observeNs(slots, ENCODE, latency.encodeNs);
+    observeNs(slots, TOTAL, totalNs);
+    (slots[ROWS] as number) += rows;
+  }
+
+  failed(reason: Reason, totalNs: number): void {
+    (this.#slots[FAILED + REASON_SLOTS[reason]] as number)++;
+    (this.#slots[FAILED_NS] as number) += Math.max(totalNs, 0);
+  }
+
+  executed(rows: number, gatherNs: number, computeNs: number, scatterNs: number): void {
+    this.executions.add(rows, gatherNs, computeNs, scatterNs);
+  }
+
+  setQueueDepth(requests: number): void {
+    this.#queueDepth = requests;
+  }
+
+  get queueDepth(): number {
+    return this.#queueDepth;
+  }
+
+  /** Requests answered. */
+  get successes(): number {
+    return countOf(this.#slots, TOTAL);
+  }
+
+  /** Rows of the requests answered; 1 each for a model without a batch axis. */
+  get rows(): number {
+    return this.#slots[ROWS] as number;
+  }
+
+  failures(reason: Reason): number {
+    return this.#slots[FAILED + REASON_SLOTS[reason]] as number;
+  }
+
+  /** Nanoseconds that answered requests spent in a stage. */
+  stageNs(stage: Stage): number {
+    return sumNsOf(this.#slots, STAGES.indexOf(stage) * TIME_HISTOGRAM_SLOTS);
+  }
+
+  /** The histogram of a stage (layout of `time-histogram`), as a view. */
+  stageHistogram(stage: Stage): Float64Array {
+    const at = STAGES.indexOf(stage) * TIME_HISTOGRAM_SLOTS;
+    return this.#slots.subarray(at, at + TIME_HISTOGRAM_SLOTS);
+  }
+
+  /** A load of the version begins its statistics anew, as it does in Triton, where they belong to the loaded model. */
+  restartStatistics(): void {
+    this.#before = this.#slots.slice();
+    this.executions.restartStatistics();
+  }
+
+  /** Triton's figures (`InferenceStatsAggregator`): every request counts the whole compute of its batch. */
+  statistics(): VersionStatistics {
+    const since = this.#slots.map((now, i) => now - (this.#before[i] as number));
+    const count = countOf(since, TOTAL);
+    const spent = (...stages: number[]) => ({
+      count,
+      ns: Math.round(stages.reduce((ns, stage) => ns + sumNsOf(since, stage), 0)),
+    });
+    const none = { count: 0, ns: 0 };
+    let failed = 0;
+    for (let i = 0; i < REASONS.length; i++) failed += since[FAILED + i] as number;
+    return {
+      id: this.id,
+      lastInferenceMs: this.executions.lastMs,
+      inferenceCount: since[ROWS] as number,
+      executionCount: this.executions.countSinceLoad,
+      success: spent(TOTAL),
+      fail: { count: failed, ns: Math.round(since[FAILED_NS] as number) },
+      queue: spent(QUEUE),
+      computeInput: spent(GATHER),
+      computeInfer: spent(DISPATCH, COMPUTE),
+      computeOutput: spent(SCATTER),
+      cacheHit: none,
+      cacheMiss: none,
+      batches: this.executions.statistics(),
+    };
+  }
+}
