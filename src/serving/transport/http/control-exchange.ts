@@ -1,0 +1,107 @@
+import { ServingError, toServingError } from '../../../core/index.js';
+import type { Caller } from '../../controlplane/index.js';
+import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
+import { BodyBuffer, bodyTooLarge } from './body-buffer.js';
+import { callerOf } from './caller.js';
+import { Exchange } from './exchange.js';
+import type { HttpState } from './http-options.js';
+import { type ModelPath, modelPath } from './model-path.js';
+import { readHeaders } from './request-headers.js';
+import { statusLine } from './status-line.js';
+
+/** What the handler of a control route is given. */
+export interface ControlCallInput {
+  readonly server: HttpState;
+  /** Throws `MALFORMED_REQUEST`; only for routes whose pattern names a model. */
+  readonly path: ModelPath;
+  readonly caller: Caller;
+  /** The body's JSON object; empty where there was no body. */
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export interface ControlAnswer {
+  /** Default 200. */
+  readonly status?: number;
+  /** Sent as JSON, or as it is where `contentType` is given. */
+  readonly content: unknown;
+  readonly contentType?: string;
+}
+
+export interface ControlRoute {
+  readonly method: 'GET' | 'POST';
+  readonly pattern: string;
+  /** Health is told during drain too: whoever asks wants to know just that. */
+  readonly duringDrain?: boolean;
+  readonly handle: (input: ControlCallInput) => ControlAnswer | Promise<ControlAnswer>;
+}
+
+/** Serves one call that is not an inference. */
+export function startControl(route: ControlRoute, server: HttpState, response: HttpResponse, request: HttpRequest, headOnly: boolean): void {
+  const exchange = new Exchange(server, response, headOnly);
+  let framed = false;
+  try {
+    const { contentLength, contentEncoding, authorization, relayed } = readHeaders(request);
+    framed = true;
+    if (server.inFlight.draining && route.duringDrain !== true) {
+      throw new ServingError('DRAINING', 'the server is draining and takes no new requests');
+    }
+    const path = route.pattern.includes(':model') ? modelPath(request) : NO_PATH;
+    const caller = callerOf(response.getRemoteAddress(), authorization, relayed);
+    if (route.method === 'GET') {
+      void settle(route, exchange, { server, path, caller, body: NO_BODY });
+      return;
+    }
+    if (contentEncoding !== '' && contentEncoding !== 'identity') {
+      throw new ServingError('UNSUPPORTED_MEDIA', 'only inference requests may be compressed');
+    }
+    if (contentLength > server.maxInputBytes) throw bodyTooLarge(server.maxInputBytes, contentLength);
+    const body = new BodyBuffer(server.budget, server.maxInputBytes, contentLength);
+    response.onData((chunk, isLast) => {
+      if (!exchange.open) return body.release();
+      try {
+        body.append(chunk);
+        if (!isLast) return;
+        const parsed = parseBody(body.bytes());
+        body.release();
+        void settle(route, exchange, { server, path, caller, body: parsed });
+      } catch (thrown) {
+        body.release();
+        exchange.fail(thrown, !isLast && contentLength < 0);
+      }
+    });
+    // A client that leaves in the middle of its body: no further chunk comes to notice it.
+    exchange.onGone = () => body.release();
+  } catch (thrown) {
+    exchange.fail(toServingError(thrown), !framed);
+  }
+}
+
+const NO_PATH: ModelPath = Object.freeze({ model: '', version: undefined });
+const NO_BODY: Readonly<Record<string, unknown>> = Object.freeze({});
+
+/** Never rejects: every failure becomes the answer. */
+async function settle(route: ControlRoute, exchange: Exchange, input: ControlCallInput): Promise<void> {
+  try {
+    const answered = route.handle(input);
+    const { status, content, contentType } = answered instanceof Promise ? await answered : answered;
+    exchange.answer({
+      status: status === undefined ? undefined : statusLine(status),
+      contentType: contentType ?? 'application/json',
+      body: contentType === undefined ? JSON.stringify(content) : String(content),
+    });
+  } catch (thrown) {
+    exchange.fail(thrown);
+  }
+}
+
+function parseBody(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  if (bytes.byteLength === 0) return NO_BODY;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (thrown) {
+    throw new ServingError('MALFORMED_REQUEST', 'the request body is not JSON in UTF-8', { cause: thrown });
+  }
+  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
+  throw new ServingError('MALFORMED_REQUEST', 'the request body is not a JSON object');
+}

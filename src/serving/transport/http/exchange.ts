@@ -1,0 +1,141 @@
+import { toServingError } from '../../../core/index.js';
+import { encodeError } from '../../codec/index.js';
+import type { HttpResponse } from '../uws/uws-types.js';
+import type { HttpState } from './http-options.js';
+import { STATUS_OF_REASON } from './status-line.js';
+
+/** Bodies up to this size are handed to the socket whole; larger ones follow the client's pace. */
+const WHOLE_BYTES = 8 * 1024;
+
+/** The reply in the making; one at a time, since writing is synchronous. */
+export interface Reply {
+  /** Undefined = 200. */
+  readonly status?: string | undefined;
+  readonly contentType: string;
+  readonly body: Uint8Array | string;
+  /** Pairs of name and value. */
+  readonly headers?: readonly string[] | undefined;
+  /** Close the connection after the reply. */
+  readonly last?: boolean | undefined;
+}
+
+let writer: Exchange;
+let written: Reply;
+// The library calls this back at once; a module-level function saves a closure a request.
+function writeCorked(): void {
+  writer.write(written);
+}
+
+/**
+ * One request and its one answer. Counted as in flight from construction until the answer has left or the client has
+ * gone. After that every call on it is without effect: the library's response object must not be touched any more.
+ */
+export class Exchange {
+  protected readonly server: HttpState;
+  readonly #response: HttpResponse;
+  readonly #headOnly: boolean;
+  #open = true;
+  #answered = false;
+  #countedBytes = 0;
+
+  constructor(server: HttpState, response: HttpResponse, headOnly = false) {
+    this.server = server;
+    this.#response = response;
+    this.#headOnly = headOnly;
+    server.inFlight.enter();
+    response.onAborted(() => this.#abort());
+  }
+
+  /** Whether an answer is still wanted. */
+  get open(): boolean {
+    return this.#open && !this.#answered;
+  }
+
+  /** Sends the answer, once; later answers are dropped. */
+  answer(reply: Reply): void {
+    if (!this.open) return;
+    this.#answered = true;
+    writer = this;
+    written = reply;
+    this.#response.cork(writeCorked);
+  }
+
+  /** Sends an error in the protocol's form. Foreign errors are logged with their cause and shown as INTERNAL. */
+  fail(thrown: unknown, last = false, headers?: readonly string[]): void {
+    const error = toServingError(thrown);
+    const { logLevel } = error.facts;
+    if (logLevel === 'error') this.server.log.error('request failed', { reason: error.reason, message: error.message, cause: error.cause });
+    if (!this.open) return;
+    this.answer({
+      status: STATUS_OF_REASON[error.reason],
+      contentType: 'application/json',
+      body: encodeError(error),
+      headers: error.retryAfterMs === undefined ? headers : ['Retry-After', String(Math.ceil(error.retryAfterMs / 1000))],
+      last,
+    });
+  }
+
+  /** For owners that do not derive from this class: called when the client went away before its answer. */
+  onGone: (() => void) | undefined;
+
+  /** Called when the client went away before its answer. */
+  protected gone(): void {
+    this.onGone?.();
+  }
+
+  /** For the cork callback only. */
+  write(reply: Reply): void {
+    const response = this.#response;
+    const { status, headers, body } = reply;
+    // The library closes by itself on `Connection: close` of the client; this is our own wish.
+    const close = reply.last === true || this.server.inFlight.draining;
+    if (status !== undefined) response.writeStatus(status);
+    response.writeHeader('Content-Type', reply.contentType);
+    if (headers !== undefined) {
+      for (let i = 0; i < headers.length; i += 2) response.writeHeader(headers[i] as string, headers[i + 1] as string);
+    }
+    const bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+    if (this.#headOnly) {
+      response.endWithoutBody(bodyBytes, close);
+      this.#end();
+    } else if (bodyBytes <= WHOLE_BYTES) {
+      response.end(body, close);
+      this.#end();
+    } else {
+      if (close) response.writeHeader('Connection', 'close');
+      this.#stream(typeof body === 'string' ? Buffer.from(body) : body);
+    }
+  }
+
+  /** The library takes what fits into the socket; the rest is offered again when the client has read. */
+  #stream(body: Uint8Array): void {
+    const response = this.#response;
+    const totalBytes = body.byteLength;
+    const [, finished] = response.tryEnd(body, totalBytes);
+    if (finished) {
+      this.#end();
+      return;
+    }
+    this.#countedBytes = totalBytes;
+    this.server.budget.count(totalBytes);
+    response.onWritable((offset) => {
+      const [ok, done] = response.tryEnd(body.subarray(offset), totalBytes);
+      if (done) this.#end();
+      return ok;
+    });
+  }
+
+  #abort(): void {
+    if (!this.#open) return;
+    const wanted = !this.#answered;
+    this.#end();
+    if (wanted) this.gone();
+  }
+
+  #end(): void {
+    this.#open = false;
+    this.server.budget.release(this.#countedBytes);
+    this.#countedBytes = 0;
+    this.server.inFlight.leave();
+  }
+}

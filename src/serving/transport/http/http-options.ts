@@ -1,0 +1,76 @@
+import type { Clock, Log, Offload } from '../../../core/index.js';
+import { ByteBudget } from '../byte-budget.js';
+import { InFlight } from '../in-flight.js';
+import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
+import type { Uws } from '../uws/uws-types.js';
+
+export interface HttpOptions {
+  readonly inference: InferencePort;
+  readonly control: ControlPort;
+  readonly offload: Offload;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** IPv4, IPv6 or host name; default 127.0.0.1. */
+  readonly address?: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** Largest body, as sent and after decompression, and largest WebSocket message; default 64 MiB (Triton's). */
+  readonly maxInputBytes?: number;
+  /** Bodies of all requests in flight together; default eight times `maxInputBytes`. */
+  readonly maxInFlightBytes?: number;
+  /** Whether JSON may carry NaN and infinities as bare words; default false. */
+  readonly jsonNan?: boolean;
+  /** Requests in flight on one WebSocket; default 256. */
+  readonly maxStreamRequests?: number;
+  /** Seconds without a frame after which a WebSocket is closed, pings included; default 120. */
+  readonly streamIdleSeconds?: number;
+  /** Bytes a WebSocket's client may leave unread before it is closed; default 64 MiB. */
+  readonly maxStreamBacklogBytes?: number;
+  /** How long `close` waits for replies that clients read slowly; default 10000. */
+  readonly closeTimeoutMs?: number;
+  readonly serverName?: string;
+  readonly serverVersion?: string;
+}
+
+export type HttpServer = ListeningServer;
+
+/** What all connections of one HTTP server share. */
+export interface HttpState {
+  readonly uws: Uws;
+  readonly inference: InferencePort;
+  readonly control: ControlPort;
+  readonly offload: Offload;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly maxInputBytes: number;
+  readonly budget: ByteBudget;
+  readonly inFlight: InFlight;
+  readonly allowNan: boolean;
+  readonly maxStreamRequests: number;
+  readonly streamIdleSeconds: number;
+  readonly maxStreamBacklogBytes: number;
+  readonly nowNs: () => number;
+}
+
+const MIB = 1024 * 1024;
+
+/** The options with their defaults, and the shared counters. */
+export function httpState(uws: Uws, options: HttpOptions): HttpState {
+  const maxInputBytes = options.maxInputBytes ?? 64 * MIB;
+  return {
+    uws,
+    inference: options.inference,
+    control: options.control,
+    offload: options.offload,
+    clock: options.clock,
+    log: options.log,
+    maxInputBytes,
+    budget: new ByteBudget(options.maxInFlightBytes ?? 8 * maxInputBytes),
+    inFlight: new InFlight(),
+    allowNan: options.jsonNan ?? false,
+    maxStreamRequests: options.maxStreamRequests ?? 256,
+    streamIdleSeconds: options.streamIdleSeconds ?? 120,
+    maxStreamBacklogBytes: options.maxStreamBacklogBytes ?? 64 * MIB,
+    nowNs: () => options.clock.nowNs(),
+  };
+}

@@ -1,0 +1,203 @@
+import {
+  type InferenceHandle,
+  type InferenceReply,
+  type InferenceResponse,
+  NO_DEADLINE,
+  ServingError,
+  toServingError,
+} from '../../../core/index.js';
+import {
+  attachV2Json,
+  type DecodedRequest,
+  type DetachedBody,
+  decodeInferBody,
+  encodeInferReply,
+  type InferBodyOptions,
+  OFFLOAD_JSON_BYTES,
+  type ReplyFormat,
+} from '../../codec/index.js';
+import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
+import { BodyBuffer, bodyTooLarge } from './body-buffer.js';
+import { Exchange } from './exchange.js';
+import type { HttpState } from './http-options.js';
+import { modelPath } from './model-path.js';
+import { compressReply, type ReplyEncoding, replyEncoding } from './reply-compression.js';
+import { readHeaders } from './request-headers.js';
+
+const JSON_TYPE = 'application/json';
+const BINARY_TYPE = 'application/octet-stream';
+
+/** Takes one inference request: reads its head at once, then its body as it comes. */
+export function startInfer(server: HttpState, response: HttpResponse, request: HttpRequest): void {
+  const exchange = new InferExchange(server, response);
+  try {
+    exchange.begin(response, request);
+  } catch (thrown) {
+    // Where the head is in doubt, so is where the next request begins.
+    exchange.refuse(toServingError(thrown), !exchange.framed);
+  }
+}
+
+/** One inference over HTTP: body in, decoded, handed to the data path, its reply encoded while the lane is held. */
+class InferExchange extends Exchange implements InferenceReply {
+  /** The head is understood: what follows the body is the next request. */
+  framed = false;
+  #body: BodyBuffer | undefined;
+  #options: InferBodyOptions | undefined;
+  #contentEncoding = '';
+  #acceptEncoding = '';
+  #format: ReplyFormat | undefined;
+  #handle: InferenceHandle | undefined;
+  /** Of work on pool threads; undefined while there is none. */
+  #offloaded: AbortController | undefined;
+
+  /** Throws what refuses the request by its head alone; the body is then read and dropped by the library. */
+  begin(response: HttpResponse, request: HttpRequest): void {
+    const { server } = this;
+    const receivedNs = server.clock.nowNs();
+    if (server.inFlight.draining) throw new ServingError('DRAINING', 'the server is draining and takes no new requests');
+    const headers = readHeaders(request);
+    this.framed = true;
+    const { contentLength, timeoutMs } = headers;
+    const { model, version } = modelPath(request);
+    if (contentLength > server.maxInputBytes) throw bodyTooLarge(server.maxInputBytes, contentLength);
+    this.#contentEncoding = headers.contentEncoding;
+    this.#acceptEncoding = headers.acceptEncoding;
+    if (this.#contentEncoding !== '') this.#contentEncoding = requestEncoding(this.#contentEncoding);
+    this.#options = {
+      model,
+      version,
+      headerLength: headers.headerLength,
+      allowNan: server.allowNan,
+      receivedNs,
+      nowNs: server.nowNs,
+      deadlineNs: timeoutMs === undefined ? NO_DEADLINE : receivedNs + timeoutMs * 1e6,
+    };
+    const body = new BodyBuffer(server.budget, server.maxInputBytes, contentLength);
+    this.#body = body;
+    response.onData((chunk, isLast) => {
+      if (!this.open) return;
+      try {
+        body.append(chunk);
+        if (isLast) this.#complete(body);
+      } catch (thrown) {
+        this.refuse(toServingError(thrown), !isLast && contentLength < 0);
+      }
+    });
+  }
+
+  /** Answers an error that this side found. `last`: closes the connection, e.g. an endless body is not waited for. */
+  refuse(error: ServingError, last: boolean): void {
+    this.#release();
+    this.fail(error, last);
+  }
+
+  done(response: InferenceResponse): void {
+    try {
+      const encoded = this.open
+        ? encodeInferReply(response, this.#format as ReplyFormat, { allowNan: this.server.allowNan })
+        : undefined;
+      this.#release();
+      if (encoded === undefined) return;
+      const headers = ['x-penstock-version', String(response.version.version)];
+      if (encoded.headerLength !== undefined) headers.push('Inference-Header-Content-Length', String(encoded.headerLength));
+      const contentType = encoded.headerLength === undefined ? JSON_TYPE : BINARY_TYPE;
+      const encoding = replyEncoding(this.#acceptEncoding, encoded.body.byteLength);
+      if (encoding === undefined) this.answer({ contentType, body: encoded.body, headers });
+      else void this.#answerCompressed(encoding, contentType, encoded.body, headers);
+    } catch (thrown) {
+      this.refuse(toServingError(thrown), false);
+    }
+  }
+
+  failed(error: ServingError): void {
+    this.#release();
+    this.fail(error);
+  }
+
+  protected override gone(): void {
+    this.#offloaded?.abort();
+    if (this.#handle === undefined) this.#release();
+    else this.#handle.cancel();
+  }
+
+  #complete(body: BodyBuffer): void {
+    const options = this.#options as InferBodyOptions;
+    if (this.#contentEncoding !== '') {
+      // Settles by itself: every failure is answered inside.
+      void this.#inflateAndDecode(body, options);
+    } else if (isLargeJson(options.headerLength, body.bytes())) {
+      void this.#decodeOffThread(body.ownedBytes(), options);
+    } else {
+      this.#start(decodeInferBody(body.bytes(), options));
+    }
+  }
+
+  #start(decoded: DecodedRequest): void {
+    this.#format = decoded.format;
+    this.#handle = this.server.inference.infer(decoded.request, this);
+  }
+
+  async #inflateAndDecode(body: BodyBuffer, options: InferBodyOptions): Promise<void> {
+    try {
+      const plain = await this.server.offload.run(
+        'decompress',
+        {
+          encoding: this.#contentEncoding as 'gzip' | 'deflate',
+          body: body.ownedBytes(),
+          maxBytes: this.server.maxInputBytes,
+        },
+        this.#signal(),
+      );
+      if (!this.open) return;
+      body.replace(plain);
+      if (isLargeJson(options.headerLength, plain)) await this.#decodeOffThread(plain, options);
+      else this.#start(decodeInferBody(plain, options));
+    } catch (thrown) {
+      this.refuse(toServingError(thrown), false);
+    }
+  }
+
+  async #decodeOffThread(body: Uint8Array, options: InferBodyOptions): Promise<void> {
+    try {
+      const { allowNan } = options;
+      const input = { body, jsonBytes: options.headerLength ?? body.byteLength, allowNan };
+      const detached = await this.server.offload.run('decodeV2Json', input, this.#signal());
+      if (this.open) this.#start(attachV2Json(detached as DetachedBody, options));
+    } catch (thrown) {
+      this.refuse(toServingError(thrown), false);
+    }
+  }
+
+  async #answerCompressed(encoding: ReplyEncoding, contentType: string, body: Uint8Array, headers: string[]): Promise<void> {
+    try {
+      const compressed = await compressReply(encoding, body);
+      headers.push('Content-Encoding', encoding, 'Vary', 'Accept-Encoding');
+      this.answer({ contentType, body: compressed, headers });
+    } catch (thrown) {
+      this.fail(thrown);
+    }
+  }
+
+  #signal(): AbortSignal {
+    this.#offloaded ??= new AbortController();
+    return this.#offloaded.signal;
+  }
+
+  #release(): void {
+    this.#body?.release();
+    this.#body = undefined;
+  }
+}
+
+/** Whether decoding a body here would hold the event loop too long. */
+function isLargeJson(headerLength: number | undefined, body: Uint8Array): boolean {
+  return (headerLength ?? body.byteLength) >= OFFLOAD_JSON_BYTES && headerLength !== 0;
+}
+
+function requestEncoding(header: string): string {
+  const encoding = header.trim().toLowerCase();
+  if (encoding === 'gzip' || encoding === 'deflate') return encoding;
+  if (encoding === 'identity') return '';
+  throw new ServingError('UNSUPPORTED_MEDIA', `the content encoding '${encoding.slice(0, 64).replace(/[^\x21-\x7e]/g, '?')}' is not supported: expected gzip, deflate or identity`);
+}

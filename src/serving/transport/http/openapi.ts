@@ -1,0 +1,167 @@
+import { ERRORS, REASONS, type Reason } from '../../../core/index.js';
+import { V2_REST_SCHEMAS } from '../../codec/index.js';
+import type { ModelMetadata } from '../../controlplane/index.js';
+import type { HttpState } from './http-options.js';
+import type { Route } from './routes.js';
+import { CONTROL_SCHEMAS } from './schemas.js';
+
+/** The parts of an OpenAPI 3.1 document that the page reads as well. */
+export interface OpenApiDocument {
+  readonly openapi: '3.1.0';
+  readonly info: { readonly title: string; readonly version: string; readonly description: string };
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, unknown>>;
+    readonly securitySchemes: Readonly<Record<string, unknown>>;
+  };
+}
+
+export interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly tags: readonly string[];
+  readonly description?: string;
+  readonly parameters: readonly Readonly<Record<string, unknown>>[];
+  readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, MediaType>> };
+  readonly responses: Readonly<Record<string, unknown>>;
+  readonly security?: readonly unknown[];
+}
+
+export interface MediaType {
+  readonly schema: unknown;
+  readonly examples?: Readonly<Record<string, { readonly summary: string; readonly value: unknown }>>;
+}
+
+/** Models whose examples the document carries; more would drown the page. */
+const MAX_EXAMPLES = 16;
+/** Elements of an example tensor; larger inputs are shown as binary only. */
+const MAX_EXAMPLE_ELEMENTS = 1024;
+
+const INFER_HEADERS = [
+  header('Inference-Header-Content-Length', 'integer', 'Bytes of JSON before the binary tensors; 0 = the body is one raw tensor'),
+  header('x-request-timeout-ms', 'integer', 'Deadline from arrival, in milliseconds'),
+  header('Content-Encoding', 'string', 'gzip or deflate'),
+];
+
+const STREAM_TEXT =
+  'Upgrade to WebSocket. A text frame is the JSON body of an inference request; a binary frame is the bytes of its JSON as a ' +
+  'little-endian uint32, the JSON, then the binary tensors. Every request is answered by one frame of the same form that ' +
+  'carries its id, in the order they finish; an error is {"id", "error"}.';
+
+/** The document of a route table, with one example request for each model that is ready. */
+export function openApiDocument(routes: readonly Route[], server: HttpState): OpenApiDocument {
+  const examples = inferExamples(server);
+  const paths: Record<string, Record<string, Operation>> = {};
+  for (const route of routes) {
+    const path = route.pattern.replace(/:([a-z]+)/g, '{$1}');
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route, examples) };
+  }
+  const { name, version } = server.control.serverMetadata();
+  return {
+    openapi: '3.1.0',
+    info: { title: name, version, description: 'Open Inference Protocol V2 over REST and WebSocket.' },
+    paths,
+    components: {
+      schemas: { ...CONTROL_SCHEMAS, ...V2_REST_SCHEMAS },
+      securitySchemes: { adminToken: { type: 'http', scheme: 'bearer', description: 'The admin token; calls from this machine need none' } },
+    },
+  };
+}
+
+function operation(route: Route, examples: NonNullable<MediaType['examples']>): Operation {
+  const { pattern, summary, tag, request, response } = route;
+  const infer = route.kind === 'infer';
+  return {
+    operationId: `${route.method.toLowerCase()}${pattern.replace(/[:/]+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())}`,
+    summary,
+    tags: [tag],
+    ...(route.kind === 'stream' ? { description: STREAM_TEXT } : {}),
+    parameters: [...pathParameters(pattern), ...(infer ? INFER_HEADERS : [])],
+    ...(request === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: infer,
+            content: {
+              'application/json': infer ? { schema: reference(request), examples } : { schema: reference(request) },
+              ...(infer ? { 'application/octet-stream': { schema: { description: 'The JSON, then the binary tensors in its order' } } } : {}),
+            },
+          },
+        }),
+    responses: responses(route, response),
+    ...(route.right === 'admin' ? { security: [{ adminToken: [] }, {}] } : {}),
+  };
+}
+
+function responses(route: Route, response: string): Record<string, unknown> {
+  const answers: Record<string, unknown> = {};
+  if (route.kind === 'stream') answers['101'] = { description: 'Switched to WebSocket' };
+  else answers['200'] = { description: 'Done', content: { [contentTypeOf(route)]: { schema: reference(response) } } };
+  for (const reason of errorReasons(route)) {
+    const status = String(ERRORS[reason].http);
+    answers[status] ??= { description: '', content: { 'application/json': { schema: reference('Error') } } };
+    const answer = answers[status] as { description: string };
+    answer.description = answer.description === '' ? reason : `${answer.description}, ${reason}`;
+  }
+  return answers;
+}
+
+const INFER_ONLY: readonly Reason[] = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA', 'DEADLINE_EXCEEDED', 'OVERLOADED', 'QUEUE_FULL', 'BACKEND_FAILED', 'EXECUTOR_LOST'];
+
+function errorReasons(route: Route): readonly Reason[] {
+  const reasons = new Set<Reason>(['DRAINING', 'INTERNAL']);
+  if (route.pattern.includes(':model')) for (const reason of ['MALFORMED_REQUEST', 'MODEL_NOT_FOUND', 'VERSION_NOT_READY'] as const) reasons.add(reason);
+  if (route.pattern.includes(':version')) reasons.add('VERSION_NOT_FOUND');
+  if (route.kind === 'infer') for (const reason of INFER_ONLY) reasons.add(reason);
+  if (route.right === 'admin') for (const reason of ['UNAUTHENTICATED', 'FORBIDDEN', 'MODEL_INVALID', 'UNSUPPORTED'] as const) reasons.add(reason);
+  return REASONS.filter((reason) => reasons.has(reason));
+}
+
+function contentTypeOf(route: Route): string {
+  return route.pattern === '/v2/docs' ? 'text/html' : 'application/json';
+}
+
+function pathParameters(pattern: string): Readonly<Record<string, unknown>>[] {
+  const parameters: Readonly<Record<string, unknown>>[] = [];
+  if (pattern.includes(':model')) parameters.push({ name: 'model', in: 'path', required: true, schema: { type: 'string', minLength: 1, maxLength: 256 } });
+  if (pattern.includes(':version')) parameters.push({ name: 'version', in: 'path', required: true, schema: { type: 'integer', minimum: 1 } });
+  return parameters;
+}
+
+function header(name: string, type: string, description: string): Readonly<Record<string, unknown>> {
+  return { name, in: 'header', required: false, description, schema: { type } };
+}
+
+function reference(schema: string): { readonly $ref: string } {
+  return { $ref: `#/components/schemas/${schema}` };
+}
+
+/** A request with zeros for each ready model, from its own inputs. */
+function inferExamples(server: HttpState): NonNullable<MediaType['examples']> {
+  const examples: Record<string, { summary: string; value: unknown }> = {};
+  const names = new Set(server.control.repositoryIndex({ ready: true }).map((row) => row.name));
+  for (const name of [...names].slice(0, MAX_EXAMPLES)) {
+    try {
+      const value = exampleRequest(server.control.modelMetadata(name, undefined));
+      if (value !== undefined) examples[name] = { summary: `Zeros for ${name}`, value };
+    } catch {
+      // Unloaded since the index was read: no example.
+    }
+  }
+  return examples;
+}
+
+function exampleRequest(metadata: ModelMetadata): unknown {
+  const inputs = [];
+  for (const { name, datatype, shape } of metadata.inputs) {
+    const fixed = shape.map((size) => Math.max(size, 1));
+    const elements = fixed.reduce((product, size) => product * size, 1);
+    const zero = EXAMPLE_ELEMENTS[datatype] ?? 0;
+    if (elements > MAX_EXAMPLE_ELEMENTS || zero === null) return undefined;
+    inputs.push({ name, datatype, shape: fixed, data: Array.from({ length: elements }, () => zero) });
+  }
+  return { inputs };
+}
+
+/** Where not 0; null: the data type has no JSON form. */
+const EXAMPLE_ELEMENTS: Readonly<Record<string, boolean | string | null>> = { BOOL: false, BYTES: 'text', FP16: null, BF16: null };

@@ -1,0 +1,149 @@
+import { ERRORS, ServingError } from '../../../core/index.js';
+import { RIGHTS, type ControlCall, type Right } from '../../controlplane/index.js';
+import type { ControlAnswer, ControlCallInput, ControlRoute } from './control-exchange.js';
+import { docsPage } from './docs-page.js';
+import { openApiDocument } from './openapi.js';
+
+interface Described {
+  readonly summary: string;
+  readonly tag: 'inference' | 'health' | 'metadata' | 'repository' | 'documentation';
+  readonly right: Right;
+  /** Names in the document's schemas; undefined = no body. */
+  readonly request?: string;
+  readonly response: string;
+}
+
+/** One line of the table that the server registers and the documentation is generated from. */
+export type Route =
+  | (Described & ControlRoute & { readonly kind: 'control' })
+  | (Described & { readonly kind: 'infer'; readonly method: 'POST'; readonly pattern: string })
+  | (Described & { readonly kind: 'stream'; readonly method: 'GET'; readonly pattern: string });
+
+/** Every route of the HTTP server. Patterns: `:model` and `:version` stand for one path segment each. */
+export const ROUTES: readonly Route[] = [
+  control('serverMetadata', 'GET', '/v2', 'metadata', 'ServerMetadata', 'Name, version and protocol extensions of the server', ({ server }) => ({
+    content: server.control.serverMetadata(),
+  })),
+  {
+    ...control('live', 'GET', '/v2/health/live', 'health', 'Live', 'Whether the process is alive', ({ server }) => {
+      const content = server.control.live();
+      return { content, status: content.live ? 200 : NOT_READY_STATUS };
+    }),
+    duringDrain: true,
+  },
+  {
+    ...control('ready', 'GET', '/v2/health/ready', 'health', 'Ready', 'Whether the server takes requests (503 where not)', ({ server }) => {
+      const ready = server.control.ready().ready && !server.inFlight.draining;
+      return { content: { ready }, status: ready ? 200 : NOT_READY_STATUS };
+    }),
+    duringDrain: true,
+  },
+  control('modelStatistics', 'GET', '/v2/models/stats', 'metadata', 'Statistics', 'Statistics of every model that is ready', ({ server }) => ({
+    content: server.control.modelStatistics(undefined, undefined),
+  })),
+  ...ofModel('', (pattern) =>
+    control('modelMetadata', 'GET', pattern, 'metadata', 'ModelMetadata', 'Inputs, outputs, platform and versions of a model', ({ server, path }) => ({
+      content: server.control.modelMetadata(path.model, path.version),
+    })),
+  ),
+  ...ofModel('/ready', (pattern) =>
+    control('modelReady', 'GET', pattern, 'health', 'ModelReady', 'Whether a model (version) takes requests (503 where not)', ({ server, path }) => {
+      const content = server.control.modelReady(path.model, path.version);
+      return { content, status: content.ready ? 200 : NOT_READY_STATUS };
+    }),
+  ),
+  ...ofModel('/config', (pattern) =>
+    control('modelConfig', 'GET', pattern, 'metadata', 'ModelConfig', 'Configuration of a model, completed with its defaults', ({ server, path }) => ({
+      content: server.control.modelConfig(path.model, path.version),
+    })),
+  ),
+  ...ofModel('/stats', (pattern) =>
+    control('modelStatistics', 'GET', pattern, 'metadata', 'Statistics', 'Statistics of a model', ({ server, path }) => ({
+      content: server.control.modelStatistics(path.model, path.version),
+    })),
+  ),
+  ...ofModel('/status', (pattern) =>
+    control('modelStatus', 'GET', pattern, 'metadata', 'ModelStatus', 'Engine, execution providers and lanes of a model', ({ server, path }) => ({
+      content: server.control.modelStatus(path.model, path.version),
+    })),
+  ),
+  ...ofModel('/infer', (pattern): Route => ({
+    kind: 'infer',
+    method: 'POST',
+    pattern,
+    tag: 'inference',
+    right: 'open',
+    summary: 'Run an inference: JSON, JSON and binary tensors, or one raw tensor',
+    request: 'InferRequest',
+    response: 'InferResponse',
+  })),
+  ...ofModel('/stream', (pattern): Route => ({
+    kind: 'stream',
+    method: 'GET',
+    pattern,
+    tag: 'inference',
+    right: 'open',
+    summary: 'WebSocket: many inferences in flight on one connection, told apart by id',
+    response: 'InferResponse',
+  })),
+  control('repositoryIndex', 'POST', '/v2/repository/index', 'repository', 'RepositoryIndex', 'Every model version with its state', ({ server, body }) => ({
+    content: server.control.repositoryIndex({ ready: readyFilter(body.ready) }),
+  }), 'RepositoryIndexRequest'),
+  control('repositoryLoad', 'POST', '/v2/repository/models/:model/load', 'repository', 'Empty', 'Load or reload a model', async ({ server, path, body, caller }) => {
+    await server.control.repositoryLoad(path.model, parametersOf(body), caller);
+    return { content: {} };
+  }, 'RepositoryLoadRequest'),
+  control('repositoryUnload', 'POST', '/v2/repository/models/:model/unload', 'repository', 'Empty', 'Unload a model', async ({ server, path, body, caller }) => {
+    await server.control.repositoryUnload(path.model, parametersOf(body), caller);
+    return { content: {} };
+  }, 'RepositoryUnloadRequest'),
+  documentation('/v2/docs', 'This documentation as a page', 'text/html; charset=utf-8', (input) => docsPage(openApiDocument(ROUTES, input.server))),
+  documentation('/v2/docs/openapi.json', 'This documentation as OpenAPI 3.1', 'application/json', (input) =>
+    JSON.stringify(openApiDocument(ROUTES, input.server)),
+  ),
+];
+
+const NOT_READY_STATUS = ERRORS.VERSION_NOT_READY.http;
+
+function control(
+  call: ControlCall,
+  method: 'GET' | 'POST',
+  pattern: string,
+  tag: Described['tag'],
+  response: string,
+  summary: string,
+  handle: (input: ControlCallInput) => ControlAnswer | Promise<ControlAnswer>,
+  request?: string,
+): Route & { kind: 'control' } {
+  return { kind: 'control', method, pattern, tag, right: RIGHTS[call], summary, response, handle, ...(request === undefined ? {} : { request }) };
+}
+
+function documentation(pattern: string, summary: string, contentType: string, render: (input: ControlCallInput) => string): Route {
+  return {
+    kind: 'control',
+    method: 'GET',
+    pattern,
+    tag: 'documentation',
+    right: 'open',
+    summary,
+    response: 'Document',
+    handle: (input) => ({ content: render(input), contentType }),
+  };
+}
+
+/** The route of a model and the one of a version of it. */
+function ofModel(suffix: string, route: (pattern: string) => Route): Route[] {
+  return [route(`/v2/models/:model${suffix}`), route(`/v2/models/:model/versions/:version${suffix}`)];
+}
+
+function readyFilter(value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false;
+  throw new ServingError('MALFORMED_REQUEST', `"ready" is a ${typeof value}, expected a boolean`);
+}
+
+function parametersOf(body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { parameters } = body;
+  if (parameters === undefined || parameters === null) return {};
+  if (typeof parameters === 'object' && !Array.isArray(parameters)) return parameters as Record<string, unknown>;
+  throw new ServingError('MALFORMED_REQUEST', '"parameters" is not a JSON object');
+}

@@ -1,0 +1,94 @@
+/** JSON Schemas (2020-12) of the calls that are not inferences; those of inferences come from the codec. */
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const TEXT: Schema = { type: 'string' };
+const COUNT: Schema = { type: 'integer', minimum: 0 };
+const FLAG: Schema = { type: 'boolean' };
+const DURATION: Schema = object({ count: COUNT, ns: COUNT });
+const TENSORS: Schema = list(
+  object({
+    name: TEXT,
+    datatype: TEXT,
+    shape: { type: 'array', items: { type: 'integer', minimum: -1 }, description: 'Batch axis included; -1 = any size' },
+  }),
+);
+
+export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
+  Error: object({ error: TEXT }),
+  Empty: { type: 'object', properties: {} },
+  Document: { description: 'The document itself' },
+  ServerMetadata: object({ name: TEXT, version: TEXT, extensions: list(TEXT) }),
+  Live: object({ live: FLAG }),
+  Ready: object({ ready: FLAG }),
+  ModelReady: object({ name: TEXT, ready: FLAG }),
+  ModelMetadata: object({ name: TEXT, versions: list(TEXT), platform: TEXT, inputs: TENSORS, outputs: TENSORS }),
+  ModelConfig: { type: 'object', description: 'Triton ModelConfig in its JSON form (model_config.proto)' },
+  ModelStatus: object(
+    {
+      name: TEXT,
+      version: TEXT,
+      state: TEXT,
+      reason: TEXT,
+      engine: TEXT,
+      providers: { type: 'object', additionalProperties: { type: 'number' }, description: 'Share of graph nodes by execution provider' },
+      fallback: TEXT,
+      instances: COUNT,
+      lanes: { type: 'object', additionalProperties: COUNT, description: 'Lanes by state' },
+    },
+    ['version', 'fallback'],
+  ),
+  Statistics: object({
+    model_stats: list(
+      object({
+        name: TEXT,
+        version: TEXT,
+        last_inference: { ...COUNT, description: 'Milliseconds since the epoch' },
+        inference_count: COUNT,
+        execution_count: COUNT,
+        inference_stats: object({
+          success: DURATION,
+          fail: DURATION,
+          queue: DURATION,
+          compute_input: DURATION,
+          compute_infer: DURATION,
+          compute_output: DURATION,
+          cache_hit: DURATION,
+          cache_miss: DURATION,
+        }),
+        batch_stats: list(
+          object({ batch_size: COUNT, compute_input: DURATION, compute_infer: DURATION, compute_output: DURATION }),
+        ),
+      }),
+    ),
+  }),
+  RepositoryIndexRequest: object({ ready: { ...FLAG, description: 'Only what is ready' } }, ['ready']),
+  RepositoryIndex: list(
+    object(
+      { name: TEXT, version: TEXT, state: { enum: ['READY', 'LOADING', 'UNLOADING', 'UNAVAILABLE'] }, reason: TEXT },
+      ['version', 'reason'],
+    ),
+  ),
+  RepositoryLoadRequest: object(
+    {
+      parameters: {
+        type: 'object',
+        properties: { config: { ...TEXT, description: 'A ModelConfig as JSON text' } },
+        patternProperties: { '^file:': { type: 'string', contentEncoding: 'base64', description: 'file:<version>/<file name>; needs config' } },
+        additionalProperties: false,
+      },
+    },
+    ['parameters'],
+  ),
+  RepositoryUnloadRequest: object({ parameters: object({ unload_dependents: FLAG }, ['unload_dependents']) }, ['parameters']),
+};
+
+/** Every property is required but those named. */
+function object(properties: Readonly<Record<string, Schema>>, optional: readonly string[] = []): Schema {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { type: 'object', properties, ...(required.length === 0 ? {} : { required }) };
+}
+
+function list(items: Schema): Schema {
+  return { type: 'array', items };
+}

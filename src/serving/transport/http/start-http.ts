@@ -1,0 +1,106 @@
+import { ServingError } from '../../../core/index.js';
+import { listen } from '../listen.js';
+import { loadUws } from '../uws/load-uws.js';
+import type { HttpResponse, TemplatedApp } from '../uws/uws-types.js';
+import { StreamConnections } from '../websocket/stream-connections.js';
+import { startControl } from './control-exchange.js';
+import { Exchange } from './exchange.js';
+import { type HttpOptions, type HttpServer, type HttpState, httpState } from './http-options.js';
+import { startInfer } from './infer-exchange.js';
+import { ROUTES, type Route } from './routes.js';
+import { statusLine } from './status-line.js';
+
+/**
+ * Starts the V2 REST and WebSocket server. Rejects with `UNSUPPORTED` where uWebSockets.js does not load here, and with
+ * `CONFLICT` where the port cannot be bound (never shared with another server). The server must be closed before its
+ * thread ends: an open app in a thread that ends aborts the process.
+ */
+export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  const uws = loadUws();
+  const app = uws.App();
+  const state = httpState(uws, options);
+  const streams = new StreamConnections(state);
+  registerRoutes(app, state, streams);
+  const listener = listen(uws, app, 'HTTP', options.address ?? '127.0.0.1', options.port);
+  let closed: Promise<void> | undefined;
+
+  const closeIntake = (): void => {
+    if (state.inFlight.draining) return;
+    state.inFlight.drain();
+    listener.stop();
+    streams.drain();
+  };
+  const close = async (): Promise<void> => {
+    closeIntake();
+    const slow = slowClients(options.closeTimeoutMs ?? 10_000);
+    await Promise.race([Promise.all([state.inFlight.settled(), streams.settled()]), slow.passed]);
+    slow.clear();
+    if (state.inFlight.count > 0) options.log.warn('closing with replies unread', { count: state.inFlight.count });
+    app.close();
+  };
+  return {
+    port: listener.port,
+    closeIntake,
+    close: () => {
+      closed ??= close();
+      return closed;
+    },
+  };
+}
+
+function registerRoutes(app: TemplatedApp, state: HttpState, streams: StreamConnections): void {
+  for (const route of ROUTES) registerRoute(app, state, streams, route);
+  for (const [pattern, methods] of methodsByPattern()) {
+    const allow = methods.includes('GET') ? `${methods.join(', ')}, HEAD, OPTIONS` : `${methods.join(', ')}, OPTIONS`;
+    app.options(pattern, (response) => {
+      new Exchange(state, response).answer({ status: statusLine(204), contentType: 'application/json', body: '', headers: ['Allow', allow] });
+    });
+    app.any(pattern, (response, request) => {
+      const error = new ServingError('METHOD_NOT_ALLOWED', 'Method Not Allowed');
+      refuse(state, response, error, request.getMethod() === 'head', ['Allow', allow]);
+    });
+  }
+  app.any('/*', (response, request) => {
+    refuse(state, response, new ServingError('ROUTE_NOT_FOUND', 'Not Found'), request.getMethod() === 'head');
+  });
+}
+
+function registerRoute(app: TemplatedApp, state: HttpState, streams: StreamConnections, route: Route): void {
+  switch (route.kind) {
+    case 'infer':
+      app.post(route.pattern, (response, request) => startInfer(state, response, request));
+      return;
+    case 'stream':
+      streams.register(app, route.pattern);
+      app.get(route.pattern, (response) => {
+        refuse(state, response, new ServingError('MALFORMED_REQUEST', 'this path takes WebSocket connections only'), false);
+      });
+      return;
+    case 'control':
+      if (route.method === 'POST') {
+        app.post(route.pattern, (response, request) => startControl(route, state, response, request, false));
+        return;
+      }
+      app.get(route.pattern, (response, request) => startControl(route, state, response, request, false));
+      app.head(route.pattern, (response, request) => startControl(route, state, response, request, true));
+  }
+}
+
+function refuse(state: HttpState, response: HttpResponse, error: ServingError, headOnly: boolean, headers?: readonly string[]): void {
+  new Exchange(state, response, headOnly).fail(error, false, headers);
+}
+
+function methodsByPattern(): Map<string, string[]> {
+  const byPattern = new Map<string, string[]>();
+  for (const { pattern, method } of ROUTES) byPattern.set(pattern, [...(byPattern.get(pattern) ?? []), method]);
+  return byPattern;
+}
+
+/** A bound on waiting for clients that do not read; what waits on it clears it. */
+function slowClients(timeoutMs: number): { readonly passed: Promise<void>; clear(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const passed = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  return { passed, clear: () => clearTimeout(timer) };
+}

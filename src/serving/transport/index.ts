@@ -1,0 +1,4 @@
+export type { HttpOptions, HttpServer } from './http/http-options.js';
+export { startHttp } from './http/start-http.js';
+export { type MetricsHttpOptions, startMetricsHttp } from './metrics-http.js';
+export type { ControlPort, InferencePort, ListeningServer } from './ports.js';

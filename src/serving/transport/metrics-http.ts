@@ -1,0 +1,65 @@
+import type { Log } from '../../core/index.js';
+import { listen } from './listen.js';
+import type { ListeningServer } from './ports.js';
+import { loadUws } from './uws/load-uws.js';
+import type { HttpResponse } from './uws/uws-types.js';
+
+export interface MetricsHttpOptions {
+  /** Default 127.0.0.1. */
+  readonly address?: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** The exposition text; the figures are taken at the call. */
+  readonly scrape: () => Promise<string>;
+  readonly contentType: string;
+  readonly log: Log;
+}
+
+/**
+ * Serves `GET /metrics`. It stays up during drain, so that a drain can be watched: `closeIntake` is without effect and
+ * only `close` ends it. Rejects with `CONFLICT` where the port cannot be bound.
+ */
+export async function startMetricsHttp(options: MetricsHttpOptions): Promise<ListeningServer> {
+  const uws = loadUws();
+  const app = uws.App();
+  app.get('/metrics', (response) => void answerScrape(options, response));
+  app.any('/metrics', (response) => refuse(response, '405 Method Not Allowed'));
+  app.any('/*', (response) => refuse(response, '404 Not Found'));
+  const listener = listen(uws, app, 'Metrics', options.address ?? '127.0.0.1', options.port);
+  let open = true;
+  return {
+    port: listener.port,
+    closeIntake: () => {},
+    close: async () => {
+      if (open) app.close();
+      open = false;
+    },
+  };
+}
+
+/** Never rejects. */
+async function answerScrape({ scrape, contentType, log }: MetricsHttpOptions, response: HttpResponse): Promise<void> {
+  let open = true;
+  response.onAborted(() => {
+    open = false;
+  });
+  let status = '200 OK';
+  let type = contentType;
+  let text: string;
+  try {
+    text = await scrape();
+  } catch (thrown) {
+    log.error('the scrape failed', { cause: thrown });
+    status = '500 Internal Server Error';
+    type = 'text/plain';
+    text = 'the figures could not be gathered; the log of the server has the cause\n';
+  }
+  if (!open) return;
+  response.cork(() => {
+    response.writeStatus(status).writeHeader('Content-Type', type).end(text);
+  });
+}
+
+function refuse(response: HttpResponse, status: string): void {
+  response.writeStatus(status).writeHeader('Content-Type', 'text/plain').end(`${status.slice(4)}\n`);
+}

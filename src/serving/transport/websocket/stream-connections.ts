@@ -1,0 +1,87 @@
+import { ServingError, toServingError } from '../../../core/index.js';
+import { Exchange } from '../http/exchange.js';
+import type { HttpState } from '../http/http-options.js';
+import { type ModelPath, modelPath } from '../http/model-path.js';
+import { readHeaders } from '../http/request-headers.js';
+import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from '../uws/uws-types.js';
+import { StreamConnection } from './stream-connection.js';
+
+/** What the library keeps with a socket: set at the upgrade, completed when it opens. */
+interface SocketData {
+  readonly path: ModelPath;
+  connection: StreamConnection | undefined;
+}
+
+/** All WebSockets of one server: upgrades them, hands them their frames, closes them on drain. */
+export class StreamConnections {
+  readonly #server: HttpState;
+  readonly #connections = new Set<StreamConnection>();
+  #whenNone: (() => void)[] = [];
+
+  constructor(server: HttpState) {
+    this.#server = server;
+  }
+
+  /** Takes upgrades on a pattern with `:model` and perhaps `:version`. */
+  register(app: TemplatedApp, pattern: string): void {
+    const server = this.#server;
+    app.ws<SocketData>(pattern, {
+      maxPayloadLength: server.maxInputBytes,
+      idleTimeout: server.streamIdleSeconds,
+      sendPingsAutomatically: true,
+      maxBackpressure: server.maxStreamBacklogBytes,
+      closeOnBackpressureLimit: true,
+      compression: server.uws.DISABLED,
+      upgrade: (response, request, context) => this.#upgrade(response, request, context),
+      open: (socket) => this.#open(socket),
+      message: (socket, message, isBinary) => socket.getUserData().connection?.receive(message, isBinary),
+      close: (socket) => this.#closed(socket.getUserData().connection),
+    });
+  }
+
+  /** Ends every connection with 1001 as soon as it owes no answer. */
+  drain(): void {
+    for (const connection of this.#connections) connection.drain();
+  }
+
+  /** Resolves when no connection is left; at once where there is none. */
+  settled(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#whenNone.push(resolve);
+    });
+  }
+
+  #upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+    try {
+      if (this.#server.inFlight.draining) throw new ServingError('DRAINING', 'the server is draining and takes no new connections');
+      readHeaders(request);
+      const data: SocketData = { path: modelPath(request), connection: undefined };
+      response.upgrade(
+        data,
+        request.getHeader('sec-websocket-key'),
+        request.getHeader('sec-websocket-protocol'),
+        request.getHeader('sec-websocket-extensions'),
+        context,
+      );
+    } catch (thrown) {
+      new Exchange(this.#server, response).fail(toServingError(thrown), true);
+    }
+  }
+
+  #open(socket: WebSocket<SocketData>): void {
+    const data = socket.getUserData();
+    const connection = new StreamConnection(this.#server, socket, data.path);
+    data.connection = connection;
+    this.#connections.add(connection);
+  }
+
+  #closed(connection: StreamConnection | undefined): void {
+    if (connection === undefined || !this.#connections.delete(connection)) return;
+    connection.closed();
+    if (this.#connections.size > 0) return;
+    const waiting = this.#whenNone;
+    this.#whenNone = [];
+    for (const resolve of waiting) resolve();
+  }
+}
