@@ -1,0 +1,101 @@
+import { bytesElements, DATA_TYPES, type DataType, serialiseBytes, typedView } from '../core/index.js';
+import { CliError, EXIT_CODES } from './exit-codes.js';
+
+/** An element of a tensor as JavaScript has it: 64-bit integers as bigint, BYTES as bytes. */
+export type Element = number | bigint | boolean | string | Uint8Array;
+
+/** Elements as the raw little-endian bytes of a data type. Throws where one does not fit it. */
+export function encodeElements(dataType: DataType, elements: readonly Element[], input: string): Uint8Array {
+  if (dataType === 'BYTES') {
+    const texts = elements.map((element) => (element instanceof Uint8Array ? element : Buffer.from(String(element))));
+    return serialiseBytes(texts);
+  }
+  const { elementBytes, array, json, min, max } = DATA_TYPES[dataType];
+  const buffer = new ArrayBuffer(elementBytes * elements.length);
+  const view = new array(buffer);
+  for (let i = 0; i < elements.length; i++) {
+    const element = elements[i]!;
+    if (typeof element === 'object' || (typeof element === 'string' && Number.isNaN(Number(element))))
+      throw misfit(input, dataType, i, String(element));
+    if (json === 'integer' || json === 'integer64') {
+      const whole = asInteger(element);
+      if (whole === undefined || whole < min! || whole > max!) throw misfit(input, dataType, i, String(element));
+      view[i] = json === 'integer64' ? whole : Number(whole);
+    } else if (dataType === 'BOOL') view[i] = Number(element) === 0 ? 0 : 1;
+    else view[i] = floatBits(dataType, Number(element));
+  }
+  return new Uint8Array(buffer);
+}
+
+/** Raw bytes of a data type as elements. */
+export function decodeElements(dataType: DataType, data: Uint8Array): Element[] {
+  if (dataType === 'BYTES') return bytesElements(data);
+  const view = typedView(dataType, data);
+  const elements: Element[] = [];
+  for (const value of view) {
+    if (dataType === 'BOOL') elements.push(value !== 0);
+    else if (dataType === 'FP16') elements.push(halfToNumber(Number(value)));
+    else if (dataType === 'BF16') elements.push(bitsToFloat(Number(value) << 16));
+    else elements.push(value);
+  }
+  return elements;
+}
+
+function asInteger(element: Element): bigint | undefined {
+  if (typeof element === 'bigint') return element;
+  if (typeof element === 'string') return /^-?\d+$/.test(element) ? BigInt(element) : undefined;
+  const number = Number(element);
+  return Number.isInteger(number) ? BigInt(number) : undefined;
+}
+
+function misfit(input: string, dataType: DataType, index: number, value: string): CliError {
+  return new CliError(`input '${input}': element ${index} (${value}) is no ${dataType}`, EXIT_CODES.usage);
+}
+
+function floatBits(dataType: DataType, value: number): number {
+  if (dataType === 'FP16') return numberToHalf(value);
+  return dataType === 'BF16' ? numberToBfloat(value) : value;
+}
+
+const word = new Float32Array(1);
+const bits = new Uint32Array(word.buffer);
+
+function bitsToFloat(pattern: number): number {
+  bits[0] = pattern;
+  return word[0]!;
+}
+
+/** Rounds to the nearest bfloat16, ties to even; NaN stays NaN. */
+function numberToBfloat(value: number): number {
+  word[0] = value;
+  const pattern = bits[0]!;
+  if (Number.isNaN(value)) return 0x7fc0;
+  return ((pattern + 0x7fff + ((pattern >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+/** Nearest IEEE 754 half, ties to even, from the double itself (a detour over single would round twice). */
+export function numberToHalf(value: number): number {
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const size = Math.abs(value);
+  if (Number.isNaN(value)) return 0x7e00;
+  if (size >= 65520) return sign | 0x7c00;
+  const exponent = Math.max(-14, Math.floor(Math.log2(size || 2 ** -14)));
+  // Math.log2 may be one off beside a power of two.
+  const adjusted =
+    size >= 2 ** (exponent + 1) ? exponent + 1 : size < 2 ** exponent && exponent > -14 ? exponent - 1 : exponent;
+  const scaled = size / 2 ** (adjusted - 10);
+  const floor = Math.floor(scaled);
+  const rest = scaled - floor;
+  const rounded = rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+  // A subnormal has no hidden bit; a carry into the exponent is what the addition makes of it.
+  return sign | (rounded + (adjusted === -14 ? 0 : (adjusted + 14) << 10));
+}
+
+/** A half's bits as a number. */
+export function halfToNumber(pattern: number): number {
+  const sign = pattern & 0x8000 ? -1 : 1;
+  const exponent = (pattern >> 10) & 0x1f;
+  const fraction = pattern & 0x3ff;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}

@@ -1,0 +1,28 @@
+/** Exit codes of every command. */
+export const EXIT_CODES = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  unreachable: 3,
+} as const;
+
+export type ExitCode = (typeof EXIT_CODES)[keyof typeof EXIT_CODES];
+
+/** For `--help`. */
+export const EXIT_CODE_HELP = [
+  'Exit codes:',
+  '  0  done',
+  '  1  it failed: a model does not load, the gateway refuses, a check fails',
+  '  2  the command line or a configuration file is wrong',
+  '  3  no gateway answers at the address given',
+].join('\n');
+
+/** An end with a message for the person at the terminal: what is wrong and what to do next. */
+export class CliError extends Error {
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, exitCode: ExitCode = EXIT_CODES.failed) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

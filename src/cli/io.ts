@@ -1,0 +1,58 @@
+import type { ServerConfig } from '../config/index.js';
+import type { IndexEntry } from '../core/index.js';
+
+/** Where text or bytes go. */
+export interface Sink {
+  write(chunk: string | Uint8Array): void;
+}
+
+export interface Listener {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A gateway that runs in this process. */
+export interface RunningServer {
+  /** Resolves when models are loaded (or failed) and requests are taken; rejects where it cannot serve at all. */
+  readonly ready: Promise<void>;
+  /** Where it listens, ports as taken; undefined where a protocol is off. Valid once ready. */
+  readonly addresses: {
+    readonly http: Listener | undefined;
+    readonly grpc: Listener | undefined;
+    readonly metrics: Listener | undefined;
+  };
+  /** Admits no more, drains, ends; resolves when all is closed. Idempotent. */
+  stop(): Promise<void>;
+  /** The exit code, once it has ended for whatever reason. */
+  readonly done: Promise<number>;
+  /** Every model version with its state and, where it is not ready, the reason. */
+  models(): readonly IndexEntry[];
+  /** A line to paste that asks a bundled model something real. */
+  readonly hint?: string | undefined;
+}
+
+/** What `doctor` asks of the machine. Each throws a sentence where it cannot. */
+export interface MachineProbes {
+  /** Loads the HTTP library; returns its version. */
+  loadHttp(): string;
+  /** Loads ONNX Runtime as the native engine does. */
+  loadOnnxRuntime(): { readonly version: string; readonly path: string };
+}
+
+/** All that the commands have of the world; `main.ts` alone touches the process. */
+export interface CliIo {
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Folder that relative paths start from. */
+  readonly cwd: string;
+  /** Whether a person reads standard output. */
+  readonly isTTY: boolean;
+  /** Version of the program. */
+  readonly version: string;
+  /** Calls `handler` on SIGINT and SIGTERM until the returned function is called. */
+  onSignal(handler: (signal: string) => void): () => void;
+  /** Builds and starts a gateway. */
+  serve(config: ServerConfig): Promise<RunningServer>;
+  readonly machine: MachineProbes;
+}

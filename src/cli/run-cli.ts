@@ -1,0 +1,193 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { jsonSchema, referencePage } from '../config/index.js';
+import { ServingError } from '../core/index.js';
+import { doctor } from './doctor.js';
+import { CliError, EXIT_CODE_HELP, EXIT_CODES } from './exit-codes.js';
+import { LAYOUTS, type Layout } from './image-input.js';
+import { infer } from './infer.js';
+import type { CliIo } from './io.js';
+import { models } from './models.js';
+import { serve } from './serve.js';
+import { serveFlagsHelp } from './serve-help.js';
+import { validate } from './validate.js';
+
+const DEFAULT_URL = 'http://127.0.0.1:8000';
+
+/** Runs one command line (the words after the program's name); resolves to the exit code, never rejects. */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  let exitCode: number = EXIT_CODES.done;
+  const program = buildProgram(io, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (thrown) {
+    return failureCode(thrown, io);
+  }
+}
+
+/** Tells what went wrong and gives the exit code for it. */
+function failureCode(thrown: unknown, io: CliIo): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage;
+  if (thrown instanceof CliError) {
+    io.stderr.write(`penstock: ${thrown.message}\n`);
+    return thrown.exitCode;
+  }
+  if (thrown instanceof ServingError) {
+    io.stderr.write(`penstock: ${thrown.message}\n`);
+    return thrown.reason === 'MALFORMED_REQUEST' ? EXIT_CODES.usage : EXIT_CODES.failed;
+  }
+  // Not foreseen: the stack is what a report of it needs.
+  io.stderr.write(`penstock: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`);
+  return EXIT_CODES.failed;
+}
+
+function buildProgram(io: CliIo, exit: (code: number) => void): Command {
+  const program = new Command('penstock')
+    .description('Serves models over HTTP, WebSocket and gRPC, in batches')
+    .version(io.version, '-V, --version', 'Print the version')
+    .helpOption('-h, --help', 'Print this help')
+    .helpCommand('help [command]', 'Print the help of a command')
+    .addHelpText('after', `\n${EXIT_CODE_HELP}`)
+    // So that `infer --version 2` means the model's.
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text.replace(/^error: /, 'penstock: ')),
+    });
+  addServe(program, io, exit);
+  addInfer(program, io, exit);
+  addOthers(program, io, exit);
+  return program;
+}
+
+/** `serve` and `validate` take the flags of the server's schema, read by its own reader: it knows Triton's flags too. */
+function addServe(program: Command, io: CliIo, exit: (code: number) => void): void {
+  const takesFlags = (name: string, description: string) =>
+    program
+      .command(`${name}`)
+      .description(description)
+      .argument('[models...]', 'Folders laid out NAME/VERSION/model.onnx, or .onnx files')
+      .usage('[DIR | model.onnx ...] [flags]')
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .addHelpText(
+        'after',
+        () =>
+          `\n${serveFlagsHelp()}\n\nAll settings, also those of models: src/config/REFERENCE.md (penstock config-reference)\n\n${EXIT_CODE_HELP}`,
+      );
+  takesFlags('serve', 'Serve models until told to stop').action(
+    async (_models: string[], _options: object, command: Command) => exit(await serve(command.args, io)),
+  );
+  takesFlags('validate', 'Load and warm every model as serve would, open no port, and say which can be served')
+    .option('--json', 'Print JSON')
+    .action(async (_models: string[], options: { json?: boolean }, command: Command) =>
+      exit(await validate([...command.args, ...(options.json === true ? ['--json'] : [])], io)),
+    );
+}
+
+interface InferFlags {
+  readonly url: string;
+  readonly version?: string;
+  readonly input: readonly string[];
+  readonly output?: 'json' | 'table' | 'npy';
+  readonly out?: string;
+  readonly layout?: Layout;
+  readonly scale?: number;
+  readonly resize: 'nearest' | 'area';
+}
+
+function addInfer(program: Command, io: CliIo, exit: (code: number) => void): void {
+  program
+    .command('infer')
+    .description('Send one request to a running gateway and print its answer')
+    .argument('<model>', 'Name of the model')
+    .argument('[files...]', 'Input files, for short: FILE is --input @FILE')
+    .option('--url <url>', 'HTTP address of the gateway', DEFAULT_URL)
+    .option(
+      '--input <NAME=@file|NAME=json>',
+      'An input: .npy, .json, .png, .jpg, .bin file, or JSON; NAME= may be left out where there is one',
+      (word: string, words: string[]) => [...words, word],
+      [],
+    )
+    .option('--version <number>', 'Version of the model; default the highest that is ready')
+    .addOption(
+      new Option('--output <form>', 'Form of the answer; default table on a terminal, else json').choices([
+        'json',
+        'table',
+        'npy',
+      ]),
+    )
+    .option('--out <path>', 'With --output npy: file, or folder for several outputs; default standard output')
+    .addOption(
+      new Option('--layout <axes>', 'Images: axes of the input, where its shape does not tell').choices(LAYOUTS),
+    )
+    .option(
+      '--scale <factor>',
+      'Images: factor of the values 0..255, e.g. 1/255; default 1/255 for floating point, else 1',
+      parseScale,
+    )
+    .addOption(
+      new Option('--resize <how>', 'Images: how they are brought to the size of the input')
+        .choices(['area', 'nearest'])
+        .default('area'),
+    )
+    .addHelpText(
+      'after',
+      `\nExamples:\n  penstock infer digits sample.npy\n  penstock infer digits --input pixels=@digit.png --scale 16/255\n  penstock infer add --input a=[1,2] --input b=[3,4] --output json\n\n${EXIT_CODE_HELP}`,
+    )
+    .action(async (model: string, files: string[], flags: InferFlags) => {
+      const image = { layout: flags.layout, scale: flags.scale, resize: flags.resize };
+      const inputs = [...flags.input, ...files.map((file) => `@${file}`)];
+      exit(
+        await infer(
+          model,
+          { url: flags.url, version: flags.version, inputs, output: flags.output, out: flags.out, image },
+          io,
+        ),
+      );
+    });
+}
+
+function addOthers(program: Command, io: CliIo, exit: (code: number) => void): void {
+  program
+    .command('models')
+    .description('List the models of a running gateway and their states')
+    .option('--url <url>', 'HTTP address of the gateway', DEFAULT_URL)
+    .option('--json', 'Print JSON')
+    .action(async (flags: { url: string; json?: boolean }) =>
+      exit(await models({ url: flags.url, json: flags.json === true }, io)),
+    );
+  program
+    .command('doctor')
+    .description('Say whether this machine can serve, and what is missing')
+    .option('--json', 'Print JSON')
+    .action(async (flags: { json?: boolean }) => exit(await doctor({ json: flags.json === true }, io)));
+  program
+    .command('version')
+    .description('Print the version')
+    .option('--json', 'Print JSON')
+    .action((flags: { json?: boolean }) =>
+      io.stdout.write(
+        flags.json === true
+          ? `${JSON.stringify({ version: io.version, node: process.versions.node })}\n`
+          : `${io.version}\n`,
+      ),
+    );
+  program
+    .command('config-reference', { hidden: true })
+    .description('Print the reference of all settings (Markdown), or their JSON Schemas')
+    .option('--json', 'Print the JSON Schemas')
+    .action((flags: { json?: boolean }) =>
+      io.stdout.write(flags.json === true ? `${JSON.stringify(jsonSchema(), undefined, 2)}\n` : referencePage()),
+    );
+}
+
+function parseScale(text: string): number {
+  const match = /^([\d.]+(?:e-?\d+)?)(?:\/([\d.]+))?$/i.exec(text);
+  const value = match === null ? Number.NaN : Number(match[1]) / Number(match[2] ?? 1);
+  if (!Number.isFinite(value)) throw new InvalidArgumentError('expected a number or a fraction, e.g. 1/255');
+  return value;
+}

@@ -1,0 +1,139 @@
+import { type DataType, isDataType, type Tensor } from '../core/index.js';
+import { CliError, EXIT_CODES } from './exit-codes.js';
+
+/** An input or output as the model's metadata tells it, batch axis included; -1 = any size. */
+export interface TensorMetadata {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+}
+
+export interface ModelMetadata {
+  readonly name: string;
+  readonly versions?: readonly string[];
+  readonly platform: string;
+  readonly inputs: readonly TensorMetadata[];
+  readonly outputs: readonly TensorMetadata[];
+}
+
+export interface Answer {
+  readonly model: string;
+  readonly version: string;
+  readonly outputs: readonly Tensor[];
+}
+
+interface AnswerOutput {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+  readonly parameters?: { readonly binary_data_size?: number };
+}
+
+/** The few calls of the V2 protocol that the commands make, over HTTP. Failures are `CliError`s. */
+export class V2Client {
+  readonly #url: string;
+  readonly #timeoutMs: number;
+
+  constructor(url: string, timeoutMs = 60_000) {
+    this.#url = (/^https?:\/\//.test(url) ? url : `http://${url}`).replace(/\/+$/, '');
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async metadata(model: string, version: string | undefined): Promise<ModelMetadata> {
+    return (await (await this.#call('GET', pathOf(model, version))).json()) as ModelMetadata;
+  }
+
+  /** The repository index. */
+  async index(): Promise<readonly { name: string; version?: string; state?: string; reason?: string }[]> {
+    const reply = await this.#call('POST', '/v2/repository/index', Buffer.from('{}'));
+    return (await reply.json()) as { name: string }[];
+  }
+
+  async ready(): Promise<boolean> {
+    const reply = await this.#call('GET', '/v2/health/ready', undefined, {}, true);
+    return reply.ok;
+  }
+
+  /** One inference, tensors as raw bytes both ways. */
+  async infer(model: string, version: string | undefined, inputs: readonly Tensor[]): Promise<Answer> {
+    const head = {
+      inputs: inputs.map(({ name, shape, dataType, data }) => ({
+        name,
+        shape,
+        datatype: dataType,
+        parameters: { binary_data_size: data.byteLength },
+      })),
+      parameters: { binary_data_output: true },
+    };
+    const json = Buffer.from(JSON.stringify(head));
+    const reply = await this.#call(
+      'POST',
+      `${pathOf(model, version)}/infer`,
+      Buffer.concat([json, ...inputs.map(({ data }) => data)]),
+      {
+        'content-type': 'application/octet-stream',
+        'inference-header-content-length': String(json.byteLength),
+      },
+    );
+    return readAnswer(Buffer.from(await reply.arrayBuffer()), reply.headers.get('inference-header-content-length'));
+  }
+
+  async #call(
+    method: string,
+    path: string,
+    body?: Uint8Array,
+    headers: Record<string, string> = {},
+    anyStatus = false,
+  ): Promise<Response> {
+    let reply: Response;
+    try {
+      reply = await fetch(this.#url + path, {
+        method,
+        headers,
+        signal: AbortSignal.timeout(this.#timeoutMs),
+        ...(body === undefined ? {} : { body: new Uint8Array(body) }),
+      });
+    } catch (thrown) {
+      const cause = (thrown as { cause?: { code?: string } }).cause?.code ?? (thrown as Error).message;
+      throw new CliError(
+        `no gateway answers at ${this.#url} (${cause}); start one with penstock serve, or give its address with --url`,
+        EXIT_CODES.unreachable,
+      );
+    }
+    if (!reply.ok && !anyStatus) throw new CliError(`${this.#url} refuses: ${await messageOf(reply)}`);
+    return reply;
+  }
+}
+
+function pathOf(model: string, version: string | undefined): string {
+  return `/v2/models/${encodeURIComponent(model)}${version === undefined ? '' : `/versions/${encodeURIComponent(version)}`}`;
+}
+
+async function messageOf(reply: Response): Promise<string> {
+  const text = await reply.text();
+  try {
+    return String((JSON.parse(text) as { error?: unknown }).error ?? text);
+  } catch {
+    return text.trim() === '' ? `status ${reply.status}` : `status ${reply.status}: ${text.trim().slice(0, 200)}`;
+  }
+}
+
+/** The tensors of a reply with binary outputs. */
+function readAnswer(body: Buffer, headerLength: string | null): Answer {
+  const jsonBytes = headerLength === null ? body.byteLength : Number(headerLength);
+  const head = JSON.parse(body.toString('utf8', 0, jsonBytes)) as {
+    model_name: string;
+    model_version?: string;
+    outputs: AnswerOutput[];
+  };
+  let at = jsonBytes;
+  const outputs = head.outputs.map(({ name, datatype, shape, parameters }) => {
+    const size = parameters?.binary_data_size;
+    if (size === undefined || !isDataType(datatype) || at + size > body.byteLength)
+      throw new CliError(`the answer's output '${name}' is not in the binary form that was asked for`);
+    const data = body.subarray(at, at + size);
+    at += size;
+    return { name, dataType: datatype as DataType, shape, data };
+  });
+  return { model: head.model_name, version: head.model_version ?? '', outputs };
+}
