@@ -1,0 +1,112 @@
+import type { handleUnaryCall } from '@grpc/grpc-js';
+import { ERRORS, parseVersion, ServingError } from '../../../core/index.js';
+import type { Call } from '../../codec/index.js';
+import type { Caller } from '../../controlplane/index.js';
+import type { ControlPort } from '../ports.js';
+import { grpcCaller } from './grpc-caller.js';
+import type { GrpcState } from './grpc-options.js';
+import { failureOf, statusOf } from './grpc-status.js';
+
+/** Fields of the requests together; each request has some of them, filled with defaults. */
+interface ControlRequest {
+  readonly name: string;
+  readonly version: string;
+  readonly model_name: string;
+  readonly repository_name: string;
+  readonly ready: boolean;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+type ControlHandler = (control: ControlPort, request: ControlRequest, caller: Caller) => unknown;
+
+/** Each call of the service that is not an inference, as the control plane's. Messages have the REST objects' fields. */
+const CONTROL_CALLS: Readonly<Record<string, ControlHandler>> = {
+  ServerLive: (control) => control.live(),
+  ServerReady: (control) => control.ready(),
+  ModelReady: (control, { name, version }) => ({ ready: modelReady(control, name, versionOf(version)) }),
+  ServerMetadata: (control) => control.serverMetadata(),
+  ModelMetadata: (control, { name, version }) => control.modelMetadata(name, versionOf(version)),
+  ModelConfig: (control, { name, version }) => ({ config: control.modelConfig(name, versionOf(version)) }),
+  ModelStatistics: (control, { name, version }) =>
+    control.modelStatistics(name === '' ? undefined : name, versionOf(version)),
+  RepositoryIndex: (control, { repository_name, ready }) => {
+    refuseRepositoryName(repository_name);
+    return control.repositoryIndex({ ready });
+  },
+  RepositoryModelLoad: async (control, { repository_name, model_name, parameters }, caller) => {
+    refuseRepositoryName(repository_name);
+    await control.repositoryLoad(model_name, parameters, caller);
+    return {};
+  },
+  RepositoryModelUnload: async (control, { repository_name, model_name, parameters }, caller) => {
+    refuseRepositoryName(repository_name);
+    await control.repositoryUnload(model_name, parameters, caller);
+    return {};
+  },
+};
+
+/** Calls that change something: refused once the server drains, where questions are still answered. */
+const CHANGES: ReadonlySet<string> = new Set(['RepositoryModelLoad', 'RepositoryModelUnload']);
+
+/** What the calls that are not offered answer with; they exist so that the answer says why. */
+const NOT_OFFERED: Readonly<Record<string, string>> = {
+  SystemSharedMemoryStatus: 'shared memory that a client names is not supported; send tensors in the message',
+  SystemSharedMemoryRegister: 'shared memory that a client names is not supported; send tensors in the message',
+  SystemSharedMemoryUnregister: 'shared memory that a client names is not supported; send tensors in the message',
+  CudaSharedMemoryStatus: 'CUDA memory that a client names is not supported; send tensors in the message',
+  CudaSharedMemoryRegister: 'CUDA memory that a client names is not supported; send tensors in the message',
+  CudaSharedMemoryUnregister: 'CUDA memory that a client names is not supported; send tensors in the message',
+  TraceSetting: 'trace settings are not supported',
+  LogSettings: 'the log cannot be set by a call; use the flags --log-...',
+};
+
+/** A handler for any unary call that is not an inference; a call the tables do not know is UNSUPPORTED too. */
+export function controlCall(call: Call, state: GrpcState): handleUnaryCall<Buffer, Buffer> {
+  const handler = CONTROL_CALLS[call.name];
+  if (handler === undefined) {
+    const status = statusOf(new ServingError('UNSUPPORTED', NOT_OFFERED[call.name] ?? `${call.name} is not supported`));
+    return (_, callback) => callback(status, null);
+  }
+  return (surface, callback) => {
+    state.inFlight.enter();
+    // Not awaited: it settles the call whatever happens, and cannot reject.
+    void answer(call, handler, state, surface.request, grpcCaller(surface))
+      .then(
+        (encoded) => callback(null, encoded),
+        (thrown) => callback(statusOf(failureOf(thrown, call.name, state.log)), null),
+      )
+      .finally(() => state.inFlight.leave());
+  };
+}
+
+async function answer(
+  call: Call,
+  handler: ControlHandler,
+  state: GrpcState,
+  bytes: Buffer,
+  caller: Caller,
+): Promise<Buffer> {
+  if (state.inFlight.draining && CHANGES.has(call.name))
+    throw new ServingError('DRAINING', 'the server is shutting down');
+  return call.encode(await handler(state.control, call.decode(bytes) as ControlRequest, caller));
+}
+
+/** As Triton, whose clients ask about models that may not exist: not ready, rather than an error. */
+function modelReady(control: ControlPort, name: string, version: number | undefined): boolean {
+  try {
+    return control.modelReady(name, version).ready;
+  } catch (thrown) {
+    if (thrown instanceof ServingError && ['NOT_FOUND', 'UNAVAILABLE'].includes(ERRORS[thrown.reason].grpc))
+      return false;
+    throw thrown;
+  }
+}
+
+function versionOf(text: string): number | undefined {
+  return text === '' ? undefined : parseVersion(text);
+}
+
+function refuseRepositoryName(name: string): void {
+  if (name !== '')
+    throw new ServingError('UNSUPPORTED', 'repository_name is not supported; leave it empty, all repositories are one');
+}

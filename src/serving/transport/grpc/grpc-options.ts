@@ -1,0 +1,71 @@
+import type { Clock, Log } from '../../../core/index.js';
+import { ByteBudget } from '../byte-budget.js';
+import { InFlight } from '../in-flight.js';
+import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
+
+export interface GrpcOptions {
+  readonly inference: InferencePort;
+  readonly control: ControlPort;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** IPv4, IPv6 or host name; default 127.0.0.1. */
+  readonly address?: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** Largest message, before and after decompression; default 64 MiB. */
+  readonly maxInputBytes?: number;
+  /** Requests in flight together, in bytes as they came; default eight times `maxInputBytes`. */
+  readonly maxInFlightBytes?: number;
+  /** Requests of one ModelStreamInfer stream that are not answered yet; the rest waits unread. Default 256. */
+  readonly maxStreamRequests?: number;
+  /** Calls open at once on one connection; default 1024. */
+  readonly maxConcurrentStreams?: number;
+  /** Streams of the health service's Watch, over all connections; default 1024. */
+  readonly maxWatchers?: number;
+  /** Milliseconds between the server's pings on a connection; default 7200000 (gRPC's), 0 = none. */
+  readonly keepaliveTimeMs?: number;
+  /** Milliseconds a ping may stay without answer before its connection is closed; default 20000. */
+  readonly keepaliveTimeoutMs?: number;
+  /** Milliseconds after which a connection is told to go away and come back; default none. */
+  readonly maxConnectionAgeMs?: number;
+  /** Milliseconds that calls on such a connection have to end; default none. */
+  readonly maxConnectionAgeGraceMs?: number;
+  /** How long `close` waits for answers that clients read slowly; default 10000. */
+  readonly closeTimeoutMs?: number;
+}
+
+export interface GrpcServer extends ListeningServer {
+  /** Reads readiness again and tells the clients that watch the health service; for whoever changes readiness to call. */
+  refreshHealth(): void;
+}
+
+/** What all calls of one gRPC server share. */
+export interface GrpcState {
+  readonly inference: InferencePort;
+  readonly control: ControlPort;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly budget: ByteBudget;
+  readonly inFlight: InFlight;
+  readonly maxStreamRequests: number;
+  readonly maxWatchers: number;
+  readonly nowNs: () => number;
+}
+
+/** Largest message by default, as for HTTP bodies. */
+export const DEFAULT_MAX_INPUT_BYTES = 64 * 1024 * 1024;
+
+/** The options with their defaults, and the shared counters. */
+export function grpcState(options: GrpcOptions): GrpcState {
+  return {
+    inference: options.inference,
+    control: options.control,
+    clock: options.clock,
+    log: options.log,
+    budget: new ByteBudget(options.maxInFlightBytes ?? 8 * (options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES)),
+    inFlight: new InFlight(),
+    maxStreamRequests: options.maxStreamRequests ?? 256,
+    maxWatchers: options.maxWatchers ?? 1024,
+    nowNs: () => options.clock.nowNs(),
+  };
+}

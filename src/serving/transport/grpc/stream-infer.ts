@@ -1,0 +1,168 @@
+import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
+import {
+  type InferenceHandle,
+  type InferenceRequest,
+  type InferenceResponse,
+  ServingError,
+} from '../../../core/index.js';
+import { decodeModelInfer, encodeStreamResponse, encodeStreamResponseError } from '../../codec/index.js';
+import { deadlineNsOf } from './call-deadline.js';
+import type { GrpcState } from './grpc-options.js';
+import { failureOf, sendableText, statusOf } from './grpc-status.js';
+import type { OpenStreams } from './open-streams.js';
+import { requestIdOf } from './request-id.js';
+
+const METHOD = 'ModelStreamInfer';
+
+/** One request of a stream, until its answer is written. */
+interface Slot {
+  handle: InferenceHandle | undefined;
+  /** Waits here until all requests before it are answered; undefined until it is settled. */
+  answer: Buffer | ServingError | undefined;
+}
+
+/** ModelStreamInfer: each stream is an `InferStream`; `streams` ends those that are open when the server drains. */
+export function streamInfer(state: GrpcState, streams: OpenStreams): handleBidiStreamingCall<Buffer, Buffer> {
+  return (call) => {
+    const stream = new InferStream(state, call);
+    streams.add(stream);
+    call.once('close', () => streams.delete(stream));
+  };
+}
+
+/**
+ * One stream: many requests in flight, answers in the order of the requests, as Triton gives them for models with one
+ * answer a request. An error is an answer (`error_message`, with the request's id) and the stream goes on; with the
+ * metadata `triton_grpc_error: true` it is the stream's status and ends it.
+ */
+class InferStream {
+  readonly #state: GrpcState;
+  readonly #call: ServerDuplexStream<Buffer, Buffer>;
+  readonly #deadlineNs: number;
+  readonly #errorEndsStream: boolean;
+  /** In the order of the requests. Bounded: reading pauses at `maxStreamRequests`, unflushed answers included. */
+  readonly #slots: Slot[] = [];
+  #unflushed = 0;
+  #halfClosed = false;
+  #draining = false;
+  #ended = false;
+
+  constructor(state: GrpcState, call: ServerDuplexStream<Buffer, Buffer>) {
+    this.#state = state;
+    this.#call = call;
+    this.#deadlineNs = deadlineNsOf(call.getDeadline(), state.clock);
+    this.#errorEndsStream = call.metadata.get('triton_grpc_error')[0] === 'true';
+    call.on('data', (bytes: Buffer) => this.#take(bytes));
+    call.once('end', () => {
+      this.#halfClosed = true;
+      this.#advance();
+    });
+    call.once('cancelled', () => this.#abandon());
+  }
+
+  /** No further requests: ends when all that were taken are answered. */
+  drain(): void {
+    this.#draining = true;
+    this.#call.pause();
+    this.#advance();
+  }
+
+  #take(bytes: Buffer): void {
+    if (this.#ended) return;
+    const slot: Slot = { handle: undefined, answer: undefined };
+    this.#slots.push(slot);
+    if (this.#open >= this.#state.maxStreamRequests) this.#call.pause();
+    const request = this.#admit(bytes, slot);
+    if (request === undefined) return;
+    const release = () => {
+      this.#state.budget.release(bytes.byteLength);
+      this.#state.inFlight.leave();
+    };
+    slot.handle = this.#state.inference.infer(request, {
+      done: (response) => {
+        this.#done(slot, request.id, response);
+        release();
+      },
+      failed: (error) => {
+        this.#failed(slot, request.id, error);
+        release();
+      },
+    });
+    // The stream may have ended inside `infer`, through another request's failure.
+    if (this.#ended && slot.answer === undefined) slot.handle.cancel();
+  }
+
+  /** The request, counted as in flight; or undefined, its slot answered with why it is refused. */
+  #admit(bytes: Buffer, slot: Slot): InferenceRequest | undefined {
+    const { budget, inFlight, nowNs } = this.#state;
+    const receivedNs = nowNs();
+    try {
+      if (this.#draining || inFlight.draining) throw new ServingError('DRAINING', 'the server is shutting down');
+      const request = decodeModelInfer(bytes, { deadlineNs: this.#deadlineNs, receivedNs, nowNs });
+      budget.acquire(bytes.byteLength);
+      inFlight.enter();
+      return request;
+    } catch (thrown) {
+      this.#failed(slot, requestIdOf(bytes), thrown);
+      return undefined;
+    }
+  }
+
+  #done(slot: Slot, id: string, response: InferenceResponse): void {
+    try {
+      // Triton marks the last answer of a request, and clients of decoupled models wait for the mark.
+      const parameters = { ...response.parameters, triton_final_response: true };
+      slot.answer = encodeStreamResponse({ ...response, parameters });
+    } catch (thrown) {
+      this.#failed(slot, id, thrown);
+      return;
+    }
+    this.#advance();
+  }
+
+  #failed(slot: Slot, id: string, thrown: unknown): void {
+    const error = failureOf(thrown, METHOD, this.#state.log);
+    slot.answer = this.#errorEndsStream ? error : encodeStreamResponseError(sendableText(error.message), id);
+    this.#advance();
+  }
+
+  /** Requests that are not answered, and answers that are not sent. */
+  get #open(): number {
+    return this.#slots.length + this.#unflushed;
+  }
+
+  /** Sends what is ready at the head of the queue; ends the stream where nothing is left to come. */
+  #advance(): void {
+    if (this.#ended) return;
+    for (let answer = this.#slots[0]?.answer; answer !== undefined; answer = this.#slots[0]?.answer) {
+      this.#slots.shift();
+      if (answer instanceof ServingError) {
+        this.#endWith(answer);
+        return;
+      }
+      this.#unflushed++;
+      this.#call.write(answer, () => this.#flushed());
+    }
+    if (this.#slots.length > 0) return;
+    if (this.#halfClosed) {
+      this.#ended = true;
+      this.#call.end();
+    } else if (this.#draining) this.#endWith(new ServingError('DRAINING', 'the server is shutting down'));
+  }
+
+  #flushed(): void {
+    this.#unflushed--;
+    if (!this.#ended && !this.#draining && this.#open < this.#state.maxStreamRequests) this.#call.resume();
+  }
+
+  #endWith(error: ServingError): void {
+    this.#abandon();
+    this.#call.emit('error', statusOf(error));
+  }
+
+  /** The stream is over: nobody waits for what is still in flight. Its outcomes come back and are dropped. */
+  #abandon(): void {
+    this.#ended = true;
+    for (const slot of this.#slots.splice(0)) slot.handle?.cancel();
+  }
+}
