@@ -5,7 +5,10 @@ import { SCHEDULING_FIELDS } from './scheduling.js';
 import { OTHER_FIELDS } from './unserved.js';
 
 const reshape = z.strictObject({
-  shape: z.array(dimension()).default([]).describe('Shape that the model itself takes or gives, less the batch axis; [] is a scalar'),
+  shape: z
+    .array(dimension())
+    .default([])
+    .describe('Shape that the model itself takes or gives, less the batch axis; [] is a scalar'),
 });
 
 const input = z.strictObject({

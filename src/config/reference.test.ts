@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { jsonSchema } from './json-schema.js';
+import { referencePage, serverSettings } from './reference-page.js';
+
+describe('reference page', () => {
+  it('is current (penstock config-reference > src/config/REFERENCE.md writes it)', () => {
+    expect(readFileSync(join(import.meta.dirname, 'REFERENCE.md'), 'utf8')).toBe(referencePage());
+  });
+
+  it('describes every setting of the server', () => {
+    expect(serverSettings().filter((setting) => setting.description === '')).toEqual([]);
+    expect(serverSettings().length).toBeGreaterThan(40);
+  });
+});
+
+describe('JSON Schema', () => {
+  it('describes both files and allows no unknown key', () => {
+    const { server, model } = jsonSchema() as Record<
+      string,
+      { properties: Record<string, unknown>; additionalProperties: unknown }
+    >;
+    expect(server!.properties).toHaveProperty('http');
+    expect(model!.properties).toHaveProperty('dynamic_batching');
+    expect([server!.additionalProperties, model!.additionalProperties]).toEqual([false, false]);
+  });
+});
