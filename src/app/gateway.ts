@@ -1,0 +1,170 @@
+import { availableParallelism } from 'node:os';
+import type { Listener, RunningServer } from '../cli/index.js';
+import type { ServerConfig } from '../config/index.js';
+import { ServingError } from '../core/index.js';
+import { createLog, createMetrics, type Metrics, type ServerLog } from '../insight/index.js';
+import { ModelRepository } from '../models/index.js';
+import { Authority, ControlPlane } from '../serving/controlplane/index.js';
+import { Dataplane } from '../serving/dataplane/index.js';
+import { createOffload } from '../serving/executor/index.js';
+import { type AdminToken, adminToken } from './admin-token.js';
+import { availableBackends } from './backends.js';
+import { exampleHint } from './example-hint.js';
+import { Hosting } from './hosting.js';
+import { Lifetime } from './lifetime.js';
+import { type Listeners, startListeners } from './listeners.js';
+import { logOptions } from './log-options.js';
+import { SYSTEM_CLOCK } from './system-clock.js';
+import { PENSTOCK_VERSION } from './version.js';
+
+/** Module of the codec whose pure function decodes large JSON bodies on pool threads. */
+const DECODE_V2_JSON = new URL('../serving/codec/v2-rest/offload-decode.js', import.meta.url);
+
+export interface GatewaySurroundings {
+  /** Folder that the printed command is relative to. */
+  readonly cwd: string;
+  /** Whether a person reads the log. */
+  readonly isTTY: boolean;
+}
+
+/**
+ * One gateway: the rooms, built and joined. It listens first, so that liveness shows while models load; then loads; then
+ * serves. `stop` takes no new requests, answers what was accepted, frees everything.
+ */
+export class Gateway implements RunningServer {
+  readonly ready: Promise<void>;
+  readonly done: Promise<number>;
+  readonly #config: ServerConfig;
+  readonly #cwd: string;
+  readonly #log: ServerLog;
+  readonly #token: AdminToken;
+  readonly #metrics: Metrics;
+  readonly #lifetime: Lifetime;
+  readonly #offload: ReturnType<typeof createOffload>;
+  readonly #repository: ModelRepository;
+  readonly #control: ControlPlane;
+  readonly #dataplane: Dataplane;
+  #listeners: Listeners | undefined;
+  #end: (code: number) => void = () => {};
+  #stopping: Promise<void> | undefined;
+
+  constructor(config: ServerConfig, surroundings: GatewaySurroundings) {
+    const clock = SYSTEM_CLOCK;
+    this.#config = config;
+    this.#cwd = surroundings.cwd;
+    this.#token = adminToken(config.adminTokenFile);
+    const log = createLog(logOptions(config.log, surroundings.isTTY));
+    this.#log = log;
+    const metrics = createMetrics();
+    this.#metrics = metrics;
+    this.#lifetime = new Lifetime(log);
+    this.#offload = createOffload({
+      threads: config.offload.threads ?? Math.max(1, Math.floor(availableParallelism() / 2)),
+      maxQueue: config.offload.maxQueueSize,
+      tasks: { decodeV2Json: DECODE_V2_JSON },
+    });
+    this.#dataplane = new Dataplane({ clock, metrics, whyAbsent: (model, version) => this.#whyAbsent(model, version) });
+    this.#repository = new ModelRepository({
+      folders: config.repositories,
+      controlMode: config.modelControlMode,
+      loadModels: config.loadModels,
+      engine: config.engine,
+      ...(config.provider.device === undefined ? {} : { device: config.provider.device }),
+      provider: { onGpuError: config.provider.onGpuError, strict: config.provider.strict },
+      backendDefaults: config.backends,
+      autoComplete: config.autoCompleteConfig,
+      maxExecutionMs: config.maxExecutionMs,
+      drainTimeoutMs: config.exitTimeoutSecs * 1000,
+      backends: availableBackends({ log, clock }),
+      host: new Hosting({ dataplane: this.#dataplane, metrics, clock, log, maxQueueSize: config.maxQueueSize }),
+      clock,
+      log,
+      onVersionReady: (id, info) => metrics.setVersionInfo(id, { state: 'ready', providers: info.providers }),
+      onVersionGone: (id) => metrics.retire(id),
+    });
+    this.#control = new ControlPlane({
+      models: this.#repository,
+      statistics: metrics,
+      process: this.#lifetime,
+      strictReadiness: config.strictReadiness,
+      serverName: 'penstock',
+      version: PENSTOCK_VERSION,
+      authority: new Authority((candidate) => this.#token.verify(candidate)),
+    });
+    this.done = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.ready = this.#start();
+    // Who awaits `ready` is told; a failure nobody awaited must not end the process by itself.
+    this.ready.catch(() => {});
+  }
+
+  get addresses(): RunningServer['addresses'] {
+    const place = (name: 'http' | 'grpc' | 'metrics'): Listener | undefined => {
+      const server = this.#listeners?.[name];
+      return server === undefined ? undefined : { address: this.#config[name].address, port: server.port };
+    };
+    return { http: place('http'), grpc: place('grpc'), metrics: place('metrics') };
+  }
+
+  get hint(): string | undefined {
+    const { http } = this.addresses;
+    return http && exampleHint(this.#config.repositories, http.address, http.port, this.#cwd);
+  }
+
+  models(): ReturnType<RunningServer['models']> {
+    return this.#repository.index(false);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #start(): Promise<void> {
+    try {
+      this.#listeners = await startListeners(this.#config, {
+        inference: this.#dataplane,
+        control: this.#control,
+        offload: this.#offload,
+        clock: SYSTEM_CLOCK,
+        log: this.#log,
+        metrics: this.#metrics,
+      });
+      if (this.#token.notice !== undefined) this.#log.info(this.#token.notice);
+      await this.#repository.start();
+    } catch (thrown) {
+      await this.stop();
+      throw thrown;
+    }
+    if (this.#lifetime.state !== 'starting') return;
+    this.#lifetime.move('serving', 'models are loaded');
+    this.#listeners.grpc?.refreshHealth();
+  }
+
+  async #stop(): Promise<void> {
+    this.#lifetime.move('draining', 'stop was asked for');
+    try {
+      this.#listeners?.http?.closeIntake();
+      this.#listeners?.grpc?.closeIntake();
+      await this.#repository.drain(this.#config.exitTimeoutSecs * 1000);
+      await this.#listeners?.close();
+      await this.#offload.close();
+    } finally {
+      this.#lifetime.move('stopped', 'drained');
+      this.#log.flush();
+      this.#end(0);
+    }
+  }
+
+  /** Why a model that no table names cannot be used: not ready yet, or not any more; undefined = it does not exist. */
+  #whyAbsent(model: string, version: number | undefined): ServingError | undefined {
+    const rows = this.#repository
+      .index(false)
+      .filter((entry) => entry.name === model && (version === undefined || entry.version === version));
+    const waiting = rows.find((entry) => entry.state !== 'READY' && entry.reason !== 'unloaded');
+    if (waiting === undefined) return undefined;
+    const why = waiting.reason === '' ? waiting.state : `${waiting.state}: ${waiting.reason}`;
+    return new ServingError('VERSION_NOT_READY', `model '${model}' is not ready (${why})`);
+  }
+}

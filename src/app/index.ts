@@ -1,0 +1,1 @@
+export { Gateway, type GatewaySurroundings } from './gateway.js';
