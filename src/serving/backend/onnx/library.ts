@@ -80,10 +80,20 @@ function unsupportedMachine(why: string): ServingError {
   );
 }
 
-/** True where the process runs on glibc (Linux only). */
+let onGlibc: boolean | undefined;
+
+/** True where the process runs on glibc (Linux only). The answer is kept: the report behind it is slow to make. */
 export function runsOnGlibc(): boolean {
-  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
-  return report?.header?.glibcVersionRuntime !== undefined;
+  if (onGlibc === undefined) {
+    const report = process.report as typeof process.report & { excludeNetwork?: boolean };
+    const { excludeNetwork } = report;
+    // Or the report looks up the name of every peer.
+    report.excludeNetwork = true;
+    const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } };
+    if (excludeNetwork !== undefined) report.excludeNetwork = excludeNetwork;
+    onGlibc = header?.glibcVersionRuntime !== undefined;
+  }
+  return onGlibc;
 }
 
 function bindLibrary(libraryPath: string): OrtLibrary {

@@ -1,9 +1,11 @@
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   batchOf,
+  fixturePath,
   openRequest,
   outputsOf,
   realClock,
@@ -129,6 +131,28 @@ describe('opening a model', () => {
     for (const answer of answers) {
       for (let i = 0; i < 10; i++) expect(answer[i]).toBeCloseTo(answers[0]?.[i] as number, 5);
     }
+  });
+});
+
+describe('the answers', () => {
+  it.each([
+    ['mlp', 64, [-1, 64]],
+    ['cnn', 64, [-1, 1, 8, 8]],
+  ])('of %s equal those of ONNX Runtime’s own JavaScript binding bit for bit', async (name, width, dims) => {
+    const rows = 3;
+    const values = Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i));
+    const shape = [rows, ...dims.slice(1)];
+    const binding = await InferenceSession.create(fixturePath(name), { intraOpNumThreads: 1 });
+    const input = binding.inputNames[0] as string;
+    const expected = await binding.run({ [input]: new Tensor('float32', values, shape) });
+    const model = await open(name);
+    const lane = await model.createLane(specOf(name, model.signature, 4), 0);
+    for (const output of await outputsOf(lane, batchOf([[tensorOf(input, 'FP32', shape, values)]]))) {
+      const same = expected[output.name] as Tensor;
+      expect(output.shape).toEqual(same.dims);
+      expect(new Float32Array(output.data.buffer as ArrayBuffer)).toEqual(same.data);
+    }
+    await binding.release();
   });
 });
 

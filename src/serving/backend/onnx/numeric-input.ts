@@ -13,6 +13,8 @@ export class NumericInput implements InputSlot {
   readonly #batched: boolean;
   readonly #fixed: boolean;
   readonly #elementBytes: number;
+  /** Bytes of a row (of the whole tensor where the model does not batch); 0 where its shape is not fixed. */
+  readonly #rowBytes: number;
   /** Kept OrtValues by rows (fixed shapes only). */
   readonly #kept: (Address | undefined)[] = [];
   #memory: NativeMemory;
@@ -26,35 +28,23 @@ export class NumericInput implements InputSlot {
     this.#batched = maxBatchSize > 0;
     this.#fixed = fixedDims(spec.modelDims);
     this.#elementBytes = DATA_TYPES[spec.dataType].elementBytes;
-    const mostBytes = this.#fixed ? elementCount(spec.modelDims) * this.#elementBytes * Math.max(1, maxBatchSize) : 0;
+    this.#rowBytes = this.#fixed ? elementCount(spec.modelDims) * this.#elementBytes : 0;
+    const mostBytes = this.#rowBytes * Math.max(1, maxBatchSize);
     this.#memory = new NativeMemory(mostBytes <= PREALLOCATED_BYTES ? mostBytes : 0);
   }
 
   fill(batch: Batch, index: number): Address {
-    const spec = this.#spec;
-    const first = (batch.members[0] as Batch['members'][number]).inputs[index] as Tensor;
-    const shape = this.#modelShape(first.shape, batch.rows);
-    const bytes = elementCount(shape) * this.#elementBytes;
+    const bytes = this.#fixed
+      ? this.#rowBytes * batch.rows
+      : elementCount(this.#modelShape(batch, index)) * this.#elementBytes;
     this.#reserve(bytes);
-    const target = this.#memory.bytes;
-    let at = 0;
-    for (const member of batch.members) {
-      const { data } = member.inputs[index] as Tensor;
-      if (at + data.byteLength > bytes) throw new Error(`input '${spec.name}': more bytes than its shapes say`);
-      target.set(data, at);
-      at += data.byteLength;
+    this.#gather(batch, index, bytes);
+    if (!this.#fixed || batch.rows > MAX_CACHED_ROWS) {
+      this.#ofRun = this.#makeValue(this.#modelShape(batch, index), bytes);
+      return this.#ofRun;
     }
-    // A short member would let the rest of an earlier request through.
-    if (at !== bytes) throw new Error(`input '${spec.name}': ${at} bytes where its shapes say ${bytes}`);
-    if (this.#fixed && batch.rows <= MAX_CACHED_ROWS) {
-      const kept = this.#kept[batch.rows];
-      if (kept !== undefined) return kept;
-      const made = this.#makeValue(shape, bytes);
-      this.#kept[batch.rows] = made;
-      return made;
-    }
-    this.#ofRun = this.#makeValue(shape, bytes);
-    return this.#ofRun;
+    this.#kept[batch.rows] ??= this.#makeValue(this.#modelShape(batch, index), bytes);
+    return this.#kept[batch.rows] as Address;
   }
 
   endRun(): void {
@@ -68,10 +58,25 @@ export class NumericInput implements InputSlot {
     this.#releaseKept();
   }
 
-  #modelShape(clientShape: readonly number[], rows: number): readonly number[] {
+  #modelShape(batch: Batch, index: number): readonly number[] {
     const { dims, modelDims } = this.#spec;
-    const shape = carryShape(clientShape, dims, modelDims, this.#batched);
-    return this.#batched ? [rows, ...shape.slice(1)] : shape;
+    const first = (batch.members[0] as Batch['members'][number]).inputs[index] as Tensor;
+    const shape = carryShape(first.shape, dims, modelDims, this.#batched);
+    return this.#batched ? [batch.rows, ...shape.slice(1)] : shape;
+  }
+
+  /** The one copy of a request's bytes on their way to the model. */
+  #gather(batch: Batch, index: number, bytes: number): void {
+    const target = this.#memory.bytes;
+    let at = 0;
+    for (const member of batch.members) {
+      const { data } = member.inputs[index] as Tensor;
+      if (at + data.byteLength > bytes) throw new Error(`input '${this.#spec.name}': more bytes than its shapes say`);
+      target.set(data, at);
+      at += data.byteLength;
+    }
+    // A short member would let the rest of an earlier request through.
+    if (at !== bytes) throw new Error(`input '${this.#spec.name}': ${at} bytes where its shapes say ${bytes}`);
   }
 
   #reserve(bytes: number): void {

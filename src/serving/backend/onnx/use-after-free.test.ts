@@ -50,8 +50,8 @@ async function hammer(lane: Lane, seed: number, runs: number): Promise<number> {
   return wrong;
 }
 
-async function open(name: string): Promise<OpenedModel> {
-  return backend.open(openRequest(name, { instances: [{ device: 'cpu', deviceId: 0, count: 2 }] }));
+async function open(name: string, instances = 2): Promise<OpenedModel> {
+  return backend.open(openRequest(name, { instances: [{ device: 'cpu', deviceId: 0, count: instances }] }));
 }
 
 describe('memory of runs in flight', () => {
@@ -63,6 +63,37 @@ describe('memory of runs in flight', () => {
     await model.close();
     expect(wrong).toEqual([0, 0, 0, 0]);
     expect(runsInFlight()).toBe(0);
+  }, 60_000);
+
+  it('holds while runs wait for a thread: collected, poisoned, and only then read', async () => {
+    const blocker = await open('slow', 8);
+    const slowSpec = specOf('slow', blocker.signature, 4);
+    const blockers = await Promise.all(Array.from({ length: 16 }, (_, i) => blocker.createLane(slowSpec, i >> 1)));
+    const model = await open('identity_fp32', 8);
+    const spec = specOf('identity_fp32', model.signature, 8);
+    const lanes = await Promise.all(Array.from({ length: 16 }, (_, i) => model.createLane(spec, i >> 1)));
+    for (let round = 0; round < 10; round++) {
+      const x = tensorOf('x', 'FP32', [1, 1], Float32Array.of(1));
+      const steps = tensorOf('steps', 'INT64', [1, 1], BigInt64Array.of(1n << 40n));
+      const blocked = blockers.map((lane) => runBatch(lane, batchOf([[x, steps]])));
+      const values = lanes.map((_, i) => new Float32Array(1 + i * 300 + round).fill(i + round * 100));
+      const settled = lanes.map((lane, i) => {
+        const data = values[i] as Float32Array;
+        return runBatch(lane, batchOf([[tensorOf('INPUT0', 'FP32', [1, data.length], data)]]));
+      });
+      for (let i = 0; i < 5; i++) {
+        collect();
+        poison();
+      }
+      for (const lane of blockers) lane.cancel();
+      for (const outcome of await Promise.all(blocked)) expect(outcome.kind).toBe('failed');
+      const outcomes = await Promise.all(settled);
+      outcomes.forEach((outcome, i) => {
+        if (outcome.kind === 'failed') throw outcome.error;
+        expect(new Float32Array(outcome.outputs[0]?.data.buffer as ArrayBuffer)).toEqual(values[i]);
+      });
+    }
+    await Promise.all([blocker.close(), model.close()]);
   }, 60_000);
 
   it('holds where versions are loaded and released during runs', async () => {
