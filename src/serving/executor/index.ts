@@ -1,0 +1,3 @@
+export { createExecutor, type ExecutorOptions, type LaneExecutor } from './lane-executor.js';
+export { createOffload, type OffloadOptions, type OffloadPool } from './offload/offload-pool.js';
+export { DEFAULT_RECOVERY, type RecoveryPolicy } from './recovery.js';
