@@ -38,24 +38,30 @@ export interface ModelRepositoryOptions {
   readonly log: Log;
   /** Engine where a config names none and both are there; default `native`. */
   readonly engine?: Engine;
-  /** Device of `KIND_AUTO` instances; default `cpu`. */
-  readonly device?: 'cpu' | 'cuda';
   /** CUDA devices of GPU instances whose config names none; default [0]. */
   readonly gpus?: readonly number[];
-  /** Provider policy where a config has none; default: fail, not strict, no options. */
-  readonly provider?: ProviderPolicy;
+  /** Where a model's config has no provider policy. `device` is that of `KIND_AUTO`; default: CPU, fail, not strict. */
+  readonly provider?: {
+    readonly device?: 'cpu' | 'cuda' | undefined;
+    readonly onGpuError: ProviderPolicy['onGpuError'];
+    readonly strict: boolean;
+  };
+  /** Parameters by backend name; a model's own win. `default-max-batch-size` (4) is read here, as Triton's. */
+  readonly backendDefaults?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Default 0: no limit. */
   readonly maxExecutionMs?: number;
-  /** `max_batch_size` of models that can batch and whose config does not say; default 4, as Triton. */
-  readonly defaultMaxBatchSize?: number;
+  /** False: configs must be whole (Triton's --disable-auto-complete-config); default true. */
+  readonly autoComplete?: boolean;
   /** Versions that load at once; default 4, as Triton's `--model-load-thread-count`. */
   readonly loadThreads?: number;
   /** How long a version that is replaced or unloaded may drain; default 30,000. */
   readonly drainTimeoutMs?: number;
   /** Where files of load requests are written; default the system's folder for temporary files. */
   readonly temporaryRoot?: string;
-  /** A version was published (again, after a reload), for metrics. Must not throw. */
+  /** A version was published, or became impaired or ready again. Must not throw. */
   readonly onVersionReady?: (id: ModelVersionId, info: VersionInfo) => void;
+  /** A version that served was replaced by a new load of itself; `onVersionReady` follows. Must not throw. */
+  readonly onVersionReloaded?: (id: ModelVersionId) => void;
   /** A version left, or failed to load, and is closed; none of its id serves. Must not throw. */
   readonly onVersionGone?: (id: ModelVersionId) => void;
 }
@@ -82,16 +88,19 @@ export class ModelRepository implements ModelControl {
       log,
       prepare: new Preparation({
         engine: options.engine ?? 'native',
-        device: options.device ?? 'cpu',
+        device: options.provider?.device ?? 'cpu',
         gpus: options.gpus ?? [0],
-        provider: options.provider ?? { onGpuError: 'fail', strict: false, options: {} },
+        onGpuError: options.provider?.onGpuError ?? 'fail',
+        strict: options.provider?.strict ?? false,
+        backendParameters: options.backendDefaults ?? {},
         maxExecutionMs: options.maxExecutionMs ?? 0,
-        defaultMaxBatchSize: options.defaultMaxBatchSize ?? 4,
+        autoComplete: options.autoComplete ?? true,
       }),
       slots: new LoadSlots(options.loadThreads ?? 4),
       drainTimeoutMs: options.drainTimeoutMs ?? 30_000,
       checkRunning: () => this.#checkRunning(),
       onVersionReady: options.onVersionReady ?? (() => {}),
+      onVersionReloaded: options.onVersionReloaded ?? (() => {}),
       onVersionGone: options.onVersionGone ?? (() => {}),
     };
     this.#places = {

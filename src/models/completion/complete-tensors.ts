@@ -18,6 +18,7 @@ import { checkDimsFit, checkReshape } from './dims-fit.js';
  * - else, where every input and output has -1 as its first dimension: `max_batch_size` is `defaultMaxBatchSize` and
  *   dynamic batching is on; a `max_batch_size` that the config does give stays, 0 included;
  * - else the model does not batch, and a `max_batch_size` above 0 is refused.
+ * Without `autoComplete` (Triton's --disable-auto-complete-config) a config that is not whole is refused.
  * Beyond Triton: a tensor given by name only takes its data type and dims from the model; scalars are served as they are.
  * Throws MODEL_INVALID naming the tensor, what was expected and what came.
  */
@@ -25,12 +26,16 @@ export function completeTensors(
   config: ModelConfig,
   signature: ModelSignature,
   defaultMaxBatchSize: number,
+  autoComplete = true,
 ): CompletedTensors {
   const given = { input: config.input ?? [], output: config.output ?? [] };
   if (isUntold(signature)) return declaredTensors(config, given.input, given.output);
   checkNames('input', given.input, signature.inputs);
   checkNames('output', given.output, signature.outputs);
   const complete = isComplete(given.input) && isComplete(given.output);
+  if (!complete && !autoComplete) {
+    throw new ServingError('MODEL_INVALID', 'the config must give every input and output: auto-completion is off');
+  }
   const maxBatchSize = complete
     ? (config.max_batch_size ?? 0)
     : completeMaxBatchSize(config, given.output, signature, defaultMaxBatchSize);

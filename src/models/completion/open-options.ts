@@ -8,32 +8,53 @@ export type OpenOptions = Pick<OpenRequest, 'parameters' | 'graphLevel' | 'maxEx
 };
 
 export interface OpenDefaults {
-  readonly provider: ProviderPolicy;
+  readonly onGpuError: ProviderPolicy['onGpuError'];
+  readonly strict: boolean;
   readonly maxExecutionMs: number;
+  /** Parameters by backend that a model's own add to. */
+  readonly backendParameters: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** Picks engine, provider policy, graph level and parameters out of a config. Throws MODEL_INVALID, UNSUPPORTED. */
-export function openOptionsOf(config: ModelConfig, defaults: OpenDefaults): OpenOptions {
+export function openOptionsOf(config: ModelConfig, backend: string, defaults: OpenDefaults): OpenOptions {
+  const given = Object.entries(config.parameters ?? {}).map(([key, value]) => [key, value.string_value] as const);
+  const inherited = Object.entries(defaults.backendParameters[backend] ?? {});
   const parameters: Record<string, string> = {};
   const own: Record<string, string> = {};
   const cuda: Record<string, string> = {};
-  for (const [key, { string_value }] of Object.entries(config.parameters ?? {})) {
+  for (const [key, value] of [...inherited, ...given]) {
     const option = CUDA_PARAMETERS[key];
-    if (OWN_PARAMETERS.has(key)) own[key] = string_value;
-    else if (option !== undefined) cuda[key] = option(key, string_value);
-    else parameters[key] = string_value;
+    if (SERVER_PARAMETERS.has(key)) continue;
+    if (OWN_PARAMETERS.has(key)) own[key] = value;
+    else if (option !== undefined) cuda[key] = option(key, value);
+    else parameters[key] = value;
   }
   return {
     engine: config.engine ?? engineOf(own.engine),
     maxExecutionMs: config.max_execution_ms ?? milliseconds(own.max_execution_ms) ?? defaults.maxExecutionMs,
     graphLevel: graphLevelOf(config),
     provider: {
-      onGpuError: config.provider?.on_gpu_error ?? defaults.provider.onGpuError,
-      strict: config.provider?.strict ?? defaults.provider.strict,
-      options: { ...defaults.provider.options, ...cuda, ...config.provider?.options },
+      onGpuError: config.provider?.on_gpu_error ?? defaults.onGpuError,
+      strict: config.provider?.strict ?? defaults.strict,
+      options: { ...cuda, ...config.provider?.options },
     },
     parameters,
   };
+}
+
+/** Parameters of a backend that say how configs are completed; they are not the backend's own. */
+const SERVER_PARAMETERS: ReadonlySet<string> = new Set(['default-max-batch-size']);
+const TRITON_DEFAULT_MAX_BATCH_SIZE = 4;
+
+/** `--backend-config=BACKEND,default-max-batch-size=N`; 4 where it is not given, as in Triton. Throws MODEL_INVALID. */
+export function defaultMaxBatchSizeOf(backend: string, defaults: OpenDefaults): number {
+  const text = defaults.backendParameters[backend]?.['default-max-batch-size'];
+  if (text === undefined) return TRITON_DEFAULT_MAX_BATCH_SIZE;
+  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
+  throw new ServingError(
+    'MODEL_INVALID',
+    `default-max-batch-size of backend '${backend}': expected a number, got '${text}'`,
+  );
 }
 
 /** Parameters of ours, for files that can only say what Triton's schema has. */

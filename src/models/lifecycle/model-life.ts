@@ -23,6 +23,7 @@ export interface ModelSurroundings {
   readonly drainTimeoutMs: number;
   readonly checkRunning: () => void;
   readonly onVersionReady: (id: ModelVersionId, info: VersionInfo) => void;
+  readonly onVersionReloaded: (id: ModelVersionId) => void;
   readonly onVersionGone: (id: ModelVersionId) => void;
 }
 
@@ -107,7 +108,11 @@ export class ModelLife {
 
   #newLife(version: number, source: ModelSource): VersionLife {
     const { prepare, host, log, checkRunning } = this.#around;
-    const life = new VersionLife({ id: { model: this.name, version }, source, prepare, host, log, checkRunning });
+    const id = { model: this.name, version };
+    const onServing = (info: VersionInfo) => {
+      if (this.#serving.get(version) === life) this.#around.onVersionReady(id, info);
+    };
+    const life: VersionLife = new VersionLife({ id, source, prepare, host, log, checkRunning, onServing });
     if (!this.#serving.has(version)) this.#others.set(version, life);
     return life;
   }
@@ -152,6 +157,7 @@ export class ModelLife {
       this.#serving.set(life.id.version, life);
       this.#others.delete(life.id.version);
       life.serve();
+      if (swap.retire.includes(life.id.version)) this.#around.onVersionReloaded(life.id);
       this.#around.onVersionReady(life.id, life.info() as VersionInfo);
     }
     hold(this.#retire(retiring, this.#around.drainTimeoutMs));

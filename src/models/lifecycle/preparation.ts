@@ -8,7 +8,12 @@ import {
 import { completeTensors } from '../completion/complete-tensors.js';
 import { type CompletedGroups, completeGroups, type DeviceDefaults } from '../completion/instance-groups.js';
 import { readLabels } from '../completion/labels.js';
-import { type OpenDefaults, type OpenOptions, openOptionsOf } from '../completion/open-options.js';
+import {
+  defaultMaxBatchSizeOf,
+  type OpenDefaults,
+  type OpenOptions,
+  openOptionsOf,
+} from '../completion/open-options.js';
 import { shownConfig } from '../completion/shown-config.js';
 import { specOf } from '../completion/spec-of.js';
 import { checkOnnxFile } from '../integrity/index.js';
@@ -19,8 +24,7 @@ import { type WarmSample, warmSamples } from '../warmup/warm-samples.js';
 /** What a model's config may leave to the server. */
 export interface PreparationDefaults extends DeviceDefaults, OpenDefaults {
   readonly engine: Engine;
-  /** Triton's `--backend-config=default-max-batch-size`. */
-  readonly defaultMaxBatchSize: number;
+  readonly autoComplete: boolean;
 }
 
 /** A version whose file is open, before its config is complete. */
@@ -55,7 +59,7 @@ export class Preparation {
     const { config } = source.found;
     const file = await source.modelFile(id.version);
     const groups = completeGroups(config, id.model, this.#defaults);
-    const options = openOptionsOf(config, this.#defaults);
+    const options = openOptionsOf(config, file.family.name, this.#defaults);
     const { engine, backend } = chooseEngine(file.family, options.engine, this.#defaults.engine);
     if (file.family.files.some((name) => name.endsWith('.onnx'))) {
       await checkOnnxFile(file.path, `model file ${id.model}/${id.version}/${file.file}`);
@@ -79,7 +83,8 @@ export class Preparation {
   async complete(opening: Opening, source: ModelSource): Promise<PreparedVersion> {
     const { id, opened, file, groups } = opening;
     const { config } = source.found;
-    const tensors = completeTensors(config, opened.signature, this.#defaults.defaultMaxBatchSize);
+    const defaultSize = defaultMaxBatchSizeOf(file.family.name, this.#defaults);
+    const tensors = completeTensors(config, opened.signature, defaultSize, this.#defaults.autoComplete);
     if (tensors.outputs.length === 0) throw new ServingError('MODEL_INVALID', 'the model has no output');
     const { name: backend, platform } = file.family;
     const spec = specOf(tensors, {

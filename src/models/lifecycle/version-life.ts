@@ -20,6 +20,8 @@ import type { Preparation, PreparedVersion } from './preparation.js';
 /** What became of a version that serves, for metrics and statuses. */
 export interface VersionInfo {
   readonly spec: ModelSpec;
+  readonly state: VersionState;
+  readonly ready: boolean;
   /** `native`, `node`, or the name of a backend that has one engine only. */
   readonly engine: string;
   readonly providers: ProviderShares;
@@ -36,6 +38,8 @@ export interface LifeParts {
   readonly log: Log;
   /** Throws DRAINING where the server stops: a load in progress is given up at its next step. */
   readonly checkRunning: () => void;
+  /** A serving version became impaired, or ready again. */
+  readonly onServing: (info: VersionInfo) => void;
 }
 
 /**
@@ -129,6 +133,8 @@ export class VersionLife {
     if (this.state === to || (this.state !== 'ready' && this.state !== 'impaired')) return;
     this.#reason = impaired ? why : '';
     this.#machine.move(to, why);
+    const info = this.info();
+    if (info !== undefined) this.#parts.onServing(info);
   }
 
   /** Marks a loaded version ready: it has just been published. */
@@ -195,6 +201,8 @@ export class VersionLife {
     if (prepared === undefined || opened === undefined) return undefined;
     return {
       spec: prepared.plan.spec,
+      state: this.state,
+      ready: this.state === 'ready',
       engine: prepared.engine,
       providers: opened.providers,
       fallback: opened.fallback,
