@@ -91,7 +91,7 @@ function addServe(program: Command, io: CliIo, exit: (code: number) => void): vo
 interface InferFlags {
   readonly url: string;
   readonly version?: string;
-  readonly input: readonly string[];
+  readonly input?: readonly string[];
   readonly output?: 'json' | 'table' | 'npy';
   readonly out?: string;
   readonly layout?: Layout;
@@ -109,8 +109,7 @@ function addInfer(program: Command, io: CliIo, exit: (code: number) => void): vo
     .option(
       '--input <NAME=@file|NAME=json>',
       'An input: .npy, .json, .png, .jpg, .bin file, or JSON; NAME= may be left out where there is one',
-      (word: string, words: string[]) => [...words, word],
-      [],
+      (word: string, words: string[] = []) => [...words, word],
     )
     .option('--version <number>', 'Version of the model; default the highest that is ready')
     .addOption(
@@ -140,7 +139,7 @@ function addInfer(program: Command, io: CliIo, exit: (code: number) => void): vo
     )
     .action(async (model: string, files: string[], flags: InferFlags) => {
       const image = { layout: flags.layout, scale: flags.scale, resize: flags.resize };
-      const inputs = [...flags.input, ...files.map((file) => `@${file}`)];
+      const inputs = [...(flags.input ?? []), ...files.map((file) => `@${file}`)];
       exit(
         await infer(
           model,

@@ -6,7 +6,9 @@ import { referencePage, serverSettings } from './reference-page.js';
 
 describe('reference page', () => {
   it('is current (penstock config-reference > src/config/REFERENCE.md writes it)', () => {
-    expect(readFileSync(join(import.meta.dirname, 'REFERENCE.md'), 'utf8')).toBe(referencePage());
+    // A formatter may align the tables.
+    const plain = (text: string) => text.replaceAll(/ +/g, ' ').replaceAll(/\| ?-+ ?(?=\|)/g, '|---');
+    expect(plain(readFileSync(join(import.meta.dirname, 'REFERENCE.md'), 'utf8'))).toBe(plain(referencePage()));
   });
 
   it('describes every setting of the server', () => {

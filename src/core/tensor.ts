@@ -90,6 +90,7 @@ export function serialiseBytes(elements: readonly Uint8Array[]): Uint8Array {
 export function typedView(dataType: DataType, data: Uint8Array): TypedArray {
   const { elementBytes, array } = DATA_TYPES[dataType];
   if (elementBytes <= 1) return new array(data.buffer, data.byteOffset, data.byteLength);
-  const aligned = data.byteOffset % elementBytes === 0 ? data : data.slice();
+  // Not `slice`: that of a Buffer is a view, as unaligned as it was.
+  const aligned = data.byteOffset % elementBytes === 0 ? data : new Uint8Array(data);
   return new array(aligned.buffer, aligned.byteOffset, aligned.byteLength / elementBytes);
 }
