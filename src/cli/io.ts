@@ -13,7 +13,10 @@ export interface Listener {
 
 /** A gateway that runs in this process. */
 export interface RunningServer {
-  /** Resolves when models are loaded (or failed) and requests are taken; rejects where it cannot serve at all. */
+  /**
+   * Resolves when models are loaded (or failed) and requests are taken; rejects where it cannot serve at all, and then `done` may
+   * come first. Always settles.
+   */
   readonly ready: Promise<void>;
   /** Where it listens, ports as taken; undefined where a protocol is off. Valid once ready. */
   readonly addresses: {

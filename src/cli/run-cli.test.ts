@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FLAGS, type ServerConfig } from '../config/index.js';
-import type { IndexEntry } from '../core/index.js';
+import { type IndexEntry, ServingError } from '../core/index.js';
 import type { CliIo, RunningServer } from './io.js';
 import { readNpy, writeNpy } from './npy.js';
 import { externalLocations } from './repository-of-files.js';
@@ -116,6 +116,23 @@ describe('penstock serve', () => {
     expect(await runCli(['serve', 'small.onnx'], at.io)).toBe(0);
     expect(seen.slice(1).sort()).toEqual(['small', 'small/1', 'small/1/model.onnx']);
     expect(() => readdirSync(seen[0]!)).toThrow();
+  });
+
+  it('tells why a gateway could not start, though it has ended before it says so', async () => {
+    const at = world();
+    let fail: (error: Error) => void = () => {};
+    const ready = new Promise<void>((_, reject) => {
+      fail = reject;
+    });
+    const io: CliIo = {
+      ...at.io,
+      serve: async (config) => {
+        queueMicrotask(() => queueMicrotask(() => fail(new ServingError('CONFLICT', 'port 8000 is taken'))));
+        return { ...(await at.io.serve(config)), ready, done: Promise.resolve(0) };
+      },
+    };
+    expect(await runCli(['serve', 'models'], io)).toBe(1);
+    expect(at.err()).toContain('port 8000 is taken');
   });
 
   it('stops with code 1 at a broken model where exitOnError is set', async () => {

@@ -86,6 +86,8 @@ async function run(config: ServerConfig, io: CliIo): Promise<number> {
     server = await io.serve(config);
     if (stopAsked) void server.stop();
     const started = await Promise.race([server.ready.then(() => true), server.done.then(() => false)]);
+    // Ended by itself before it was ready: `ready` has the reason.
+    if (!started && !stopAsked) await server.ready;
     if (started && !stopAsked) {
       io.stdout.write(startText(server, io.version));
       if (config.exitOnError && server.models().some(failed)) {
