@@ -41,6 +41,8 @@ export class ModelLife {
   readonly #serving = new Map<number, VersionLife>();
   /** The last life of every version that is not published. */
   readonly #others = new Map<number, VersionLife>();
+  /** Lives that are not closed, by version: two while one replaces the other. */
+  readonly #lives = new Map<number, number>();
   /** Versions that a policy names and that have no folder. */
   #missing: readonly number[] = [];
   /** Why the last load failed: of the whole model, or of its reload. */
@@ -100,9 +102,7 @@ export class ModelLife {
     );
     await this.#giveUpWhereStopping(lives, errors);
     if (await this.#swap(lives, errors, hold)) this.#declared = declared;
-    for (const [version, life] of lives) {
-      if (!this.#serving.has(version)) this.#around.onVersionGone(life.id);
-    }
+    for (const version of errors.keys()) this.#ended(version);
     if (errors.size > 0) throw this.#loadError(errors);
   }
 
@@ -113,6 +113,7 @@ export class ModelLife {
       if (this.#serving.get(version) === life) this.#around.onVersionReady(id, info);
     };
     const life: VersionLife = new VersionLife({ id, source, prepare, host, log, checkRunning, onServing });
+    this.#lives.set(version, (this.#lives.get(version) ?? 0) + 1);
     if (!this.#serving.has(version)) this.#others.set(version, life);
     return life;
   }
@@ -147,6 +148,7 @@ export class ModelLife {
       await Promise.all(
         swap.discard.map((version) => lives.get(version)?.discard(`given up, another version failed: ${why}`)),
       );
+      for (const version of swap.discard) this.#ended(version);
       return false;
     }
     const published = swap.publish.map((version) => lives.get(version) as VersionLife);
@@ -194,10 +196,19 @@ export class ModelLife {
         const { version } = life.id;
         if (!this.#serving.has(version)) this.#others.set(version, life);
         await life.retire(timeoutMs, 'unloaded', drained);
-        // A version that was reloaded goes on under the same id.
-        if (!this.#serving.has(version)) this.#around.onVersionGone(life.id);
+        this.#ended(version);
       }),
     );
+  }
+
+  /** A life is closed. The id is gone with its last one: a version that was reloaded goes on under it. */
+  #ended(version: number): void {
+    const left = (this.#lives.get(version) ?? 0) - 1;
+    if (left > 0) this.#lives.set(version, left);
+    else {
+      this.#lives.delete(version);
+      this.#around.onVersionGone({ model: this.name, version });
+    }
   }
 
   #dropDeparted(): void {
