@@ -17,11 +17,11 @@ export class RawGrpc {
     this.session.on('error', () => {});
   }
 
-  /** Sends one framed message; `compressed` sets the frame's flag. Resolves when the stream is closed. */
+  /** Sends one framed message; `compressed` sets the frame's flag, `unread` leaves the answer unread. Resolves when the stream is closed. */
   call(
     path: string,
     message: Buffer,
-    options: { compressed?: boolean; headers?: Record<string, string> } = {},
+    options: { compressed?: boolean; unread?: boolean; headers?: Record<string, string> } = {},
   ): Promise<RawAnswer> {
     const stream = this.session.request({
       [constants.HTTP2_HEADER_METHOD]: 'POST',
@@ -39,7 +39,7 @@ export class RawGrpc {
       let trailers: Record<string, unknown> = {};
       stream.on('response', (headers) => (trailers = { ...trailers, ...headers }));
       stream.on('trailers', (headers) => (trailers = { ...trailers, ...headers }));
-      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      if (!options.unread) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
       stream.on('error', () => {});
       stream.on('close', () =>
         resolve({

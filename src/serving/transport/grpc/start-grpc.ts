@@ -1,9 +1,8 @@
-import { isIPv6 } from 'node:net';
-import { Server, ServerCredentials, type ServiceDefinition, type UntypedHandleCall } from '@grpc/grpc-js';
-import { ServingError } from '../../../core/index.js';
+import { Server, type ServiceDefinition, type UntypedHandleCall } from '@grpc/grpc-js';
 import { type Call, healthCalls, inferenceCalls, reflectionCalls } from '../../codec/index.js';
 import { controlCall } from './control-calls.js';
 import { widenCallWindow, widenConnectionWindow } from './flow-control.js';
+import { GrpcListener } from './grpc-listener.js';
 import {
   DEFAULT_MAX_INPUT_BYTES,
   type GrpcOptions,
@@ -31,48 +30,54 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
   for (const call of inferenceCalls()) add(server, call, inferenceHandler(call, state, streams));
   for (const call of healthCalls()) add(server, call, call.responseStream ? health.watch(call) : health.check(call));
   for (const call of reflectionCalls()) add(server, call, reflection(call, state, streams));
-  const port = await bind(server, options);
+  const listener = await GrpcListener.bind(server, options.address ?? '127.0.0.1', options.port);
   widenConnectionWindow(server, options.log);
-  return new RunningServer(server, port, state, health, streams, options.closeTimeoutMs ?? 10_000);
+  return new RunningServer({
+    server,
+    listener,
+    state,
+    health,
+    streams,
+    closeTimeoutMs: options.closeTimeoutMs ?? 10_000,
+  });
 }
 
-/** Drains in the order: health says no, idle streams end, requests in flight settle, watchers go, sockets close. */
+interface RunningParts {
+  readonly server: Server;
+  readonly listener: GrpcListener;
+  readonly state: GrpcState;
+  readonly health: HealthService;
+  readonly streams: OpenStreams;
+  readonly closeTimeoutMs: number;
+}
+
+/** Drains in the order: health says no, idle streams end, requests in flight settle, watchers go, connections close. */
 class RunningServer implements GrpcServer {
-  readonly port: number;
-  readonly #server: Server;
-  readonly #state: GrpcState;
-  readonly #health: HealthService;
-  readonly #streams: OpenStreams;
-  readonly #closeTimeoutMs: number;
-  #shutDown: Promise<void> | undefined;
+  readonly #parts: RunningParts;
+  #connectionsClosed: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(
-    server: Server,
-    port: number,
-    state: GrpcState,
-    health: HealthService,
-    streams: OpenStreams,
-    closeTimeoutMs: number,
-  ) {
-    this.port = port;
-    this.#server = server;
-    this.#state = state;
-    this.#health = health;
-    this.#streams = streams;
-    this.#closeTimeoutMs = closeTimeoutMs;
+  constructor(parts: RunningParts) {
+    this.#parts = parts;
+  }
+
+  get port(): number {
+    return this.#parts.listener.port;
   }
 
   refreshHealth(): void {
-    this.#health.refresh();
+    this.#parts.health.refresh();
   }
 
   closeIntake(): void {
-    if (this.#shutDown !== undefined) return;
-    this.#state.inFlight.drain();
-    this.#health.refresh();
-    drainStreams(this.#streams);
-    this.#shutDown = new Promise((resolve) => this.#server.tryShutdown(() => resolve()));
+    if (this.#connectionsClosed !== undefined) return;
+    const { server, listener, state, health, streams } = this.#parts;
+    this.#connectionsClosed = listener.close();
+    state.inFlight.drain();
+    health.refresh();
+    drainStreams(streams);
+    // Tells every connection to go away; it closes when its calls have ended, which the listener notices.
+    server.tryShutdown(() => {});
   }
 
   close(): Promise<void> {
@@ -82,17 +87,16 @@ class RunningServer implements GrpcServer {
   }
 
   async #close(): Promise<void> {
-    await this.#state.inFlight.settled();
-    this.#health.end();
-    const { clock, log } = this.#state;
-    const forced = clock.setTimer(clock.nowNs() + this.#closeTimeoutMs * 1e6, () => {
-      log.warn('gRPC clients did not read their answers in time: connections cut', {
-        closeTimeoutMs: this.#closeTimeoutMs,
-      });
-      this.#server.forceShutdown();
+    const { server, listener, state, health, closeTimeoutMs } = this.#parts;
+    await state.inFlight.settled();
+    health.end();
+    const cut = state.clock.setTimer(state.clock.nowNs() + closeTimeoutMs * 1e6, () => {
+      state.log.warn('gRPC clients did not read their answers in time: connections cut', { closeTimeoutMs });
+      server.forceShutdown();
+      listener.destroy();
     });
-    await this.#shutDown;
-    forced.clear();
+    await this.#connectionsClosed;
+    cut.clear();
   }
 }
 
@@ -135,26 +139,4 @@ function add(server: Server, call: Call, handler: UntypedHandleCall): void {
     },
   };
   server.addService(definition, { [call.name]: handler });
-}
-
-async function bind(server: Server, options: GrpcOptions): Promise<number> {
-  const address = (options.address ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1');
-  const target = `${isIPv6(address) ? `[${address}]` : address}:${options.port}`;
-  try {
-    return await new Promise<number>((resolve, reject) => {
-      server.bindAsync(target, ServerCredentials.createInsecure(), (error, port) =>
-        error === null ? resolve(port) : reject(error),
-      );
-    });
-  } catch (cause) {
-    server.forceShutdown();
-    const why = String(cause).includes('EADDRINUSE')
-      ? 'another process has the port'
-      : 'the address is not of this machine, or the port needs a right';
-    throw new ServingError(
-      'CONFLICT',
-      `gRPC: cannot listen on ${address} port ${options.port}: ${why}; free it or choose another with --grpc-port and --grpc-address`,
-      { cause },
-    );
-  }
 }
