@@ -47,7 +47,10 @@ export class InlineOffload {
       return new Uint8Array(plain);
     } catch (cause) {
       const large = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
-      throw new ServingError(large ? 'BODY_TOO_LARGE' : 'MALFORMED_REQUEST', `decompression: ${(cause as Error).message}`);
+      throw new ServingError(
+        large ? 'BODY_TOO_LARGE' : 'MALFORMED_REQUEST',
+        `decompression: ${(cause as Error).message}`,
+      );
     }
   }) as Offload['run'];
 }

@@ -1,5 +1,5 @@
 import { ServingError } from '../../core/index.js';
-import type { TemplatedApp, us_listen_socket, Uws } from './uws/uws-types.js';
+import type { TemplatedApp, Uws, us_listen_socket } from './uws/uws-types.js';
 
 /** A port that is bound. */
 export interface Listener {

@@ -61,5 +61,8 @@ async function answerScrape({ scrape, contentType, log }: MetricsHttpOptions, re
 }
 
 function refuse(response: HttpResponse, status: string): void {
-  response.writeStatus(status).writeHeader('Content-Type', 'text/plain').end(`${status.slice(4)}\n`);
+  response
+    .writeStatus(status)
+    .writeHeader('Content-Type', 'text/plain')
+    .end(`${status.slice(4)}\n`);
 }

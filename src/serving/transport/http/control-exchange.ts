@@ -1,11 +1,11 @@
-import { ServingError, toServingError } from '../../../core/index.js';
+import { ServingError } from '../../../core/index.js';
 import type { Caller } from '../../controlplane/index.js';
 import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
 import { BodyBuffer, bodyTooLarge } from './body-buffer.js';
 import { callerOf } from './caller.js';
 import { Exchange } from './exchange.js';
 import type { HttpState } from './http-options.js';
-import { type ModelPath, modelPath } from './model-path.js';
+import { isVersioned, type ModelPath, modelPath } from './model-path.js';
 import { readHeaders } from './request-headers.js';
 import { statusLine } from './status-line.js';
 
@@ -36,7 +36,13 @@ export interface ControlRoute {
 }
 
 /** Serves one call that is not an inference. */
-export function startControl(route: ControlRoute, server: HttpState, response: HttpResponse, request: HttpRequest, headOnly: boolean): void {
+export function startControl(
+  route: ControlRoute,
+  server: HttpState,
+  response: HttpResponse,
+  request: HttpRequest,
+  headOnly: boolean,
+): void {
   const exchange = new Exchange(server, response, headOnly);
   let framed = false;
   try {
@@ -45,7 +51,7 @@ export function startControl(route: ControlRoute, server: HttpState, response: H
     if (server.inFlight.draining && route.duringDrain !== true) {
       throw new ServingError('DRAINING', 'the server is draining and takes no new requests');
     }
-    const path = route.pattern.includes(':model') ? modelPath(request) : NO_PATH;
+    const path = route.pattern.includes(':model') ? modelPath(request, isVersioned(route.pattern)) : NO_PATH;
     const caller = callerOf(response.getRemoteAddress(), authorization, relayed);
     if (route.method === 'GET') {
       void settle(route, exchange, { server, path, caller, body: NO_BODY });
@@ -72,7 +78,8 @@ export function startControl(route: ControlRoute, server: HttpState, response: H
     // A client that leaves in the middle of its body: no further chunk comes to notice it.
     exchange.onGone = () => body.release();
   } catch (thrown) {
-    exchange.fail(toServingError(thrown), !framed);
+    if (framed) exchange.fail(thrown);
+    else exchange.refuseFraming(thrown);
   }
 }
 

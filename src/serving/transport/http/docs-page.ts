@@ -17,7 +17,10 @@ export function docsPage(document: OpenApiDocument): string {
   }
   const body = [...byTag].map(([tag, sections]) => `<h2>${escape(tag)}</h2>\n${sections.join('\n')}`).join('\n');
   const schemas = Object.entries(document.components.schemas)
-    .map(([name, schema]) => `<details id="${escape(name)}"><summary><code>${escape(name)}</code></summary>${json(schema)}</details>`)
+    .map(
+      ([name, schema]) =>
+        `<details id="${escape(name)}"><summary><code>${escape(name)}</code></summary>${json(schema)}</details>`,
+    )
     .join('\n');
   const { title, version, description } = document.info;
   return `<!doctype html>
@@ -35,10 +38,16 @@ ${schemas}
 
 function section(method: string, path: string, operation: Operation): string {
   const parameters = operation.parameters
-    .map((parameter) => `<tr><td><code>${escape(String(parameter.name))}</code></td><td>${escape(String(parameter.in))}</td><td>${escape(String(parameter.description ?? ''))}</td></tr>`)
+    .map(
+      (parameter) =>
+        `<tr><td><code>${escape(String(parameter.name))}</code></td><td>${escape(String(parameter.in))}</td><td>${escape(String(parameter.description ?? ''))}</td></tr>`,
+    )
     .join('');
   const responses = Object.entries(operation.responses)
-    .map(([status, answer]) => `<tr><td><code>${escape(status)}</code></td><td>${escape((answer as { description: string }).description)}</td></tr>`)
+    .map(
+      ([status, answer]) =>
+        `<tr><td><code>${escape(status)}</code></td><td>${escape((answer as { description: string }).description)}</td></tr>`,
+    )
     .join('');
   const admin = operation.security === undefined ? '' : '<p>From another machine: needs the admin token.</p>';
   return `<h3 id="${escape(operation.operationId)}"><span class="method">${method.toUpperCase()}</span> <code>${escape(path)}</code></h3>
@@ -60,7 +69,13 @@ function json(value: unknown): string {
   return `<pre>${escape(JSON.stringify(value, undefined, 2))}</pre>`;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
 function escape(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] as string);

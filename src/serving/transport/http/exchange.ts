@@ -64,15 +64,26 @@ export class Exchange {
   fail(thrown: unknown, last = false, headers?: readonly string[]): void {
     const error = toServingError(thrown);
     const { logLevel } = error.facts;
-    if (logLevel === 'error') this.server.log.error('request failed', { reason: error.reason, message: error.message, cause: error.cause });
+    if (logLevel === 'error')
+      this.server.log.error('request failed', { reason: error.reason, message: error.message, cause: error.cause });
     if (!this.open) return;
     this.answer({
       status: STATUS_OF_REASON[error.reason],
       contentType: 'application/json',
       body: encodeError(error),
-      headers: error.retryAfterMs === undefined ? headers : ['Retry-After', String(Math.ceil(error.retryAfterMs / 1000))],
+      headers:
+        error.retryAfterMs === undefined ? headers : ['Retry-After', String(Math.ceil(error.retryAfterMs / 1000))],
       last,
     });
+  }
+
+  /**
+   * Refuses a request whose end is in doubt, so that nothing behind it is taken for the next one. One turn later: while
+   * an answer is due, the library closes the connection at whatever else the same packet holds, but it would serve that
+   * after an answer, closing or not.
+   */
+  refuseFraming(thrown: unknown): void {
+    setImmediate(() => this.fail(thrown, true));
   }
 
   /** For owners that do not derive from this class: called when the client went away before its answer. */

@@ -28,13 +28,13 @@ const JSON_TYPE = 'application/json';
 const BINARY_TYPE = 'application/octet-stream';
 
 /** Takes one inference request: reads its head at once, then its body as it comes. */
-export function startInfer(server: HttpState, response: HttpResponse, request: HttpRequest): void {
+export function startInfer(server: HttpState, response: HttpResponse, request: HttpRequest, versioned: boolean): void {
   const exchange = new InferExchange(server, response);
   try {
-    exchange.begin(response, request);
+    exchange.begin(response, request, versioned);
   } catch (thrown) {
-    // Where the head is in doubt, so is where the next request begins.
-    exchange.refuse(toServingError(thrown), !exchange.framed);
+    if (exchange.framed) exchange.fail(thrown);
+    else exchange.refuseFraming(thrown);
   }
 }
 
@@ -52,14 +52,15 @@ class InferExchange extends Exchange implements InferenceReply {
   #offloaded: AbortController | undefined;
 
   /** Throws what refuses the request by its head alone; the body is then read and dropped by the library. */
-  begin(response: HttpResponse, request: HttpRequest): void {
+  begin(response: HttpResponse, request: HttpRequest, versioned: boolean): void {
     const { server } = this;
     const receivedNs = server.clock.nowNs();
-    if (server.inFlight.draining) throw new ServingError('DRAINING', 'the server is draining and takes no new requests');
     const headers = readHeaders(request);
     this.framed = true;
+    if (server.inFlight.draining)
+      throw new ServingError('DRAINING', 'the server is draining and takes no new requests');
     const { contentLength, timeoutMs } = headers;
-    const { model, version } = modelPath(request);
+    const { model, version } = modelPath(request, versioned);
     if (contentLength > server.maxInputBytes) throw bodyTooLarge(server.maxInputBytes, contentLength);
     this.#contentEncoding = headers.contentEncoding;
     this.#acceptEncoding = headers.acceptEncoding;
@@ -100,7 +101,8 @@ class InferExchange extends Exchange implements InferenceReply {
       this.#release();
       if (encoded === undefined) return;
       const headers = ['x-penstock-version', String(response.version.version)];
-      if (encoded.headerLength !== undefined) headers.push('Inference-Header-Content-Length', String(encoded.headerLength));
+      if (encoded.headerLength !== undefined)
+        headers.push('Inference-Header-Content-Length', String(encoded.headerLength));
       const contentType = encoded.headerLength === undefined ? JSON_TYPE : BINARY_TYPE;
       const encoding = replyEncoding(this.#acceptEncoding, encoded.body.byteLength);
       if (encoding === undefined) this.answer({ contentType, body: encoded.body, headers });
@@ -169,7 +171,12 @@ class InferExchange extends Exchange implements InferenceReply {
     }
   }
 
-  async #answerCompressed(encoding: ReplyEncoding, contentType: string, body: Uint8Array, headers: string[]): Promise<void> {
+  async #answerCompressed(
+    encoding: ReplyEncoding,
+    contentType: string,
+    body: Uint8Array,
+    headers: string[],
+  ): Promise<void> {
     try {
       const compressed = await compressReply(encoding, body);
       headers.push('Content-Encoding', encoding, 'Vary', 'Accept-Encoding');
@@ -199,5 +206,8 @@ function requestEncoding(header: string): string {
   const encoding = header.trim().toLowerCase();
   if (encoding === 'gzip' || encoding === 'deflate') return encoding;
   if (encoding === 'identity') return '';
-  throw new ServingError('UNSUPPORTED_MEDIA', `the content encoding '${encoding.slice(0, 64).replace(/[^\x21-\x7e]/g, '?')}' is not supported: expected gzip, deflate or identity`);
+  throw new ServingError(
+    'UNSUPPORTED_MEDIA',
+    `the content encoding '${encoding.slice(0, 64).replace(/[^\x21-\x7e]/g, '?')}' is not supported: expected gzip, deflate or identity`,
+  );
 }

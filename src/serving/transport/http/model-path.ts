@@ -8,16 +8,21 @@ export interface ModelPath {
 }
 
 /**
- * The model (and version) that the pattern's first (and second) parameter name. The name is percent-decoded once, then
+ * The model that the pattern's first parameter names and, where it is `versioned`, the version that its second names. The name is percent-decoded once, then
  * checked: a name that is encoded twice stays a strange name and never becomes a path. Throws `MALFORMED_REQUEST`.
  */
-export function modelPath(request: HttpRequest): ModelPath {
+export function modelPath(request: HttpRequest, versioned: boolean): ModelPath {
   const segment = request.getParameter(0) ?? '';
-  const version = request.getParameter(1);
   return {
     model: checkModelName(segment.includes('%') ? decodeOnce(segment) : segment),
-    version: version === undefined ? undefined : parseVersion(version),
+    // Where the pattern has no version the library gives an empty text, as it does for an empty segment.
+    version: versioned ? parseVersion(request.getParameter(1) ?? '') : undefined,
   };
+}
+
+/** Whether a pattern names a version. */
+export function isVersioned(pattern: string): boolean {
+  return pattern.includes('/:version');
 }
 
 function decodeOnce(segment: string): string {

@@ -38,7 +38,11 @@ const MAX_EXAMPLES = 16;
 const MAX_EXAMPLE_ELEMENTS = 1024;
 
 const INFER_HEADERS = [
-  header('Inference-Header-Content-Length', 'integer', 'Bytes of JSON before the binary tensors; 0 = the body is one raw tensor'),
+  header(
+    'Inference-Header-Content-Length',
+    'integer',
+    'Bytes of JSON before the binary tensors; 0 = the body is one raw tensor',
+  ),
   header('x-request-timeout-ms', 'integer', 'Deadline from arrival, in milliseconds'),
   header('Content-Encoding', 'string', 'gzip or deflate'),
 ];
@@ -63,7 +67,13 @@ export function openApiDocument(routes: readonly Route[], server: HttpState): Op
     paths,
     components: {
       schemas: { ...CONTROL_SCHEMAS, ...V2_REST_SCHEMAS },
-      securitySchemes: { adminToken: { type: 'http', scheme: 'bearer', description: 'The admin token; calls from this machine need none' } },
+      securitySchemes: {
+        adminToken: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'The admin token; calls from this machine need none',
+        },
+      },
     },
   };
 }
@@ -84,7 +94,13 @@ function operation(route: Route, examples: NonNullable<MediaType['examples']>): 
             required: infer,
             content: {
               'application/json': infer ? { schema: reference(request), examples } : { schema: reference(request) },
-              ...(infer ? { 'application/octet-stream': { schema: { description: 'The JSON, then the binary tensors in its order' } } } : {}),
+              ...(infer
+                ? {
+                    'application/octet-stream': {
+                      schema: { description: 'The JSON, then the binary tensors in its order' },
+                    },
+                  }
+                : {}),
             },
           },
         }),
@@ -106,14 +122,24 @@ function responses(route: Route, response: string): Record<string, unknown> {
   return answers;
 }
 
-const INFER_ONLY: readonly Reason[] = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA', 'DEADLINE_EXCEEDED', 'OVERLOADED', 'QUEUE_FULL', 'BACKEND_FAILED', 'EXECUTOR_LOST'];
+const INFER_ONLY: readonly Reason[] = [
+  'BODY_TOO_LARGE',
+  'UNSUPPORTED_MEDIA',
+  'DEADLINE_EXCEEDED',
+  'OVERLOADED',
+  'QUEUE_FULL',
+  'BACKEND_FAILED',
+  'EXECUTOR_LOST',
+];
 
 function errorReasons(route: Route): readonly Reason[] {
   const reasons = new Set<Reason>(['DRAINING', 'INTERNAL']);
-  if (route.pattern.includes(':model')) for (const reason of ['MALFORMED_REQUEST', 'MODEL_NOT_FOUND', 'VERSION_NOT_READY'] as const) reasons.add(reason);
+  if (route.pattern.includes(':model'))
+    for (const reason of ['MALFORMED_REQUEST', 'MODEL_NOT_FOUND', 'VERSION_NOT_READY'] as const) reasons.add(reason);
   if (route.pattern.includes(':version')) reasons.add('VERSION_NOT_FOUND');
   if (route.kind === 'infer') for (const reason of INFER_ONLY) reasons.add(reason);
-  if (route.right === 'admin') for (const reason of ['UNAUTHENTICATED', 'FORBIDDEN', 'MODEL_INVALID', 'UNSUPPORTED'] as const) reasons.add(reason);
+  if (route.right === 'admin')
+    for (const reason of ['UNAUTHENTICATED', 'FORBIDDEN', 'MODEL_INVALID', 'UNSUPPORTED'] as const) reasons.add(reason);
   return REASONS.filter((reason) => reasons.has(reason));
 }
 
@@ -123,8 +149,15 @@ function contentTypeOf(route: Route): string {
 
 function pathParameters(pattern: string): Readonly<Record<string, unknown>>[] {
   const parameters: Readonly<Record<string, unknown>>[] = [];
-  if (pattern.includes(':model')) parameters.push({ name: 'model', in: 'path', required: true, schema: { type: 'string', minLength: 1, maxLength: 256 } });
-  if (pattern.includes(':version')) parameters.push({ name: 'version', in: 'path', required: true, schema: { type: 'integer', minimum: 1 } });
+  if (pattern.includes(':model'))
+    parameters.push({
+      name: 'model',
+      in: 'path',
+      required: true,
+      schema: { type: 'string', minLength: 1, maxLength: 256 },
+    });
+  if (pattern.includes(':version'))
+    parameters.push({ name: 'version', in: 'path', required: true, schema: { type: 'integer', minimum: 1 } });
   return parameters;
 }
 
@@ -164,4 +197,9 @@ function exampleRequest(metadata: ModelMetadata): unknown {
 }
 
 /** Where not 0; null: the data type has no JSON form. */
-const EXAMPLE_ELEMENTS: Readonly<Record<string, boolean | string | null>> = { BOOL: false, BYTES: 'text', FP16: null, BF16: null };
+const EXAMPLE_ELEMENTS: Readonly<Record<string, boolean | string | null>> = {
+  BOOL: false,
+  BYTES: 'text',
+  FP16: null,
+  BF16: null,
+};

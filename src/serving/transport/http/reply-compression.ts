@@ -6,7 +6,10 @@ export type ReplyEncoding = 'gzip' | 'deflate';
 /** Below this a reply is sent as it is: compressing it costs more than the bytes it saves. */
 const MIN_COMPRESSED_BYTES = 4096;
 
-const COMPRESSORS = { gzip: promisify(gzip), deflate: promisify(deflate) } as const satisfies Record<ReplyEncoding, unknown>;
+const COMPRESSORS = { gzip: promisify(gzip), deflate: promisify(deflate) } as const satisfies Record<
+  ReplyEncoding,
+  unknown
+>;
 
 /** The encoding a reply of that size gets for an `Accept-Encoding` header; undefined = none. Prefers gzip. */
 export function replyEncoding(acceptEncoding: string, bodyBytes: number): ReplyEncoding | undefined {
@@ -22,7 +25,10 @@ export function compressReply(encoding: ReplyEncoding, body: Uint8Array): Promis
 
 function accepts(header: string, encoding: ReplyEncoding): boolean {
   for (const part of header.split(',')) {
-    const [name, ...parameters] = part.trim().toLowerCase().split(/\s*;\s*/);
+    const [name, ...parameters] = part
+      .trim()
+      .toLowerCase()
+      .split(/\s*;\s*/);
     if (name === encoding) return !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
   }
   return false;

@@ -72,7 +72,8 @@ function readHeader(name: string, value: string): void {
       break;
     case 'x-request-timeout-ms':
       read.timeoutMs = wholeNumber(name, value);
-      if (read.timeoutMs === 0) problem = 'the header x-request-timeout-ms is 0: expected a positive whole number of milliseconds';
+      if (read.timeoutMs === 0)
+        problem ??= 'the header x-request-timeout-ms is 0: expected a positive whole number of milliseconds';
       break;
     case 'authorization':
       read.authorization = value;

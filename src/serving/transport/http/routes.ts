@@ -1,5 +1,5 @@
 import { ERRORS, ServingError } from '../../../core/index.js';
-import { RIGHTS, type ControlCall, type Right } from '../../controlplane/index.js';
+import { type ControlCall, RIGHTS, type Right } from '../../controlplane/index.js';
 import type { ControlAnswer, ControlCallInput, ControlRoute } from './control-exchange.js';
 import { docsPage } from './docs-page.js';
 import { openApiDocument } from './openapi.js';
@@ -21,9 +21,17 @@ export type Route =
 
 /** Every route of the HTTP server. Patterns: `:model` and `:version` stand for one path segment each. */
 export const ROUTES: readonly Route[] = [
-  control('serverMetadata', 'GET', '/v2', 'metadata', 'ServerMetadata', 'Name, version and protocol extensions of the server', ({ server }) => ({
-    content: server.control.serverMetadata(),
-  })),
+  control(
+    'serverMetadata',
+    'GET',
+    '/v2',
+    'metadata',
+    'ServerMetadata',
+    'Name, version and protocol extensions of the server',
+    ({ server }) => ({
+      content: server.control.serverMetadata(),
+    }),
+  ),
   {
     ...control('live', 'GET', '/v2/health/live', 'health', 'Live', 'Whether the process is alive', ({ server }) => {
       const content = server.control.live();
@@ -32,72 +40,163 @@ export const ROUTES: readonly Route[] = [
     duringDrain: true,
   },
   {
-    ...control('ready', 'GET', '/v2/health/ready', 'health', 'Ready', 'Whether the server takes requests (503 where not)', ({ server }) => {
-      const ready = server.control.ready().ready && !server.inFlight.draining;
-      return { content: { ready }, status: ready ? 200 : NOT_READY_STATUS };
-    }),
+    ...control(
+      'ready',
+      'GET',
+      '/v2/health/ready',
+      'health',
+      'Ready',
+      'Whether the server takes requests (503 where not)',
+      ({ server }) => {
+        const ready = server.control.ready().ready && !server.inFlight.draining;
+        return { content: { ready }, status: ready ? 200 : NOT_READY_STATUS };
+      },
+    ),
     duringDrain: true,
   },
-  control('modelStatistics', 'GET', '/v2/models/stats', 'metadata', 'Statistics', 'Statistics of every model that is ready', ({ server }) => ({
-    content: server.control.modelStatistics(undefined, undefined),
-  })),
-  ...ofModel('', (pattern) =>
-    control('modelMetadata', 'GET', pattern, 'metadata', 'ModelMetadata', 'Inputs, outputs, platform and versions of a model', ({ server, path }) => ({
-      content: server.control.modelMetadata(path.model, path.version),
-    })),
-  ),
-  ...ofModel('/ready', (pattern) =>
-    control('modelReady', 'GET', pattern, 'health', 'ModelReady', 'Whether a model (version) takes requests (503 where not)', ({ server, path }) => {
-      const content = server.control.modelReady(path.model, path.version);
-      return { content, status: content.ready ? 200 : NOT_READY_STATUS };
+  control(
+    'modelStatistics',
+    'GET',
+    '/v2/models/stats',
+    'metadata',
+    'Statistics',
+    'Statistics of every model that is ready',
+    ({ server }) => ({
+      content: server.control.modelStatistics(undefined, undefined),
     }),
   ),
+  ...ofModel('', (pattern) =>
+    control(
+      'modelMetadata',
+      'GET',
+      pattern,
+      'metadata',
+      'ModelMetadata',
+      'Inputs, outputs, platform and versions of a model',
+      ({ server, path }) => ({
+        content: server.control.modelMetadata(path.model, path.version),
+      }),
+    ),
+  ),
+  ...ofModel('/ready', (pattern) =>
+    control(
+      'modelReady',
+      'GET',
+      pattern,
+      'health',
+      'ModelReady',
+      'Whether a model (version) takes requests (503 where not)',
+      ({ server, path }) => {
+        const content = server.control.modelReady(path.model, path.version);
+        return { content, status: content.ready ? 200 : NOT_READY_STATUS };
+      },
+    ),
+  ),
   ...ofModel('/config', (pattern) =>
-    control('modelConfig', 'GET', pattern, 'metadata', 'ModelConfig', 'Configuration of a model, completed with its defaults', ({ server, path }) => ({
-      content: server.control.modelConfig(path.model, path.version),
-    })),
+    control(
+      'modelConfig',
+      'GET',
+      pattern,
+      'metadata',
+      'ModelConfig',
+      'Configuration of a model, completed with its defaults',
+      ({ server, path }) => ({
+        content: server.control.modelConfig(path.model, path.version),
+      }),
+    ),
   ),
   ...ofModel('/stats', (pattern) =>
-    control('modelStatistics', 'GET', pattern, 'metadata', 'Statistics', 'Statistics of a model', ({ server, path }) => ({
-      content: server.control.modelStatistics(path.model, path.version),
-    })),
+    control(
+      'modelStatistics',
+      'GET',
+      pattern,
+      'metadata',
+      'Statistics',
+      'Statistics of a model',
+      ({ server, path }) => ({
+        content: server.control.modelStatistics(path.model, path.version),
+      }),
+    ),
   ),
   ...ofModel('/status', (pattern) =>
-    control('modelStatus', 'GET', pattern, 'metadata', 'ModelStatus', 'Engine, execution providers and lanes of a model', ({ server, path }) => ({
-      content: server.control.modelStatus(path.model, path.version),
-    })),
+    control(
+      'modelStatus',
+      'GET',
+      pattern,
+      'metadata',
+      'ModelStatus',
+      'Engine, execution providers and lanes of a model',
+      ({ server, path }) => ({
+        content: server.control.modelStatus(path.model, path.version),
+      }),
+    ),
   ),
-  ...ofModel('/infer', (pattern): Route => ({
-    kind: 'infer',
-    method: 'POST',
-    pattern,
-    tag: 'inference',
-    right: 'open',
-    summary: 'Run an inference: JSON, JSON and binary tensors, or one raw tensor',
-    request: 'InferRequest',
-    response: 'InferResponse',
-  })),
-  ...ofModel('/stream', (pattern): Route => ({
-    kind: 'stream',
-    method: 'GET',
-    pattern,
-    tag: 'inference',
-    right: 'open',
-    summary: 'WebSocket: many inferences in flight on one connection, told apart by id',
-    response: 'InferResponse',
-  })),
-  control('repositoryIndex', 'POST', '/v2/repository/index', 'repository', 'RepositoryIndex', 'Every model version with its state', ({ server, body }) => ({
-    content: server.control.repositoryIndex({ ready: readyFilter(body.ready) }),
-  }), 'RepositoryIndexRequest'),
-  control('repositoryLoad', 'POST', '/v2/repository/models/:model/load', 'repository', 'Empty', 'Load or reload a model', async ({ server, path, body, caller }) => {
-    await server.control.repositoryLoad(path.model, parametersOf(body), caller);
-    return { content: {} };
-  }, 'RepositoryLoadRequest'),
-  control('repositoryUnload', 'POST', '/v2/repository/models/:model/unload', 'repository', 'Empty', 'Unload a model', async ({ server, path, body, caller }) => {
-    await server.control.repositoryUnload(path.model, parametersOf(body), caller);
-    return { content: {} };
-  }, 'RepositoryUnloadRequest'),
-  documentation('/v2/docs', 'This documentation as a page', 'text/html; charset=utf-8', (input) => docsPage(openApiDocument(ROUTES, input.server))),
+  ...ofModel(
+    '/infer',
+    (pattern): Route => ({
+      kind: 'infer',
+      method: 'POST',
+      pattern,
+      tag: 'inference',
+      right: 'open',
+      summary: 'Run an inference: JSON, JSON and binary tensors, or one raw tensor',
+      request: 'InferRequest',
+      response: 'InferResponse',
+    }),
+  ),
+  ...ofModel(
+    '/stream',
+    (pattern): Route => ({
+      kind: 'stream',
+      method: 'GET',
+      pattern,
+      tag: 'inference',
+      right: 'open',
+      summary: 'WebSocket: many inferences in flight on one connection, told apart by id',
+      response: 'InferResponse',
+    }),
+  ),
+  control(
+    'repositoryIndex',
+    'POST',
+    '/v2/repository/index',
+    'repository',
+    'RepositoryIndex',
+    'Every model version with its state',
+    ({ server, body }) => ({
+      content: server.control.repositoryIndex({ ready: readyFilter(body.ready) }),
+    }),
+    'RepositoryIndexRequest',
+  ),
+  control(
+    'repositoryLoad',
+    'POST',
+    '/v2/repository/models/:model/load',
+    'repository',
+    'Empty',
+    'Load or reload a model',
+    async ({ server, path, body, caller }) => {
+      await server.control.repositoryLoad(path.model, parametersOf(body), caller);
+      return { content: {} };
+    },
+    'RepositoryLoadRequest',
+  ),
+  control(
+    'repositoryUnload',
+    'POST',
+    '/v2/repository/models/:model/unload',
+    'repository',
+    'Empty',
+    'Unload a model',
+    async ({ server, path, body, caller }) => {
+      await server.control.repositoryUnload(path.model, parametersOf(body), caller);
+      return { content: {} };
+    },
+    'RepositoryUnloadRequest',
+  ),
+  documentation('/v2/docs', 'This documentation as a page', 'text/html; charset=utf-8', (input) =>
+    docsPage(openApiDocument(ROUTES, input.server)),
+  ),
   documentation('/v2/docs/openapi.json', 'This documentation as OpenAPI 3.1', 'application/json', (input) =>
     JSON.stringify(openApiDocument(ROUTES, input.server)),
   ),
@@ -115,10 +214,25 @@ function control(
   handle: (input: ControlCallInput) => ControlAnswer | Promise<ControlAnswer>,
   request?: string,
 ): Route & { kind: 'control' } {
-  return { kind: 'control', method, pattern, tag, right: RIGHTS[call], summary, response, handle, ...(request === undefined ? {} : { request }) };
+  return {
+    kind: 'control',
+    method,
+    pattern,
+    tag,
+    right: RIGHTS[call],
+    summary,
+    response,
+    handle,
+    ...(request === undefined ? {} : { request }),
+  };
 }
 
-function documentation(pattern: string, summary: string, contentType: string, render: (input: ControlCallInput) => string): Route {
+function documentation(
+  pattern: string,
+  summary: string,
+  contentType: string,
+  render: (input: ControlCallInput) => string,
+): Route {
   return {
     kind: 'control',
     method: 'GET',

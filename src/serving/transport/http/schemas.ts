@@ -10,7 +10,11 @@ const TENSORS: Schema = list(
   object({
     name: TEXT,
     datatype: TEXT,
-    shape: { type: 'array', items: { type: 'integer', minimum: -1 }, description: 'Batch axis included; -1 = any size' },
+    shape: {
+      type: 'array',
+      items: { type: 'integer', minimum: -1 },
+      description: 'Batch axis included; -1 = any size',
+    },
   }),
 );
 
@@ -31,7 +35,11 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
       state: TEXT,
       reason: TEXT,
       engine: TEXT,
-      providers: { type: 'object', additionalProperties: { type: 'number' }, description: 'Share of graph nodes by execution provider' },
+      providers: {
+        type: 'object',
+        additionalProperties: { type: 'number' },
+        description: 'Share of graph nodes by execution provider',
+      },
       fallback: TEXT,
       instances: COUNT,
       lanes: { type: 'object', additionalProperties: COUNT, description: 'Lanes by state' },
@@ -74,13 +82,21 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
       parameters: {
         type: 'object',
         properties: { config: { ...TEXT, description: 'A ModelConfig as JSON text' } },
-        patternProperties: { '^file:': { type: 'string', contentEncoding: 'base64', description: 'file:<version>/<file name>; needs config' } },
+        patternProperties: {
+          '^file:': {
+            type: 'string',
+            contentEncoding: 'base64',
+            description: 'file:<version>/<file name>; needs config',
+          },
+        },
         additionalProperties: false,
       },
     },
     ['parameters'],
   ),
-  RepositoryUnloadRequest: object({ parameters: object({ unload_dependents: FLAG }, ['unload_dependents']) }, ['parameters']),
+  RepositoryUnloadRequest: object({ parameters: object({ unload_dependents: FLAG }, ['unload_dependents']) }, [
+    'parameters',
+  ]),
 };
 
 /** Every property is required but those named. */

@@ -7,6 +7,7 @@ import { startControl } from './control-exchange.js';
 import { Exchange } from './exchange.js';
 import { type HttpOptions, type HttpServer, type HttpState, httpState } from './http-options.js';
 import { startInfer } from './infer-exchange.js';
+import { isVersioned } from './model-path.js';
 import { ROUTES, type Route } from './routes.js';
 import { statusLine } from './status-line.js';
 
@@ -53,7 +54,12 @@ function registerRoutes(app: TemplatedApp, state: HttpState, streams: StreamConn
   for (const [pattern, methods] of methodsByPattern()) {
     const allow = methods.includes('GET') ? `${methods.join(', ')}, HEAD, OPTIONS` : `${methods.join(', ')}, OPTIONS`;
     app.options(pattern, (response) => {
-      new Exchange(state, response).answer({ status: statusLine(204), contentType: 'application/json', body: '', headers: ['Allow', allow] });
+      new Exchange(state, response).answer({
+        status: statusLine(204),
+        contentType: 'application/json',
+        body: '',
+        headers: ['Allow', allow],
+      });
     });
     app.any(pattern, (response, request) => {
       const error = new ServingError('METHOD_NOT_ALLOWED', 'Method Not Allowed');
@@ -67,13 +73,20 @@ function registerRoutes(app: TemplatedApp, state: HttpState, streams: StreamConn
 
 function registerRoute(app: TemplatedApp, state: HttpState, streams: StreamConnections, route: Route): void {
   switch (route.kind) {
-    case 'infer':
-      app.post(route.pattern, (response, request) => startInfer(state, response, request));
+    case 'infer': {
+      const versioned = isVersioned(route.pattern);
+      app.post(route.pattern, (response, request) => startInfer(state, response, request, versioned));
       return;
+    }
     case 'stream':
       streams.register(app, route.pattern);
       app.get(route.pattern, (response) => {
-        refuse(state, response, new ServingError('MALFORMED_REQUEST', 'this path takes WebSocket connections only'), false);
+        refuse(
+          state,
+          response,
+          new ServingError('MALFORMED_REQUEST', 'this path takes WebSocket connections only'),
+          false,
+        );
       });
       return;
     case 'control':
@@ -86,7 +99,13 @@ function registerRoute(app: TemplatedApp, state: HttpState, streams: StreamConne
   }
 }
 
-function refuse(state: HttpState, response: HttpResponse, error: ServingError, headOnly: boolean, headers?: readonly string[]): void {
+function refuse(
+  state: HttpState,
+  response: HttpResponse,
+  error: ServingError,
+  headOnly: boolean,
+  headers?: readonly string[],
+): void {
   new Exchange(state, response, headOnly).fail(error, false, headers);
 }
 

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { ERRORS, type Reason, REASONS } from '../../../core/index.js';
+import { ERRORS, REASONS, type Reason } from '../../../core/index.js';
 
 /** Status line of every reason, rendered once: `404 Not Found`. */
 export const STATUS_OF_REASON = Object.fromEntries(

@@ -30,7 +30,8 @@ interface Section {
  */
 export function relaxGlibcNeed(library: Uint8Array): Buffer {
   const elf = Buffer.from(library);
-  if (elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2 || elf[5] !== 1) throw new Error('not a 64-bit little-endian ELF file');
+  if (elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2 || elf[5] !== 1)
+    throw new Error('not a 64-bit little-endian ELF file');
   const sections = readSections(elf);
   const symbols = sectionOf(sections, SHT_DYNSYM, 'dynamic symbols');
   const versions = sectionOf(sections, SHT_GNU_VERSYM, 'symbol versions');

@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -39,7 +49,10 @@ describe('loading uWebSockets.js', () => {
     ['another processor', { ...LINUX, cpu: 'riscv64' }],
   ])('refuses %s and says what is supported', (_, platform) => {
     expect(() => binaryName(platform)).toThrowError(
-      expect.objectContaining({ reason: 'UNSUPPORTED', message: expect.stringMatching(/Linux with glibc 2\.36 or newer .*Node 20, 22, 24/) }),
+      expect.objectContaining({
+        reason: 'UNSUPPORTED',
+        message: expect.stringMatching(/Linux with glibc 2\.36 or newer .*Node 20, 22, 24/),
+      }),
     );
   });
 

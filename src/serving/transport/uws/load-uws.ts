@@ -40,7 +40,8 @@ export function binaryName(platform: Platform): string {
   const { os, cpu, abi, glibc } = platform;
   const name = `uws_${os}_${cpu}_${abi}.node`;
   if (UWS_BINARIES[name] === undefined) throw unsupported(`${os} ${cpu} with Node ABI ${abi}`);
-  if (os === 'linux' && glibc === undefined) throw unsupported(`${os} ${cpu} with another C library than glibc (musl?)`);
+  if (os === 'linux' && glibc === undefined)
+    throw unsupported(`${os} ${cpu} with another C library than glibc (musl?)`);
   if (os === 'linux' && isBelow(glibc as string, LOWEST_GLIBC)) throw unsupported(`${os} ${cpu} with glibc ${glibc}`);
   return name;
 }
@@ -54,7 +55,10 @@ export function needsRelaxing(platform: Platform): boolean {
 export function checkBinary(name: string, content: Uint8Array): void {
   const sha256 = createHash('sha256').update(content).digest('hex');
   if (sha256 !== UWS_BINARIES[name]) {
-    throw new ServingError('UNSUPPORTED', `${name} of uWebSockets.js has sha256 ${sha256}, expected ${UWS_BINARIES[name]}: install again with npm ci`);
+    throw new ServingError(
+      'UNSUPPORTED',
+      `${name} of uWebSockets.js has sha256 ${sha256}, expected ${UWS_BINARIES[name]}: install again with npm ci`,
+    );
   }
 }
 
@@ -66,7 +70,10 @@ function openUws(platform: Platform): Uws {
   const content = readFileSync(path);
   checkBinary(name, content);
   if (needsRelaxing(platform)) {
-    path = placeInPrivateCache(`${name.slice(0, -'.node'.length)}-${(UWS_BINARIES[name] as string).slice(0, 16)}-relaxed.node`, relaxGlibcNeed(content));
+    path = placeInPrivateCache(
+      `${name.slice(0, -'.node'.length)}-${(UWS_BINARIES[name] as string).slice(0, 16)}-relaxed.node`,
+      relaxGlibcNeed(content),
+    );
   }
   const module = { exports: {} as Uws };
   process.dlopen(module, path);

@@ -7,11 +7,16 @@ import {
   toServingError,
 } from '../../../core/index.js';
 import {
+  attachV2Json,
+  type DetachedBody,
   decodeStreamFrame,
   encodeStreamError,
   encodeStreamReply,
+  OFFLOAD_JSON_BYTES,
+  type OutgoingFrame,
   type ReplyFormat,
   type StreamFrame,
+  type StreamFrameOptions,
 } from '../../codec/index.js';
 import type { HttpState } from '../http/http-options.js';
 import type { ModelPath } from '../http/model-path.js';
@@ -35,38 +40,33 @@ export class StreamConnection {
   /** Takes one frame; its memory is the library's and gone when this returns. Never throws. */
   receive(message: ArrayBuffer, isBinary: boolean): void {
     const { server } = this;
-    const receivedNs = server.clock.nowNs();
-    const { byteLength } = message;
-    let frame: StreamFrame | undefined;
+    const options: StreamFrameOptions = {
+      ...this.#path,
+      allowNan: server.allowNan,
+      deadlineNs: NO_DEADLINE,
+      receivedNs: server.clock.nowNs(),
+      nowNs: server.nowNs,
+    };
+    const call = new StreamCall(this, message.byteLength);
     try {
       if (this.#draining) throw new ServingError('DRAINING', 'the server is draining and takes no new requests');
-      server.budget.acquire(byteLength);
+      server.budget.acquire(call.bytes);
     } catch (thrown) {
       this.#refuse('', thrown);
       return;
     }
-    try {
-      frame = decodeStreamFrame(new Uint8Array(message.slice(0)), isBinary, {
-        ...this.#path,
-        allowNan: server.allowNan,
-        deadlineNs: NO_DEADLINE,
-        receivedNs,
-        nowNs: server.nowNs,
-      });
-      if (this.#calls.size >= server.maxStreamRequests) {
-        throw new ServingError(
-          'RATE_LIMITED',
-          `this connection has ${this.#calls.size} requests in flight, at most ${server.maxStreamRequests} are allowed`,
-        );
-      }
-    } catch (thrown) {
-      server.budget.release(byteLength);
-      this.#refuse(frame?.request.id ?? '', thrown);
+    this.#calls.add(call);
+    const frame = new Uint8Array(message.slice(0));
+    if (!isBinary && call.bytes >= OFFLOAD_JSON_BYTES) {
+      // Settles by itself: every failure is answered inside.
+      void this.#decodeOffThread(call, frame, options);
       return;
     }
-    const call = new StreamCall(this, frame.request.id, frame.format, byteLength);
-    this.#calls.add(call);
-    call.handle = server.inference.infer(frame.request, call);
+    try {
+      this.#start(call, decodeStreamFrame(frame, isBinary, options));
+    } catch (thrown) {
+      this.refuse(call, thrown);
+    }
   }
 
   /** Takes no more requests and closes with 1001 when the last answer is sent. */
@@ -85,7 +85,7 @@ export class StreamConnection {
   answer(call: StreamCall, response: InferenceResponse): void {
     if (this.#open) {
       try {
-        this.#send(encodeStreamReply(response, call.format, { allowNan: this.server.allowNan }));
+        this.#send(encodeStreamReply(response, call.format as ReplyFormat, { allowNan: this.server.allowNan }));
       } catch (thrown) {
         this.#refuse(call.id, thrown);
       }
@@ -93,9 +93,41 @@ export class StreamConnection {
     this.#forget(call);
   }
 
-  refuse(call: StreamCall, error: ServingError): void {
-    this.#refuse(call.id, error);
+  refuse(call: StreamCall, thrown: unknown): void {
+    this.#refuse(call.id, thrown);
     this.#forget(call);
+  }
+
+  /** Decoded before the limit is looked at, so that the refusal names the request. */
+  #start(call: StreamCall, frame: StreamFrame): void {
+    call.id = frame.request.id;
+    call.format = frame.format;
+    if (this.#calls.size > this.server.maxStreamRequests) {
+      throw new ServingError(
+        'RATE_LIMITED',
+        `this connection has ${this.#calls.size - 1} requests in flight, at most ${this.server.maxStreamRequests} are allowed`,
+      );
+    }
+    call.handle = this.server.inference.infer(frame.request, call);
+  }
+
+  async #decodeOffThread(call: StreamCall, body: Uint8Array, options: StreamFrameOptions): Promise<void> {
+    const abort = new AbortController();
+    call.handle = { cancel: () => abort.abort() };
+    try {
+      const input = { body, jsonBytes: body.byteLength, allowNan: options.allowNan };
+      const detached = (await this.server.offload.run('decodeV2Json', input, abort.signal)) as DetachedBody;
+      if (!this.#open) return this.#forget(call);
+      if (detached.modelName !== undefined && detached.modelName !== options.model) {
+        throw new ServingError(
+          'MALFORMED_REQUEST',
+          `this connection is for model '${options.model}', the frame asks for another`,
+        );
+      }
+      this.#start(call, attachV2Json(detached, options));
+    } catch (thrown) {
+      this.refuse(call, thrown);
+    }
   }
 
   #forget(call: StreamCall): void {
@@ -106,12 +138,13 @@ export class StreamConnection {
 
   #refuse(id: string, thrown: unknown): void {
     const error = toServingError(thrown);
-    if (error.facts.logLevel === 'error') this.server.log.error('stream request failed', { reason: error.reason, cause: error.cause });
+    if (error.facts.logLevel === 'error')
+      this.server.log.error('stream request failed', { reason: error.reason, cause: error.cause });
     if (this.#open) this.#send(encodeStreamError(error, id));
   }
 
   /** A client that reads too slowly is closed by the library at the backlog's bound, and told nothing more. */
-  #send({ data, binary }: { readonly data: Uint8Array; readonly binary: boolean }): void {
+  #send({ data, binary }: OutgoingFrame): void {
     this.#socket.send(data, binary);
   }
 
@@ -122,17 +155,16 @@ export class StreamConnection {
 
 /** One request of a connection. */
 class StreamCall implements InferenceReply {
-  readonly id: string;
-  readonly format: ReplyFormat;
+  /** Of its request; empty until that is decoded. */
+  id = '';
+  format: ReplyFormat | undefined;
   /** Of its frame, taken from the server's budget. */
   readonly bytes: number;
   handle: InferenceHandle | undefined;
   readonly #connection: StreamConnection;
 
-  constructor(connection: StreamConnection, id: string, format: ReplyFormat, bytes: number) {
+  constructor(connection: StreamConnection, bytes: number) {
     this.#connection = connection;
-    this.id = id;
-    this.format = format;
     this.bytes = bytes;
   }
 

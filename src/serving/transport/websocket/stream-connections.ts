@@ -1,7 +1,7 @@
-import { ServingError, toServingError } from '../../../core/index.js';
+import { ServingError } from '../../../core/index.js';
 import { Exchange } from '../http/exchange.js';
 import type { HttpState } from '../http/http-options.js';
-import { type ModelPath, modelPath } from '../http/model-path.js';
+import { isVersioned, type ModelPath, modelPath } from '../http/model-path.js';
 import { readHeaders } from '../http/request-headers.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from '../uws/uws-types.js';
 import { StreamConnection } from './stream-connection.js';
@@ -25,6 +25,7 @@ export class StreamConnections {
   /** Takes upgrades on a pattern with `:model` and perhaps `:version`. */
   register(app: TemplatedApp, pattern: string): void {
     const server = this.#server;
+    const versioned = isVersioned(pattern);
     app.ws<SocketData>(pattern, {
       maxPayloadLength: server.maxInputBytes,
       idleTimeout: server.streamIdleSeconds,
@@ -32,7 +33,7 @@ export class StreamConnections {
       maxBackpressure: server.maxStreamBacklogBytes,
       closeOnBackpressureLimit: true,
       compression: server.uws.DISABLED,
-      upgrade: (response, request, context) => this.#upgrade(response, request, context),
+      upgrade: (response, request, context) => this.#upgrade(response, request, context, versioned),
       open: (socket) => this.#open(socket),
       message: (socket, message, isBinary) => socket.getUserData().connection?.receive(message, isBinary),
       close: (socket) => this.#closed(socket.getUserData().connection),
@@ -52,11 +53,12 @@ export class StreamConnections {
     });
   }
 
-  #upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+  #upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t, versioned: boolean): void {
     try {
-      if (this.#server.inFlight.draining) throw new ServingError('DRAINING', 'the server is draining and takes no new connections');
+      if (this.#server.inFlight.draining)
+        throw new ServingError('DRAINING', 'the server is draining and takes no new connections');
       readHeaders(request);
-      const data: SocketData = { path: modelPath(request), connection: undefined };
+      const data: SocketData = { path: modelPath(request, versioned), connection: undefined };
       response.upgrade(
         data,
         request.getHeader('sec-websocket-key'),
@@ -65,7 +67,7 @@ export class StreamConnections {
         context,
       );
     } catch (thrown) {
-      new Exchange(this.#server, response).fail(toServingError(thrown), true);
+      new Exchange(this.#server, response).refuseFraming(thrown);
     }
   }
 

@@ -1,0 +1,177 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { type HttpFixture, startFixture } from '../../../../test/support/http-server.js';
+import { ServingError } from '../../../core/index.js';
+import type { HttpOptions } from '../http/http-options.js';
+
+let fixture: HttpFixture | undefined;
+afterEach(async () => {
+  for (const call of [...(fixture?.inference.held ?? [])]) call.answer();
+  await fixture?.server.close();
+  fixture = undefined;
+});
+
+/** A client that hands out messages in the order they come. */
+class Client {
+  readonly socket: WebSocket;
+  readonly opened: Promise<void>;
+  readonly closed: Promise<number>;
+  readonly #messages: { readonly data: Buffer; readonly binary: boolean }[] = [];
+  readonly #waiting: ((message: { readonly data: Buffer; readonly binary: boolean }) => void)[] = [];
+
+  constructor(url: string) {
+    this.socket = new WebSocket(url);
+    this.opened = new Promise((resolve, reject) => {
+      this.socket.on('open', resolve);
+      this.socket.on('error', reject);
+    });
+    this.closed = new Promise((resolve) => this.socket.on('close', resolve));
+    this.socket.on('message', (data: Buffer, binary) => {
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) this.#messages.push({ data, binary });
+      else waiting({ data, binary });
+    });
+  }
+
+  next(): Promise<{ readonly data: Buffer; readonly binary: boolean }> {
+    const message = this.#messages.shift();
+    if (message !== undefined) return Promise.resolve(message);
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
+  }
+
+  async json(): Promise<Record<string, unknown>> {
+    const { data, binary } = await this.next();
+    expect(binary).toBe(false);
+    return JSON.parse(data.toString()) as Record<string, unknown>;
+  }
+}
+
+async function connect(
+  options: Partial<HttpOptions> = {},
+  path = '/v2/models/m/stream',
+): Promise<{ client: Client; fixture: HttpFixture }> {
+  fixture = await startFixture(options);
+  const client = new Client(fixture.url.replace('http', 'ws') + path);
+  await client.opened;
+  return { client, fixture };
+}
+
+function request(id: string, values: readonly number[] = [1, 2], more: object = {}): string {
+  return JSON.stringify({
+    id,
+    inputs: [{ name: 'x', shape: [1, values.length], datatype: 'FP32', data: values }],
+    ...more,
+  });
+}
+
+describe('a stream of inferences over WebSocket', () => {
+  it('answers many requests in flight by id, in the order they finish', async () => {
+    const { client, fixture } = await connect({}, '/v2/models/m/versions/3/stream');
+    fixture.inference.hold = true;
+    for (const id of ['a', 'b', 'c']) client.socket.send(request(id));
+    await fixture.inference.when(() => fixture.inference.held.length === 3);
+    const [a, b, c] = [...fixture.inference.held];
+    c?.answer();
+    a?.fail(new ServingError('QUEUE_FULL', 'full'));
+    b?.answer();
+    expect(await client.json()).toMatchObject({ id: 'c', model_version: '3', outputs: [{ data: [1, 2] }] });
+    expect(await client.json()).toMatchObject({ id: 'a', error: 'full', reason: 'QUEUE_FULL' });
+    expect(await client.json()).toMatchObject({ id: 'b' });
+    client.socket.close();
+  });
+
+  it('answers binary frames with binary frames', async () => {
+    const { client } = await connect();
+    const data = Buffer.from(Float32Array.from([5, 6]).buffer);
+    const json = Buffer.from(
+      JSON.stringify({
+        id: 'z',
+        inputs: [{ name: 'x', shape: [1, 2], datatype: 'FP32', parameters: { binary_data_size: 8 } }],
+      }),
+    );
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(json.length);
+    client.socket.send(Buffer.concat([length, json, data]));
+    const answer = await client.next();
+    expect(answer.binary).toBe(true);
+    const jsonBytes = answer.data.readUInt32LE();
+    expect(JSON.parse(answer.data.toString('utf8', 4, 4 + jsonBytes))).toMatchObject({ id: 'z' });
+    expect(answer.data.subarray(4 + jsonBytes)).toEqual(data);
+    client.socket.close();
+  });
+
+  it('decodes a large text frame on a pool thread', async () => {
+    const { client, fixture } = await connect();
+    const values = Array.from({ length: 80_000 }, (_, i) => i + 0.5);
+    client.socket.send(request('large', values));
+    expect(await client.json()).toMatchObject({ id: 'large', outputs: [{ shape: [1, 80_000] }] });
+    expect(fixture.offload.ran).toEqual(['decodeV2Json']);
+    client.socket.send(request('other', values, { model_name: 'n' }));
+    expect((await client.json()).error).toMatch(/is for model 'm'/);
+    client.socket.close();
+  });
+
+  it('answers what it cannot read with an error, and the next request rightly', async () => {
+    const { client } = await connect();
+    for (const bad of ['{', '[]', '{"inputs":1}', Buffer.from([1]), Buffer.from([255, 255, 255, 255, 1])]) {
+      client.socket.send(bad);
+      expect(await client.json()).toMatchObject({ error: expect.any(String), reason: 'MALFORMED_REQUEST' });
+    }
+    client.socket.send(request('good'));
+    expect(await client.json()).toMatchObject({ id: 'good' });
+    client.socket.close();
+  });
+
+  it('refuses more requests in flight than one connection may have', async () => {
+    const { client, fixture } = await connect({ maxStreamRequests: 2 });
+    fixture.inference.hold = true;
+    for (const id of ['a', 'b', 'c']) client.socket.send(request(id));
+    expect(await client.json()).toMatchObject({ id: 'c', reason: 'RATE_LIMITED', status: 429 });
+    expect(fixture.inference.held).toHaveLength(2);
+    client.socket.close();
+  });
+
+  it('cancels what a client asked for when it goes away', async () => {
+    const { client, fixture } = await connect();
+    fixture.inference.hold = true;
+    for (const id of ['a', 'b']) client.socket.send(request(id));
+    await fixture.inference.when(() => fixture.inference.held.length === 2);
+    client.socket.terminate();
+    await fixture.inference.when(() => fixture.inference.cancelled === 2);
+  });
+
+  it('closes a connection that sends more than the limit', async () => {
+    const { client } = await connect({ maxInputBytes: 1000 });
+    client.socket.on('error', () => {});
+    client.socket.send('x'.repeat(2000));
+    expect(await client.closed).toBe(1006);
+  });
+
+  it('sends what it owes, then closes with 1001 on drain', async () => {
+    const { client, fixture } = await connect();
+    fixture.inference.hold = true;
+    client.socket.send(request('a'));
+    await fixture.inference.when(() => fixture.inference.held.length === 1);
+    const idle = new Client(fixture.url.replace('http', 'ws') + '/v2/models/m/stream');
+    await idle.opened;
+    fixture.server.closeIntake();
+    const closed = fixture.server.close();
+    expect(await idle.closed).toBe(1001);
+    client.socket.send(request('b'));
+    expect(await client.json()).toMatchObject({ reason: 'DRAINING' });
+    fixture.inference.held[0]?.answer();
+    expect(await client.json()).toMatchObject({ id: 'a' });
+    expect(await client.closed).toBe(1001);
+    await closed;
+  });
+
+  it('refuses a name that is a path before it upgrades, and a plain GET', async () => {
+    const { client, fixture } = await connect();
+    const bad = new Client(fixture.url.replace('http', 'ws') + '/v2/models/%2e%2e%2fx/stream');
+    await expect(bad.opened).rejects.toThrow(/400/);
+    expect((await fetch(`${fixture.url}/v2/models/m/stream`)).status).toBe(400);
+    client.socket.close();
+  });
+});
