@@ -12,11 +12,27 @@ export function shown(name: string): string {
   return JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}...` : name);
 }
 
+/** How messages name a tensor: `input "x"`, or `input 0` before its name is known. Made into text only when one is written. */
+export class TensorLabel {
+  name: string | undefined;
+  readonly #kind: 'input' | 'output';
+  readonly #index: number;
+
+  constructor(kind: 'input' | 'output', index: number) {
+    this.#kind = kind;
+    this.#index = index;
+  }
+
+  toString(): string {
+    return `${this.#kind} ${this.name === undefined ? this.#index : shown(this.name)}`;
+  }
+}
+
 /**
  * Number of elements of a shape, at most 2^53. Throws `SHAPE_MISMATCH` where a dimension is not a non-negative safe
- * integer, or the product is not exact. `label` names the tensor: `input "x"`.
+ * integer, or the product is not exact.
  */
-export function checkedCount(label: string, shape: readonly number[]): number {
+export function checkedCount(label: TensorLabel, shape: readonly number[]): number {
   let count = 1;
   let empty = false;
   for (let axis = 0; axis < shape.length; axis++) {
@@ -34,7 +50,7 @@ export function checkedCount(label: string, shape: readonly number[]): number {
 }
 
 /** Throws `SHAPE_MISMATCH` unless `data` is exactly as long as data type and shape say. BYTES data are walked. */
-export function checkData(label: string, dataType: DataType, shape: readonly number[], data: Uint8Array): void {
+export function checkData(label: TensorLabel, dataType: DataType, shape: readonly number[], data: Uint8Array): void {
   const count = checkedCount(label, shape);
   if (DATA_TYPES[dataType].elementBytes === 0) {
     const came = countBytesElements(data);

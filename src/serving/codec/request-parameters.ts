@@ -1,5 +1,5 @@
 import { type Parameters, type ParameterValue, ServingError } from '../../core/index.js';
-import { MAX_PARAMETERS, shown } from './checked-tensor.js';
+import { MAX_PARAMETERS, shown, type TensorLabel } from './checked-tensor.js';
 
 /** Shared by every request without parameters. */
 export const NO_PARAMETERS: Parameters = Object.freeze(Object.create(null) as Record<string, ParameterValue>);
@@ -41,7 +41,7 @@ export function nonNegativeInteger(what: string, value: ParameterValue | undefin
 }
 
 /** Throws `UNSUPPORTED` for the parameters by which a client would name memory of the server's machine. */
-export function refuseSharedMemory(label: string, name: string): void {
+export function refuseSharedMemory(label: TensorLabel, name: string): void {
   if (name.startsWith('shared_memory_')) {
     throw new ServingError('UNSUPPORTED', `${label}: shared memory is not supported; send the data with the request`);
   }

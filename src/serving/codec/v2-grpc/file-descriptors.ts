@@ -48,7 +48,8 @@ function build(): FileDescriptor[] {
   const root = protoRoot();
   const names = root.files.map(baseName);
   const described = names.map((name) => describeFile(root, name, importsOf(name)));
-  return described.sort((a, b) => Number(a.imports.includes(b.name)) - Number(b.imports.includes(a.name)));
+  // No imported file imports another.
+  return described.sort((a, b) => a.imports.length - b.imports.length);
 }
 
 /** protobufjs keeps no imports once it has loaded them; ours has one edge, checked by the tests against the files. */

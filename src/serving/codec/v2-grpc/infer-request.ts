@@ -3,10 +3,11 @@ import {
   type InferenceRequest,
   isDataType,
   type OutputRequest,
+  type ParameterValue,
   ServingError,
   type Tensor,
 } from '../../../core/index.js';
-import { checkData, checkedCount, MAX_RANK, MAX_TENSORS, shown } from '../checked-tensor.js';
+import { checkData, checkedCount, MAX_RANK, MAX_TENSORS, shown, TensorLabel } from '../checked-tensor.js';
 import { nonNegativeInteger, RequestParameters, refuseSharedMemory } from '../request-parameters.js';
 import { readParameterEntry } from './infer-parameter.js';
 import { readContents } from './tensor-contents.js';
@@ -21,7 +22,7 @@ export interface CallContext {
 
 /** One `InferInputTensor` before its data are known; contents at `start` to `end`, -1 where it has none. */
 interface InputHead {
-  readonly label: string;
+  readonly label: TensorLabel;
   readonly name: string;
   readonly dataType: DataType;
   readonly shape: readonly number[];
@@ -43,7 +44,7 @@ export function decodeModelInfer(bytes: Uint8Array, context: CallContext): Infer
   let model = '';
   let version = '';
   let id = '';
-  const addParameter = parameters.add.bind(parameters);
+  const addParameter = (name: string, value: ParameterValue) => parameters.add(name, value);
   while (reader.next()) {
     if (reader.field === 1) model = reader.string();
     else if (reader.field === 2) version = reader.string();
@@ -118,7 +119,7 @@ function joinContents(reader: WireReader, heads: readonly InputHead[], raw: read
 function readInput(reader: WireReader, index: number): InputHead {
   const outer = reader.end;
   reader.end = reader.delimited();
-  let label = `input ${index}`;
+  const label = new TensorLabel('input', index);
   let name = '';
   let typeName = '';
   const shape: number[] = [];
@@ -127,7 +128,7 @@ function readInput(reader: WireReader, index: number): InputHead {
   while (reader.next()) {
     if (reader.field === 1) {
       name = reader.string();
-      label = `input ${shown(name)}`;
+      label.name = name;
     } else if (reader.field === 2) typeName = reader.string();
     else if (reader.field === 3) readShape(reader, label, shape);
     else if (reader.field === 4) readParameterEntry(reader, (parameter) => refuseSharedMemory(label, parameter));
@@ -145,7 +146,7 @@ function readInput(reader: WireReader, index: number): InputHead {
   return { label, name, dataType: typeName, shape, start, end };
 }
 
-function readShape(reader: WireReader, label: string, shape: number[]): void {
+function readShape(reader: WireReader, label: TensorLabel, shape: number[]): void {
   const outer = reader.end;
   if (reader.wire === LENGTH) reader.end = reader.delimited();
   else reader.expect(VARINT);
@@ -162,13 +163,13 @@ function readShape(reader: WireReader, label: string, shape: number[]): void {
 function readOutput(reader: WireReader, index: number): OutputRequest {
   const outer = reader.end;
   reader.end = reader.delimited();
-  let label = `output ${index}`;
+  const label = new TensorLabel('output', index);
   let name = '';
   let classification = 0;
   while (reader.next()) {
     if (reader.field === 1) {
       name = reader.string();
-      label = `output ${shown(name)}`;
+      label.name = name;
     } else if (reader.field === 2) {
       readParameterEntry(reader, (parameter, value) => {
         if (parameter === 'classification') classification = nonNegativeInteger(`${label}: classification`, value);

@@ -1,4 +1,5 @@
 import { type ContentsField, DATA_TYPES, type DataType, ServingError } from '../../../core/index.js';
+import type { TensorLabel } from '../checked-tensor.js';
 import { FIXED32, FIXED64, LENGTH, VARINT, type WireReader } from './wire-reader.js';
 
 /** Field numbers of `InferTensorContents` and the wire type of one element. */
@@ -24,7 +25,7 @@ const NAMES = Object.keys(FIELDS) as ContentsField[];
  */
 export function readContents(
   reader: WireReader,
-  label: string,
+  label: TensorLabel,
   dataType: DataType,
   count: number,
   start: number,
@@ -126,7 +127,7 @@ function serialised(reader: WireReader, start: number, end: number, count: numbe
 
 function integers(
   reader: WireReader,
-  label: string,
+  label: TensorLabel,
   dataType: DataType,
   start: number,
   end: number,
@@ -163,7 +164,7 @@ function integers(
   return new Uint8Array(buffer);
 }
 
-function refuseField(reader: WireReader, label: string, dataType: DataType): never {
+function refuseField(reader: WireReader, label: TensorLabel, dataType: DataType): never {
   const expected = DATA_TYPES[dataType].contents;
   throw new ServingError(
     'DATA_TYPE_MISMATCH',

@@ -35,9 +35,9 @@ export class WireReader {
   next(): boolean {
     if (this.at === this.end) return false;
     const tag = this.varint();
-    this.field = Math.floor(tag / 8);
+    if (tag < 8 || tag >= 2 ** 32) this.fail('invalid field number');
+    this.field = tag >>> 3;
     this.wire = tag & 7;
-    if (this.field === 0 || tag >= 2 ** 32) this.fail('invalid field number');
     return true;
   }
 

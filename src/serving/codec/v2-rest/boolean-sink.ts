@@ -10,7 +10,7 @@ export class BooleanSink implements ElementSink {
   readonly #out: Uint8Array;
   readonly #one = (scan: JsonScanner, index: number, byte: number): void => {
     if (byte !== T && byte !== F) refuseElement(scan, this.#request, index, scan.at, 'true or false');
-    this.#out[index] = scan.boolean(this.#request.label) ? 1 : 0;
+    this.#out[index] = scan.boolean('an element') ? 1 : 0;
   };
 
   constructor(request: SinkRequest) {

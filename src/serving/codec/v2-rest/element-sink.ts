@@ -1,5 +1,5 @@
 import { type DataType, ServingError } from '../../../core/index.js';
-import { shown } from '../checked-tensor.js';
+import { shown, type TensorLabel } from '../checked-tensor.js';
 import type { JsonScanner } from './json-scanner.js';
 
 /** Takes the elements of one input's JSON `data` into the bytes of a tensor. */
@@ -14,8 +14,7 @@ export interface ElementSink {
 }
 
 export interface SinkRequest {
-  /** Names the tensor in messages: `input "x"`. */
-  readonly label: string;
+  readonly label: TensorLabel;
   readonly dataType: DataType;
   readonly count: number;
   readonly allowNan: boolean;
@@ -45,7 +44,7 @@ export function refuseElement(
 ): never {
   scan.at = start;
   scan.skip();
-  const came = shown(scan.text(start, scan.at));
+  const came = shown(scan.text(start, Math.min(scan.at, start + 80)));
   throw new ServingError(
     'DATA_TYPE_MISMATCH',
     `${request.label}: element ${index} must be ${expected} for ${request.dataType}, came ${came}`,

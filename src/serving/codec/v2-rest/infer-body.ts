@@ -7,7 +7,7 @@ import {
   ServingError,
   type Tensor,
 } from '../../../core/index.js';
-import { checkData, checkedCount, MAX_RANK, MAX_TENSORS, shown } from '../checked-tensor.js';
+import { checkData, checkedCount, MAX_RANK, MAX_TENSORS, shown, TensorLabel } from '../checked-tensor.js';
 import { nonNegativeInteger, RequestParameters, refuseSharedMemory } from '../request-parameters.js';
 import type { DecodedBody } from './decoded-body.js';
 import { readJsonData } from './json-data.js';
@@ -125,7 +125,7 @@ class BodyReader {
         if (binarySeen) throw twice('parameters', key);
         binarySeen = true;
         this.#binary = scan.boolean('parameters.binary_data_output');
-      } else this.#parameters.add(key, readParameter(scan, key));
+      } else this.#parameters.add(key, readParameter(scan));
     }
   }
 
@@ -144,7 +144,7 @@ class BodyReader {
 
   #readInput(index: number): Tensor {
     const scan = this.#scan;
-    let label = `input ${index}`;
+    const label = new TensorLabel('input', index);
     const seen = new SeenKeys(label);
     let name: string | undefined;
     let dataType: DataType | undefined;
@@ -152,18 +152,18 @@ class BodyReader {
     let binaryBytes: number | undefined;
     let data: Uint8Array | undefined;
     let dataAt: number | undefined;
-    scan.openObject(label);
+    scan.openObject('a tensor');
     for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
       if (key === 'name') {
         seen.add(key, 1);
-        name = scan.string(`name of ${label}`);
-        label = `input ${shown(name)}`;
+        name = scan.string('name');
+        label.name = name;
       } else if (key === 'shape') {
         seen.add(key, 2);
         shape = this.#readShape(label);
       } else if (key === 'datatype') {
         seen.add(key, 4);
-        dataType = knownDataType(label, scan.string(`datatype of ${label}`));
+        dataType = knownDataType(label, scan.string('datatype'));
       } else if (key === 'parameters') {
         seen.add(key, 8);
         if (!scan.tookNull()) binaryBytes = this.#readInputParameters(label);
@@ -195,12 +195,12 @@ class BodyReader {
     return { name, dataType, shape, data };
   }
 
-  #readData(label: string, dataType: DataType, shape: readonly number[]): Uint8Array {
+  #readData(label: TensorLabel, dataType: DataType, shape: readonly number[]): Uint8Array {
     const request = { label, dataType, count: checkedCount(label, shape), allowNan: this.#options.allowNan };
     return readJsonData(this.#scan, request, shape);
   }
 
-  #takeBinary(label: string, bytes: number): Uint8Array {
+  #takeBinary(label: TensorLabel, bytes: number): Uint8Array {
     const left = this.#body.byteLength - this.#binaryAt;
     if (bytes > left) {
       throw new ServingError(
@@ -215,28 +215,28 @@ class BodyReader {
     return data;
   }
 
-  #readShape(label: string): number[] {
+  #readShape(label: TensorLabel): number[] {
     const scan = this.#scan;
     const shape: number[] = [];
-    scan.openArray(`shape of ${label}`);
+    scan.openArray('shape');
     for (let first = true; scan.element(first); first = false) {
       if (shape.length === MAX_RANK) {
         throw new ServingError('SHAPE_MISMATCH', `${label}: its shape has more than ${MAX_RANK} dimensions`);
       }
-      shape.push(Number(scan.number(`shape of ${label}`)));
+      shape.push(Number(scan.number('shape')));
     }
     checkedCount(label, shape);
     return shape;
   }
 
-  #readInputParameters(label: string): number | undefined {
+  #readInputParameters(label: TensorLabel): number | undefined {
     const scan = this.#scan;
     let bytes: number | undefined;
-    scan.openObject(`parameters of ${label}`);
+    scan.openObject('parameters');
     for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
       if (key === 'binary_data_size') {
         if (bytes !== undefined) throw twice(`parameters of ${label}`, key);
-        bytes = nonNegativeInteger(`${label}: binary_data_size`, scan.number(key));
+        bytes = nonNegativeInteger('binary_data_size', scan.number(key));
       } else {
         refuseSharedMemory(label, key);
         scan.skip();
@@ -260,28 +260,28 @@ class BodyReader {
 
   #readOutput(index: number): OutputRequest {
     const scan = this.#scan;
-    let label = `output ${index}`;
+    const label = new TensorLabel('output', index);
     const seen = new SeenKeys(label);
     let name: string | undefined;
     let binary: boolean | undefined;
     let classification = 0;
-    scan.openObject(label);
+    scan.openObject('a tensor');
     for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
       if (key === 'name') {
         seen.add(key, 1);
-        name = scan.string(`name of ${label}`);
-        label = `output ${shown(name)}`;
+        name = scan.string('name');
+        label.name = name;
       } else if (key === 'parameters') {
         seen.add(key, 2);
         if (scan.tookNull()) continue;
-        scan.openObject(`parameters of ${label}`);
+        scan.openObject('parameters');
         for (let own = scan.key(true); own !== undefined; own = scan.key(false)) {
           if (own === 'binary_data') {
             seen.add(own, 4);
-            binary = scan.boolean(`binary_data of ${label}`);
+            binary = scan.boolean('binary_data');
           } else if (own === 'classification') {
             seen.add(own, 8);
-            classification = nonNegativeInteger(`${label}: classification`, scan.number(own));
+            classification = nonNegativeInteger('classification', scan.number(own));
           } else {
             refuseSharedMemory(label, own);
             scan.skip();
@@ -300,10 +300,10 @@ class BodyReader {
 
 /** Refuses a key that comes twice in one object: keeping either would serve something the client may not mean. */
 class SeenKeys<Key extends string = string> {
-  readonly #where: string;
+  readonly #where: string | TensorLabel;
   #bits = 0;
 
-  constructor(where: string) {
+  constructor(where: string | TensorLabel) {
     this.#where = where;
   }
 
@@ -338,22 +338,22 @@ class SeenNames {
   }
 }
 
-function readParameter(scan: JsonScanner, name: string): ParameterValue {
+function readParameter(scan: JsonScanner): ParameterValue {
   const byte = scan.peek();
-  if (byte === 0x22) return scan.string(`parameter ${shown(name)}`);
-  if (byte === 0x74 || byte === 0x66) return scan.boolean(`parameter ${shown(name)}`);
-  return scan.number(`parameter ${shown(name)} must be a boolean, a number or a string`);
+  if (byte === 0x22) return scan.string('a parameter');
+  if (byte === 0x74 || byte === 0x66) return scan.boolean('a parameter');
+  return scan.number('a parameter: boolean, number or string');
 }
 
-function knownDataType(label: string, name: string): DataType {
+function knownDataType(label: TensorLabel, name: string): DataType {
   if (isDataType(name)) return name;
   throw new ServingError('DATA_TYPE_MISMATCH', `${label}: unknown datatype ${shown(name)}`);
 }
 
-function missing(label: string, key: string): ServingError {
+function missing(label: TensorLabel, key: string): ServingError {
   return new ServingError('MALFORMED_REQUEST', `${label} has no "${key}"`);
 }
 
-function twice(where: string, what: string): ServingError {
+function twice(where: string | TensorLabel, what: string): ServingError {
   return new ServingError('MALFORMED_REQUEST', `${where} has ${shown(what)} twice`);
 }

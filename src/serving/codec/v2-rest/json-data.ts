@@ -8,13 +8,13 @@ import { StringSink } from './string-sink.js';
 
 const OPEN_ARRAY = 0x5b;
 
-/** By JSON form: what takes the elements, and the fewest bytes one takes in JSON with its comma. */
+/** By JSON form: what takes the elements, and the fewest bytes any element takes in JSON with its comma. */
 const FORMS = {
-  boolean: { fewestBytes: 5, open: (request) => new BooleanSink(request) },
+  boolean: { fewestBytes: 2, open: (request) => new BooleanSink(request) },
   integer: { fewestBytes: 2, open: (request) => new IntegerSink(request) },
   integer64: { fewestBytes: 2, open: (request) => new Integer64Sink(request) },
   float: { fewestBytes: 2, open: (request) => new FloatSink(request) },
-  string: { fewestBytes: 3, open: (request) => new StringSink(request) },
+  string: { fewestBytes: 2, open: (request) => new StringSink(request) },
   none: {
     fewestBytes: 0,
     open: ({ label, dataType }) => {
@@ -41,7 +41,7 @@ export function readJsonData(scan: JsonScanner, request: SinkRequest, shape: rea
     );
   }
   const sink = form.open(request);
-  scan.openArray(`data of ${request.label}`);
+  scan.openArray('data');
   if (shape.length > 1 && scan.peek() === OPEN_ARRAY) readNested(scan, sink, request, shape, 0, 0);
   else readFlat(scan, sink, request, shape, 0, request.count);
   return sink.bytes();
@@ -61,7 +61,7 @@ function readNested(
   let next = from;
   for (let i = 0; i < size; i++) {
     if (!scan.element(i === 0)) return refuseCount(request, shape, axis, size, `${i}`);
-    scan.openArray(`dimension ${axis + 1} of the data of ${request.label}`);
+    scan.openArray('a row of data');
     next = readNested(scan, sink, request, shape, axis + 1, next);
   }
   if (scan.element(size === 0)) refuseCount(request, shape, axis, size, 'more');

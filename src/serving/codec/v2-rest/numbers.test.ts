@@ -1,0 +1,227 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CONTEXT } from '../../../../test/support/inference-samples.js';
+import { decodeInferBody } from './infer-request.js';
+import { NUMBER_BYTES, writeFloat32, writeFloat64, writeInteger64 } from './number-text.js';
+
+const STRICT = { ...CONTEXT, headerLength: undefined, allowNan: false };
+
+function decodeData(datatype: string, items: readonly string[]): Uint8Array {
+  const body = `{"inputs":[{"name":"x","shape":[${items.length}],"datatype":"${datatype}","data":[${items.join(', ')}]}]}`;
+  return decodeInferBody(Buffer.from(body), STRICT).request.inputs[0]?.data as Uint8Array;
+}
+
+/** Random doubles over all exponents, printed in the ways programs print them. */
+function texts(count: number, random: () => number): string[] {
+  const bits = new DataView(new ArrayBuffer(8));
+  const all: string[] = [];
+  while (all.length < count) {
+    bits.setUint32(0, random() * 2 ** 32);
+    bits.setUint32(4, random() * 2 ** 32);
+    const wide = bits.getFloat64(0);
+    const near = (random() - 0.5) * 10 ** Math.floor(random() * 12);
+    const single = Math.fround(near);
+    for (const value of [wide, near, single]) {
+      if (!Number.isFinite(value)) continue;
+      const digits = 1 + Math.floor(random() * 20);
+      all.push(`${value}`, value.toPrecision(digits), value.toExponential(digits));
+      if (Math.abs(value) < 1e20) all.push(value.toFixed(digits));
+    }
+  }
+  return all;
+}
+
+/** Numbers half-way between two FP32 or doubles, and around the ends of the ranges: where rounding goes wrong first. */
+const HARD = [
+  '0',
+  '-0',
+  '-0.0',
+  '0e5',
+  '0.0e-400',
+  '5e-324',
+  '2.4703282292062327e-324',
+  '2.2250738585072011e-308',
+  '1e-400',
+  '1e22',
+  '1e23',
+  '9007199254740993',
+  '9007199254740992.5',
+  '9007199254740993.0000000000000000001',
+  '8.5070591730234616e37',
+  '1.00000005960464477539062',
+  '1.000000059604644775390625',
+  '1.00000005960464477539063',
+  '16777217',
+  '16777217.0000000000000001',
+  '16777216.99999999999999999',
+  '3.4028234663852886e38',
+  '3.4028235677973362e38',
+  '7.0064923216240853e-46',
+  '7.0064923216240862e-46',
+  '1.1754943508222875e-38',
+  '123456789012345678901234567890',
+  '0.000000000000000000000000000001234567890123456789',
+  '1E2',
+  '1e+2',
+];
+
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+describe('reading JSON floats', () => {
+  const all = [...HARD, ...texts(200_000, seeded(7))];
+
+  it('gives the bits of JSON.parse for FP64', () => {
+    const expected = Float64Array.from(all, (text) => JSON.parse(text));
+    expect(Buffer.compare(decodeData('FP64', all), new Uint8Array(expected.buffer))).toBe(0);
+  });
+
+  it('gives the bits of Math.fround of JSON.parse for FP32', () => {
+    const inRange = all.filter((text) => Number.isFinite(Math.fround(JSON.parse(text))));
+    const expected = Float32Array.from(inRange, (text) => JSON.parse(text));
+    expect(inRange.length).toBeGreaterThan(150_000);
+    expect(Buffer.compare(decodeData('FP32', inRange), new Uint8Array(expected.buffer))).toBe(0);
+  });
+
+  it.each(['1e400', '-1e400', '1.8e308', '99999999999999999999e300'])('refuses %s, which no double holds', (text) => {
+    expect(() => decodeData('FP64', [text])).toThrow(/must be a number in range for FP64/);
+  });
+
+  it.each(['3.4028235677973366e38', '-1e39'])('refuses %s for FP32', (text) => {
+    expect(() => decodeData('FP32', ['1', text])).toThrow(/input "x": element 1 must be a number in range for FP32/);
+  });
+
+  it.each([
+    '01',
+    '-01',
+    '+1',
+    '.5',
+    '1.',
+    '1.e3',
+    '1e',
+    '1e+',
+    '-',
+    '0x10',
+    '1_0',
+    'null',
+    'true',
+    '"1"',
+    '[1]',
+    '{}',
+    'nan',
+  ])('refuses %s', (text) => {
+    expect(() => decodeData('FP32', [text])).toThrow(/expected|must be/);
+  });
+});
+
+describe('reading JSON integers', () => {
+  const types = ['UINT8', 'UINT16', 'UINT32', 'UINT64', 'INT8', 'INT16', 'INT32', 'INT64'] as const;
+
+  it.each(types)('takes both ends of %s and refuses one past them', (type) => {
+    const bits = BigInt(type.replace(/\D+/, ''));
+    const [min, max] = type.startsWith('U') ? [0n, 2n ** bits - 1n] : [-(2n ** (bits - 1n)), 2n ** (bits - 1n) - 1n];
+    const data = decodeData(type, [`${min}`, `${max}`]);
+    const read = (at: number): bigint => {
+      let value = 0n;
+      for (let i = Number(bits) / 8 - 1; i >= 0; i--) value = (value << 8n) | BigInt(data[at + i] as number);
+      return type.startsWith('U') ? value : BigInt.asIntN(Number(bits), value);
+    };
+    expect([read(0), read(Number(bits) / 8)]).toEqual([min, max]);
+    expect(() => decodeData(type, [`${min - 1n}`])).toThrow(`must be from ${min} to ${max}`);
+    expect(() => decodeData(type, [`${max + 1n}`])).toThrow(`must be from ${min} to ${max}`);
+    expect(() => decodeData(type, ['1'.repeat(100_000)])).toThrow(`must be from ${min} to ${max}`);
+  });
+
+  it.each(['1.0', '1e2', '1E0', '01', '-', 'true', '"1"', 'null'])('refuses %s, as Triton does', (text) => {
+    for (const type of types) expect(() => decodeData(type, [text])).toThrow(/must be an integer|expected/);
+  });
+
+  it('keeps every bit of 64-bit integers', () => {
+    fc.assert(
+      fc.property(fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), { minLength: 1 }), (values) => {
+        const data = decodeData('INT64', values.map(String));
+        expect([...new BigInt64Array(data.buffer, data.byteOffset, values.length)]).toEqual(values);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('writing JSON numbers', () => {
+  const out = Buffer.alloc(NUMBER_BYTES);
+
+  it('writes FP32 that read back to the same bits, in 9 digits at most', () => {
+    const random = seeded(3);
+    const bits = new Uint32Array(1);
+    const value = new Float32Array(bits.buffer);
+    for (let i = 0; i < 300_000; i++) {
+      if (i % 3 === 0) value[0] = random() - 0.5;
+      else if (i % 3 === 1) value[0] = (random() - 0.5) * 10 ** Math.floor(random() * 20 - 10);
+      else bits[0] = random() * 2 ** 32;
+      const number = value[0] as number;
+      if (!Number.isFinite(number)) continue;
+      const text = out.toString('latin1', 0, writeFloat32(out, 0, number));
+      if (!Object.is(Math.fround(JSON.parse(text)), number)) expect(text).toBe(number);
+      const digits = text.replace(/e.*/, '').replace(/\D/g, '').replace(/^0+/, '').replace(/0+$/, '').length;
+      if (digits > 9) expect(text).toBe('at most 9 digits');
+    }
+  });
+
+  it.each([
+    [0, '0.0'],
+    [-0, '-0.0'],
+    [1, '1.0'],
+    [-2.5, '-2.5'],
+    [Math.fround(0.1), '0.1'],
+    [Math.fround(1e-7), '1e-7'],
+    [Math.fround(3.4028235e38), '3.4028235e+38'],
+    [Math.fround(1e-45), '1.401298e-45'],
+    [16777216, '16777216.0'],
+    [Math.fround(1e10), '10000000000.0'],
+    [Math.fround(123456.79), '123456.79'],
+    [Math.fround(0.00012), '0.00012'],
+  ])('writes FP32 %s short', (value, text) => {
+    const came = out.toString('latin1', 0, writeFloat32(out, 0, value));
+    expect(Math.fround(Number(came))).toBe(value);
+    expect(came).toBe(text);
+  });
+
+  it('writes FP64 that read back to the same bits', () => {
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
+        const text = out.toString('latin1', 0, writeFloat64(out, 0, value));
+        expect(JSON.parse(text)).toBe(value);
+        expect(text).toMatch(/[.e]/);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('writes 64-bit integers digit for digit', () => {
+    const edges = [
+      0n,
+      9n,
+      10n,
+      999_999_999n,
+      1_000_000_000n,
+      1_000_000_001n,
+      2n ** 53n,
+      2n ** 53n - 1n,
+      2n ** 63n - 1n,
+    ];
+    const anyValue = fc.oneof(fc.constantFrom(...edges), fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }));
+    fc.assert(
+      fc.property(anyValue, fc.boolean(), (magnitude, negative) => {
+        const value = negative ? -magnitude : magnitude;
+        const end = writeInteger64(out, 0, Number(value >> 32n), Number(value & 0xffff_ffffn));
+        expect(out.toString('latin1', 0, end)).toBe(`${value}`);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
