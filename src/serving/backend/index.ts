@@ -1,1 +1,12 @@
 export { bundledLibraryPath, CUDA_PROVIDER_FILES, type OnnxNativeOptions, onnxNativeBackend } from './onnx/index.js';
+export { carryShape, checkOutputShape } from './onnx/tensor-shape.js';
+export type {
+  OpenThreadModel,
+  ThreadBatch,
+  ThreadModel,
+  ThreadModelFacts,
+  ThreadModelKind,
+  ThreadOutputSpec,
+  ThreadTensor,
+} from './thread-model.js';
+export { THREAD_MODELS } from './thread-models.js';

@@ -1,0 +1,150 @@
+import {
+  type Batch,
+  type BatchOutcome,
+  type BatchTiming,
+  type Clock,
+  type Lane,
+  type ModelSpec,
+  ServingError,
+  type Tensor,
+  type TensorSpec,
+} from '../../../core/index.js';
+import { carryShape, checkOutputShape } from '../../backend/index.js';
+import type { ModelWorker } from './model-worker.js';
+import { alignUp, SharedMemory } from './shared-memory.js';
+import type { FailedReply, LaneLayout, RanReply, RunTask, TensorPlace } from './thread-message.js';
+
+/**
+ * A lane of an instance that runs in a worker. The main thread copies a batch's inputs once, into memory that the worker
+ * reads; outputs are read where the worker wrote them. Between them travel places and shapes.
+ */
+export class ThreadLane implements Lane {
+  readonly #worker: ModelWorker;
+  readonly #spec: ModelSpec;
+  readonly #index: number;
+  readonly #clock: Clock;
+  readonly #inputs = new SharedMemory();
+  #layout: LaneLayout | undefined;
+  #outputs: Uint8Array = new Uint8Array(0);
+  #running = false;
+  #onIdle: (() => void) | undefined;
+  onBroken?: () => void;
+
+  constructor(worker: ModelWorker, spec: ModelSpec, index: number, clock: Clock) {
+    this.#worker = worker;
+    this.#spec = spec;
+    this.#index = index;
+    this.#clock = clock;
+    this.#layout = {
+      inputs: spec.inputs.map(({ name, dataType }) => ({ name, dataType })),
+      outputs: spec.outputs.map(({ name, dataType, modelDims }) => ({ name, dataType, dims: modelDims })),
+    };
+  }
+
+  get broken(): boolean {
+    return this.#worker.gone;
+  }
+
+  run(batch: Batch, settle: (outcome: BatchOutcome) => void): void {
+    const takenNs = this.#clock.nowNs();
+    this.#running = true;
+    let task: RunTask;
+    try {
+      task = this.#gather(batch);
+    } catch (cause) {
+      const error = new ServingError('OVERLOADED', 'no memory for the inputs of a batch', { cause });
+      queueMicrotask(() => this.#settle(settle, { kind: 'failed', error, timing: this.#timing(takenNs, takenNs, 0) }));
+      return;
+    }
+    const gatheredNs = this.#clock.nowNs();
+    this.#worker.run(task, (reply) => this.#settle(settle, this.#outcome(reply, batch, takenNs, gatheredNs)));
+  }
+
+  /** Nothing can stop a script or a run of the binding but the end of its thread, which is for the limit to decide. */
+  cancel(): void {}
+
+  close(): Promise<void> {
+    if (!this.#running) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  #settle(settle: (outcome: BatchOutcome) => void, outcome: BatchOutcome): void {
+    this.#running = false;
+    settle(outcome);
+    this.#onIdle?.();
+  }
+
+  /** Copies the members' inputs, one after the other, to where the worker finds them. */
+  #gather({ members, rows }: Batch): RunTask {
+    const { inputs, maxBatchSize } = this.#spec;
+    const batched = maxBatchSize > 0;
+    const first = members[0]?.inputs ?? [];
+    const places: (TensorPlace | null)[] = [];
+    let total = 0;
+    inputs.forEach((spec, index) => {
+      const tensor = first[index];
+      if (tensor === undefined) {
+        places.push(null);
+        return;
+      }
+      let bytes = 0;
+      for (const member of members) bytes += member.inputs[index]?.data.byteLength ?? 0;
+      const shape = batched ? [rows, ...tensor.shape.slice(1)] : tensor.shape;
+      places.push({ offset: total, bytes, shape: carryShape(shape, spec.dims, spec.modelDims, batched) });
+      total = alignUp(total + bytes);
+    });
+    this.#inputs.reserve(total);
+    const { bytes } = this.#inputs;
+    for (let index = 0; index < places.length; index++) {
+      let at = places[index]?.offset ?? 0;
+      for (const member of members) {
+        const data = member.inputs[index]?.data;
+        if (data === undefined) continue;
+        bytes.set(data, at);
+        at += data.byteLength;
+      }
+    }
+    const layout = this.#layout;
+    this.#layout = undefined;
+    return {
+      kind: 'run',
+      lane: this.#index,
+      rows: batched ? rows : undefined,
+      layout,
+      memory: this.#inputs.toSend(),
+      inputs: places,
+    };
+  }
+
+  #outcome(reply: RanReply | FailedReply, batch: Batch, takenNs: number, gatheredNs: number): BatchOutcome {
+    if (reply.kind === 'failed') {
+      const timing = this.#timing(takenNs, gatheredNs, 0);
+      return { kind: 'failed', error: new ServingError(reply.reason, reply.message), timing };
+    }
+    const timing = this.#timing(takenNs, gatheredNs, reply.computeNs);
+    if (reply.memory !== undefined) this.#outputs = new Uint8Array(reply.memory);
+    try {
+      const outputs = this.#spec.outputs.map((spec, index) => this.#output(spec, reply.outputs[index], batch.rows));
+      return { kind: 'done', outputs, timing };
+    } catch (error) {
+      return { kind: 'failed', error: error as ServingError, timing };
+    }
+  }
+
+  #output(spec: TensorSpec, place: TensorPlace | undefined, rows: number): Tensor {
+    const { name, dataType, dims, modelDims } = spec;
+    if (place === undefined) throw new ServingError('BACKEND_FAILED', `the model gave no output '${name}'`);
+    const batched = this.#spec.maxBatchSize > 0;
+    checkOutputShape(spec, place.shape, rows, batched);
+    const shape = carryShape(place.shape, modelDims, dims, batched);
+    return { name, dataType, shape, data: this.#outputs.subarray(place.offset, place.offset + place.bytes) };
+  }
+
+  /** The hops between the threads count as dispatch: the worker tells only how long the model took. */
+  #timing(takenNs: number, gatheredNs: number, computeNs: number): BatchTiming {
+    const finishedNs = this.#clock.nowNs();
+    return { takenNs, gatheredNs, startedNs: Math.max(gatheredNs, finishedNs - computeNs), finishedNs };
+  }
+}

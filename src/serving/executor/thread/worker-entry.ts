@@ -1,0 +1,41 @@
+import { workerData } from 'piscina';
+import { toServingError } from '../../../core/index.js';
+import type { OpenThreadModel, ThreadModel } from '../../backend/index.js';
+import { captureConsole } from './console-capture.js';
+import type { LoadTask, RunTask, WorkerReply, WorkerSetup, WorkerTask } from './thread-message.js';
+import { WorkerLane } from './worker-lane.js';
+
+const setup = workerData as WorkerSetup;
+const lanes = new Map<number, WorkerLane>();
+let model: ThreadModel | undefined;
+
+captureConsole(setup.console);
+
+/** Everything a model's worker does. Never throws: errors travel as data. */
+export async function work(task: WorkerTask): Promise<WorkerReply> {
+  try {
+    if (task.kind === 'load') return await load(task);
+    if (task.kind === 'run') return await run(task);
+    await model?.close();
+    return { kind: 'closed' };
+  } catch (thrown) {
+    const error = toServingError(thrown);
+    if (error.reason === 'INTERNAL') console.error(error.cause ?? error);
+    return { kind: 'failed', reason: error.reason, message: error.message };
+  }
+}
+
+async function load({ module, request, instance }: LoadTask): Promise<WorkerReply> {
+  const { openThreadModel } = (await import(module)) as { openThreadModel: OpenThreadModel };
+  model = await openThreadModel(request, instance);
+  const { signature, providers, fallback } = model;
+  return { kind: 'loaded', signature, providers, fallback };
+}
+
+async function run(task: RunTask): Promise<WorkerReply> {
+  if (model === undefined) throw new Error('a run before the load');
+  if (task.layout !== undefined) lanes.set(task.lane, new WorkerLane(task.layout, setup.maxOutputBytes));
+  const lane = lanes.get(task.lane);
+  if (lane === undefined) throw new Error(`lane ${task.lane} has no layout`);
+  return lane.run(model, task);
+}
