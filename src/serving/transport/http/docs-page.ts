@@ -15,20 +15,20 @@ export function docsPage(document: OpenApiDocument): string {
       byTag.set(tag, [...(byTag.get(tag) ?? []), section(method, path, operation)]);
     }
   }
-  const body = [...byTag].map(([tag, sections]) => `<h2>${escape(tag)}</h2>\n${sections.join('\n')}`).join('\n');
+  const body = [...byTag].map(([tag, sections]) => `<h2>${escaped(tag)}</h2>\n${sections.join('\n')}`).join('\n');
   const schemas = Object.entries(document.components.schemas)
     .map(
       ([name, schema]) =>
-        `<details id="${escape(name)}"><summary><code>${escape(name)}</code></summary>${json(schema)}</details>`,
+        `<details id="${escaped(name)}"><summary><code>${escaped(name)}</code></summary>${json(schema)}</details>`,
     )
     .join('\n');
   const { title, version, description } = document.info;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escape(title)} API</title><style>${STYLE}</style></head><body>
-<h1>${escape(title)} ${escape(version)}</h1>
-<p>${escape(description)} The same as <a href="/v2/docs/openapi.json">OpenAPI 3.1</a>.</p>
+<title>${escaped(title)} API</title><style>${STYLE}</style></head><body>
+<h1>${escaped(title)} ${escaped(version)}</h1>
+<p>${escaped(description)} The same as <a href="/v2/docs/openapi.json">OpenAPI 3.1</a>.</p>
 ${body}
 <h2>schemas</h2>
 ${schemas}
@@ -40,18 +40,18 @@ function section(method: string, path: string, operation: Operation): string {
   const parameters = operation.parameters
     .map(
       (parameter) =>
-        `<tr><td><code>${escape(String(parameter.name))}</code></td><td>${escape(String(parameter.in))}</td><td>${escape(String(parameter.description ?? ''))}</td></tr>`,
+        `<tr><td><code>${escaped(String(parameter.name))}</code></td><td>${escaped(String(parameter.in))}</td><td>${escaped(String(parameter.description ?? ''))}</td></tr>`,
     )
     .join('');
   const responses = Object.entries(operation.responses)
     .map(
       ([status, answer]) =>
-        `<tr><td><code>${escape(status)}</code></td><td>${escape((answer as { description: string }).description)}</td></tr>`,
+        `<tr><td><code>${escaped(status)}</code></td><td>${escaped((answer as { description: string }).description)}</td></tr>`,
     )
     .join('');
   const admin = operation.security === undefined ? '' : '<p>From another machine: needs the admin token.</p>';
-  return `<h3 id="${escape(operation.operationId)}"><span class="method">${method.toUpperCase()}</span> <code>${escape(path)}</code></h3>
-<p>${escape(operation.summary)}</p>${operation.description === undefined ? '' : `<p>${escape(operation.description)}</p>`}${admin}
+  return `<h3 id="${escaped(operation.operationId)}"><span class="method">${method.toUpperCase()}</span> <code>${escaped(path)}</code></h3>
+<p>${escaped(operation.summary)}</p>${operation.description === undefined ? '' : `<p>${escaped(operation.description)}</p>`}${admin}
 <table>${parameters}</table><table>${responses}</table>${examples(path, operation.requestBody?.content['application/json'])}`;
 }
 
@@ -60,13 +60,13 @@ function examples(path: string, media: MediaType | undefined): string {
   return Object.entries(media.examples)
     .map(([model, { summary, value }]) => {
       const target = path.replace('{model}', encodeURIComponent(model));
-      return `<details><summary>${escape(summary)}</summary><pre>POST ${escape(target)}\n\n${escape(JSON.stringify(value))}</pre></details>`;
+      return `<details><summary>${escaped(summary)}</summary><pre>POST ${escaped(target)}\n\n${escaped(JSON.stringify(value))}</pre></details>`;
     })
     .join('\n');
 }
 
 function json(value: unknown): string {
-  return `<pre>${escape(JSON.stringify(value, undefined, 2))}</pre>`;
+  return `<pre>${escaped(JSON.stringify(value, undefined, 2))}</pre>`;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -77,6 +77,6 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] as string);
 }

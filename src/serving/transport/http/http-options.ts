@@ -1,4 +1,4 @@
-import type { Clock, Log, Offload } from '../../../core/index.js';
+import type { Clock, Log, Offload, Reason } from '../../../core/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
@@ -22,14 +22,14 @@ export interface HttpOptions {
   readonly jsonNan?: boolean;
   /** Requests in flight on one WebSocket; default 256. */
   readonly maxStreamRequests?: number;
-  /** Seconds without a frame after which a WebSocket is closed, pings included; default 120. */
+  /** Seconds without a frame after which a WebSocket is closed, pings included; 8 to 960, default 120. */
   readonly streamIdleSeconds?: number;
   /** Bytes a WebSocket's client may leave unread before it is closed; default 64 MiB. */
   readonly maxStreamBacklogBytes?: number;
   /** How long `close` waits for replies that clients read slowly; default 10000. */
   readonly closeTimeoutMs?: number;
-  readonly serverName?: string;
-  readonly serverVersion?: string;
+  /** Told of each inference that was refused here, before the data path saw it (broken body, too large, draining). */
+  readonly onRefused?: (reason: Reason) => void;
 }
 
 export type HttpServer = ListeningServer;
@@ -50,9 +50,11 @@ export interface HttpState {
   readonly streamIdleSeconds: number;
   readonly maxStreamBacklogBytes: number;
   readonly nowNs: () => number;
+  readonly onRefused: (reason: Reason) => void;
 }
 
 const MIB = 1024 * 1024;
+export const MAX_INT32 = 2 ** 31 - 1;
 
 /** The options with their defaults, and the shared counters. */
 export function httpState(uws: Uws, options: HttpOptions): HttpState {
@@ -69,8 +71,10 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
     inFlight: new InFlight(),
     allowNan: options.jsonNan ?? false,
     maxStreamRequests: options.maxStreamRequests ?? 256,
-    streamIdleSeconds: options.streamIdleSeconds ?? 120,
-    maxStreamBacklogBytes: options.maxStreamBacklogBytes ?? 64 * MIB,
+    // The library ends the process for an idle time outside of these bounds, and keeps sizes in 31 bits.
+    streamIdleSeconds: Math.min(Math.max(options.streamIdleSeconds ?? 120, 8), 960),
+    maxStreamBacklogBytes: Math.min(options.maxStreamBacklogBytes ?? 64 * MIB, MAX_INT32),
     nowNs: () => options.clock.nowNs(),
+    onRefused: options.onRefused ?? (() => {}),
   };
 }

@@ -33,8 +33,11 @@ export function startInfer(server: HttpState, response: HttpResponse, request: H
   try {
     exchange.begin(response, request, versioned);
   } catch (thrown) {
-    if (exchange.framed) exchange.fail(thrown);
-    else exchange.refuseFraming(thrown);
+    if (exchange.framed) exchange.refuse(toServingError(thrown), false);
+    else {
+      server.onRefused(toServingError(thrown).reason);
+      exchange.refuseFraming(thrown);
+    }
   }
 }
 
@@ -89,6 +92,7 @@ class InferExchange extends Exchange implements InferenceReply {
 
   /** Answers an error that this side found. `last`: closes the connection, e.g. an endless body is not waited for. */
   refuse(error: ServingError, last: boolean): void {
+    this.server.onRefused(error.reason);
     this.#release();
     this.fail(error, last);
   }
@@ -108,7 +112,7 @@ class InferExchange extends Exchange implements InferenceReply {
       if (encoding === undefined) this.answer({ contentType, body: encoded.body, headers });
       else void this.#answerCompressed(encoding, contentType, encoded.body, headers);
     } catch (thrown) {
-      this.refuse(toServingError(thrown), false);
+      this.failed(toServingError(thrown));
     }
   }
 

@@ -225,6 +225,20 @@ describe('inference over HTTP', () => {
   });
 });
 
+describe('what is refused before the data path', () => {
+  it('is told once for each inference, and what the data path refused is not', async () => {
+    const refused: string[] = [];
+    const { url, inference } = await start({ onRefused: (reason) => refused.push(reason), maxInputBytes: 500 });
+    await post(`${url}/v2/models/m/infer`, '{');
+    await post(`${url}/v2/models/m/infer`, 'x'.repeat(501));
+    await post(`${url}/v2/models/m/infer`, JSON_BODY, { 'Content-Encoding': 'br' });
+    await post(`${url}/v2/models/m/infer`, JSON_BODY, { 'x-request-timeout-ms': 'a' });
+    inference.failure = new ServingError('QUEUE_FULL', 'full');
+    await post(`${url}/v2/models/m/infer`, JSON_BODY);
+    expect(refused).toEqual(['MALFORMED_REQUEST', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA', 'MALFORMED_REQUEST']);
+  });
+});
+
 describe('draining', () => {
   it('answers what it accepted, refuses what comes after on open connections, then closes', async () => {
     const { server, inference } = await start();

@@ -1,4 +1,4 @@
-import { ServingError } from '../../../core/index.js';
+import { type ClockTimer, ServingError } from '../../../core/index.js';
 import { listen } from '../listen.js';
 import { loadUws } from '../uws/load-uws.js';
 import type { HttpResponse, TemplatedApp } from '../uws/uws-types.js';
@@ -33,9 +33,14 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   };
   const close = async (): Promise<void> => {
     closeIntake();
-    const slow = slowClients(options.closeTimeoutMs ?? 10_000);
-    await Promise.race([Promise.all([state.inFlight.settled(), streams.settled()]), slow.passed]);
-    slow.clear();
+    const timeoutNs = (options.closeTimeoutMs ?? 10_000) * 1e6;
+    let timer: ClockTimer | undefined;
+    // A bound on waiting for clients that do not read; open sockets keep the process alive meanwhile.
+    const passed = new Promise<void>((resolve) => {
+      timer = state.clock.setTimer(state.clock.nowNs() + timeoutNs, resolve);
+    });
+    await Promise.race([Promise.all([state.inFlight.settled(), streams.settled()]), passed]);
+    timer?.clear();
     if (state.inFlight.count > 0) options.log.warn('closing with replies unread', { count: state.inFlight.count });
     app.close();
   };
@@ -113,13 +118,4 @@ function methodsByPattern(): Map<string, string[]> {
   const byPattern = new Map<string, string[]>();
   for (const { pattern, method } of ROUTES) byPattern.set(pattern, [...(byPattern.get(pattern) ?? []), method]);
   return byPattern;
-}
-
-/** A bound on waiting for clients that do not read; what waits on it clears it. */
-function slowClients(timeoutMs: number): { readonly passed: Promise<void>; clear(): void } {
-  let timer: NodeJS.Timeout | undefined;
-  const passed = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  return { passed, clear: () => clearTimeout(timer) };
 }

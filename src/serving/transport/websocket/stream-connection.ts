@@ -52,6 +52,7 @@ export class StreamConnection {
       if (this.#draining) throw new ServingError('DRAINING', 'the server is draining and takes no new requests');
       server.budget.acquire(call.bytes);
     } catch (thrown) {
+      server.onRefused(toServingError(thrown).reason);
       this.#refuse('', thrown);
       return;
     }
@@ -65,6 +66,7 @@ export class StreamConnection {
     try {
       this.#start(call, decodeStreamFrame(frame, isBinary, options));
     } catch (thrown) {
+      server.onRefused(toServingError(thrown).reason);
       this.refuse(call, thrown);
     }
   }
@@ -126,6 +128,7 @@ export class StreamConnection {
       }
       this.#start(call, attachV2Json(detached, options));
     } catch (thrown) {
+      this.server.onRefused(toServingError(thrown).reason);
       this.refuse(call, thrown);
     }
   }

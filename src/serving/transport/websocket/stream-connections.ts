@@ -1,6 +1,6 @@
 import { ServingError } from '../../../core/index.js';
 import { Exchange } from '../http/exchange.js';
-import type { HttpState } from '../http/http-options.js';
+import { type HttpState, MAX_INT32 } from '../http/http-options.js';
 import { isVersioned, type ModelPath, modelPath } from '../http/model-path.js';
 import { readHeaders } from '../http/request-headers.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from '../uws/uws-types.js';
@@ -27,7 +27,7 @@ export class StreamConnections {
     const server = this.#server;
     const versioned = isVersioned(pattern);
     app.ws<SocketData>(pattern, {
-      maxPayloadLength: server.maxInputBytes,
+      maxPayloadLength: Math.min(server.maxInputBytes, MAX_INT32),
       idleTimeout: server.streamIdleSeconds,
       sendPingsAutomatically: true,
       maxBackpressure: server.maxStreamBacklogBytes,

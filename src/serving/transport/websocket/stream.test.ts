@@ -154,7 +154,7 @@ describe('a stream of inferences over WebSocket', () => {
     fixture.inference.hold = true;
     client.socket.send(request('a'));
     await fixture.inference.when(() => fixture.inference.held.length === 1);
-    const idle = new Client(fixture.url.replace('http', 'ws') + '/v2/models/m/stream');
+    const idle = new Client(`${fixture.url.replace('http', 'ws')}/v2/models/m/stream`);
     await idle.opened;
     fixture.server.closeIntake();
     const closed = fixture.server.close();
@@ -169,7 +169,7 @@ describe('a stream of inferences over WebSocket', () => {
 
   it('refuses a name that is a path before it upgrades, and a plain GET', async () => {
     const { client, fixture } = await connect();
-    const bad = new Client(fixture.url.replace('http', 'ws') + '/v2/models/%2e%2e%2fx/stream');
+    const bad = new Client(`${fixture.url.replace('http', 'ws')}/v2/models/%2e%2e%2fx/stream`);
     await expect(bad.opened).rejects.toThrow(/400/);
     expect((await fetch(`${fixture.url}/v2/models/m/stream`)).status).toBe(400);
     client.socket.close();
