@@ -42,7 +42,7 @@ function oneConnection(port, request, end, latenciesUs, onError) {
       const head = pending.indexOf('\r\n\r\n');
       if (head < 0) return;
       const text = pending.latin1Slice(0, head);
-      const length = /content-length: (\d+)/i.exec(text);
+      const length = /\r\ncontent-length: (\d+)/i.exec(text);
       const total = head + 4 + Number(length?.[1] ?? 0);
       if (pending.length < total) return;
       if (text.startsWith('HTTP/1.1 200')) latenciesUs.push((performance.now() - sentAt) * 1000);

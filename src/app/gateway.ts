@@ -79,7 +79,8 @@ export class Gateway implements RunningServer {
       host: new Hosting({ dataplane: this.#dataplane, metrics, clock, log, maxQueueSize: config.maxQueueSize }),
       clock,
       log,
-      onVersionReady: (id, info) => metrics.setVersionInfo(id, { state: 'ready', providers: info.providers }),
+      onVersionReady: (id, info) => metrics.setVersionInfo(id, info),
+      onVersionReloaded: (id) => metrics.restartStatistics(id),
       onVersionGone: (id) => metrics.retire(id),
     });
     this.#control = new ControlPlane({

@@ -1,5 +1,6 @@
 import { type CliIo, runCli } from '../cli/index.js';
-import { bundledLibraryPath } from '../serving/backend/index.js';
+import { loadOrtLibrary } from '../serving/backend/index.js';
+import { loadUws } from '../serving/transport/index.js';
 import { Gateway } from './gateway.js';
 import { PENSTOCK_VERSION } from './version.js';
 
@@ -22,9 +23,13 @@ const io: CliIo = {
   serve: async (config) => new Gateway(config, { cwd: process.cwd(), isTTY: process.stderr.isTTY === true }),
   machine: {
     loadHttp: () => {
-      throw new Error('not joined yet');
+      loadUws();
+      return `uWebSockets.js, Node ABI ${process.versions.modules}`;
     },
-    loadOnnxRuntime: () => ({ version: '', path: bundledLibraryPath() }),
+    loadOnnxRuntime: () => {
+      const { version, path } = loadOrtLibrary();
+      return { version, path };
+    },
   },
 };
 

@@ -1,4 +1,10 @@
-export { bundledLibraryPath, CUDA_PROVIDER_FILES, type OnnxNativeOptions, onnxNativeBackend } from './onnx/index.js';
+export {
+  bundledLibraryPath,
+  CUDA_PROVIDER_FILES,
+  loadOrtLibrary,
+  type OnnxNativeOptions,
+  onnxNativeBackend,
+} from './onnx/index.js';
 export { carryShape, checkOutputShape } from './onnx/tensor-shape.js';
 export type {
   OpenThreadModel,
