@@ -1,3 +1,3 @@
 export type { VersionInfo } from './catalogue.js';
-export { createLog, type LogLevel, type LogOptions, type ServerLog } from './log.js';
+export { createLog, type LineLevel, type LogLevel, type LogOptions, type ServerLog } from './log.js';
 export { createMetrics, type Metrics, type MetricsOptions } from './metrics.js';

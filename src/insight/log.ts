@@ -1,18 +1,21 @@
-import { mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { openSync } from 'node:fs';
 import { destination as openDestination, pino, stdTimeFunctions } from 'pino';
 import type { Log, LogFields } from '../core/index.js';
 import { redact, redactText } from './redaction.js';
 import { RepeatLimit } from './repeat-limit.js';
 import { textLine } from './text-line.js';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+/** The levels of a line. */
+export type LineLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogLevel = LineLevel | 'silent';
 
 export interface LogOptions {
   readonly level: LogLevel;
+  /** Levels that are left out although `level` lets them through (Triton's `--log-info=false` keeps warnings). */
+  readonly muted?: readonly LineLevel[];
   /** `json`: one object a line. `text`: the same for people. */
   readonly format: 'json' | 'text';
-  /** `stdout`, `stderr`, a file's path (appended to), or what takes whole lines. */
+  /** `stdout`, `stderr`, a file's path (appended to; its folder must exist), or what takes whole lines. */
   readonly destination: string | { write(line: string): void };
 }
 
@@ -42,10 +45,11 @@ export function createLog(options: LogOptions): ServerLog {
     },
     sink,
   );
+  const { muted = [] } = options;
   const limit = new RepeatLimit();
 
-  const write = (level: Exclude<LogLevel, 'silent'>, message: string, fields: LogFields | undefined) => {
-    if (!logger.isLevelEnabled(level)) return;
+  const write = (level: LineLevel, message: string, fields: LogFields | undefined) => {
+    if (!logger.isLevelEnabled(level) || muted.includes(level)) return;
     const held = (suppressed: number) => logger[level]({ suppressed }, `repeated and not shown: ${message}`);
     if (!limit.allows(`${level} ${message}`, held)) return;
     if (fields === undefined) logger[level](redactText(message));
@@ -73,7 +77,7 @@ interface Lines {
 
 function open(destination: LogOptions['destination']): Lines {
   if (typeof destination !== 'string') return { lines: destination, flush: () => {} };
-  const fd = destination === 'stdout' ? 1 : destination === 'stderr' ? 2 : openFile(destination);
+  const fd = destination === 'stdout' ? 1 : destination === 'stderr' ? 2 : openSync(destination, 'a');
   const stream = openDestination({ dest: fd, sync: false, maxLength: MOST_BUFFERED_BYTES });
   // A reader of the log that went away (EPIPE), or a full disk, must not end the server.
   stream.on('error', () => {});
@@ -91,9 +95,4 @@ function open(destination: LogOptions['destination']): Lines {
       }
     },
   };
-}
-
-function openFile(path: string): number {
-  mkdirSync(dirname(path), { recursive: true });
-  return openSync(path, 'a');
 }

@@ -1,0 +1,90 @@
+// Cost of the batcher alone: nanoseconds per request from enqueue to settle, with an executor that computes nothing.
+// Run on the compiled sources: npm run build && node native-bench/micro/batcher.mjs
+import { Batcher } from '../../dist/serving/batcher/index.js';
+
+const ROUNDS = 5;
+const REQUESTS = 200_000;
+const clock = { nowNs: () => performance.now() * 1e6, wallMs: () => Date.now(), setTimer: startTimer };
+const metrics = { succeeded() {}, failed() {}, executed() {}, setQueueDepth() {} };
+const input = { name: 'x', dataType: 'FP32', shape: [1, 16], data: new Uint8Array(64) };
+
+function startTimer(atNs, fire) {
+  const timer = setTimeout(fire, Math.max((atNs - clock.nowNs()) / 1e6, 0));
+  timer.unref();
+  return { clear: () => clearTimeout(timer) };
+}
+
+/** `slots` executions at once; each ends when the bench says so, in the order they began. */
+function createExecutor(slots) {
+  const running = [];
+  const output = new Uint8Array(64 * 64);
+  const executor = {
+    onSlotFree: () => {},
+    freeSlots: () => slots - running.length,
+    execute(batch, settle) {
+      running.push({ batch, settle });
+      return { cancel() {} };
+    },
+    endOne() {
+      const { batch, settle } = running.shift();
+      const now = clock.nowNs();
+      executor.onSlotFree();
+      const data = output.subarray(0, batch.rows * 64);
+      const outputs = [{ name: 'y', dataType: 'FP32', shape: [batch.rows, 16], data }];
+      settle({ kind: 'done', outputs, timing: { takenNs: now, gatheredNs: now, startedNs: now, finishedNs: now } });
+    },
+    busy: () => running.length > 0,
+  };
+  return executor;
+}
+
+function bench(name, { maxBatchSize, inFlight, deadline, keys = 1, ...changes }) {
+  const noLimits = { timeoutAction: 'REJECT', defaultTimeoutUs: 0, allowTimeoutOverride: false, maxQueueSize: 0 };
+  const batching = {
+    dynamic: maxBatchSize > 0,
+    maxBatchSize,
+    preferredBatchSizes: [],
+    maxQueueDelayUs: 0,
+    preserveOrdering: false,
+    priorityLevels: 0,
+    defaultPriorityLevel: 0,
+    defaultQueuePolicy: noLimits,
+    priorityQueuePolicies: new Map(),
+    ...changes,
+  };
+  const executor = createExecutor(1);
+  const spec = { id: { model: 'm', version: 1 }, maxBatchSize, batching };
+  const batcher = new Batcher({ spec, executor, clock, metrics, maxQueueSize: 100_000 });
+  let settled = 0;
+  const settle = () => settled++;
+  const member = { inputs: [input], rows: 1 };
+  const names = Array.from({ length: keys }, (_, i) => (keys === 1 ? '' : `x${i}`));
+  const samples = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    settled = 0;
+    const startNs = process.hrtime.bigint();
+    for (let sent = 0; settled < REQUESTS; ) {
+      while (sent < REQUESTS && sent - settled < inFlight) {
+        const enqueuedNs = clock.nowNs();
+        const deadlineNs = deadline ? enqueuedNs + 1e9 : Number.POSITIVE_INFINITY;
+        const key = names[sent % keys];
+        batcher.enqueue({ member, key, priority: 0, timeoutUs: 0, deadlineNs, enqueuedNs, settle });
+        sent++;
+      }
+      if (executor.busy()) executor.endOne();
+    }
+    samples.push(Number(process.hrtime.bigint() - startNs) / REQUESTS);
+  }
+  samples.sort((a, b) => a - b);
+  const median = samples[ROUNDS >> 1];
+  console.log(`${name.padEnd(44)} ${median.toFixed(0).padStart(6)} ns a request (best ${samples[0].toFixed(0)})`);
+}
+
+console.log(`node ${process.version}, ${REQUESTS} requests a round, median of ${ROUNDS}`);
+bench('one at a time, no batching', { maxBatchSize: 0, inFlight: 1 });
+bench('batch of 8, 16 in flight', { maxBatchSize: 8, inFlight: 16 });
+bench('batch of 32, 256 in flight', { maxBatchSize: 32, inFlight: 256 });
+bench('batch of 32, 256 in flight, deadlines', { maxBatchSize: 32, inFlight: 256, deadline: true });
+bench('batch of 32, 256 in flight, replies in order', { maxBatchSize: 32, inFlight: 256, preserveOrdering: true });
+bench('batch of 32, 10,000 waiting, 200 shapes', { maxBatchSize: 32, inFlight: 10_000, keys: 200 });
+bench('batch of 32, 10,000 waiting, deadlines', { maxBatchSize: 32, inFlight: 10_000, deadline: true });
