@@ -15,6 +15,7 @@ import {
 interface Binding {
   readonly InferenceSession: { create(path: string, options: object): Promise<InferenceSession> };
   readonly Tensor: OrtTensorConstructor;
+  readonly env: { logLevel?: string };
 }
 
 /**
@@ -98,7 +99,10 @@ class NodeModel implements ThreadModel {
 async function loadBinding(): Promise<Binding> {
   try {
     const loaded = (await import('onnxruntime-node')) as unknown as { default?: Binding } & Binding;
-    return loaded.default ?? loaded;
+    const binding = loaded.default ?? loaded;
+    // Before the first session: failures come back as errors, so ONNX Runtime need not print them as well.
+    binding.env.logLevel = 'fatal';
+    return binding;
   } catch (cause) {
     throw new ServingError('UNSUPPORTED', 'onnxruntime-node does not load on this machine', { cause });
   }

@@ -34,8 +34,11 @@ function hold(offload: OffloadPool, signal?: AbortSignal) {
   return {
     result,
     begun: async () => {
-      const wait = Atomics.waitAsync(gate, 0, 0);
-      if (wait.async) await wait.value;
+      // Node 20 has it; the `lib` that we compile against does not.
+      const { waitAsync } = Atomics as unknown as {
+        waitAsync(...of: [Int32Array, number, number]): { value: unknown };
+      };
+      await waitAsync(gate, 0, 0).value;
     },
     letGo: () => {
       Atomics.store(gate, 1, 1);
