@@ -53,10 +53,9 @@ async function report(kind, bytes, concurrency, load) {
     return answer;
   };
   const { port } = await ask();
-  const session = http2.connect(`http://127.0.0.1:${port}`, { maxSessionMemory: 1000, settings: { initialWindowSize: 8 << 20 } });
+  const session = http2.connect(`http://127.0.0.1:${port}`, { maxSessionMemory: 1000});
   session.on('error', () => {});
   await new Promise((resolve) => session.once('connect', resolve));
-  session.setLocalWindowSize(8 << 20);
   const counter = load(session, framed(request(bytes)), concurrency);
   await sleep(WARM_UP_MS);
   const cpuBefore = await ask('cpu');

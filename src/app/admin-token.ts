@@ -27,7 +27,10 @@ export function adminToken(file: string | undefined): AdminToken {
     return { verify: verifier(token), notice: `a new admin token was written to ${file}` };
   }
   if (stored.length < 16) {
-    throw new ServingError('MALFORMED_REQUEST', `${file}: an admin token has at least 16 characters, this has ${stored.length}`);
+    throw new ServingError(
+      'MALFORMED_REQUEST',
+      `${file}: an admin token has at least 16 characters, this has ${stored.length}`,
+    );
   }
   return { verify: verifier(stored), notice: undefined };
 }

@@ -5,7 +5,12 @@ import { join, relative, resolve } from 'node:path';
  * A command to paste: asks the bundled `digits` model for a sample image, where a repository that is served holds both.
  * Undefined elsewhere.
  */
-export function exampleHint(repositories: readonly string[], address: string, port: number, folder: string): string | undefined {
+export function exampleHint(
+  repositories: readonly string[],
+  address: string,
+  port: number,
+  folder: string,
+): string | undefined {
   for (const repository of repositories) {
     const sample = resolve(repository, '../samples/digit-3.json');
     if (!existsSync(join(repository, 'digits')) || !existsSync(sample)) continue;

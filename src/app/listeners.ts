@@ -41,8 +41,12 @@ export async function startListeners(config: ServerConfig, parts: ListenerParts)
     return server;
   };
   try {
-    const metricsServer = await open(config.metrics.enabled, () => startMetricsHttp(metricsOptions(config, metrics, parts.log)));
-    const http = await open(config.http.enabled, () => startHttp({ ...httpOptions(config), ...shared }));
+    const metricsServer = await open(config.metrics.enabled, () =>
+      startMetricsHttp(metricsOptions(config, metrics, parts.log)),
+    );
+    const http = await open(config.http.enabled, () =>
+      startHttp({ ...httpOptions(config), ...shared, onRefused: (reason) => metrics.refused(reason) }),
+    );
     const grpc = await open(config.grpc.enabled, () => startGrpc({ ...grpcOptions(config), ...shared }));
     return { http, grpc, metrics: metricsServer, close: () => closeAll([http, grpc], metricsServer) };
   } catch (thrown) {
@@ -51,7 +55,10 @@ export async function startListeners(config: ServerConfig, parts: ListenerParts)
   }
 }
 
-async function closeAll(serving: readonly (ListeningServer | undefined)[], metrics: ListeningServer | undefined): Promise<void> {
+async function closeAll(
+  serving: readonly (ListeningServer | undefined)[],
+  metrics: ListeningServer | undefined,
+): Promise<void> {
   await Promise.all(serving.map((server) => server?.close()));
   await metrics?.close();
 }

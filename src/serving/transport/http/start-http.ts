@@ -1,4 +1,4 @@
-import { type ClockTimer, ServingError } from '../../../core/index.js';
+import { type Clock, type ClockTimer, ServingError } from '../../../core/index.js';
 import { listen } from '../listen.js';
 import { loadUws } from '../uws/load-uws.js';
 import type { HttpResponse, TemplatedApp } from '../uws/uws-types.js';
@@ -22,25 +22,32 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const state = httpState(uws, options);
   const streams = new StreamConnections(state);
   registerRoutes(app, state, streams);
+  let openConnections = 0;
+  app.filter((_, change) => {
+    openConnections += Number(change);
+  });
   const listener = listen(uws, app, 'HTTP', options.address ?? '127.0.0.1', options.port);
   let closed: Promise<void> | undefined;
 
   const closeIntake = (): void => {
     if (state.inFlight.draining) return;
+    // It goes on accepting connections, to refuse their requests with DRAINING: closing the port now would reset the
+    // connections that wait in the kernel's queue.
     state.inFlight.drain();
-    listener.stop();
     streams.drain();
   };
   const close = async (): Promise<void> => {
     closeIntake();
-    const timeoutNs = (options.closeTimeoutMs ?? 10_000) * 1e6;
-    let timer: ClockTimer | undefined;
     // A bound on waiting for clients that do not read; open sockets keep the process alive meanwhile.
-    const passed = new Promise<void>((resolve) => {
-      timer = state.clock.setTimer(state.clock.nowNs() + timeoutNs, resolve);
-    });
-    await Promise.race([Promise.all([state.inFlight.settled(), streams.settled()]), passed]);
-    timer?.clear();
+    const slow = wait(state.clock, options.closeTimeoutMs ?? 10_000);
+    await Promise.race([Promise.all([state.inFlight.settled(), streams.settled()]), slow.passed]);
+    if (openConnections > 0) {
+      // Clients between two requests of a kept-alive connection hear `Connection: close` instead of a reset.
+      await Promise.race([wait(state.clock, LINGER_MS).passed, slow.passed]);
+      await Promise.race([state.inFlight.settled(), slow.passed]);
+    }
+    slow.clear();
+    listener.stop();
     if (state.inFlight.count > 0) options.log.warn('closing with replies unread', { count: state.inFlight.count });
     app.close();
   };
@@ -52,6 +59,16 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       return closed;
     },
   };
+}
+
+const LINGER_MS = 200;
+
+function wait(clock: Clock, ms: number): { readonly passed: Promise<void>; clear(): void } {
+  let timer: ClockTimer | undefined;
+  const passed = new Promise<void>((resolve) => {
+    timer = clock.setTimer(clock.nowNs() + ms * 1e6, resolve);
+  });
+  return { passed, clear: () => timer?.clear() };
 }
 
 function registerRoutes(app: TemplatedApp, state: HttpState, streams: StreamConnections): void {
