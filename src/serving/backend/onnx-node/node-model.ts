@@ -102,9 +102,25 @@ async function loadBinding(): Promise<Binding> {
     const binding = loaded.default ?? loaded;
     // Before the first session: failures come back as errors, so ONNX Runtime need not print them as well.
     binding.env.logLevel = 'fatal';
+    keepHalfFloatsAsBits(binding.Tensor);
     return binding;
   } catch (cause) {
     throw new ServingError('UNSUPPORTED', 'onnxruntime-node does not load on this machine', { cause });
+  }
+}
+
+/**
+ * The native side cannot read a Float16Array, which Node 24 has and onnxruntime-common then prefers ("not enough space").
+ * It decides once, at the first tensor: made while there is no such class, it stays with Uint16Array.
+ */
+function keepHalfFloatsAsBits(Tensor: OrtTensorConstructor): void {
+  const descriptor = Object.getOwnPropertyDescriptor(globalThis, 'Float16Array');
+  if (descriptor === undefined) return;
+  Reflect.deleteProperty(globalThis, 'Float16Array');
+  try {
+    new Tensor('uint8', new Uint8Array(1), [1]);
+  } finally {
+    Object.defineProperty(globalThis, 'Float16Array', descriptor);
   }
 }
 
