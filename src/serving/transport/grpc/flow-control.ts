@@ -3,10 +3,12 @@ import type { Server } from '@grpc/grpc-js';
 import type { Log } from '../../../core/index.js';
 
 /**
- * Bytes a client may send ahead, on a call and on a connection. The 64 KiB of HTTP/2 hold a 600 KB tensor back for ten
- * round trips; with this window large requests took 500 instead of 720 us of CPU each, at twice the rate.
+ * Bytes a client may send ahead, on a call and on a connection. With the 64 KiB of HTTP/2 a 600 KB tensor waits ten round
+ * trips: measured, 720 us of CPU a request against 500. Not more than the sockets' own buffers hold: Node stops reading a
+ * connection while a write to it is under way, so two Node processes that both have wide windows and send each other large
+ * tensors could wait for each other for ever (seen at 8 MiB with 128 requests of 600 KB in flight, never up to 2 MiB).
  */
-export const WINDOW_BYTES = 8 * 1024 * 1024;
+export const WINDOW_BYTES = 1024 * 1024;
 
 /** Fields of grpc-js's server that its options do not reach (1.14: `grpc-node.flow_control_window` is for clients). */
 interface ServerInside {

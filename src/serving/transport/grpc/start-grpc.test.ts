@@ -221,8 +221,8 @@ describe('listening', () => {
     const raw = new RawGrpc(fixture.server.port);
     const { path } = methodOf(INFERENCE, 'ServerLive');
     expect((await raw.call(path, Buffer.alloc(0))).status).toBe(0);
-    expect(raw.session.remoteSettings.initialWindowSize).toBe(8 << 20);
-    expect(raw.session.state.remoteWindowSize).toBeGreaterThan(7 << 20);
+    expect(raw.session.remoteSettings.initialWindowSize).toBe(1 << 20);
+    expect(raw.session.state.remoteWindowSize).toBeGreaterThan(1000 << 10);
     expect(raw.session.remoteSettings.maxConcurrentStreams).toBe(1024);
     raw.destroy();
   });
