@@ -98,7 +98,7 @@ describe('a client that goes away', () => {
   it('frees its place by closing its connection', async () => {
     fixture.inference.hold = true;
     const raw = new RawGrpc(fixture.server.port);
-    raw.call(INFER.path, INFER.requestSerialize(inferMessage()));
+    void raw.call(INFER.path, INFER.requestSerialize(inferMessage()));
     await fixture.inference.when(() => fixture.inference.held.length === 1);
     raw.destroy();
     await fixture.inference.when(() => fixture.inference.cancelled === 1);
