@@ -86,7 +86,8 @@ export class FakeExecutor implements Executor {
     this.executions.push(execution);
     return {
       cancel: () => {
-        if (execution.ended || execution.cancelled) return;
+        if (execution.ended) throw new Error('cancelled after its end');
+        if (execution.cancelled) return;
         execution.cancelled = true;
         if (cancelNs === undefined) return;
         timer?.clear();

@@ -360,6 +360,29 @@ describe('going away', () => {
     expect(executor.executions[0]?.cancelled).toBe(true);
   });
 
+  it('settles once where stopping the run ends it on the spot', () => {
+    const { send, batcher, executor, settled } = setup();
+    const execute = executor.execute.bind(executor);
+    executor.execute = (batch, settle) => {
+      execute(batch, settle);
+      const stop = new ServingError('CLIENT_CANCELLED', 'the run was stopped');
+      return { cancel: () => executor.executions.at(-1)?.finish(stop) };
+    };
+    const a = send(1);
+    batcher.cancel(a);
+    expect(settled).toEqual([a]);
+  });
+
+  it('does not stop a run that has ended, where one reply makes the other caller go away', () => {
+    const { send, batcher, finish } = setup();
+    send(0);
+    send(1, { settle: () => batcher.cancel(b) });
+    const b = send(2);
+    finish(0);
+    finish(1);
+    expect(reasonOf(b)).toBe('CLIENT_CANCELLED');
+  });
+
   it('does not hold a batch open for one that went', () => {
     const { send, batcher, clock, batchOf } = setup({ maxQueueDelayUs: 1000 });
     const a = send(1);

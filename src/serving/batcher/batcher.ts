@@ -3,7 +3,6 @@ import {
   type BatchOutcome,
   type BatchPolicy,
   type Clock,
-  type ClockTimer,
   type Executor,
   type ModelSpec,
   NO_DEADLINE,
@@ -23,6 +22,7 @@ import { RunningBatch } from './running-batch.js';
 import { splitOutputs } from './split.js';
 import { type Level, Levels, waitLimits } from './wait-limits.js';
 import { WaitList } from './wait-list.js';
+import { WakeUp } from './wake-up.js';
 
 export interface BatcherOptions {
   readonly spec: ModelSpec;
@@ -56,6 +56,7 @@ export class Batcher {
   readonly #due = new DueHeap();
   readonly #order: ReplyOrder | undefined;
   readonly #rate = new DrainRate();
+  readonly #wakeUp: WakeUp;
 
   /** What `decide` sees; the array is filled anew for each question. */
   readonly #candidates: Entry[] = [];
@@ -66,11 +67,8 @@ export class Batcher {
   #running = 0;
   #depth = 0;
   #pumping = false;
-  #pumpAgain = false;
-  #timer: ClockTimer | undefined;
-  #timerNs = Number.POSITIVE_INFINITY;
   #drainUntilNs = Number.POSITIVE_INFINITY;
-  #draining: Drain[] | undefined;
+  #draining: (() => void)[] | undefined;
 
   constructor(options: BatcherOptions) {
     const { spec, executor, maxQueueSize } = options;
@@ -79,6 +77,7 @@ export class Batcher {
     this.#policy = spec.batching;
     this.#executor = executor;
     this.#clock = options.clock;
+    this.#wakeUp = new WakeUp(options.clock, () => this.#pump());
     this.#metrics = options.metrics;
     this.#maxQueueSize = maxQueueSize;
     this.#levels = new Levels(this.#policy);
@@ -148,27 +147,24 @@ export class Batcher {
     this.#drainUntilNs = Math.min(this.#drainUntilNs, this.#clock.nowNs() + timeoutMs * 1e6);
     const drains = this.#draining;
     return new Promise((resolve) => {
-      drains.push({ resolve });
+      drains.push(resolve);
       // Nothing can join the batch that is being gathered any more.
       this.#pump();
       this.#endDrain();
     });
   }
 
-  /** Expires what is due and starts what can start. Called within itself (by a settled item), it runs once more instead. */
+  /**
+   * Expires what is due and starts what can start. A settled item may enqueue and cancel while this runs; it all happens
+   * before the last look at the line, so a call from within has nothing to add.
+   */
   #pump(): void {
-    if (this.#pumping) {
-      this.#pumpAgain = true;
-      return;
-    }
+    if (this.#pumping) return;
     this.#pumping = true;
     try {
-      do {
-        this.#pumpAgain = false;
-        const nowNs = this.#clock.nowNs();
-        this.#expire(nowNs);
-        this.#schedule(nowNs);
-      } while (this.#pumpAgain);
+      const nowNs = this.#clock.nowNs();
+      this.#expire(nowNs);
+      this.#schedule(nowNs);
     } finally {
       this.#pumping = false;
     }
@@ -234,8 +230,6 @@ export class Batcher {
 
   #ended(running: RunningBatch, outcome: BatchOutcome): void {
     this.#running--;
-    // Too late to stop it: a member that is cancelled while the others are being answered must not reach the lane.
-    running.handle = undefined;
     const { takenNs, finishedNs } = outcome.timing;
     this.#rate.ended(running.entries.length, takenNs, finishedNs, this.#running > 0 || this.#waiting.size > 0);
     if (outcome.kind === 'failed') this.#failMembers(running, outcome.error);
@@ -357,26 +351,15 @@ export class Batcher {
 
   #endDrain(): void {
     if (this.#draining === undefined || this.#entries.size > 0) return;
-    for (const drain of this.#draining.splice(0)) drain.resolve();
+    for (const resolve of this.#draining.splice(0)) resolve();
     this.#drainUntilNs = Number.POSITIVE_INFINITY;
-    this.#timer?.clear();
-    this.#timer = undefined;
+    this.#wakeUp.clear();
   }
 
-  /**
-   * Sees to it that the one timer fires no later than the next instant that matters. One that is set for an earlier instant
-   * stays: setting timers costs more than waking once for nothing.
-   */
+  /** Sees to it that the batcher wakes no later than at the next instant that matters. */
   #arm(): void {
     const dueNs = this.#due.first?.dueNs ?? Number.POSITIVE_INFINITY;
-    const atNs = Math.min(dueNs, this.#wait?.untilNs ?? Number.POSITIVE_INFINITY, this.#drainUntilNs);
-    if (atNs === Number.POSITIVE_INFINITY || (this.#timer !== undefined && this.#timerNs <= atNs)) return;
-    this.#timer?.clear();
-    this.#timerNs = atNs;
-    this.#timer = this.#clock.setTimer(atNs, () => {
-      this.#timer = undefined;
-      this.#pump();
-    });
+    this.#wakeUp.atLatest(Math.min(dueNs, this.#wait?.untilNs ?? Number.POSITIVE_INFINITY, this.#drainUntilNs));
   }
 
   #tellDepth(): void {
@@ -405,8 +388,4 @@ export class Batcher {
   #refuse(used: number, bound: number, level: number | undefined): never {
     throw refusals.queueFull(used, bound, level, this.#rate.retryAfterMs(used));
   }
-}
-
-interface Drain {
-  readonly resolve: () => void;
 }

@@ -196,8 +196,19 @@ function run(seed: number): { trace: string[]; drained: Promise<void> } {
       assert.deepEqual(outcome.outputs[0]?.data, one.input.data);
     }
     if (!batching.preserveOrdering) assert.ok(clock.nowNs() <= one.item.deadlineNs);
-    // A settled item may enqueue at once: the batcher is called within itself.
+    // A settled item may enqueue and cancel at once: the batcher is called within itself.
     if (random() < 0.05) arrive();
+    if (random() < 0.05) {
+      const others = [...tracked.values()].filter((other) => other.state !== 'settled');
+      if (others.length > 0) cancel(oneOf(others));
+    }
+  }
+
+  function cancel(one: Tracked): void {
+    one.cancelledByUs = true;
+    batcher.cancel(one.item);
+    assert.equal(one.state, 'settled');
+    batcher.cancel(one.item);
   }
 
   let nextId = 0;
@@ -242,10 +253,7 @@ function run(seed: number): { trace: string[]; drained: Promise<void> } {
     if (random() < 0.1) {
       clock.setTimer(now + upTo(1000 * US), () => {
         if (one.state === 'settled' || !tracked.has(one.item)) return;
-        one.cancelledByUs = true;
-        batcher.cancel(one.item);
-        assert.equal(one.state, 'settled');
-        batcher.cancel(one.item);
+        cancel(one);
         check();
       });
     }
