@@ -8,9 +8,7 @@ export {
 export { carryShape, checkOutputShape } from './onnx/tensor-shape.js';
 export type {
   OpenThreadModel,
-  ThreadBatch,
   ThreadModel,
-  ThreadModelFacts,
   ThreadModelKind,
   ThreadOutputSpec,
   ThreadTensor,

@@ -1,4 +1,4 @@
 export { createExecutor, type ExecutorOptions, type LaneExecutor } from './lane-executor.js';
 export { createOffload, type OffloadOptions, type OffloadPool } from './offload/offload-pool.js';
-export { DEFAULT_RECOVERY, type RecoveryPolicy } from './recovery.js';
+export type { RecoveryPolicy } from './recovery.js';
 export { type ThreadBackendOptions, threadBackend } from './thread/thread-backend.js';

@@ -5,12 +5,16 @@ const MOST_CHARACTERS = 500;
  * paths left out (they tell a stranger where things lie).
  */
 export function scriptMessage(thrown: unknown): string {
-  const text = thrown instanceof Error || hasMessage(thrown) ? String(thrown.message) : String(thrown);
-  const [line = ''] = text.split('\n', 1);
+  const [line = ''] = textOf(thrown).split('\n', 1);
   const shown = line.replace(/(?:file:\/\/)?(?<![\w.])(?:\/[^\s/'"`:()]+){2,}\/?/g, '<path>');
   return shown.length > MOST_CHARACTERS ? `${shown.slice(0, MOST_CHARACTERS)}...` : shown;
 }
 
-function hasMessage(thrown: unknown): thrown is { message: unknown } {
-  return typeof thrown === 'object' && thrown !== null && 'message' in thrown;
+function textOf(thrown: unknown): string {
+  try {
+    const inside = typeof thrown === 'object' && thrown !== null && 'message' in thrown;
+    return String(inside ? thrown.message : thrown);
+  } catch {
+    return 'an unreadable error';
+  }
 }
