@@ -8,7 +8,11 @@ const pass = (bytes) => bytes;
 export async function grpcLoad({ port, request, connections, ms }) {
   const channels = Array.from(
     { length: Math.ceil(connections / 8) },
-    (_, i) => new Client(`127.0.0.1:${port}`, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1, 'bench.channel': i }),
+    (_, i) =>
+      new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+        'grpc.use_local_subchannel_pool': 1,
+        'bench.channel': i,
+      }),
   );
   const latenciesUs = [];
   let errors = 0;
@@ -32,5 +36,11 @@ export async function grpcLoad({ port, request, connections, ms }) {
   for (const channel of channels) channel.close();
   latenciesUs.sort((a, b) => a - b);
   const at = (q) => latenciesUs[Math.min(latenciesUs.length - 1, Math.floor(q * latenciesUs.length))] ?? Number.NaN;
-  return { perSecond: latenciesUs.length / seconds, p50Us: at(0.5), p99Us: at(0.99), errors, answers: latenciesUs.length };
+  return {
+    perSecond: latenciesUs.length / seconds,
+    p50Us: at(0.5),
+    p99Us: at(0.99),
+    errors,
+    answers: latenciesUs.length,
+  };
 }

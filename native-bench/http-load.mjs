@@ -19,7 +19,13 @@ export async function httpLoad({ port, request, connections, ms }) {
   const seconds = (performance.now() - start) / 1000;
   latenciesUs.sort((a, b) => a - b);
   const at = (q) => latenciesUs[Math.min(latenciesUs.length - 1, Math.floor(q * latenciesUs.length))] ?? Number.NaN;
-  return { perSecond: latenciesUs.length / seconds, p50Us: at(0.5), p99Us: at(0.99), errors, answers: latenciesUs.length };
+  return {
+    perSecond: latenciesUs.length / seconds,
+    p50Us: at(0.5),
+    p99Us: at(0.99),
+    errors,
+    answers: latenciesUs.length,
+  };
 }
 
 function oneConnection(port, request, end, latenciesUs, onError) {

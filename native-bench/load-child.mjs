@@ -1,5 +1,9 @@
-/** The load generators in a process of their own: one JSON line in, `{ protocol, port, model, shape, connections, ms }`, one out. */
+/**
+ * The load generators in a process of their own: one JSON line in, `{ client, protocol, port, model, shape, connections, ms }`,
+ * one out. `client` is `own`, or `autocannon` (HTTP only) as a second opinion.
+ */
 import { createInterface } from 'node:readline';
+import autocannon from 'autocannon';
 import { grpcLoad } from './grpc-load.mjs';
 import { httpLoad } from './http-load.mjs';
 
@@ -8,7 +12,7 @@ function tensorBytes(shape) {
   return Buffer.from(Float32Array.from({ length: count }, (_, i) => (i % 17) / 16).buffer);
 }
 
-function httpRequest(model, shape) {
+function httpParts(model, shape) {
   const data = tensorBytes(shape);
   const header = Buffer.from(
     JSON.stringify({
@@ -16,8 +20,30 @@ function httpRequest(model, shape) {
       outputs: [{ name: 'y', parameters: { binary_data: true } }],
     }),
   );
-  const head = `POST /v2/models/${model}/infer HTTP/1.1\r\nHost: bench\r\nContent-Type: application/octet-stream\r\nInference-Header-Content-Length: ${header.length}\r\nContent-Length: ${header.length + data.length}\r\n\r\n`;
-  return Buffer.concat([Buffer.from(head), header, data]);
+  return { path: `/v2/models/${model}/infer`, headerLength: header.length, body: Buffer.concat([header, data]) };
+}
+
+function httpRequest(model, shape) {
+  const { path, headerLength, body } = httpParts(model, shape);
+  const head = `POST ${path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/octet-stream\r\nInference-Header-Content-Length: ${headerLength}\r\nContent-Length: ${body.length}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head), body]);
+}
+
+async function autocannonLoad({ port, model, shape, connections, ms }) {
+  const { path, headerLength, body } = httpParts(model, shape);
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'inference-header-content-length': String(headerLength),
+  };
+  const url = `http://127.0.0.1:${port}${path}`;
+  const result = await autocannon({ url, method: 'POST', headers, body, connections, duration: Math.ceil(ms / 1000) });
+  return {
+    perSecond: result['2xx'] / result.duration,
+    p50Us: result.latency.p50 * 1000,
+    p99Us: result.latency.p99 * 1000,
+    errors: result.errors + result.non2xx,
+    answers: result['2xx'],
+  };
 }
 
 /** A ModelInferRequest by hand: model_name = 1, inputs = 5 { name 1, datatype 2, shape 3 }, raw_input_contents = 7. */
@@ -36,10 +62,13 @@ function grpcRequest(model, shape) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { protocol, port, model, shape, connections, ms } = JSON.parse(line);
+  const question = JSON.parse(line);
+  const { client, protocol, port, model, shape, connections, ms } = question;
   const answer =
-    protocol === 'http'
-      ? await httpLoad({ port, request: httpRequest(model, shape), connections, ms })
-      : await grpcLoad({ port, request: grpcRequest(model, shape), connections, ms });
+    client === 'autocannon' && protocol === 'http'
+      ? await autocannonLoad(question)
+      : protocol === 'http'
+        ? await httpLoad({ port, request: httpRequest(model, shape), connections, ms })
+        : await grpcLoad({ port, request: grpcRequest(model, shape), connections, ms });
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }

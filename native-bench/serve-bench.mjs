@@ -19,17 +19,31 @@ import { parseArgs } from 'node:util';
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, '..');
 const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean' }, json: { type: 'string' }, rounds: { type: 'string' }, ms: { type: 'string' }, only: { type: 'string' }, help: { type: 'boolean' } },
+  options: {
+    quick: { type: 'boolean' },
+    json: { type: 'string' },
+    rounds: { type: 'string' },
+    ms: { type: 'string' },
+    only: { type: 'string' },
+    client: { type: 'string', default: 'own' },
+    help: { type: 'boolean' },
+  },
 });
 if (options.help) {
-  console.log('usage: npm run bench -- [--quick] [--rounds N] [--ms MS] [--only TEXT] [--json FILE]');
+  console.log(
+    'usage: npm run bench -- [--quick] [--rounds N] [--ms MS] [--only TEXT] [--client own|autocannon] [--json FILE]',
+  );
   process.exit(0);
 }
 const ROUNDS = Number(options.rounds ?? (options.quick ? 3 : 5));
 const MS = Number(options.ms ?? (options.quick ? 700 : 1500));
 const MODELS = { mlp: { shape: [64], floorBatch: 32 }, cnn: { shape: [3, 96, 96], floorBatch: 4 } };
 const SCENARIOS = Object.keys(MODELS)
-  .flatMap((model) => ['http', 'grpc'].flatMap((protocol) => [1, 8, 32].map((connections) => ({ model, protocol, connections, name: `${model}-${protocol}-c${connections}` }))))
+  .flatMap((model) =>
+    ['http', 'grpc'].flatMap((protocol) =>
+      [1, 8, 32].map((connections) => ({ model, protocol, connections, name: `${model}-${protocol}-c${connections}` })),
+    ),
+  )
   .filter((s) => s.name.includes(options.only ?? ''));
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
@@ -64,12 +78,17 @@ function jsonChild(file) {
 async function startGateway() {
   const [http, grpc, metrics] = await Promise.all([freePort(), freePort(), freePort()]);
   const flags = ['serve', join(HERE, 'models'), '--http-port', http, '--grpc-port', grpc, '--metrics-port', metrics];
-  const child = spawn(process.execPath, [join(ROOT, 'dist/cli/penstock.cjs'), ...flags.map(String)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [join(ROOT, 'dist/cli/penstock.cjs'), ...flags.map(String)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let log = '';
   child.stdout.on('data', (chunk) => (log += chunk));
   child.stderr.on('data', (chunk) => (log += chunk));
   for (let tries = 0; ; tries++) {
-    const ready = await fetch(`http://127.0.0.1:${http}/v2/health/ready`).then((r) => r.ok, () => false);
+    const ready = await fetch(`http://127.0.0.1:${http}/v2/health/ready`).then(
+      (r) => r.ok,
+      () => false,
+    );
     if (ready) break;
     if (child.exitCode !== null || tries > 600) throw new Error(`the gateway did not get ready:\n${log}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -93,14 +112,29 @@ try {
     const { shape, floorBatch } = MODELS[scenario.model];
     const model = join(HERE, 'models', scenario.model, '1/model.onnx');
     const { model: name, protocol, connections } = scenario;
-    const run = () => load.ask({ protocol, port: gateway[protocol], model: name, shape, connections, ms: MS });
-    await load.ask({ protocol, port: gateway[protocol], model: name, shape, connections, ms: MS / 2 });
+    const run = () =>
+      load.ask({ client: options.client, protocol, port: gateway[protocol], model: name, shape, connections, ms: MS });
+    await load.ask({
+      client: options.client,
+      protocol,
+      port: gateway[protocol],
+      model: name,
+      shape,
+      connections,
+      ms: MS / 2,
+    });
     const rounds = [];
     for (let round = 0; round < ROUNDS; round++) {
       const bare1 = (await floor.ask({ model, shape, batch: 1, ms: MS / 2 })).itemsPerSecond;
       const bareN = (await floor.ask({ model, shape, batch: floorBatch, ms: MS / 2 })).itemsPerSecond;
       const served = await run();
-      rounds.push({ bare1, bareN, ...served, ratio: served.perSecond / bare1, ratioBest: served.perSecond / Math.max(bare1, bareN) });
+      rounds.push({
+        bare1,
+        bareN,
+        ...served,
+        ratio: served.perSecond / bare1,
+        ratioBest: served.perSecond / Math.max(bare1, bareN),
+      });
     }
     const pick = (key) => median(rounds.map((r) => r[key]));
     const ratios = rounds.map((r) => r.ratio);
@@ -131,15 +165,22 @@ try {
   }
 }
 
-const versions = { node: process.version, onnxruntime: JSON.parse(readFileSync(join(ROOT, 'node_modules/onnxruntime-node/package.json'), 'utf8')).version };
+const versions = {
+  node: process.version,
+  onnxruntime: JSON.parse(readFileSync(join(ROOT, 'node_modules/onnxruntime-node/package.json'), 'utf8')).version,
+};
 if (options.json) {
   const machine = { cpu: cpus()[0]?.model, cores: cpus().length };
-  writeFileSync(options.json, `${JSON.stringify({ date: new Date().toISOString(), machine, versions, rounds: ROUNDS, ms: MS, results }, null, 2)}\n`);
+  writeFileSync(
+    options.json,
+    `${JSON.stringify({ date: new Date().toISOString(), machine, versions, rounds: ROUNDS, ms: MS, results }, null, 2)}\n`,
+  );
 }
 if (results.some((row) => row.errors > 0)) process.exitCode = 1;
 if (options.quick) {
   const floors = JSON.parse(readFileSync(join(HERE, 'bench-floors.json'), 'utf8'));
   const below = results.filter((row) => row.ratioToBareBatch1 < (floors[row.scenario] ?? 0));
-  for (const row of below) console.error(`${row.scenario}: ratio ${row.ratioToBareBatch1} is below its floor ${floors[row.scenario]}`);
+  for (const row of below)
+    console.error(`${row.scenario}: ratio ${row.ratioToBareBatch1} is below its floor ${floors[row.scenario]}`);
   if (below.length > 0) process.exitCode = 1;
 }

@@ -13,7 +13,9 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const [MAJOR, MINOR] = process.versions.node.split('.').map(Number);
 
 if (MAJOR < 20 || (MAJOR === 20 && MINOR < 20)) {
-  console.error(`penstock needs Node 20.20 or later (24 recommended); this is ${process.version}. Install a later Node and run again.`);
+  console.error(
+    `penstock needs Node 20.20 or later (24 recommended); this is ${process.version}. Install a later Node and run again.`,
+  );
   process.exit(1);
 }
 
@@ -37,10 +39,17 @@ function step(what, stampFile, stamp, command, args) {
   if (existsSync(path) && readFileSync(path, 'utf8') === stamp) return;
   console.error(`penstock: ${what} ...`);
   const startedMs = Date.now();
-  const run = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8', shell: process.platform === 'win32' });
+  const run = spawnSync(command, args, {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  });
   if (run.error !== undefined || run.status !== 0) {
     console.error(run.stdout ?? '', run.stderr ?? '', run.error?.message ?? '');
-    console.error(`penstock: ${what} failed: '${command} ${args.join(' ')}' ended with ${run.status ?? run.error?.code}. Mend what it says above, then run the same command again.`);
+    console.error(
+      `penstock: ${what} failed: '${command} ${args.join(' ')}' ended with ${run.status ?? run.error?.code}. Mend what it says above, then run the same command again.`,
+    );
     process.exit(1);
   }
   mkdirSync(dirname(path), { recursive: true });

@@ -1,4 +1,5 @@
-"""Writes the bench models: `mlp` (64-128-10) and `cnn` (about 4 ms on one core), full compute cost in tiny files.
+"""Writes the bench models: `mlp` (64-128-10) and `cnn` (about 4 ms on one core), full compute cost in tiny files; and their copy
+in `src/cli/gpu-check/embedded-models.ts`.
 
     python make_models.py    (needs numpy and onnx)
 
@@ -6,6 +7,7 @@ The CNN's weights are computed from their indices by nodes that ONNX Runtime fol
 that of any weights, the file is a few kilobytes.
 """
 
+import base64
 import pathlib
 
 import numpy as np
@@ -65,5 +67,16 @@ def cnn():
     save("cnn", nodes, [value("x", 3, 96, 96)], [value("y", channels)], init, 32)
 
 
+def embed():
+    """The same models as text in the program, for `penstock gpu-check`: it runs where nothing but the program is."""
+    lines = ["// Written by native-bench/models/make_models.py: its models, base64.", ""]
+    for name in ("mlp", "cnn"):
+        data = base64.b64encode((HERE / name / "1" / "model.onnx").read_bytes()).decode()
+        lines += [f"export const {name.upper()}_MODEL =", f"  '{data}';", ""]
+    target = HERE.parents[1] / "src" / "cli" / "gpu-check" / "embedded-models.ts"
+    target.write_text("\n".join(lines))
+
+
 mlp()
 cnn()
+embed()

@@ -1,13 +1,14 @@
-import type {
-  BatchMember,
-  Clock,
-  HostedVersion,
-  Log,
-  MetricsSink,
-  ModelSpec,
-  OpenedModel,
-  VersionHost,
-  VersionPlan,
+import {
+  type BatchMember,
+  type Clock,
+  type HostedVersion,
+  type Log,
+  type MetricsSink,
+  type ModelSpec,
+  type OpenedModel,
+  ServingError,
+  type VersionHost,
+  type VersionPlan,
 } from '../core/index.js';
 import { Batcher } from '../serving/batcher/index.js';
 import { type Dataplane, ServedVersion } from '../serving/dataplane/index.js';
@@ -60,7 +61,11 @@ class Hosted implements HostedVersion {
   }
 
   set onImpaired(listener: (impaired: boolean, why: string) => void) {
-    this.#executor.onImpaired = listener;
+    this.#executor.onImpaired = (impaired, why) => {
+      // Nothing will take what waits here; a request without a deadline must not wait for a lane that may never come.
+      if (impaired) this.served.batcher.failWaiting(new ServingError('EXECUTOR_LOST', why));
+      listener(impaired, why);
+    };
   }
 
   warm(sample: BatchMember): Promise<void> {

@@ -1,5 +1,5 @@
 import type { ServerConfig } from '../config/index.js';
-import type { Clock, Log, Offload } from '../core/index.js';
+import type { Clock, Log, Offload, Reason } from '../core/index.js';
 import type { Metrics } from '../insight/index.js';
 import {
   type ControlPort,
@@ -32,7 +32,8 @@ export interface Listeners {
 
 /** Binds every port of the configuration. Rejects, with nothing left open, where one is taken. */
 export async function startListeners(config: ServerConfig, parts: ListenerParts): Promise<Listeners> {
-  const { metrics, ...shared } = parts;
+  const { metrics, ...rest } = parts;
+  const shared = { ...rest, onRefused: (reason: Reason) => metrics.refused(reason) };
   const opened: ListeningServer[] = [];
   const open = async <S extends ListeningServer>(enabled: boolean, start: () => Promise<S>): Promise<S | undefined> => {
     if (!enabled) return undefined;
@@ -44,9 +45,7 @@ export async function startListeners(config: ServerConfig, parts: ListenerParts)
     const metricsServer = await open(config.metrics.enabled, () =>
       startMetricsHttp(metricsOptions(config, metrics, parts.log)),
     );
-    const http = await open(config.http.enabled, () =>
-      startHttp({ ...httpOptions(config), ...shared, onRefused: (reason) => metrics.refused(reason) }),
-    );
+    const http = await open(config.http.enabled, () => startHttp({ ...httpOptions(config), ...shared }));
     const grpc = await open(config.grpc.enabled, () => startGrpc({ ...grpcOptions(config), ...shared }));
     return { http, grpc, metrics: metricsServer, close: () => closeAll([http, grpc], metricsServer) };
   } catch (thrown) {

@@ -1,15 +1,15 @@
 import type { ServerConfig } from '../config/index.js';
-import type { LogLevel, LogOptions } from '../insight/index.js';
+import type { LogOptions } from '../insight/index.js';
 
-/** The lowest level that a configuration lets through; pino knows one threshold, Triton's flags one switch a level. */
+/** The log's options of a configuration: Triton's flags are one switch a level, verbose counts as debug. */
 export function logOptions(config: ServerConfig['log'], isTTY: boolean): LogOptions {
+  const { verboseLevel, info, warning, error } = config;
   const text = config.format === 'ISO8601' || (config.format === 'default' && isTTY && config.file === undefined);
-  return { level: level(config), format: text ? 'text' : 'json', destination: config.file ?? 'stderr' };
-}
-
-function level({ verboseLevel, info, warning, error }: ServerConfig['log']): LogLevel {
-  if (verboseLevel > 0) return 'debug';
-  if (info) return 'info';
-  if (warning) return 'warn';
-  return error ? 'error' : 'silent';
+  const switches = { info, warn: warning, error };
+  return {
+    level: verboseLevel > 0 ? 'debug' : 'info',
+    muted: (['info', 'warn', 'error'] as const).filter((level) => !switches[level]),
+    format: text ? 'text' : 'json',
+    destination: config.file ?? 'stderr',
+  };
 }

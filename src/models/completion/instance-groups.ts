@@ -60,7 +60,7 @@ function kindOf(group: ConfigGroup, label: string, device: 'cpu' | 'cuda'): 'KIN
       return 'KIND_CPU';
     case 'KIND_GPU':
       return 'KIND_GPU';
-    default:
+    case 'KIND_AUTO':
       return device === 'cuda' ? 'KIND_GPU' : 'KIND_CPU';
   }
 }

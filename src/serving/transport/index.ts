@@ -2,6 +2,6 @@ export type { GrpcOptions, GrpcServer } from './grpc/grpc-options.js';
 export { startGrpc } from './grpc/start-grpc.js';
 export type { HttpOptions, HttpServer } from './http/http-options.js';
 export { startHttp } from './http/start-http.js';
-export { loadUws } from './uws/load-uws.js';
 export { type MetricsHttpOptions, startMetricsHttp } from './metrics-http.js';
 export type { ControlPort, InferencePort, ListeningServer } from './ports.js';
+export { loadUws } from './uws/load-uws.js';

@@ -236,7 +236,7 @@ describe('server reflection', () => {
       return read(
         'grpc.reflection.v1.ServerReflectionResponse',
         v1?.encode(answerReflection(request)) as Buffer,
-      ) as ReflectionAnswer;
+      ) as unknown as ReflectionAnswer;
     };
     expect(ask({ list_services: '*' })).toMatchObject({ original_request: { list_services: '*' } });
     expect(ask({ list_services: '' }).list_services_response.service).toContainEqual({

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
 
@@ -13,7 +14,9 @@ export function protoRoot(): protobuf.Root {
 }
 
 function load(): protobuf.Root {
-  const folder = new URL('../../../../protos/', import.meta.url);
+  // The package's folder, or the copy that the build leaves in `dist/` for where the program is taken along alone.
+  const own = new URL('../../../../protos/', import.meta.url);
+  const folder = existsSync(own) ? own : new URL('../../../protos/', import.meta.url);
   const loaded = new protobuf.Root();
   loaded.resolvePath = (_origin, target) => fileURLToPath(new URL(target, folder));
   loaded.loadSync(FILES, { keepCase: true });

@@ -31,6 +31,7 @@ function answer(request: ReflectionRequest): Readonly<Record<string, unknown>> {
     case 'all_extension_numbers_of_type':
     case 'file_containing_extension':
       return errorAnswer('NOT_FOUND', 'no message here has extensions');
+    case undefined:
     default:
       return errorAnswer('INVALID_ARGUMENT', 'the reflection request is empty');
   }

@@ -1,4 +1,4 @@
-import type { Clock, Log } from '../../../core/index.js';
+import type { Clock, Log, Reason } from '../../../core/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
@@ -32,6 +32,8 @@ export interface GrpcOptions {
   readonly maxConnectionAgeGraceMs?: number;
   /** How long `close` waits for answers that clients read slowly; default 10000. */
   readonly closeTimeoutMs?: number;
+  /** Told of each inference that was refused here, before the data path saw it (malformed, too large, draining). */
+  readonly onRefused?: (reason: Reason) => void;
 }
 
 export interface GrpcServer extends ListeningServer {
@@ -50,6 +52,7 @@ export interface GrpcState {
   readonly maxStreamRequests: number;
   readonly maxWatchers: number;
   readonly nowNs: () => number;
+  readonly onRefused: (reason: Reason) => void;
 }
 
 /** Largest message by default, as for HTTP bodies. */
@@ -67,5 +70,6 @@ export function grpcState(options: GrpcOptions): GrpcState {
     maxStreamRequests: options.maxStreamRequests ?? 256,
     maxWatchers: options.maxWatchers ?? 1024,
     nowNs: () => options.clock.nowNs(),
+    onRefused: options.onRefused ?? (() => {}),
   };
 }

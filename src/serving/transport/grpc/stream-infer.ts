@@ -4,6 +4,7 @@ import {
   type InferenceRequest,
   type InferenceResponse,
   ServingError,
+  toServingError,
 } from '../../../core/index.js';
 import { decodeModelInfer, encodeStreamResponse, encodeStreamResponseError } from '../../codec/index.js';
 import { deadlineNsOf } from './call-deadline.js';
@@ -103,6 +104,7 @@ class InferStream {
       inFlight.enter();
       return request;
     } catch (thrown) {
+      this.#state.onRefused(toServingError(thrown).reason);
       this.#failed(slot, requestIdOf(bytes), thrown);
       return undefined;
     }

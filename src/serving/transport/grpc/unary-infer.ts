@@ -1,5 +1,5 @@
 import type { handleUnaryCall } from '@grpc/grpc-js';
-import { type InferenceHandle, type InferenceReply, ServingError } from '../../../core/index.js';
+import { type InferenceHandle, type InferenceReply, ServingError, toServingError } from '../../../core/index.js';
 import { decodeModelInfer, encodeModelInferResponse } from '../../codec/index.js';
 import { deadlineNsOf } from './call-deadline.js';
 import type { GrpcState } from './grpc-options.js';
@@ -50,6 +50,7 @@ export function unaryInfer(state: GrpcState): handleUnaryCall<Buffer, Buffer> {
       const deadlineNs = deadlineNsOf(call.getDeadline(), state.clock);
       handle = state.inference.infer(decodeModelInfer(bytes, { deadlineNs, receivedNs, nowNs: state.nowNs }), reply);
     } catch (thrown) {
+      state.onRefused(toServingError(thrown).reason);
       fail(thrown);
       return;
     }
