@@ -4,6 +4,7 @@ export const EXIT_CODES = {
   failed: 1,
   usage: 2,
   unreachable: 3,
+  noGpu: 4,
 } as const;
 
 export type ExitCode = (typeof EXIT_CODES)[keyof typeof EXIT_CODES];
@@ -15,6 +16,7 @@ export const EXIT_CODE_HELP = [
   '  1  it failed: a model does not load, the gateway refuses, a check fails',
   '  2  the command line or a configuration file is wrong',
   '  3  no gateway answers at the address given',
+  '  4  gpu-check: this machine has no GPU, or no CUDA provider files',
 ].join('\n');
 
 /** An end with a message for the person at the terminal: what is wrong and what to do next. */

@@ -3,6 +3,7 @@ import { jsonSchema, referencePage } from '../config/index.js';
 import { ServingError } from '../core/index.js';
 import { doctor } from './doctor.js';
 import { CliError, EXIT_CODE_HELP, EXIT_CODES } from './exit-codes.js';
+import { gpuCheck } from './gpu-check/index.js';
 import { LAYOUTS, type Layout } from './image-input.js';
 import { infer } from './infer.js';
 import type { CliIo } from './io.js';
@@ -165,6 +166,21 @@ function addOthers(program: Command, io: CliIo, exit: (code: number) => void): v
     .option('--json', 'Print JSON')
     .action(async (flags: { json?: boolean }) => exit(await doctor({ json: flags.json === true }, io)));
   program
+    .command('gpu-check')
+    .description('Prove that CUDA runs models here with the answers of the CPU, and time both')
+    .option('--json', 'Print JSON')
+    .option('--out <file>', 'Write the report to a file too, as JSON')
+    .option('--device <number>', 'GPU, as CUDA counts them', parseCount, 0)
+    .option('--cpu-threads <count>', 'Threads of one execution on the CPU; 0 = all cores', parseCount, 1)
+    .action(async (flags: { json?: boolean; out?: string; device: number; cpuThreads: number }) =>
+      exit(
+        await gpuCheck(
+          { json: flags.json === true, out: flags.out, deviceId: flags.device, cpuThreads: flags.cpuThreads },
+          io,
+        ),
+      ),
+    );
+  program
     .command('version')
     .description('Print the version')
     .option('--json', 'Print JSON')
@@ -182,6 +198,11 @@ function addOthers(program: Command, io: CliIo, exit: (code: number) => void): v
     .action((flags: { json?: boolean }) =>
       io.stdout.write(flags.json === true ? `${JSON.stringify(jsonSchema(), undefined, 2)}\n` : referencePage()),
     );
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError('expected a number from 0 to 999');
+  return Number(text);
 }
 
 function parseScale(text: string): number {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
 import textFormat from 'protobufjs/ext/textformat.js';
@@ -18,8 +19,12 @@ let modelConfigType: protobuf.Type | undefined;
 /** The message type of `protos/model_config.proto`, its fields by the names the file gives them. */
 function modelConfig(): protobuf.Type {
   if (modelConfigType === undefined) {
-    const path = fileURLToPath(new URL('../../../protos/model_config.proto', import.meta.url));
-    modelConfigType = new protobuf.Root().loadSync(path, { keepCase: true }).lookupType('inference.ModelConfig');
+    // The package's folder, or the copy that the build leaves in `dist/` for where the program is taken along alone.
+    const own = new URL('../../../protos/model_config.proto', import.meta.url);
+    const file = existsSync(own) ? own : new URL('../../protos/model_config.proto', import.meta.url);
+    modelConfigType = new protobuf.Root()
+      .loadSync(fileURLToPath(file), { keepCase: true })
+      .lookupType('inference.ModelConfig');
   }
   return modelConfigType;
 }

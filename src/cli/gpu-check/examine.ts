@@ -1,0 +1,78 @@
+import type { Backend } from '../../core/index.js';
+import { type Agreement, agreementOf, providerFault } from './agreement.js';
+import { type ModelRunner, openRunner } from './model-runner.js';
+import type { ModelFindings } from './report.js';
+import { type Effort, type Speed, speedOf } from './speed.js';
+
+export interface ExaminedModel {
+  readonly name: string;
+  /** Absolute path of its file. */
+  readonly path: string;
+  readonly inputName: string;
+}
+
+export interface Devices {
+  readonly deviceId: number;
+  readonly cpuThreads: number;
+}
+
+/**
+ * Arithmetic that the GPU is compared in. Its own FP32 differs from the CPU's by the order of sums; TF32, which Tensor Cores
+ * use for FP32 by default, keeps 10 bits of each factor. The default is what `serve` gives, so that is what is timed.
+ */
+const PRECISIONS = [
+  { name: 'FP32', tolerance: 1e-4, providerOptions: { use_tf32: '0' } },
+  { name: 'TF32 (the default)', tolerance: 1e-2, providerOptions: {} },
+] as const;
+
+/**
+ * Opens a model on the CPU and on CUDA, compares their answers and times both. What goes wrong on the GPU becomes a problem
+ * of the result; what goes wrong on the CPU throws, as there is nothing to compare with.
+ */
+export async function examine(
+  model: ExaminedModel,
+  backend: Backend,
+  devices: Devices,
+  effort: Effort,
+): Promise<{ readonly model: ModelFindings; readonly problems: string[] }> {
+  const problems: string[] = [];
+  const agreements: Agreement[] = [];
+  let providers: ModelFindings['providers'];
+  let cuda: Speed[] = [];
+  const open = (device: 'cpu' | 'cuda', providerOptions: Readonly<Record<string, string>>): Promise<ModelRunner> =>
+    openRunner(backend, {
+      name: model.name,
+      modelPath: model.path,
+      device,
+      deviceId: devices.deviceId,
+      providerOptions,
+      intraOpThreads: devices.cpuThreads,
+    });
+
+  const reference = await open('cpu', {});
+  try {
+    for (const precision of PRECISIONS) {
+      try {
+        const runner = await open('cuda', precision.providerOptions);
+        try {
+          providers = runner.providers;
+          const fault = providerFault(runner.providers);
+          if (fault !== undefined) problems.push(`${model.name}: ${fault}`);
+          const agreement = await agreementOf(reference, runner, model.inputName, precision);
+          agreements.push(agreement);
+          for (const different of agreement.faults)
+            problems.push(`${model.name}, ${precision.name}, CUDA against CPU: ${different}`);
+          if (precision === PRECISIONS.at(-1)) cuda = await speedOf(runner, model.inputName, effort);
+        } finally {
+          await runner.close();
+        }
+      } catch (thrown) {
+        problems.push(`${model.name}, ${precision.name}, on CUDA: ${(thrown as Error).message}`);
+      }
+    }
+    const cpu = await speedOf(reference, model.inputName, effort);
+    return { model: { name: model.name, providers, agreements, cpu, cuda }, problems };
+  } finally {
+    await reference.close();
+  }
+}

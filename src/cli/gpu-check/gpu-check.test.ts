@@ -1,0 +1,88 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { CNN_MODEL, MLP_MODEL } from './embedded-models.js';
+import { oldDriver, readGpuRows, UNKNOWN_GPU, whyUnable } from './gpu-machine.js';
+import { type GpuReport, reportText } from './report.js';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const H200 = { name: 'NVIDIA H200', driver: '580.95.05', memoryMiB: 143771, computeCapability: '9.0' };
+const FACTS = {
+  machine: 'linux x64',
+  gpus: [H200],
+  missingFiles: [],
+  folder: '/ort',
+  ortVersion: '1.30.0',
+};
+
+describe('penstock gpu-check', () => {
+  it.skipIf(existsSync('/dev/nvidiactl') || existsSync('/dev/dxg'))(
+    'says in one line what is missing here, and ends with its own code',
+    () => {
+      const run = (...flags: string[]) =>
+        spawnSync(process.execPath, [`${ROOT}dist/cli/penstock.cjs`, 'gpu-check', ...flags], { encoding: 'utf8' });
+      const plain = run();
+      expect(plain.status).toBe(4);
+      expect(plain.stdout).toBe('');
+      expect(plain.stderr).toMatch(/^penstock: gpu-check cannot run: [^\n]+; [^\n]+\n$/);
+      const json = run('--json');
+      expect(json.status).toBe(4);
+      expect(JSON.parse(json.stdout)).toMatchObject({ ok: false, unable: expect.any(String) });
+    },
+  );
+
+  it('carries the models of the bench', () => {
+    for (const [name, text] of Object.entries({ mlp: MLP_MODEL, cnn: CNN_MODEL })) {
+      expect(text).toBe(readFileSync(`${ROOT}native-bench/models/${name}/1/model.onnx`).toString('base64'));
+    }
+  });
+
+  it('names what is missing, and where it goes', () => {
+    expect(whyUnable(FACTS)).toBeUndefined();
+    expect(whyUnable({ ...FACTS, gpus: [] })).toMatch(/no NVIDIA GPU .*driver 580 or newer$/);
+    expect(whyUnable({ ...FACTS, machine: 'darwin arm64' })).toMatch(/this is darwin arm64/);
+    const missing = whyUnable({ ...FACTS, missingFiles: ['libonnxruntime_providers_cuda.so'] });
+    expect(missing).toMatch(/NVIDIA H200 is here/);
+    expect(missing).toMatch(/copy libonnxruntime_providers_cuda.so of PyPI onnxruntime-gpu 1.30.0 into \/ort/);
+    expect(missing).not.toMatch(/\n/);
+  });
+
+  it('reads what the driver tells of its GPUs', () => {
+    expect(readGpuRows('NVIDIA H200, 580.95.05, 143771, 9.0\nNVIDIA T4, 550.1, [N/A], 7.5\n')).toEqual([
+      H200,
+      { name: 'NVIDIA T4', driver: '550.1', memoryMiB: undefined, computeCapability: '7.5' },
+    ]);
+    expect(readGpuRows('')).toEqual([]);
+    expect(oldDriver(H200)).toBeUndefined();
+    expect(oldDriver(UNKNOWN_GPU)).toBeUndefined();
+    expect(oldDriver({ ...H200, driver: '570.86' })).toMatch(/570.86 is older than 580/);
+  });
+
+  it('shows both devices side by side, and what is wrong', () => {
+    const speed = { rows: 8, p50Us: 400, p99Us: 500, rowsPerSecond: 20_000, executions: 10 };
+    const report: GpuReport = {
+      format: 1,
+      date: '2026-01-02T03:04:05.000Z',
+      ok: false,
+      problems: ['mlp: wrong'],
+      versions: { penstock: '1.0.0', node: '24.0.0', onnxRuntime: '1.30.0' },
+      gpu: { ...H200, deviceId: 0 },
+      cpu: { model: 'a CPU', cores: 16, intraOpThreads: 1 },
+      models: [
+        {
+          name: 'mlp',
+          providers: { CUDAExecutionProvider: 1 },
+          agreements: [{ precision: 'FP32', tolerance: 1e-4, comparisons: 32, worst: 2e-7, faults: [] }],
+          cpu: [speed],
+          cuda: [{ ...speed, p50Us: 100, rowsPerSecond: 90_000 }],
+        },
+      ],
+    };
+    const text = reportText(report);
+    expect(text).toContain('NVIDIA H200, driver 580.95.05, 140 GiB, compute capability 9.0');
+    expect(text).toContain('CUDAExecutionProvider 100 % of nodes');
+    expect(text).toMatch(/8 +400 +100 +4\.00 +20000 +90000 +4\.50/);
+    expect(text).toContain('NOT OK\n  mlp: wrong\n');
+  });
+});

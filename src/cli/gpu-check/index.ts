@@ -1,0 +1,1 @@
+export { type GpuCheckOptions, gpuCheck } from './gpu-check.js';
