@@ -1,3 +1,2 @@
-export { EXIT_CODES } from './exit-codes.js';
 export type { CliIo, Listener, MachineProbes, RunningServer, Sink } from './io.js';
 export { runCli } from './run-cli.js';

@@ -20,7 +20,6 @@ const BOUNDS = Float64Array.from(TIME_BOUNDS_NS);
 
 /** Adds one duration to the histogram that starts at `at`. What is no duration (negative, NaN) counts as 0. */
 export function observeNs(slots: Float64Array, at: number, durationNs: number): void {
-  // biome-ignore lint/complexity/useMathMinMax: this turns NaN into 0, which would spoil the sum for ever
   const ns = durationNs > 0 ? durationNs : 0;
   let bucket = OVERFLOW;
   if (ns <= LAST_NS) {

@@ -5,8 +5,7 @@ export {
   inferenceCalls,
   reflectionCalls,
 } from './v2-grpc/calls.js';
-export { type FileDescriptor, fileDescriptors } from './v2-grpc/file-descriptors.js';
-export { type CallContext, decodeModelInfer, versionOf } from './v2-grpc/infer-request.js';
+export { type CallContext, decodeModelInfer } from './v2-grpc/infer-request.js';
 export {
   encodeModelInferResponse,
   encodeStreamResponse,

@@ -152,7 +152,5 @@ export const NEWEST_API_VERSION = 31;
 
 /** `OrtLoggingLevel`: only FATAL keeps ONNX Runtime from printing a line for each cancelled run. */
 export const LOG_FATAL = 4;
-/** `OrtErrorCode` values that are read by name. */
-export const ORT_INVALID_ARGUMENT = 2;
 /** `ONNXType` values. */
 export const ONNX_TYPES = ['unknown', 'tensor', 'sequence', 'map', 'opaque', 'sparse_tensor', 'optional'] as const;

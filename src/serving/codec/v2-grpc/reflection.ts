@@ -15,7 +15,7 @@ export function answerReflection(request: ReflectionRequest): Readonly<Record<st
 
 function answer(request: ReflectionRequest): Readonly<Record<string, unknown>> {
   const files = fileDescriptors();
-  switch (request.message_request) {
+  switch (request.message_request ?? '') {
     case 'list_services':
       return { list_services_response: { service: files.flatMap((file) => file.services.map((name) => ({ name }))) } };
     case 'file_by_filename':
@@ -31,7 +31,6 @@ function answer(request: ReflectionRequest): Readonly<Record<string, unknown>> {
     case 'all_extension_numbers_of_type':
     case 'file_containing_extension':
       return errorAnswer('NOT_FOUND', 'no message here has extensions');
-    case undefined:
     default:
       return errorAnswer('INVALID_ARGUMENT', 'the reflection request is empty');
   }

@@ -23,6 +23,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const streams = new StreamConnections(state);
   registerRoutes(app, state, streams);
   let openConnections = 0;
+  // biome-ignore lint/suspicious/useIterableCallbackReturn: not an array; told of each connection that opens or closes
   app.filter((_, change) => {
     openConnections += Number(change);
   });

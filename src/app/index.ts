@@ -1,1 +1,0 @@
-export { Gateway, type GatewaySurroundings } from './gateway.js';
