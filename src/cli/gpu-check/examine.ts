@@ -68,9 +68,12 @@ export async function examine(
         }
       } catch (thrown) {
         problems.push(`${model.name}, ${precision.name}, on CUDA: ${(thrown as Error).message}`);
+        // Libraries that do not load will not for the next precision either.
+        if (providers === undefined) break;
       }
     }
-    const cpu = await speedOf(reference, model.inputName, effort);
+    // Beside nothing, its speed is of no use.
+    const cpu = cuda.length === 0 ? [] : await speedOf(reference, model.inputName, effort);
     return { model: { name: model.name, providers, agreements, cpu, cuda }, problems };
   } finally {
     await reference.close();

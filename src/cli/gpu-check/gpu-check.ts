@@ -45,6 +45,8 @@ export async function gpuCheck(options: GpuCheckOptions, io: CliIo): Promise<num
   const problems = findings.flatMap((found) => found.problems);
   const driver = oldDriver(gpu);
   if (problems.length > 0 && driver !== undefined) problems.push(driver);
+  if (findings.some(({ model }) => model.providers === undefined))
+    problems.push('deploy/GPU.md says which CUDA and cuDNN libraries are needed, and how they are found');
   const report: GpuReport = {
     format: 1,
     date: new Date().toISOString(),
@@ -79,6 +81,8 @@ async function examineAll(
       const model: ExaminedModel = { name, path, inputName: 'x' };
       io.stderr.write(`examining ${name} ...\n`);
       found.push(await examine(model, backend, options, DEFAULT_EFFORT));
+      // CUDA does not open here: no other model will change that.
+      if (found.at(-1)?.model.providers === undefined) break;
     }
     return found;
   } finally {

@@ -59,6 +59,7 @@ function modelText(model: ModelFindings): string {
       `  ${precision}: ${verdict}, ${comparisons} outputs compared, largest difference ${worst.toExponential(1)} of the row's largest value (${tolerance} allowed)`,
     );
   }
+  if (model.cpu.length === 0) return `${lines.join('\n')}\n`;
   const rows = model.cpu.map((cpu, i) => speedRow(cpu, model.cuda[i]));
   return `${lines.join('\n')}\n${textTable(
     ['ROWS', 'CPU p50 us', 'GPU p50 us', 'RATIO', 'CPU rows/s', 'GPU rows/s', 'RATIO'],
