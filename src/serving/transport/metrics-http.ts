@@ -1,4 +1,5 @@
-import type { Log } from '../../core/index.js';
+import type { Log, Reason } from '../../core/index.js';
+import { STATUS_OF_REASON } from './http/status-line.js';
 import { listen } from './listen.js';
 import type { ListeningServer } from './ports.js';
 import { loadUws } from './uws/load-uws.js';
@@ -23,8 +24,8 @@ export async function startMetricsHttp(options: MetricsHttpOptions): Promise<Lis
   const uws = loadUws();
   const app = uws.App();
   app.get('/metrics', (response) => void answerScrape(options, response));
-  app.any('/metrics', (response) => refuse(response, '405 Method Not Allowed'));
-  app.any('/*', (response) => refuse(response, '404 Not Found'));
+  app.any('/metrics', (response) => refuse(response, 'METHOD_NOT_ALLOWED'));
+  app.any('/*', (response) => refuse(response, 'ROUTE_NOT_FOUND'));
   const listener = listen(uws, app, 'Metrics', options.address ?? '127.0.0.1', options.port);
   let open = true;
   return {
@@ -50,7 +51,7 @@ async function answerScrape({ scrape, contentType, log }: MetricsHttpOptions, re
     text = await scrape();
   } catch (thrown) {
     log.error('the scrape failed', { cause: thrown });
-    status = '500 Internal Server Error';
+    status = STATUS_OF_REASON.INTERNAL;
     type = 'text/plain';
     text = 'the figures could not be gathered; the log of the server has the cause\n';
   }
@@ -60,7 +61,8 @@ async function answerScrape({ scrape, contentType, log }: MetricsHttpOptions, re
   });
 }
 
-function refuse(response: HttpResponse, status: string): void {
+function refuse(response: HttpResponse, reason: Reason): void {
+  const status = STATUS_OF_REASON[reason];
   response
     .writeStatus(status)
     .writeHeader('Content-Type', 'text/plain')

@@ -144,7 +144,7 @@ describe('a script model', () => {
   });
 
   it('prepares images as the digits models take them', async () => {
-    const opened = await open('digit-image.mjs');
+    const opened = await open('../../../deploy/examples/models/digit-image/1/model.mjs');
     const spec = specOf('script', opened.signature, 4);
     const side = 20;
     const pixels = new Uint8Array(2 * side * side);
