@@ -28,4 +28,5 @@ export {
   type OutgoingFrame,
   type StreamFrame,
   type StreamFrameOptions,
+  streamFrameId,
 } from './v2-ws/stream-frame.js';

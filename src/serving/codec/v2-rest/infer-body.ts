@@ -328,13 +328,17 @@ class SeenNames {
       throw new ServingError('MALFORMED_REQUEST', `the request has more than ${MAX_TENSORS} ${this.#kind}s`);
     }
     if (this.#set === undefined && index < LISTED_NAMES) {
-      if (this.#list.includes(name)) throw twice('the request', `${this.#kind} ${name}`);
+      if (this.#list.includes(name)) throw this.#twice(name);
       this.#list.push(name);
       return;
     }
     this.#set ??= new Set(this.#list);
-    if (this.#set.has(name)) throw twice('the request', `${this.#kind} ${name}`);
+    if (this.#set.has(name)) throw this.#twice(name);
     this.#set.add(name);
+  }
+
+  #twice(name: string): ServingError {
+    return new ServingError('MALFORMED_REQUEST', `the request has ${this.#kind} ${shown(name)} twice`);
   }
 }
 

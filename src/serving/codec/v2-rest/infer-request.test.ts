@@ -157,7 +157,7 @@ const REFUSED: readonly (readonly [string, Reason, RegExp])[] = [
   ['{"inputs":[],}', 'MALFORMED_REQUEST', /expected a string/],
   ['{"inputs":[{}]}', 'MALFORMED_REQUEST', /input 0 has no "name"/],
   ['{"inputs":[],"inputs":[]}', 'MALFORMED_REQUEST', /"inputs" twice/],
-  [`{"inputs":[{${X},${two}},{${X},${two}}]}`, 'MALFORMED_REQUEST', /"input x" twice/],
+  [`{"inputs":[{${X},${two}},{${X},${two}}]}`, 'MALFORMED_REQUEST', /input "x" twice/],
   [`{"inputs":[{${X},${two},${two}}]}`, 'MALFORMED_REQUEST', /input "x" has "data" twice/],
   ['{"inputs":[],"parameters":{"a":1,"a":2}}', 'MALFORMED_REQUEST', /parameter "a" is given twice/],
   ['{"inputs":[],"parameters":{"a":{}}}', 'MALFORMED_REQUEST', /boolean, number or string/],
@@ -169,7 +169,7 @@ const REFUSED: readonly (readonly [string, Reason, RegExp])[] = [
   ],
   ['{"inputs":[],"parameters":{"timeout":"1"}}', 'MALFORMED_REQUEST', /"timeout" \(microseconds\)/],
   ['{"inputs":[],"parameters":{"binary_data_output":1}}', 'MALFORMED_REQUEST', /true or false/],
-  ['{"inputs":[],"outputs":[{"name":"y"},{"name":"y"}]}', 'MALFORMED_REQUEST', /"output y" twice/],
+  ['{"inputs":[],"outputs":[{"name":"y"},{"name":"y"}]}', 'MALFORMED_REQUEST', /output "y" twice/],
   ['{"inputs":[],"outputs":[{"name":"y","parameters":{"classification":1.5}}]}', 'MALFORMED_REQUEST', /classification/],
   [
     '{"inputs":[],"outputs":[{"name":"y","parameters":{"shared_memory_region":"r"}}]}',

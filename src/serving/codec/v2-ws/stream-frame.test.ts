@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CONTEXT, responseOf } from '../../../../test/support/inference-samples.js';
 import { ServingError, type Tensor } from '../../../core/index.js';
-import { decodeStreamFrame, encodeStreamError, encodeStreamReply } from './stream-frame.js';
+import { decodeStreamFrame, encodeStreamError, encodeStreamReply, streamFrameId } from './stream-frame.js';
 
 const OPTIONS = { ...CONTEXT, allowNan: false };
 
@@ -61,6 +61,21 @@ describe('WebSocket frames', () => {
     expect(() => decodeStreamFrame(Buffer.alloc(8, 0xff), true, OPTIONS)).toThrow(
       /declared 4294967295 bytes long, the body has 4/,
     );
+  });
+
+  it.each([
+    ['{"id":"7","inputs":[{"name":"x","shape":[-1]}]}', '7'],
+    ['{"inputs":[{"name":"x"}],"id":"8"}', '8'],
+    ['{"inputs":[1,2', ''],
+    ['{"id":7}', ''],
+    ['[]', ''],
+    ['', ''],
+  ])('tell the id of a request that cannot be decoded: %s', (text, id) => {
+    expect(streamFrameId(Buffer.from(text), false)).toBe(id);
+    const frame = Buffer.from(`....${text}`);
+    frame.writeUInt32LE(text.length);
+    expect(streamFrameId(frame, true)).toBe(id);
+    expect(streamFrameId(frame.subarray(0, 3), true)).toBe('');
   });
 
   it('carry errors as text with the id of the request', () => {

@@ -3,6 +3,7 @@ import { shown } from '../checked-tensor.js';
 import { decodeBody } from '../v2-rest/infer-body.js';
 import { encodeInferReply } from '../v2-rest/infer-reply.js';
 import { type DecodedRequest, type RequestContext, requestOf } from '../v2-rest/infer-request.js';
+import { JsonScanner } from '../v2-rest/json-scanner.js';
 import type { ReplyFormat } from '../v2-rest/reply-format.js';
 
 /** Bytes of the JSON length, a little-endian uint32, that a binary frame starts with. */
@@ -37,6 +38,25 @@ export function decodeStreamFrame(frame: Uint8Array, binary: boolean, options: S
     );
   }
   return requestOf(decoded, options);
+}
+
+/**
+ * The `id` of a frame that could not be decoded, so that the error can say which request it means; empty where it cannot be
+ * read either. Reads the outermost keys only, never throws.
+ */
+export function streamFrameId(frame: Uint8Array, binary: boolean): string {
+  try {
+    const json = binary ? frame.subarray(LENGTH_BYTES, LENGTH_BYTES + jsonLength(frame)) : frame;
+    const scan = new JsonScanner(json);
+    scan.openObject('the request');
+    for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
+      if (key === 'id') return scan.string('id');
+      scan.skip();
+    }
+  } catch {
+    // What is wrong with the frame has been found already; here it only has no id.
+  }
+  return '';
 }
 
 /** Encodes an answer: a binary frame, laid out as requests are, where any output is binary, else a text frame. */

@@ -17,10 +17,14 @@ import {
   type ReplyFormat,
   type StreamFrame,
   type StreamFrameOptions,
+  streamFrameId,
 } from '../../codec/index.js';
 import type { HttpState } from '../http/http-options.js';
 import type { ModelPath } from '../http/model-path.js';
 import type { WebSocket } from '../uws/uws-types.js';
+
+/** Where a large frame's id is looked for. */
+const ID_WITHIN_BYTES = 4096;
 
 /** One WebSocket: requests in, each answered by a frame with its id, in the order they finish. */
 export class StreamConnection {
@@ -67,6 +71,7 @@ export class StreamConnection {
       this.#start(call, decodeStreamFrame(frame, isBinary, options));
     } catch (thrown) {
       server.onRefused(toServingError(thrown).reason);
+      if (call.id === '') call.id = streamFrameId(frame, isBinary);
       this.refuse(call, thrown);
     }
   }
@@ -116,6 +121,8 @@ export class StreamConnection {
   async #decodeOffThread(call: StreamCall, body: Uint8Array, options: StreamFrameOptions): Promise<void> {
     const abort = new AbortController();
     call.handle = { cancel: () => abort.abort() };
+    // The frame goes to the other thread for good: an error can name the request where the id stands before the tensors.
+    call.id = streamFrameId(body.subarray(0, ID_WITHIN_BYTES), false);
     try {
       const input = { body, jsonBytes: body.byteLength, allowNan: options.allowNan };
       const detached = (await this.server.offload.run('decodeV2Json', input, abort.signal)) as DetachedBody;
