@@ -101,6 +101,16 @@ describe('completion of a config from the model', () => {
     expect(named.inputs).toMatchObject([{ name: 'x' }, { name: 'w', dims: [3], optional: true }]);
   });
 
+  it('takes an initializer that may be overridden as an optional input where the config names it', () => {
+    const signature = {
+      ...model([t('x', 'FP32', [-1, 3])], [t('y', 'FP32', [-1, 3])]),
+      overridable: [t('bias', 'FP32', [3], { optional: true })],
+    };
+    expect(complete({}, signature).inputs.map((input) => input.name)).toEqual(['x']);
+    const named = complete({ max_batch_size: 0, input: [{ name: 'x' }, { name: 'bias', optional: true }] }, signature);
+    expect(named.inputs).toMatchObject([{ name: 'x' }, { name: 'bias', dims: [3], optional: true }]);
+  });
+
   it('lets a config narrow a free axis of an input and name fewer outputs', () => {
     const signature = model([t('x', 'FP32', [-1, -1, 3])], [t('a', 'FP32', [-1, 2]), t('b', 'FP32', [-1, 2])]);
     const completed = complete({ input: [{ name: 'x', dims: [7, 3] }], output: [{ name: 'b' }] }, signature);

@@ -30,7 +30,8 @@ export function completeTensors(
 ): CompletedTensors {
   const given = { input: config.input ?? [], output: config.output ?? [] };
   if (isUntold(signature)) return declaredTensors(config, given.input, given.output);
-  checkNames('input', given.input, signature.inputs);
+  const takes = [...signature.inputs, ...(signature.overridable ?? [])];
+  checkNames('input', given.input, takes);
   checkNames('output', given.output, signature.outputs);
   const complete = isComplete(given.input) && isComplete(given.output);
   if (!complete && !autoComplete) {
@@ -47,7 +48,7 @@ export function completeTensors(
   const outputs = given.output.length === 0 ? signature.outputs.map(named) : given.output;
   return {
     maxBatchSize,
-    inputs: inputs.map((input) => completeOne('input', input, signature.inputs, maxBatchSize)),
+    inputs: inputs.map((input) => completeOne('input', input, takes, maxBatchSize)),
     outputs: outputs.map((output) => completeOne('output', output, signature.outputs, maxBatchSize)),
     dynamicBatching,
   };
