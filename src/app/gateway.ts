@@ -160,6 +160,9 @@ export class Gateway implements RunningServer {
 
   /** Why a model that no table names cannot be used: not ready yet, or not any more; undefined = it does not exist. */
   #whyAbsent(model: string, version: number | undefined): ServingError | undefined {
+    if (!['starting', 'serving'].includes(this.#lifetime.state)) {
+      return new ServingError('DRAINING', 'the server is draining and takes no new requests');
+    }
     const rows = this.#repository
       .index(false)
       .filter((entry) => entry.name === model && (version === undefined || entry.version === version));

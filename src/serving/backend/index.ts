@@ -1,5 +1,4 @@
 export {
-  bundledLibraryPath,
   CUDA_PROVIDER_FILES,
   loadOrtLibrary,
   type OnnxNativeOptions,
