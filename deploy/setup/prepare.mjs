@@ -28,7 +28,7 @@ function stampOf(files, ...facts) {
 
 function sources(folder) {
   return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.c?ts$/.test(entry.name) && !/\.test\.ts$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.(c?ts|proto)$/.test(entry.name) && !/\.test\.ts$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length + 1))
     .sort();
 }
@@ -64,8 +64,10 @@ step(
   'npm',
   ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
 );
-step('building', 'dist/.built', stampOf(['package.json', 'tsconfig.json', ...sources('src')]), process.execPath, [
-  join(ROOT, 'node_modules/typescript/bin/tsc'),
-  '-p',
-  'tsconfig.json',
-]);
+step(
+  'building',
+  'dist/.built',
+  stampOf(['package.json', 'tsconfig.json', ...sources('src'), ...sources('protos')]),
+  'npm',
+  ['run', '--silent', 'build'],
+);

@@ -9,6 +9,7 @@ import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload } from '../serving/executor/index.js';
 import { type AdminToken, adminToken } from './admin-token.js';
 import { availableBackends } from './backends.js';
+import { defaultDevice } from './default-device.js';
 import { exampleHint } from './example-hint.js';
 import { Hosting } from './hosting.js';
 import { Lifetime } from './lifetime.js';
@@ -69,8 +70,7 @@ export class Gateway implements RunningServer {
       controlMode: config.modelControlMode,
       loadModels: config.loadModels,
       engine: config.engine,
-      ...(config.provider.device === undefined ? {} : { device: config.provider.device }),
-      provider: { onGpuError: config.provider.onGpuError, strict: config.provider.strict },
+      provider: { ...config.provider, device: config.provider.device ?? defaultDevice() },
       backendDefaults: config.backends,
       autoComplete: config.autoCompleteConfig,
       maxExecutionMs: config.maxExecutionMs,

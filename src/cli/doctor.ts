@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { loadServerConfig } from '../config/index.js';
+import { cudaPresence } from '../serving/backend/index.js';
 import { EXIT_CODES } from './exit-codes.js';
 import type { CliIo } from './io.js';
 import { textTable } from './text-table.js';
@@ -15,8 +16,6 @@ export interface Check {
   readonly detail: string;
 }
 
-/** Files that ONNX Runtime's CUDA provider comes as; they lie beside its library. */
-const CUDA_FILES = ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_cuda.so'];
 const LITTLE_MEMORY_BYTES = 512 * 1024 * 1024;
 
 /** `penstock doctor`: whether this machine can serve, and what is missing. Fails where it cannot. */
@@ -99,9 +98,7 @@ function bindingCheck(): Check {
 }
 
 function gpuChecks(runtimePath: string | undefined): Check[] {
-  const missing =
-    runtimePath === undefined ? CUDA_FILES : CUDA_FILES.filter((file) => !existsSync(join(dirname(runtimePath), file)));
-  const driver = ['/dev/nvidiactl', '/proc/driver/nvidia/version', '/dev/dxg'].find(existsSync);
+  const { driverMark: driver, missingFiles: missing } = cudaPresence(runtimePath);
   const files =
     missing.length === 0 ? 'CUDA provider files are there' : `${missing.join(' and ')} missing beside ONNX Runtime`;
   if (driver === undefined)

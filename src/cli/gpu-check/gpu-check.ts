@@ -2,12 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Backend, Clock, Log } from '../../core/index.js';
-import { onnxNativeBackend } from '../../serving/backend/index.js';
+import { cudaPresence, onnxNativeBackend } from '../../serving/backend/index.js';
 import { EXIT_CODES } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
 import { CNN_MODEL, MLP_MODEL } from './embedded-models.js';
 import { type ExaminedModel, examine } from './examine.js';
-import { findGpus, type Gpu, missingProviderFiles, oldDriver, UNKNOWN_GPU, whyUnable } from './gpu-machine.js';
+import { findGpus, type Gpu, oldDriver, UNKNOWN_GPU, whyUnable } from './gpu-machine.js';
 import { type GpuReport, type ModelFindings, reportText } from './report.js';
 import { DEFAULT_EFFORT } from './speed.js';
 
@@ -30,7 +30,7 @@ export async function gpuCheck(options: GpuCheckOptions, io: CliIo): Promise<num
   const unable = whyUnable({
     machine: `${process.platform} ${process.arch}`,
     gpus,
-    missingFiles: missingProviderFiles(library.path),
+    missingFiles: cudaPresence(library.path).missingFiles,
     folder: dirname(library.path),
     ortVersion: library.version,
   });

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { CUDA_PROVIDER_FILES } from '../../serving/backend/index.js';
+import { join } from 'node:path';
+import { cudaPresence } from '../../serving/backend/index.js';
 
 /** A GPU as its driver tells of it; what it does not tell is undefined. */
 export interface Gpu {
@@ -20,7 +20,6 @@ export const UNKNOWN_GPU: Gpu = {
 
 /** Driver that CUDA 13, which the provider is built with, asks for. */
 const LEAST_DRIVER = 580;
-const DRIVER_MARKS = ['/dev/nvidiactl', '/dev/dxg', '/proc/driver/nvidia/version'];
 const QUERY_TIMEOUT_MS = 20_000;
 
 /** The GPUs of this machine: by `nvidia-smi`, else by what the driver shows in the file system. Empty where there is none. */
@@ -34,14 +33,9 @@ export async function findGpus(): Promise<Gpu[]> {
     const name = readText(join(folder, card, 'information'))?.match(/^Model:\s*(.+)$/m)?.[1];
     return { ...UNKNOWN_GPU, name: name ?? UNKNOWN_GPU.name, driver };
   });
-  if (found.length > 0 || !DRIVER_MARKS.some(existsSync)) return found;
+  if (found.length > 0 || cudaPresence().driverMark === undefined) return found;
   // A driver that does not say what it drives: the session's creation will.
   return [{ ...UNKNOWN_GPU, driver }];
-}
-
-/** Provider files that are not beside ONNX Runtime's library. */
-export function missingProviderFiles(libraryPath: string): readonly string[] {
-  return CUDA_PROVIDER_FILES.filter((file) => !existsSync(join(dirname(libraryPath), file)));
 }
 
 /**

@@ -1,5 +1,6 @@
 export {
-  CUDA_PROVIDER_FILES,
+  type CudaPresence,
+  cudaPresence,
   loadOrtLibrary,
   type OnnxNativeOptions,
   onnxNativeBackend,

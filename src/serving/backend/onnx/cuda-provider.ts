@@ -1,13 +1,10 @@
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { ServingError } from '../../../core/index.js';
+import { CUDA_PROVIDER_FILES, cudaPresence } from './cuda-presence.js';
 import type { OrtLibrary } from './library.js';
 import { type Address, NativeMemory, nativeText } from './native-memory.js';
 import { nearestName } from './nearest-name.js';
 import { check, OrtFailure, publicText } from './status.js';
-
-/** The CUDA provider comes as two files that lie beside ONNX Runtime's library. */
-export const CUDA_PROVIDER_FILES = ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_cuda.so'] as const;
 
 /** Options of the CUDA provider (cuda_execution_provider_info.cc) that configuration may set. */
 const KNOWN_OPTIONS = [
@@ -84,7 +81,7 @@ export function unsupportedCuda(why: string, cause?: unknown): ServingError {
 }
 
 function requireProviderFiles(library: OrtLibrary): void {
-  const missing = CUDA_PROVIDER_FILES.filter((file) => !existsSync(path.join(path.dirname(library.path), file)));
+  const missing = cudaPresence(library.path).missingFiles;
   if (missing.length === 0) return;
   throw unsupportedCuda(
     `${missing.join(' and ')} missing beside ${path.basename(library.path)} of ONNX Runtime ${library.version}; ` +

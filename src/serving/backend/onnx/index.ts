@@ -1,4 +1,4 @@
-export { CUDA_PROVIDER_FILES } from './cuda-provider.js';
+export { type CudaPresence, cudaPresence } from './cuda-presence.js';
 export { bundledLibraryPath, loadOrtLibrary } from './library.js';
 export { type OnnxNativeOptions, onnxNativeBackend } from './native-backend.js';
 export { runsInFlight } from './runs-in-flight.js';
