@@ -29,6 +29,9 @@ export interface VersionInfo {
   readonly instances: number;
 }
 
+/** States an operator wants to read of; the way there is for debugging. */
+const TOLD: readonly VersionState[] = ['ready', 'impaired', 'draining', 'unloaded'];
+
 /** What one life is made from. */
 export interface LifeParts {
   readonly id: ModelVersionId;
@@ -61,7 +64,8 @@ export class VersionLife {
     this.#machine = new StateMachine<VersionState>(VERSION_MOVES, 'declared', (from, to, why) => {
       const fields = { model: this.id.model, version: this.id.version, from, to, ...(why === '' ? {} : { why }) };
       if (to === 'failed') parts.log.error('model version failed', fields);
-      else parts.log.info('model version moved', fields);
+      else if (TOLD.includes(to)) parts.log.info('model version moved', fields);
+      else parts.log.debug('model version moved', fields);
     });
     parts.source.hold();
   }
