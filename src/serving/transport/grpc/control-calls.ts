@@ -1,11 +1,13 @@
-import type { handleUnaryCall } from '@grpc/grpc-js';
 import { ERRORS, parseVersion, ServingError } from '../../../core/index.js';
 import type { Call } from '../../codec/index.js';
 import type { Caller } from '../../controlplane/index.js';
 import type { ControlPort } from '../ports.js';
+import { frameOf } from './framing/frame.js';
+import type { CallHandler } from './framing/method.js';
+import type { ServerCall } from './framing/server-call.js';
 import { grpcCaller } from './grpc-caller.js';
 import type { GrpcState } from './grpc-options.js';
-import { failureOf, statusOf } from './grpc-status.js';
+import { failureOf } from './grpc-status.js';
 
 /** Fields of the requests together; each request has some of them, filled with defaults. */
 interface ControlRequest {
@@ -61,22 +63,28 @@ const NOT_OFFERED: Readonly<Record<string, string>> = {
 };
 
 /** A handler for any unary call that is not an inference; a call the tables do not know is UNSUPPORTED too. */
-export function controlCall(call: Call, state: GrpcState): handleUnaryCall<Buffer, Buffer> {
+export function controlCall(call: Call, state: GrpcState): (surface: ServerCall) => CallHandler {
   const handler = CONTROL_CALLS[call.name];
   if (handler === undefined) {
-    const status = statusOf(new ServingError('UNSUPPORTED', NOT_OFFERED[call.name] ?? `${call.name} is not supported`));
-    return (_, callback) => callback(status, null);
+    const refusal = new ServingError('UNSUPPORTED', NOT_OFFERED[call.name] ?? `${call.name} is not supported`);
+    return (surface) => oneMessage(() => surface.fail(refusal));
   }
-  return (surface, callback) => {
-    state.inFlight.enter();
-    // Not awaited: it settles the call whatever happens, and cannot reject.
-    void answer(call, handler, state, surface.request, grpcCaller(surface))
-      .then(
-        (encoded) => callback(null, encoded),
-        (thrown) => callback(statusOf(failureOf(thrown, call.name, state.log)), null),
-      )
-      .finally(() => state.inFlight.leave());
-  };
+  return (surface) =>
+    oneMessage((bytes) => {
+      state.inFlight.enter();
+      // Not awaited: it settles the call whatever happens, and cannot reject.
+      void answer(call, handler, state, bytes, grpcCaller(surface))
+        .then(
+          (encoded) => surface.answer(frameOf(encoded)),
+          (thrown) => surface.fail(failureOf(thrown, call.name, state.log)),
+        )
+        .finally(() => state.inFlight.leave());
+    });
+}
+
+/** The handler of a call whose work goes on when its client is gone: short, or a change that is not taken back. */
+function oneMessage(message: (bytes: Buffer) => void): CallHandler {
+  return { message, halfClosed() {}, cancelled() {} };
 }
 
 async function answer(

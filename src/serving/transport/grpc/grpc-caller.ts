@@ -1,11 +1,12 @@
+import type { IncomingHttpHeaders } from 'node:http2';
 import { isIP } from 'node:net';
-import type { Metadata } from '@grpc/grpc-js';
 import type { Caller } from '../../controlplane/index.js';
 
-/** What grpc-js knows of a call before its message: every kind of call has it. */
+/** What is known of a call before its message: every kind of call has it. */
 export interface CallFacts {
-  readonly metadata: Metadata;
-  getPeer(): string;
+  readonly headers: IncomingHttpHeaders;
+  /** `address:port`, an IPv6 address without brackets; `unknown` where it is gone. */
+  readonly peer: string;
 }
 
 /** Metadata that a proxy adds: a call that carries any of it speaks for somebody else than the connection's peer. */
@@ -16,15 +17,15 @@ const RELAYED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'] as const;
  * `authorization: Bearer ...`, or the whole value where it names another scheme, so that a wrong one is refused.
  */
 export function grpcCaller(call: CallFacts): Caller {
-  const relayed = RELAYED.some((name) => call.metadata.get(name).length > 0);
-  const authorization = call.metadata.get('authorization')[0];
+  const relayed = RELAYED.some((name) => call.headers[name] !== undefined);
+  const { authorization } = call.headers;
   return {
-    loopback: !relayed && isLoopbackPeer(call.getPeer()),
-    token: authorization === undefined ? undefined : String(authorization).replace(/^bearer +/i, ''),
+    loopback: !relayed && isLoopbackPeer(call.peer),
+    token: authorization?.replace(/^bearer +/i, ''),
   };
 }
 
-/** Of a peer as grpc-js prints it: `address:port`, where an IPv6 address has no brackets; `unknown` where it is gone. */
+/** Whether a peer, as `CallFacts` has it, is of this machine. */
 export function isLoopbackPeer(peer: string): boolean {
   const address = peer.slice(0, peer.lastIndexOf(':')).replace(/^::ffff:(?=\d+\.)/i, '');
   return address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));

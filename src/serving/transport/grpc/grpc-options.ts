@@ -1,4 +1,4 @@
-import type { Clock, Log, Reason } from '../../../core/index.js';
+import type { Clock, Log, Offload, Reason } from '../../../core/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
@@ -8,6 +8,8 @@ export interface GrpcOptions {
   readonly control: ControlPort;
   readonly clock: Clock;
   readonly log: Log;
+  /** Inflates large messages; without one zlib's own threads do. */
+  readonly offload?: Offload;
   /** IPv4, IPv6 or host name; default 127.0.0.1. */
   readonly address?: string;
   /** 0 = any free port. */

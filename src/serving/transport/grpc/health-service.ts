@@ -1,8 +1,10 @@
-import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { ServingError } from '../../../core/index.js';
 import type { Call } from '../../codec/index.js';
+import { frameOf } from './framing/frame.js';
+import type { CallHandler } from './framing/method.js';
+import type { ServerCall } from './framing/server-call.js';
 import type { GrpcState } from './grpc-options.js';
-import { failureOf, statusOf } from './grpc-status.js';
+import { failureOf } from './grpc-status.js';
 
 type HealthStatus = 'SERVING' | 'NOT_SERVING' | 'SERVICE_UNKNOWN';
 
@@ -18,37 +20,40 @@ export class HealthService {
     this.#state = state;
   }
 
-  check(call: Call): handleUnaryCall<Buffer, Buffer> {
-    return (surface, callback) => {
-      try {
-        const { service } = call.decode(surface.request) as { readonly service: string };
-        const status = this.#statusOf(service);
-        if (status === 'SERVICE_UNKNOWN')
-          throw new ServingError('ROUTE_NOT_FOUND', `no service ${JSON.stringify(service)} here`);
-        callback(null, call.encode({ status }));
-      } catch (thrown) {
-        callback(statusOf(failureOf(thrown, 'Check', this.#state.log)), null);
-      }
-    };
+  check(call: Call): (surface: ServerCall) => CallHandler {
+    return (surface) => ({
+      message: (bytes) => {
+        try {
+          const { service } = call.decode(bytes) as { readonly service: string };
+          const status = this.#statusOf(service);
+          if (status === 'SERVICE_UNKNOWN')
+            throw new ServingError('ROUTE_NOT_FOUND', `no service ${JSON.stringify(service)} here`);
+          surface.answer(frameOf(call.encode({ status })));
+        } catch (thrown) {
+          surface.fail(failureOf(thrown, 'Check', this.#state.log));
+        }
+      },
+      halfClosed() {},
+      cancelled() {},
+    });
   }
 
-  watch(call: Call): handleServerStreamingCall<Buffer, Buffer> {
+  watch(call: Call): (surface: ServerCall) => CallHandler {
     return (surface) => {
-      try {
-        const { service } = call.decode(surface.request) as { readonly service: string };
-        if (this.#watchers.size >= this.#state.maxWatchers) {
-          throw new ServingError(
-            'OVERLOADED',
-            `${this.#watchers.size} clients watch the health service, no more are let in`,
-          );
-        }
-        const watcher = new Watcher(surface, call, () => this.#statusOf(service));
-        this.#watchers.add(watcher);
-        surface.once('cancelled', () => this.#watchers.delete(watcher));
-        watcher.refresh();
-      } catch (thrown) {
-        surface.emit('error', statusOf(failureOf(thrown, 'Watch', this.#state.log)));
-      }
+      let watcher: Watcher | undefined;
+      return {
+        message: (bytes) => {
+          try {
+            watcher = this.#watch(call, surface, bytes);
+          } catch (thrown) {
+            surface.fail(failureOf(thrown, 'Watch', this.#state.log));
+          }
+        },
+        halfClosed() {},
+        cancelled: () => {
+          if (watcher !== undefined) this.#watchers.delete(watcher);
+        },
+      };
     };
   }
 
@@ -59,9 +64,22 @@ export class HealthService {
 
   /** Ends every Watch; each has been told NOT_SERVING before. */
   end(): void {
-    const status = statusOf(new ServingError('DRAINING', 'the server is shutting down'));
-    for (const watcher of this.#watchers) watcher.end(status);
+    for (const watcher of this.#watchers) watcher.end(new ServingError('DRAINING', 'the server is shutting down'));
     this.#watchers.clear();
+  }
+
+  #watch(call: Call, surface: ServerCall, bytes: Buffer): Watcher {
+    const { service } = call.decode(bytes) as { readonly service: string };
+    if (this.#watchers.size >= this.#state.maxWatchers) {
+      throw new ServingError(
+        'OVERLOADED',
+        `${this.#watchers.size} clients watch the health service, no more are let in`,
+      );
+    }
+    const watcher = new Watcher(surface, call, () => this.#statusOf(service));
+    this.#watchers.add(watcher);
+    watcher.refresh();
+    return watcher;
   }
 
   #statusOf(service: string): HealthStatus {
@@ -73,13 +91,13 @@ export class HealthService {
 
 /** One Watch: sends a status when it differs from the last one sent, and holds at most one message back. */
 class Watcher {
-  readonly #surface: ServerWritableStream<Buffer, Buffer>;
+  readonly #surface: ServerCall;
   readonly #call: Call;
   readonly #status: () => HealthStatus;
   #sent: HealthStatus | undefined;
   #writing = false;
 
-  constructor(surface: ServerWritableStream<Buffer, Buffer>, call: Call, status: () => HealthStatus) {
+  constructor(surface: ServerCall, call: Call, status: () => HealthStatus) {
     this.#surface = surface;
     this.#call = call;
     this.#status = status;
@@ -87,16 +105,16 @@ class Watcher {
 
   refresh(): void {
     const status = this.#status();
-    if (this.#writing || status === this.#sent || this.#surface.cancelled) return;
+    if (this.#writing || status === this.#sent || this.#surface.ended) return;
     this.#sent = status;
     this.#writing = true;
-    this.#surface.write(this.#call.encode({ status }), () => {
+    this.#surface.write(frameOf(this.#call.encode({ status })), () => {
       this.#writing = false;
       this.refresh();
     });
   }
 
-  end(status: ReturnType<typeof statusOf>): void {
-    if (!this.#surface.cancelled) this.#surface.emit('error', status);
+  end(error: ServingError): void {
+    this.#surface.fail(error);
   }
 }

@@ -1,8 +1,8 @@
-import { Server, type ServiceDefinition, type UntypedHandleCall } from '@grpc/grpc-js';
 import { type Call, healthCalls, inferenceCalls, reflectionCalls } from '../../codec/index.js';
 import { controlCall } from './control-calls.js';
-import { widenCallWindow, widenConnectionWindow } from './flow-control.js';
-import { GrpcListener } from './grpc-listener.js';
+import type { CallHandler, Method } from './framing/method.js';
+import type { ServerCall } from './framing/server-call.js';
+import { GrpcListener, type ListenerOptions } from './grpc-listener.js';
 import {
   DEFAULT_MAX_INPUT_BYTES,
   type GrpcOptions,
@@ -12,7 +12,6 @@ import {
 } from './grpc-options.js';
 import { HealthService } from './health-service.js';
 import { drainStreams, type OpenStreams } from './open-streams.js';
-import { honestReceiveStatus } from './received-status.js';
 import { reflection } from './reflection-service.js';
 import { streamInfer } from './stream-infer.js';
 import { unaryInfer } from './unary-infer.js';
@@ -25,25 +24,27 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
   const state = grpcState(options);
   const streams: OpenStreams = new Set();
   const health = new HealthService(state);
-  const server = new Server(serverOptions(options));
-  widenCallWindow(server, options.log);
-  for (const call of inferenceCalls()) add(server, call, inferenceHandler(call, state, streams));
-  for (const call of healthCalls()) add(server, call, call.responseStream ? health.watch(call) : health.check(call));
-  for (const call of reflectionCalls()) add(server, call, reflection(call, state, streams));
-  const listener = await GrpcListener.bind(server, options.address ?? '127.0.0.1', options.port);
-  widenConnectionWindow(server, options.log);
-  return new RunningServer({
-    server,
-    listener,
-    state,
-    health,
-    streams,
-    closeTimeoutMs: options.closeTimeoutMs ?? 10_000,
+  const inference = inferenceCalls().map((call) => ({
+    ...method(call, inferenceHandler(call, state, streams)),
+    refused: INFERENCES.has(call.name) ? state.onRefused : undefined,
+  }));
+  const checks = healthCalls().map((call) =>
+    method(call, call.responseStream ? health.watch(call) : health.check(call)),
+  );
+  const reflections = reflectionCalls().map((call) => method(call, reflection(call, state, streams)));
+  const listener = await GrpcListener.bind(listenerOptions(options), [...inference, ...checks, ...reflections], {
+    clock: options.clock,
+    log: options.log,
+    offload: options.offload,
+    maxMessageBytes: options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
   });
+  return new RunningServer({ listener, state, health, streams, closeTimeoutMs: options.closeTimeoutMs ?? 10_000 });
 }
 
+/** The calls whose refusals are counted. */
+const INFERENCES: ReadonlySet<string> = new Set(['ModelInfer', 'ModelStreamInfer']);
+
 interface RunningParts {
-  readonly server: Server;
   readonly listener: GrpcListener;
   readonly state: GrpcState;
   readonly health: HealthService;
@@ -71,13 +72,11 @@ class RunningServer implements GrpcServer {
 
   closeIntake(): void {
     if (this.#connectionsClosed !== undefined) return;
-    const { server, listener, state, health, streams } = this.#parts;
-    this.#connectionsClosed = listener.close();
+    const { listener, state, health, streams } = this.#parts;
     state.inFlight.drain();
     health.refresh();
     drainStreams(streams);
-    // Tells every connection to go away; it closes when its calls have ended, which the listener notices.
-    server.tryShutdown(() => {});
+    this.#connectionsClosed = listener.close();
   }
 
   close(): Promise<void> {
@@ -87,12 +86,11 @@ class RunningServer implements GrpcServer {
   }
 
   async #close(): Promise<void> {
-    const { server, listener, state, health, closeTimeoutMs } = this.#parts;
+    const { listener, state, health, closeTimeoutMs } = this.#parts;
     await state.inFlight.settled();
     health.end();
     const cut = state.clock.setTimer(state.clock.nowNs() + closeTimeoutMs * 1e6, () => {
       state.log.warn('gRPC clients did not read their answers in time: connections cut', { closeTimeoutMs });
-      server.forceShutdown();
       listener.destroy();
     });
     await this.#connectionsClosed;
@@ -100,43 +98,26 @@ class RunningServer implements GrpcServer {
   }
 }
 
-function serverOptions(options: GrpcOptions) {
-  const keepaliveTimeMs = options.keepaliveTimeMs ?? 7_200_000;
+function listenerOptions(options: GrpcOptions): ListenerOptions {
   return {
-    'grpc.max_receive_message_length': options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
-    'grpc.max_send_message_length': -1,
-    'grpc.max_concurrent_streams': options.maxConcurrentStreams ?? 1024,
-    // Its book-keeping costs every call time, and nothing here reads it.
-    'grpc.enable_channelz': 0,
-    'grpc.keepalive_timeout_ms': options.keepaliveTimeoutMs ?? 20_000,
-    ...(keepaliveTimeMs === 0 ? {} : { 'grpc.keepalive_time_ms': keepaliveTimeMs }),
-    ...(options.maxConnectionAgeMs === undefined ? {} : { 'grpc.max_connection_age_ms': options.maxConnectionAgeMs }),
-    ...(options.maxConnectionAgeGraceMs === undefined
-      ? {}
-      : { 'grpc.max_connection_age_grace_ms': options.maxConnectionAgeGraceMs }),
-    interceptors: [honestReceiveStatus],
+    address: options.address ?? '127.0.0.1',
+    port: options.port,
+    maxConcurrentStreams: options.maxConcurrentStreams ?? 1024,
+    connections: {
+      keepaliveTimeMs: options.keepaliveTimeMs ?? 7_200_000,
+      keepaliveTimeoutMs: options.keepaliveTimeoutMs ?? 20_000,
+      maxAgeMs: options.maxConnectionAgeMs,
+      maxAgeGraceMs: options.maxConnectionAgeGraceMs,
+    },
   };
 }
 
-function inferenceHandler(call: Call, state: GrpcState, streams: OpenStreams): UntypedHandleCall {
+function inferenceHandler(call: Call, state: GrpcState, streams: OpenStreams): (call: ServerCall) => CallHandler {
   if (call.name === 'ModelInfer') return unaryInfer(state);
   if (call.name === 'ModelStreamInfer') return streamInfer(state, streams);
   return controlCall(call, state);
 }
 
-/** Messages pass as bytes: a decoder that throws inside grpc-js would be answered INTERNAL without a reason. */
-function add(server: Server, call: Call, handler: UntypedHandleCall): void {
-  const asIs = (bytes: Buffer) => bytes;
-  const definition: ServiceDefinition = {
-    [call.name]: {
-      path: call.path,
-      requestStream: call.requestStream,
-      responseStream: call.responseStream,
-      requestSerialize: asIs,
-      requestDeserialize: asIs,
-      responseSerialize: asIs,
-      responseDeserialize: asIs,
-    },
-  };
-  server.addService(definition, { [call.name]: handler });
+function method({ path, requestStream }: Call, start: (call: ServerCall) => CallHandler): Method {
+  return { path, requestStream, start };
 }

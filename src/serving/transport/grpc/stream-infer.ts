@@ -1,4 +1,3 @@
-import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
 import {
   type InferenceHandle,
   type InferenceRequest,
@@ -7,9 +6,11 @@ import {
   toServingError,
 } from '../../../core/index.js';
 import { decodeModelInfer, encodeStreamResponse, encodeStreamResponseError } from '../../codec/index.js';
-import { deadlineNsOf } from './call-deadline.js';
+import { FRAME_HEAD_BYTES, frameOf, sealFrame } from './framing/frame.js';
+import type { CallHandler } from './framing/method.js';
+import type { ServerCall } from './framing/server-call.js';
 import type { GrpcState } from './grpc-options.js';
-import { failureOf, sendableText, statusOf } from './grpc-status.js';
+import { failureOf, sendableText } from './grpc-status.js';
 import type { OpenStreams } from './open-streams.js';
 import { requestIdOf } from './request-id.js';
 
@@ -18,17 +19,13 @@ const METHOD = 'ModelStreamInfer';
 /** One request of a stream, until its answer is written. */
 interface Slot {
   handle: InferenceHandle | undefined;
-  /** Waits here until all requests before it are answered; undefined until it is settled. */
+  /** A sealed frame or an error that waits until all requests before it are answered; undefined until it is settled. */
   answer: Buffer | ServingError | undefined;
 }
 
-/** ModelStreamInfer: each stream is an `InferStream`; `streams` ends those that are open when the server drains. */
-export function streamInfer(state: GrpcState, streams: OpenStreams): handleBidiStreamingCall<Buffer, Buffer> {
-  return (call) => {
-    const stream = new InferStream(state, call);
-    streams.add(stream);
-    call.once('close', () => streams.delete(stream));
-  };
+/** ModelStreamInfer: each call is an `InferStream`; `streams` has those that are open, to end them when the server drains. */
+export function streamInfer(state: GrpcState, streams: OpenStreams): (call: ServerCall) => CallHandler {
+  return (call) => new InferStream(state, call, streams);
 }
 
 /**
@@ -36,10 +33,10 @@ export function streamInfer(state: GrpcState, streams: OpenStreams): handleBidiS
  * answer a request. An error is an answer (`error_message`, with the request's id) and the stream goes on; with the
  * metadata `triton_grpc_error: true` it is the stream's status and ends it.
  */
-class InferStream {
+class InferStream implements CallHandler {
   readonly #state: GrpcState;
-  readonly #call: ServerDuplexStream<Buffer, Buffer>;
-  readonly #deadlineNs: number;
+  readonly #call: ServerCall;
+  readonly #streams: OpenStreams;
   readonly #errorEndsStream: boolean;
   /** In the order of the requests. Bounded: reading pauses at `maxStreamRequests`, unflushed answers included. */
   readonly #slots: Slot[] = [];
@@ -48,17 +45,12 @@ class InferStream {
   #draining = false;
   #ended = false;
 
-  constructor(state: GrpcState, call: ServerDuplexStream<Buffer, Buffer>) {
+  constructor(state: GrpcState, call: ServerCall, streams: OpenStreams) {
     this.#state = state;
     this.#call = call;
-    this.#deadlineNs = deadlineNsOf(call.getDeadline(), state.clock);
-    this.#errorEndsStream = call.metadata.get('triton_grpc_error')[0] === 'true';
-    call.on('data', (bytes: Buffer) => this.#take(bytes));
-    call.once('end', () => {
-      this.#halfClosed = true;
-      this.#advance();
-    });
-    call.once('cancelled', () => this.#abandon());
+    this.#streams = streams;
+    this.#errorEndsStream = call.headers.triton_grpc_error === 'true';
+    streams.add(this);
   }
 
   /** No further requests: ends when all that were taken are answered. */
@@ -68,7 +60,16 @@ class InferStream {
     this.#advance();
   }
 
-  #take(bytes: Buffer): void {
+  halfClosed(): void {
+    this.#halfClosed = true;
+    this.#advance();
+  }
+
+  cancelled(): void {
+    this.#abandon();
+  }
+
+  message(bytes: Buffer): void {
     if (this.#ended) return;
     const slot: Slot = { handle: undefined, answer: undefined };
     this.#slots.push(slot);
@@ -99,7 +100,7 @@ class InferStream {
     const receivedNs = nowNs();
     try {
       if (this.#draining || inFlight.draining) throw new ServingError('DRAINING', 'the server is shutting down');
-      const request = decodeModelInfer(bytes, { deadlineNs: this.#deadlineNs, receivedNs, nowNs });
+      const request = decodeModelInfer(bytes, { deadlineNs: this.#call.deadlineNs, receivedNs, nowNs });
       budget.acquire(bytes.byteLength);
       inFlight.enter();
       return request;
@@ -114,7 +115,7 @@ class InferStream {
     try {
       // Triton marks the last answer of a request, and clients of decoupled models wait for the mark.
       const parameters = { ...response.parameters, triton_final_response: true };
-      slot.answer = encodeStreamResponse({ ...response, parameters });
+      slot.answer = sealFrame(encodeStreamResponse({ ...response, parameters }, FRAME_HEAD_BYTES));
     } catch (thrown) {
       this.#failed(slot, id, thrown);
       return;
@@ -124,7 +125,7 @@ class InferStream {
 
   #failed(slot: Slot, id: string, thrown: unknown): void {
     const error = failureOf(thrown, METHOD, this.#state.log);
-    slot.answer = this.#errorEndsStream ? error : encodeStreamResponseError(sendableText(error.message), id);
+    slot.answer = this.#errorEndsStream ? error : frameOf(encodeStreamResponseError(sendableText(error.message), id));
     this.#advance();
   }
 
@@ -147,7 +148,7 @@ class InferStream {
     }
     if (this.#slots.length > 0) return;
     if (this.#halfClosed) {
-      this.#ended = true;
+      this.#abandon();
       this.#call.end();
     } else if (this.#draining) this.#endWith(new ServingError('DRAINING', 'the server is shutting down'));
   }
@@ -159,12 +160,13 @@ class InferStream {
 
   #endWith(error: ServingError): void {
     this.#abandon();
-    this.#call.emit('error', statusOf(error));
+    this.#call.fail(error);
   }
 
   /** The stream is over: nobody waits for what is still in flight. Its outcomes come back and are dropped. */
   #abandon(): void {
     this.#ended = true;
+    this.#streams.delete(this);
     for (const slot of this.#slots.splice(0)) slot.handle?.cancel();
   }
 }

@@ -1,61 +1,81 @@
-import type { handleUnaryCall } from '@grpc/grpc-js';
-import { type InferenceHandle, type InferenceReply, ServingError, toServingError } from '../../../core/index.js';
+import {
+  type InferenceHandle,
+  type InferenceReply,
+  type InferenceResponse,
+  ServingError,
+  toServingError,
+} from '../../../core/index.js';
 import { decodeModelInfer, encodeModelInferResponse } from '../../codec/index.js';
-import { deadlineNsOf } from './call-deadline.js';
+import { FRAME_HEAD_BYTES, sealFrame } from './framing/frame.js';
+import type { CallHandler } from './framing/method.js';
+import type { ServerCall } from './framing/server-call.js';
 import type { GrpcState } from './grpc-options.js';
-import { failureOf, statusOf } from './grpc-status.js';
+import { failureOf } from './grpc-status.js';
+
+/** ModelInfer: a call is a `UnaryInfer`. */
+export function unaryInfer(state: GrpcState): (call: ServerCall) => CallHandler {
+  return (call) => new UnaryInfer(state, call);
+}
 
 /**
- * ModelInfer: bytes in, bytes out. The request's tensors are views of the message, which grpc-js leaves alone after
- * handing it over; the answer is encoded inside `done`, while its tensors are valid.
+ * Bytes in, bytes out. The request's tensors are views of the message, which nothing writes to; the answer is encoded
+ * inside `done`, while its tensors are valid, behind the free head of its frame.
  */
-export function unaryInfer(state: GrpcState): handleUnaryCall<Buffer, Buffer> {
-  return (call, callback) => {
-    const receivedNs = state.nowNs();
-    const bytes = call.request;
-    let accepted = false;
-    let settled = false;
+class UnaryInfer implements CallHandler, InferenceReply {
+  readonly #state: GrpcState;
+  readonly #call: ServerCall;
+  #handle: InferenceHandle | undefined;
+  /** Bytes taken of the budget; undefined where none are, before the request and after its outcome. */
+  #takenBytes: number | undefined;
 
-    const settle = () => {
-      settled = true;
-      if (!accepted) return;
-      state.budget.release(bytes.byteLength);
-      state.inFlight.leave();
-    };
-    const fail = (thrown: unknown) => {
-      settle();
-      callback(statusOf(failureOf(thrown, 'ModelInfer', state.log)), null);
-    };
-    const reply: InferenceReply = {
-      done(response) {
-        let encoded: Buffer;
-        try {
-          encoded = encodeModelInferResponse(response);
-        } catch (thrown) {
-          fail(thrown);
-          return;
-        }
-        settle();
-        callback(null, encoded);
-      },
-      failed: fail,
-    };
+  constructor(state: GrpcState, call: ServerCall) {
+    this.#state = state;
+    this.#call = call;
+  }
 
-    let handle: InferenceHandle;
+  message(bytes: Buffer): void {
+    const { nowNs, inFlight, budget, inference } = this.#state;
+    const receivedNs = nowNs();
     try {
-      if (state.inFlight.draining) throw new ServingError('DRAINING', 'the server is shutting down');
-      state.budget.acquire(bytes.byteLength);
-      accepted = true;
-      state.inFlight.enter();
-      const deadlineNs = deadlineNsOf(call.getDeadline(), state.clock);
-      handle = state.inference.infer(decodeModelInfer(bytes, { deadlineNs, receivedNs, nowNs: state.nowNs }), reply);
+      if (inFlight.draining) throw new ServingError('DRAINING', 'the server is shutting down');
+      budget.acquire(bytes.byteLength);
+      this.#takenBytes = bytes.byteLength;
+      inFlight.enter();
+      const request = decodeModelInfer(bytes, { deadlineNs: this.#call.deadlineNs, receivedNs, nowNs });
+      this.#handle = inference.infer(request, this);
     } catch (thrown) {
-      state.onRefused(toServingError(thrown).reason);
-      fail(thrown);
+      this.#state.onRefused(toServingError(thrown).reason);
+      this.failed(thrown);
+    }
+  }
+
+  halfClosed(): void {}
+
+  cancelled(): void {
+    if (this.#takenBytes !== undefined) this.#handle?.cancel();
+  }
+
+  done(response: InferenceResponse): void {
+    let frame: Buffer;
+    try {
+      frame = encodeModelInferResponse(response, FRAME_HEAD_BYTES);
+    } catch (thrown) {
+      this.failed(thrown);
       return;
     }
-    if (settled) return;
-    if (call.cancelled) handle.cancel();
-    else call.once('cancelled', () => handle.cancel());
-  };
+    this.#settle();
+    this.#call.answer(sealFrame(frame));
+  }
+
+  failed(thrown: unknown): void {
+    this.#settle();
+    this.#call.fail(failureOf(thrown, 'ModelInfer', this.#state.log));
+  }
+
+  #settle(): void {
+    if (this.#takenBytes === undefined) return;
+    this.#state.budget.release(this.#takenBytes);
+    this.#takenBytes = undefined;
+    this.#state.inFlight.leave();
+  }
 }

@@ -1,0 +1,30 @@
+import type { Clock, Log, Offload, Reason } from '../../../../core/index.js';
+import type { ServerCall } from './server-call.js';
+
+/** What a method does with one call. After `cancelled`, or once the call was ended, nothing more comes. */
+export interface CallHandler {
+  /** A whole message, which is the handler's from now on. Where the request is no stream it comes exactly once. */
+  message(bytes: Buffer): void;
+  /** The client sends no more messages. */
+  halfClosed(): void;
+  /** Nobody waits any more: the client cancelled or is gone, its deadline passed, or it broke the protocol. */
+  cancelled(): void;
+}
+
+export interface Method {
+  /** `/package.Service/Method`. */
+  readonly path: string;
+  readonly requestStream: boolean;
+  start(call: ServerCall): CallHandler;
+  /** Told of calls and messages that end here, before the handler saw them. */
+  readonly refused?: ((reason: Reason) => void) | undefined;
+}
+
+/** What all calls of a server share. */
+export interface CallContext {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly offload: Offload | undefined;
+  /** Of a message, before and after decompression. */
+  readonly maxMessageBytes: number;
+}

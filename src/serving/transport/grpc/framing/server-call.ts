@@ -1,0 +1,271 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { type ClockTimer, NO_DEADLINE, ServingError } from '../../../../core/index.js';
+import { failureOf, statusOf } from '../grpc-status.js';
+import { ANSWER_HEADERS, failStream, stopReceiving } from './answer-head.js';
+import { FRAME_HEAD_BYTES, frameOf } from './frame.js';
+import { compressAnswer, inflateMessage, type MessageEncoding, replyEncoding } from './message-encoding.js';
+import { MessageReader } from './message-reader.js';
+import type { CallContext, CallHandler, Method } from './method.js';
+
+const OK_TRAILERS = { 'grpc-status': '0' } as const;
+const WITH_TRAILERS = { waitForTrailers: true } as const;
+/** Later deadlines are the data path's alone: timers of Node reach 2^31 ms. */
+const LONGEST_TIMER_NS = 2 ** 31 * 1e6;
+
+const CALL = Symbol('call');
+type CallStream = ServerHttp2Stream & { [CALL]: ServerCall };
+
+/**
+ * One gRPC call on its HTTP/2 stream: messages in, with back-pressure; messages, a status, or both out. The listeners are
+ * shared by all calls and find theirs on the stream, so that a call costs no closures.
+ */
+export class ServerCall {
+  readonly headers: IncomingHttpHeaders;
+  readonly deadlineNs: number;
+  readonly #stream: ServerHttp2Stream;
+  readonly #context: CallContext;
+  readonly #method: Method;
+  readonly #encoding: MessageEncoding | undefined;
+  readonly #reader: MessageReader;
+  readonly #handler: CallHandler;
+  readonly #timer: ClockTimer | undefined;
+  #trailers: Readonly<Record<string, string>> = OK_TRAILERS;
+  #messages = 0;
+  #paused = false;
+  #inflating = false;
+  #delivering = false;
+  #allReceived = false;
+  #halfClosed = false;
+  #ended = false;
+
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    method: Method,
+    context: CallContext,
+    deadlineNs: number,
+    encoding: MessageEncoding | undefined,
+  ) {
+    this.#stream = stream;
+    this.headers = headers;
+    this.#method = method;
+    this.#context = context;
+    this.deadlineNs = deadlineNs;
+    this.#encoding = encoding;
+    this.#reader = new MessageReader(context.maxMessageBytes);
+    this.#handler = method.start(this);
+    if (deadlineNs !== NO_DEADLINE && deadlineNs - context.clock.nowNs() < LONGEST_TIMER_NS)
+      this.#timer = context.clock.setTimer(deadlineNs, () => this.#expire());
+    (stream as CallStream)[CALL] = this;
+    stream.on('data', onData);
+    stream.on('end', onEnd);
+    stream.on('aborted', onAborted);
+    stream.on('wantTrailers', onWantTrailers);
+  }
+
+  /** `address:port` of the other end of the connection; `unknown` where it is gone. */
+  get peer(): string {
+    const socket = this.#stream.session?.socket;
+    return socket?.remoteAddress === undefined ? 'unknown' : `${socket.remoteAddress}:${socket.remotePort}`;
+  }
+
+  /** True once the call was answered, failed or cancelled: nothing can be sent. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** The one answer of a call and its end, as a sealed frame. No effect once the call has ended. */
+  answer(frame: Buffer): void {
+    if (!this.#end()) return;
+    const encoding = replyEncoding(this.headers, this.#encoding);
+    if (encoding === undefined) this.#send(frame, undefined);
+    else {
+      compressAnswer(encoding, frame.subarray(FRAME_HEAD_BYTES), (compressed) => {
+        if (compressed === undefined) this.#send(frame, undefined);
+        else this.#send(frameOf(compressed, true), encoding);
+      });
+    }
+  }
+
+  /** One message of several, as a sealed frame; `flushed` is called when it is in the socket, or will never be. */
+  write(frame: Buffer, flushed: () => void): void {
+    if (this.#ended || this.#gone) return;
+    if (!this.#stream.headersSent) this.#respond(undefined);
+    this.#stream.write(frame, flushed);
+  }
+
+  /** Ends the call with OK after what was written. */
+  end(): void {
+    if (!this.#end() || this.#gone) return;
+    if (!this.#stream.headersSent) this.#respond(undefined);
+    this.#stream.end();
+  }
+
+  /** Ends the call with the status of an error. No effect once the call has ended. */
+  fail(error: ServingError): void {
+    if (!this.#end() || this.#gone) return;
+    const trailers = statusOf(error);
+    if (this.#stream.headersSent) {
+      this.#trailers = trailers;
+      this.#stream.end();
+    } else failStream(this.#stream, trailers, this.#allReceived);
+  }
+
+  /** No message comes after the one at hand until `resume`. */
+  pause(): void {
+    this.#paused = true;
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#deliver();
+  }
+
+  static take(stream: ServerHttp2Stream, chunk: Buffer): void {
+    const call = (stream as CallStream)[CALL];
+    if (call.#ended) return;
+    call.#reader.push(chunk);
+    call.#deliver();
+  }
+
+  static received(stream: ServerHttp2Stream): void {
+    const call = (stream as CallStream)[CALL];
+    call.#allReceived = true;
+    if (!call.#ended) call.#deliver();
+  }
+
+  static aborted(stream: ServerHttp2Stream): void {
+    const call = (stream as CallStream)[CALL];
+    if (call.#end()) call.#handler.cancelled();
+  }
+
+  static finish(stream: ServerHttp2Stream): void {
+    const call = (stream as CallStream)[CALL];
+    stream.sendTrailers(call.#trailers);
+    // Not at once: nghttp2 is inside its sending loop, and a reset would overtake the trailers.
+    if (!call.#allReceived) setImmediate(() => stopReceiving(stream, call.#allReceived));
+  }
+
+  get #gone(): boolean {
+    return this.#stream.destroyed || this.#stream.closed;
+  }
+
+  /** False where it has ended before. */
+  #end(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#timer?.clear();
+    // What still comes is read and dropped: a stream that is not read to its end is never closed.
+    if (this.#paused || this.#inflating) this.#stream.resume();
+    return true;
+  }
+
+  /** Hands over what is there, message by message, for as long as the handler wants more. */
+  #deliver(): void {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    try {
+      while (!this.#paused && !this.#inflating && !this.#ended) {
+        const message = this.#reader.next();
+        if (message === undefined) break;
+        if (this.#reader.compressed) this.#inflate(message);
+        else this.#handOver(message);
+      }
+      if (this.#allReceived && !this.#paused && !this.#inflating && !this.#ended) this.#halfClose();
+    } catch (thrown) {
+      this.#refuse(thrown);
+    }
+    this.#delivering = false;
+    if (this.#paused || this.#inflating || this.#stream.readableFlowing !== false) return;
+    this.#stream.resume();
+  }
+
+  #handOver(message: Buffer): void {
+    if (!this.#method.requestStream && this.#messages > 0)
+      throw new ServingError('UNSUPPORTED', `${this.#method.path} takes one message, more came`);
+    this.#messages++;
+    this.#handler.message(message);
+  }
+
+  #halfClose(): void {
+    if (this.#halfClosed) return;
+    this.#halfClosed = true;
+    if (this.#reader.insideMessage)
+      throw new ServingError('MALFORMED_REQUEST', 'the call ended in the middle of a message');
+    if (!this.#method.requestStream && this.#messages === 0)
+      throw new ServingError('UNSUPPORTED', `${this.#method.path} takes one message, none came`);
+    this.#handler.halfClosed();
+  }
+
+  #inflate(message: Buffer): void {
+    if (this.#encoding === undefined)
+      throw new ServingError('INTERNAL', 'a message is marked as compressed, but the call has no grpc-encoding');
+    const { maxMessageBytes, offload } = this.#context;
+    const inflated = inflateMessage(this.#encoding, message, maxMessageBytes, offload);
+    if (Buffer.isBuffer(inflated)) {
+      this.#handOver(inflated);
+      return;
+    }
+    this.#inflating = true;
+    this.#stream.pause();
+    inflated
+      .then((bytes) => {
+        if (!this.#ended) this.#handOver(bytes);
+      })
+      .catch((thrown: unknown) => this.#refuse(thrown))
+      .finally(() => {
+        this.#inflating = false;
+        if (!this.#ended) this.#deliver();
+      });
+  }
+
+  /** The client broke the protocol: its call ends, whatever is under way. */
+  #refuse(thrown: unknown): void {
+    const error = thrown instanceof ServingError ? thrown : failureOf(thrown, this.#method.path, this.#context.log);
+    this.#method.refused?.(error.reason);
+    this.#failAndCancel(error);
+  }
+
+  #expire(): void {
+    this.#failAndCancel(
+      new ServingError('DEADLINE_EXCEEDED', 'the deadline of the call passed before it was answered'),
+    );
+  }
+
+  #failAndCancel(error: ServingError): void {
+    if (this.#ended) return;
+    this.fail(error);
+    this.#handler.cancelled();
+  }
+
+  #respond(encoding: MessageEncoding | undefined): void {
+    this.#stream.respond(
+      encoding === undefined ? ANSWER_HEADERS : { ...ANSWER_HEADERS, 'grpc-encoding': encoding },
+      WITH_TRAILERS,
+    );
+  }
+
+  #send(frame: Buffer, encoding: MessageEncoding | undefined): void {
+    if (this.#gone) return;
+    this.#respond(encoding);
+    this.#stream.end(frame);
+  }
+}
+
+function onData(this: ServerHttp2Stream, chunk: Buffer): void {
+  ServerCall.take(this, chunk);
+}
+
+function onEnd(this: ServerHttp2Stream): void {
+  ServerCall.received(this);
+}
+
+function onAborted(this: ServerHttp2Stream): void {
+  ServerCall.aborted(this);
+}
+
+function onWantTrailers(this: ServerHttp2Stream): void {
+  ServerCall.finish(this);
+}
