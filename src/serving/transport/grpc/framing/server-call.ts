@@ -6,20 +6,15 @@ import { FRAME_HEAD_BYTES, frameOf } from './frame.js';
 import { compressAnswer, inflateMessage, type MessageEncoding, replyEncoding } from './message-encoding.js';
 import { MessageReader } from './message-reader.js';
 import type { CallContext, CallHandler, Method } from './method.js';
+import { attach, type StreamEvents } from './stream-events.js';
 
 const OK_TRAILERS = { 'grpc-status': '0' } as const;
 const WITH_TRAILERS = { waitForTrailers: true } as const;
 /** Later deadlines are the data path's alone: timers of Node reach 2^31 ms. */
 const LONGEST_TIMER_NS = 2 ** 31 * 1e6;
 
-const CALL = Symbol('call');
-type CallStream = ServerHttp2Stream & { [CALL]: ServerCall };
-
-/**
- * One gRPC call on its HTTP/2 stream: messages in, with back-pressure; messages, a status, or both out. The listeners are
- * shared by all calls and find theirs on the stream, so that a call costs no closures.
- */
-export class ServerCall {
+/** One gRPC call on its HTTP/2 stream: messages in, with back-pressure; messages, a status, or both out. */
+export class ServerCall implements StreamEvents {
   readonly headers: IncomingHttpHeaders;
   readonly deadlineNs: number;
   readonly #stream: ServerHttp2Stream;
@@ -56,11 +51,7 @@ export class ServerCall {
     this.#handler = method.start(this);
     if (deadlineNs !== NO_DEADLINE && deadlineNs - context.clock.nowNs() < LONGEST_TIMER_NS)
       this.#timer = context.clock.setTimer(deadlineNs, () => this.#expire());
-    (stream as CallStream)[CALL] = this;
-    stream.on('data', onData);
-    stream.on('end', onEnd);
-    stream.on('aborted', onAborted);
-    stream.on('wantTrailers', onWantTrailers);
+    attach(stream, this);
   }
 
   /** `address:port` of the other end of the connection; `unknown` where it is gone. */
@@ -123,29 +114,25 @@ export class ServerCall {
     this.#deliver();
   }
 
-  static take(stream: ServerHttp2Stream, chunk: Buffer): void {
-    const call = (stream as CallStream)[CALL];
-    if (call.#ended) return;
-    call.#reader.push(chunk);
-    call.#deliver();
+  taken(chunk: Buffer): void {
+    if (this.#ended) return;
+    this.#reader.push(chunk);
+    this.#deliver();
   }
 
-  static received(stream: ServerHttp2Stream): void {
-    const call = (stream as CallStream)[CALL];
-    call.#allReceived = true;
-    if (!call.#ended) call.#deliver();
+  received(): void {
+    this.#allReceived = true;
+    if (!this.#ended) this.#deliver();
   }
 
-  static aborted(stream: ServerHttp2Stream): void {
-    const call = (stream as CallStream)[CALL];
-    if (call.#end()) call.#handler.cancelled();
+  aborted(): void {
+    if (this.#end()) this.#handler.cancelled();
   }
 
-  static finish(stream: ServerHttp2Stream): void {
-    const call = (stream as CallStream)[CALL];
-    stream.sendTrailers(call.#trailers);
+  trailersWanted(): void {
+    this.#stream.sendTrailers(this.#trailers);
     // Not at once: nghttp2 is inside its sending loop, and a reset would overtake the trailers.
-    if (!call.#allReceived) setImmediate(() => stopReceiving(stream, call.#allReceived));
+    if (!this.#allReceived) setImmediate(() => stopReceiving(this.#stream, this.#allReceived));
   }
 
   get #gone(): boolean {
@@ -252,20 +239,4 @@ export class ServerCall {
     this.#respond(encoding);
     this.#stream.end(frame);
   }
-}
-
-function onData(this: ServerHttp2Stream, chunk: Buffer): void {
-  ServerCall.take(this, chunk);
-}
-
-function onEnd(this: ServerHttp2Stream): void {
-  ServerCall.received(this);
-}
-
-function onAborted(this: ServerHttp2Stream): void {
-  ServerCall.aborted(this);
-}
-
-function onWantTrailers(this: ServerHttp2Stream): void {
-  ServerCall.finish(this);
 }
