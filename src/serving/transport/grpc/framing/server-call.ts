@@ -78,7 +78,7 @@ export class ServerCall implements StreamEvents {
     }
   }
 
-  /** One message of several, as a sealed frame; `flushed` is called when it is in the socket, or will never be. */
+  /** One message of several, as a sealed frame; `flushed` is called when the socket has taken it; not once the call is gone. */
   write(frame: Buffer, flushed: () => void): void {
     if (this.#ended || this.#gone) return;
     if (!this.#stream.headersSent) this.#respond(undefined);
