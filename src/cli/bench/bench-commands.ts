@@ -71,8 +71,8 @@ function addRun(bench: Command, io: CliIo, exit: (code: number) => void): void {
     .option('--rate <number>', 'Open loop: requests per second, whatever the server does', positive)
     .option('--arrivals <kind>', 'Open loop: poisson, burst, or a file with one time in seconds a line', 'poisson')
     .option('--connections <count>', 'Open loop: requests in flight at most', count, 256)
-    .option('--seconds <number>', 'Length of a round', positive, 5)
-    .option('--rounds <count>', 'Rounds of each; the medians are shown', count, 3)
+    .option('--seconds <number>', 'Length of a round', positive, 3)
+    .option('--rounds <count>', 'Rounds of each; the medians are shown; comparing needs 5', count, 5)
     .option('--input <NAME=@file|NAME=json>', 'An input, as for penstock infer; the others are made', collect)
     .option(
       '--shape <NAME=sizes>',

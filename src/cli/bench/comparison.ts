@@ -30,6 +30,9 @@ export interface Comparison {
   readonly passed: boolean;
 }
 
+/** With fewer rounds the interval is a fiction. */
+const LEAST_ROUNDS = 5;
+
 /** Compares every scenario that both have. Paired where the rounds of both were taken by turns. */
 export function compareResults(
   baseline: BenchResult,
@@ -46,7 +49,12 @@ export function compareResults(
       problems.push(
         `${before.name}: nothing was answered in a round of the ${answered(before) ? 'candidate' : 'baseline'}`,
       );
-    else figures.push(...compareScenario(before, after, thresholds, paired));
+    else {
+      const rounds = Math.min(before.rounds.length, after.rounds.length);
+      if (rounds < LEAST_ROUNDS)
+        problems.push(`${before.name}: ${rounds} rounds cannot be judged, ${LEAST_ROUNDS} can`);
+      figures.push(...compareScenario(before, after, thresholds, paired, rounds >= LEAST_ROUNDS));
+    }
     const errors = after?.rounds.reduce((sum, round) => sum + round.errors, 0) ?? 0;
     if (errors > 0) problems.push(`${before.name}: ${errors} requests failed in the candidate`);
   }
@@ -62,6 +70,7 @@ function compareScenario(
   after: ScenarioResult,
   thresholds: Thresholds,
   paired: boolean,
+  judged: boolean,
 ): ComparedFigure[] {
   return (Object.keys(METRICS) as Metric[]).flatMap((metric) => {
     const values = ({ rounds }: ScenarioResult) => rounds.flatMap((round) => round[metric] ?? []);
@@ -69,7 +78,7 @@ function compareScenario(
     // CPU time is not read everywhere.
     if (baseline.length === 0 || candidate.length === 0) return [];
     const estimate = ratioEstimate(baseline, candidate, { paired, confidence: thresholds.confidence });
-    const tolerance = toleranceOf(thresholds, before.name, metric);
+    const tolerance = judged ? toleranceOf(thresholds, before.name, metric) : undefined;
     const figure = {
       scenario: before.name,
       metric,

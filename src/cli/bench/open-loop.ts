@@ -31,11 +31,11 @@ export async function openLoop(
 
   await new Promise<void>((resolve) => {
     const giveUp = setTimeout(resolve, (arrivalsMs.at(-1) ?? 0) + drainMs);
-    /** Whether the request that is sent next has waited for a channel: then its delay is the server's. */
-    let waited = false;
-    const send = (channel: Channel, now: number) => {
+    /** Whether due requests wait for a channel: then their delay is the server's, and answers send them. */
+    let backlog = false;
+    const send = (channel: Channel, now: number, late: boolean) => {
       const dueAt = start + arrivalsMs[sent]!;
-      if (!waited) lag.record((now - dueAt) * 1000);
+      if (late) lag.record((now - dueAt) * 1000);
       channel.send(requests[sent % requests.length]!, (error) => {
         const answeredAt = performance.now();
         settled++;
@@ -47,26 +47,26 @@ export async function openLoop(
         if (settled === arrivalsMs.length) {
           clearTimeout(giveUp);
           resolve();
-        } else if (waited) sendDue();
+        } else if (backlog) sendDue();
       });
       sent++;
     };
     const sendDue = () => {
+      const free = !backlog;
       for (let now = performance.now(); sent < arrivalsMs.length && start + arrivalsMs[sent]! <= now; ) {
         const channel = idle.pop();
-        waited = channel === undefined;
+        backlog = channel === undefined;
         if (channel === undefined) return;
-        send(channel, now);
+        send(channel, now, free);
         now = performance.now();
       }
-      waited = false;
+      backlog = false;
     };
     const turn = () => {
       sendDue();
       if (sent === arrivalsMs.length) return;
       const inMs = start + arrivalsMs[sent]! - performance.now();
-      // While requests wait for a channel, answers send them; the times ahead need no watch.
-      if (waited) setTimeout(turn, 1);
+      if (backlog) setTimeout(turn, 1);
       else if (inMs > TIMER_SLACK_MS) setTimeout(turn, inMs - TIMER_SLACK_MS);
       else setImmediate(turn);
     };
