@@ -2,7 +2,7 @@
 /**
  * The regression gate: two builds by turns on one machine, their ratio with an interval for each scenario, and an exit code.
  *
- *   npm run bench:gate -- --baseline ../before/dist --candidate dist [--only TEXT] [--rounds 20] [--ms 300]
+ *   npm run bench:gate -- --baseline ../before/dist --candidate dist [--only TEXT] [--starts 12] [--rounds 4] [--ms 250]
  *                         [--thresholds FILE] [--html FILE] [--markdown FILE] [--json-prefix PATH]
  *
  * `--baseline` and `--candidate` are builds: a `dist` folder, or a checkout that has one, each with its own node_modules in
@@ -18,7 +18,6 @@ import { comparisonMarkdown } from '../dist/cli/bench/compare-markdown.js';
 import { compareResults } from '../dist/cli/bench/comparison.js';
 import { startLoadGenerator } from '../dist/cli/bench/load-generator.js';
 import { readThresholds } from '../dist/cli/bench/thresholds.js';
-import { startGateway } from './gateway-process.mjs';
 import { interleaved } from './interleaved.mjs';
 import { SCENARIOS } from './scenarios.mjs';
 
@@ -29,8 +28,9 @@ const { values: options } = parseArgs({
     baseline: { type: 'string' },
     candidate: { type: 'string', default: join(HERE, '../dist') },
     only: { type: 'string', default: '' },
-    rounds: { type: 'string', default: '20' },
-    ms: { type: 'string', default: '300' },
+    starts: { type: 'string', default: '12' },
+    rounds: { type: 'string', default: '4' },
+    ms: { type: 'string', default: '250' },
     thresholds: { type: 'string', default: join(HERE, 'gate-thresholds.json') },
     markdown: { type: 'string' },
     html: { type: 'string' },
@@ -46,22 +46,21 @@ function buildOf(folder) {
 }
 
 const thresholds = readThresholds(options.thresholds);
-const effort = { rounds: Number(options.rounds), ms: Number(options.ms) };
+const effort = { starts: Number(options.starts), rounds: Number(options.rounds), ms: Number(options.ms) };
 const chosen = SCENARIOS.filter(({ name }) => GATED.includes(name) && name.includes(options.only));
 const builds = [options.baseline, options.candidate].map(buildOf);
-const results = builds.map((dist) => ({ ...resultHead(dist, dist, {}), scenarios: [] }));
 const generator = startLoadGenerator();
-const gateways = [];
+let results;
 try {
-  for (const dist of builds) gateways.push(await startGateway({ dist }));
-  for (const scenario of chosen) {
-    const sides = await interleaved(scenario, gateways, generator, effort);
-    sides.forEach((side, i) => void results[i].scenarios.push(side));
-    console.error(`${scenario.name}: ${effort.rounds} pairs of rounds`);
-  }
+  const sides = await interleaved(
+    chosen,
+    builds.map((dist) => ({ dist })),
+    generator,
+    effort,
+  );
+  results = builds.map((dist, i) => ({ ...resultHead(dist, dist, {}), scenarios: sides[i] }));
 } finally {
   generator.end();
-  for (const gateway of gateways) await gateway.stop();
 }
 const comparison = compareResults(...results, thresholds, true);
 const report = comparisonMarkdown(...results, comparison);
