@@ -37,14 +37,21 @@ const { values: options } = parseArgs({
     'json-prefix': { type: 'string' },
   },
 });
-if (options.baseline === undefined) throw new Error('--baseline is needed: a dist folder, or a checkout that has one');
+
+function refuse(message) {
+  console.error(
+    `${message}\nusage: npm run bench:gate -- --baseline DIR [--candidate DIR] [--only TEXT] [--starts N] [--html FILE]`,
+  );
+  process.exit(2);
+}
 
 function buildOf(folder) {
   const dist = [resolve(folder), resolve(folder, 'dist')].find((path) => existsSync(join(path, 'cli/penstock.cjs')));
-  if (dist === undefined) throw new Error(`${folder} holds no build (cli/penstock.cjs)`);
+  if (dist === undefined) refuse(`${folder} holds no build (cli/penstock.cjs)`);
   return dist;
 }
 
+if (options.baseline === undefined) refuse('--baseline is needed: a dist folder, or a checkout that has one');
 const thresholds = readThresholds(options.thresholds);
 const effort = { starts: Number(options.starts), rounds: Number(options.rounds), ms: Number(options.ms) };
 const chosen = SCENARIOS.filter(({ name }) => GATED.includes(name) && name.includes(options.only));
