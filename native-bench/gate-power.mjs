@@ -66,16 +66,20 @@ function tell(title, pairs) {
       Array.from({ length: starts }, (_, i) => gate * starts + i),
     ),
   );
-  const drawn = Array.from({ length: DRAWN_GATES }, () =>
-    judge(
-      pairs,
-      Array.from({ length: starts }, () => random.integer(0, count - 1)),
-    ),
-  );
+  const draw = (size) =>
+    Array.from({ length: DRAWN_GATES }, () =>
+      judge(
+        pairs,
+        Array.from({ length: size }, () => random.integer(0, count - 1)),
+      ),
+    );
+  const percent = (gates) =>
+    `${((gates.filter((worse) => worse.length > 0).length / gates.length) * 100).toFixed(0)} %`;
+  const drawn = draw(starts);
   const share = (metric) => (drawn.filter((worse) => worse.includes(metric)).length / DRAWN_GATES) * 100;
-  const found = (drawn.filter((worse) => worse.length > 0).length / DRAWN_GATES) * 100;
+  const found = whole.filter((worse) => worse.length > 0).length;
   console.log(
-    `${title}: called worse in ${whole.filter((worse) => worse.length > 0).length} of ${whole.length} gates, ${found.toFixed(0)} % of gates drawn from ${count} samples; load ${loadavg()[0].toFixed(2)}`,
+    `${title}: called worse in ${found} of ${whole.length} gates; of gates drawn from ${count} samples in ${percent(drawn)}, with twice the starts in ${percent(draw(2 * starts))}, four times in ${percent(draw(4 * starts))}; load ${loadavg()[0].toFixed(2)}`,
   );
   for (const metric of METRICS) {
     const ratios = pairs[0].map((before, i) => pairs[1][i][metric] / before[metric]).sort((a, b) => a - b);
