@@ -154,7 +154,7 @@ export class Gateway implements RunningServer {
       await this.#offload.close();
     } finally {
       this.#lifetime.move('stopped', 'drained');
-      this.#log.flush();
+      void this.#log.flush(); // the process waits for it by itself, and not where nobody reads
       this.#end(0);
     }
   }

@@ -4,6 +4,10 @@ import { loadUws } from '../serving/transport/index.js';
 import { Gateway } from './gateway.js';
 import { PENSTOCK_VERSION } from './version.js';
 
+// Who read our output may go away (a closed terminal, a supervisor that died): that must not end a server, nor keep it from
+// ending.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 /** The one place that touches the process: arguments, environment, signals, exit code. */
 const io: CliIo = {
   stdout: process.stdout,
