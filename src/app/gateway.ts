@@ -15,6 +15,7 @@ import { Hosting } from './hosting.js';
 import { Lifetime } from './lifetime.js';
 import { type Listeners, startListeners } from './listeners.js';
 import { logOptions } from './log-options.js';
+import { modelCacheOptions } from './model-cache.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
 import { PENSTOCK_VERSION } from './version.js';
 
@@ -26,6 +27,8 @@ export interface GatewaySurroundings {
   readonly cwd: string;
   /** Whether a person reads the log. */
   readonly isTTY: boolean;
+  /** `XDG_CACHE_HOME` of the environment. */
+  readonly xdgCacheHome: string | undefined;
 }
 
 /**
@@ -75,7 +78,7 @@ export class Gateway implements RunningServer {
       autoComplete: config.autoCompleteConfig,
       maxExecutionMs: config.maxExecutionMs,
       drainTimeoutMs: config.exitTimeoutSecs * 1000,
-      backends: availableBackends({ log, clock }),
+      backends: availableBackends({ log, clock, cache: modelCacheOptions(config.cache, surroundings) }),
       host: new Hosting({ dataplane: this.#dataplane, metrics, clock, log, maxQueueSize: config.maxQueueSize }),
       clock,
       log,

@@ -1,4 +1,5 @@
 export {
+  type CacheOptions,
   type CudaPresence,
   cudaPresence,
   loadOrtLibrary,
