@@ -1,9 +1,9 @@
-import { availableParallelism } from 'node:os';
 import type { Listener, RunningServer } from '../cli/index.js';
 import type { ServerConfig } from '../config/index.js';
 import { ServingError } from '../core/index.js';
 import { createLog, createMetrics, type Metrics, type ServerLog } from '../insight/index.js';
 import { ModelRepository } from '../models/index.js';
+import { usableCores } from '../serving/backend/index.js';
 import { Authority, ControlPlane } from '../serving/controlplane/index.js';
 import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload } from '../serving/executor/index.js';
@@ -63,7 +63,7 @@ export class Gateway implements RunningServer {
     this.#metrics = metrics;
     this.#lifetime = new Lifetime(log);
     this.#offload = createOffload({
-      threads: config.offload.threads ?? Math.max(1, Math.floor(availableParallelism() / 2)),
+      threads: config.offload.threads ?? Math.max(1, Math.floor(usableCores() / 2)),
       maxQueue: config.offload.maxQueueSize,
       tasks: { decodeV2Json: DECODE_V2_JSON },
     });

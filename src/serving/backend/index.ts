@@ -5,6 +5,7 @@ export {
   loadOrtLibrary,
   type OnnxNativeOptions,
   onnxNativeBackend,
+  usableCores,
 } from './onnx/index.js';
 export { carryShape, checkOutputShape } from './onnx/tensor-shape.js';
 export type {
