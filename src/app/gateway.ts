@@ -135,7 +135,8 @@ export class Gateway implements RunningServer {
         log: this.#log,
         metrics: this.#metrics,
       });
-      if (this.#token.notice !== undefined) this.#log.info(this.#token.notice);
+      const callable = this.#listeners.http !== undefined || this.#listeners.grpc !== undefined;
+      if (callable && this.#token.notice !== undefined) this.#log.info(this.#token.notice);
       await this.#repository.start();
     } catch (thrown) {
       await this.stop();

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { jsonSchema, referencePage } from '../config/index.js';
 import { ServingError } from '../core/index.js';
+import { addBench } from './bench/index.js';
 import { CliError, EXIT_CODE_HELP, EXIT_CODES } from './exit-codes.js';
 import { LAYOUTS, type Layout } from './image-input.js';
 import type { CliIo } from './io.js';
@@ -59,6 +60,7 @@ function buildProgram(io: CliIo, exit: (code: number) => void): Command {
   addServe(program, io, exit);
   addInfer(program, io, exit);
   addOthers(program, io, exit);
+  addBench(program, io, exit);
   return program;
 }
 

@@ -70,7 +70,6 @@ export const FLAGS: readonly Flag[] = [
   own('grpc-max-message-bytes', 'grpc.maxMessageBytes', 'number'),
   triton('grpc-keepalive-time', 'grpc.keepaliveTimeMs', 'number'),
   triton('grpc-keepalive-timeout', 'grpc.keepaliveTimeoutMs', 'number'),
-  triton('grpc-keepalive-permit-without-calls', 'grpc.keepalivePermitWithoutCalls', 'boolean'),
   triton('grpc-max-connection-age', 'grpc.maxConnectionAgeMs', 'number'),
   triton('grpc-max-connection-age-grace', 'grpc.maxConnectionAgeGraceMs', 'number'),
   triton('allow-metrics', 'metrics.enabled', 'boolean'),

@@ -50,7 +50,6 @@ const grpc = z.strictObject({
     .describe('Largest message, in bytes'),
   keepaliveTimeMs: durationMs().default(7_200_000).describe('Ping a silent connection after so many milliseconds'),
   keepaliveTimeoutMs: durationMs().default(20_000).describe('Close it where no answer comes in so many milliseconds'),
-  keepalivePermitWithoutCalls: z.boolean().default(false).describe('Ping connections without a call too'),
   maxConnectionAgeMs: durationMs()
     .default(0)
     .describe('Ask a connection to close after so many milliseconds; 0 = never'),
