@@ -1,9 +1,9 @@
-import { availableParallelism } from 'node:os';
 import type { Listener, RunningServer } from '../cli/index.js';
 import type { ServerConfig } from '../config/index.js';
 import { ServingError } from '../core/index.js';
 import { createLog, createMetrics, type Metrics, type ServerLog } from '../insight/index.js';
 import { ModelRepository } from '../models/index.js';
+import { usableCores } from '../serving/backend/index.js';
 import { Authority, ControlPlane } from '../serving/controlplane/index.js';
 import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload } from '../serving/executor/index.js';
@@ -15,6 +15,7 @@ import { Hosting } from './hosting.js';
 import { Lifetime } from './lifetime.js';
 import { type Listeners, startListeners } from './listeners.js';
 import { logOptions } from './log-options.js';
+import { modelCacheOptions } from './model-cache.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
 import { PENSTOCK_VERSION } from './version.js';
 
@@ -26,6 +27,8 @@ export interface GatewaySurroundings {
   readonly cwd: string;
   /** Whether a person reads the log. */
   readonly isTTY: boolean;
+  /** `XDG_CACHE_HOME` of the environment. */
+  readonly xdgCacheHome: string | undefined;
 }
 
 /**
@@ -60,7 +63,7 @@ export class Gateway implements RunningServer {
     this.#metrics = metrics;
     this.#lifetime = new Lifetime(log);
     this.#offload = createOffload({
-      threads: config.offload.threads ?? Math.max(1, Math.floor(availableParallelism() / 2)),
+      threads: config.offload.threads ?? Math.max(1, Math.floor(usableCores() / 2)),
       maxQueue: config.offload.maxQueueSize,
       tasks: { decodeV2Json: DECODE_V2_JSON },
     });
@@ -75,7 +78,7 @@ export class Gateway implements RunningServer {
       autoComplete: config.autoCompleteConfig,
       maxExecutionMs: config.maxExecutionMs,
       drainTimeoutMs: config.exitTimeoutSecs * 1000,
-      backends: availableBackends({ log, clock }),
+      backends: availableBackends({ log, clock, cache: modelCacheOptions(config.cache, surroundings) }),
       host: new Hosting({ dataplane: this.#dataplane, metrics, clock, log, maxQueueSize: config.maxQueueSize }),
       clock,
       log,

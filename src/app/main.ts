@@ -24,7 +24,12 @@ const io: CliIo = {
       process.off('SIGTERM', handler);
     };
   },
-  serve: async (config) => new Gateway(config, { cwd: process.cwd(), isTTY: process.stderr.isTTY === true }),
+  serve: async (config) =>
+    new Gateway(config, {
+      cwd: process.cwd(),
+      isTTY: process.stderr.isTTY === true,
+      xdgCacheHome: process.env.XDG_CACHE_HOME,
+    }),
   machine: {
     loadHttp: () => {
       loadUws();
