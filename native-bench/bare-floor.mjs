@@ -1,6 +1,7 @@
 /**
- * The floor: bare onnxruntime (the binding of onnxruntime-node) in one thread, in a process of its own. Reads one JSON
- * line per measurement from stdin, `{ model, shape, batch, ms }`, and answers one line, `{ itemsPerSecond }`.
+ * Bare onnxruntime (the binding of onnxruntime-node) in one thread, in a process of its own. Reads one JSON line per
+ * measurement from stdin, `{ model, length, batch, ms }` (`length`: size of open axes but the first), and answers one line,
+ * `{ itemsPerSecond, p50Us, cpuUsPerItem }`.
  */
 import { createInterface } from 'node:readline';
 import * as ort from 'onnxruntime-node';
@@ -15,19 +16,45 @@ async function session(path) {
   return sessions.get(path);
 }
 
-async function measure({ model, shape, batch, ms }) {
-  const s = await session(model);
-  const dims = [batch, ...shape];
-  const data = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => (i % 17) / 16);
-  const feeds = { [s.inputNames[0]]: new ort.Tensor('float32', data, dims) };
-  for (let i = 0; i < 3; i++) await s.run(feeds);
-  const start = performance.now();
-  let runs = 0;
-  while (performance.now() - start < ms) {
-    await s.run(feeds);
-    runs++;
+/** One value for each input: the elements of the native floor. */
+function sampleFeeds({ inputMetadata }, batch, length) {
+  const feeds = {};
+  for (const { name, type, shape } of inputMetadata) {
+    const dims = shape.map((size, axis) =>
+      typeof size === 'number' && size >= 0 ? size : axis === 0 ? batch : length,
+    );
+    const count = dims.reduce((a, b) => a * b, 1);
+    const data =
+      type === 'int64'
+        ? BigInt64Array.from({ length: count }, (_, i) => BigInt(i % 10))
+        : Float32Array.from({ length: count }, (_, i) => (i % 17) / 16);
+    feeds[name] = new ort.Tensor(type, data, dims);
   }
-  return { itemsPerSecond: (runs * batch * 1000) / (performance.now() - start) };
+  return feeds;
+}
+
+async function measure({ model, length, batch, ms }) {
+  const s = await session(model);
+  const feeds = sampleFeeds(s, batch, length);
+  for (let i = 0; i < 3; i++) await s.run(feeds);
+  const times = [];
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  let last = start;
+  while (last - start < ms) {
+    await s.run(feeds);
+    const now = performance.now();
+    times.push(now - last);
+    last = now;
+  }
+  const { user, system } = process.cpuUsage(cpu);
+  times.sort((a, b) => a - b);
+  const items = times.length * batch;
+  return {
+    itemsPerSecond: (items * 1000) / (last - start),
+    p50Us: times[times.length >> 1] * 1000,
+    cpuUsPerItem: (user + system) / items,
+  };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -1,20 +1,28 @@
 #!/usr/bin/env node
 /**
- * The first bench: a small MLP and a CNN through a running gateway, over HTTP (binary tensors) and gRPC, at concurrency 1,
- * 8 and 32, as a ratio to bare onnxruntime in one thread, both measured by turns in one run on the same machine.
+ * The gateway under load, as ratios to a floor: both measured by turns, in one run, on one machine.
  *
- *   npm run bench                     all scenarios, 5 rounds
- *   npm run bench -- --quick          fewer and shorter rounds; fails below the floors of `bench-floors.json`
- *   npm run bench -- --json out.json  also writes the figures, with machine, versions and date
+ *   npm run bench                      every scenario of scenarios.mjs and special-scenarios.mjs, 3 rounds
+ *   npm run bench -- --only mlp-http   scenarios whose name contains the text
+ *   npm run bench -- --quick           a few, in short rounds; fails beyond the limits of bench-floors.json
+ *   npm run bench -- --json out.json   also writes the figures, with machine, versions and commit
  */
-import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { cpus } from 'node:os';
+import { loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { resultHead } from '../dist/cli/bench/bench-result.js';
+import { LatencyHistogram } from '../dist/cli/bench/latency-histogram.js';
+import { startLoadGenerator } from '../dist/cli/bench/load-generator.js';
+import { measureRound } from '../dist/cli/bench/measure-round.js';
+import { median } from '../dist/cli/bench/statistics.js';
+import { autocannonRound } from './autocannon-round.mjs';
+import { bareFloor, buildNativeFloor, nativeFloor } from './floors.mjs';
+import { startGateway } from './gateway-process.mjs';
+import { requestsFor, targetOf } from './requests.mjs';
+import { MODELS, QUICK, SCENARIOS } from './scenarios.mjs';
+import { SPECIAL } from './special-scenarios.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, '..');
@@ -24,163 +32,146 @@ const { values: options } = parseArgs({
     json: { type: 'string' },
     rounds: { type: 'string' },
     ms: { type: 'string' },
-    only: { type: 'string' },
+    only: { type: 'string', default: '' },
+    floor: { type: 'string' },
     client: { type: 'string', default: 'own' },
     help: { type: 'boolean' },
   },
 });
 if (options.help) {
   console.log(
-    'usage: npm run bench -- [--quick] [--rounds N] [--ms MS] [--only TEXT] [--client own|autocannon] [--json FILE]',
+    'usage: npm run bench -- [--quick] [--rounds N] [--ms MS] [--only TEXT] [--floor native|bare] [--client own|autocannon] [--json FILE]',
   );
   process.exit(0);
 }
-const ROUNDS = Number(options.rounds ?? (options.quick ? 3 : 5));
-const MS = Number(options.ms ?? (options.quick ? 700 : 1500));
-const MODELS = { mlp: { shape: [64], floorBatch: 32 }, cnn: { shape: [3, 96, 96], floorBatch: 4 } };
-const SCENARIOS = Object.keys(MODELS)
-  .flatMap((model) =>
-    ['http', 'grpc'].flatMap((protocol) =>
-      [1, 8, 32].map((connections) => ({ model, protocol, connections, name: `${model}-${protocol}-c${connections}` })),
-    ),
-  )
-  .filter((s) => s.name.includes(options.only ?? ''));
+const ROUNDS = Number(options.rounds ?? 3);
+/** A gRPC path is compiled by then. */
+const WARM_UP_MS = 1000;
+const MS = Number(options.ms ?? (options.quick ? 600 : 1000));
+const chosen = (name) => name.includes(options.only) && (!options.quick || QUICK.includes(name) || name in SPECIAL);
 
-const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/** The quick form always has the same floor, so that its limits mean the same everywhere. */
+function chooseFloor() {
+  if (options.floor === 'bare' || (options.quick && options.floor === undefined)) return bareFloor();
+  const { program, why } = buildNativeFloor();
+  if (program !== undefined) return nativeFloor(program);
+  if (options.floor === 'native') throw new Error(`no native floor: ${why}`);
+  console.log(`no native floor (${why}): bare onnxruntime-node instead`);
+  return bareFloor();
 }
 
-/** A child that answers one JSON line to each JSON line. */
-function jsonChild(file) {
-  const child = spawn(process.execPath, [join(HERE, file)], { stdio: ['pipe', 'pipe', 'inherit'], cwd: ROOT });
-  const lines = createInterface({ input: child.stdout });
-  const waiting = [];
-  lines.on('line', (line) => waiting.shift()?.(JSON.parse(line)));
-  child.on('exit', () => {
-    for (const settle of waiting) settle({ failed: `${file} ended` });
-  });
-  return {
-    ask: (question) =>
-      new Promise((resolve, reject) => {
-        waiting.push((answer) => (answer.failed ? reject(new Error(answer.failed)) : resolve(answer)));
-        child.stdin.write(`${JSON.stringify(question)}\n`);
-      }),
-    end: () => child.stdin.end(),
-  };
-}
-
-async function startGateway() {
-  const [http, grpc, metrics] = await Promise.all([freePort(), freePort(), freePort()]);
-  const flags = ['serve', join(HERE, 'models'), '--http-port', http, '--grpc-port', grpc, '--metrics-port', metrics];
-  const child = spawn(process.execPath, [join(ROOT, 'dist/cli/penstock.cjs'), ...flags.map(String)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let log = '';
-  child.stdout.on('data', (chunk) => (log += chunk));
-  child.stderr.on('data', (chunk) => (log += chunk));
-  for (let tries = 0; ; tries++) {
-    const ready = await fetch(`http://127.0.0.1:${http}/v2/health/ready`).then(
-      (r) => r.ok,
-      () => false,
-    );
-    if (ready) break;
-    if (child.exitCode !== null || tries > 600) throw new Error(`the gateway did not get ready:\n${log}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return {
-    http,
-    grpc,
-    async stop() {
-      child.kill('SIGTERM');
-      return await new Promise((resolve) => child.once('exit', resolve));
-    },
-  };
-}
-
-const floor = jsonChild('bare-floor.mjs');
-const load = jsonChild('load-child.mjs');
-const gateway = await startGateway();
-const results = [];
-try {
-  for (const scenario of SCENARIOS) {
-    const { shape, floorBatch } = MODELS[scenario.model];
-    const model = join(HERE, 'models', scenario.model, '1/model.onnx');
-    const { model: name, protocol, connections } = scenario;
-    const run = () =>
-      load.ask({ client: options.client, protocol, port: gateway[protocol], model: name, shape, connections, ms: MS });
-    await load.ask({
-      client: options.client,
-      protocol,
-      port: gateway[protocol],
-      model: name,
-      shape,
-      connections,
-      ms: MS / 2,
+/** One closed-loop scenario and the floor, by turns. */
+async function measureScenario(scenario, { floor, generator, gateway }) {
+  const { name, model, protocol, concurrency, format } = scenario;
+  const target = targetOf(protocol, gateway.ports, model);
+  const requests = requestsFor(model, target, { format });
+  const job = (ms) => ({ target, requests, load: { kind: 'closed', concurrency, ms } });
+  const question = { model: join(HERE, 'models', model, '1/model.onnx'), length: MODELS[model].length, ms: MS / 2 };
+  const second = options.client === 'autocannon' && protocol === 'http';
+  const latency = new LatencyHistogram();
+  const rounds = [];
+  await generator.run(job(Math.max(MS, WARM_UP_MS)));
+  for (let round = 0; round < ROUNDS; round++) {
+    const bare = [];
+    for (const batch of MODELS[model].floorBatches) bare.push(await floor.measure({ ...question, batch }));
+    const { figures, result } = second
+      ? await autocannonRound(job(MS), gateway.cpuUs)
+      : await measureRound(generator, job(MS), gateway.cpuUs);
+    if (result !== undefined) latency.add(result.latency);
+    if (result?.firstError !== undefined) console.error(`${name}: ${result.firstError}`);
+    rounds.push({
+      ...figures,
+      floorPerSecond: bare[0].itemsPerSecond,
+      ratio: figures.perSecond / bare[0].itemsPerSecond,
+      ratioToBest: figures.perSecond / Math.max(...bare.map(({ itemsPerSecond }) => itemsPerSecond)),
+      // Work of the gateway's process against the floor's, both in CPU time: waiting and other load do not count.
+      work: figures.cpuUsPerRequest / bare[0].cpuUsPerItem,
+      addedP50Us: figures.p50Us - bare[0].p50Us,
     });
-    const rounds = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      const bare1 = (await floor.ask({ model, shape, batch: 1, ms: MS / 2 })).itemsPerSecond;
-      const bareN = (await floor.ask({ model, shape, batch: floorBatch, ms: MS / 2 })).itemsPerSecond;
-      const served = await run();
-      rounds.push({
-        bare1,
-        bareN,
-        ...served,
-        ratio: served.perSecond / bare1,
-        ratioBest: served.perSecond / Math.max(bare1, bareN),
-      });
-    }
-    const pick = (key) => median(rounds.map((r) => r[key]));
-    const ratios = rounds.map((r) => r.ratio);
-    const row = {
-      scenario: scenario.name,
-      requestsPerSecond: Math.round(pick('perSecond')),
-      p50Us: Math.round(pick('p50Us')),
-      p99Us: Math.round(pick('p99Us')),
-      bareBatch1PerSecond: Math.round(pick('bare1')),
-      ratioToBareBatch1: Number(pick('ratio').toFixed(3)),
-      ratioToBareBest: Number(pick('ratioBest').toFixed(3)),
-      spread: Number(((Math.max(...ratios) - Math.min(...ratios)) / pick('ratio')).toFixed(3)),
-      errors: rounds.reduce((sum, r) => sum + r.errors, 0),
-    };
-    results.push(row);
-    console.log(
-      `${row.scenario.padEnd(14)} ${String(row.requestsPerSecond).padStart(7)} requests/s  p50 ${String(row.p50Us).padStart(6)} us  p99 ${String(row.p99Us).padStart(7)} us  ` +
-        `${row.ratioToBareBatch1.toFixed(2).padStart(5)} of bare batch 1, ${row.ratioToBareBest.toFixed(2)} of its best (spread ${(row.spread * 100).toFixed(0)} %)${row.errors ? `  ${row.errors} ERRORS` : ''}`,
-    );
+  }
+  return { name, rounds, latency: latency.data() };
+}
+
+function row({ name, rounds }) {
+  const pick = (key) => median(rounds.map((round) => round[key]));
+  const ratios = rounds.map(({ ratio }) => ratio);
+  return {
+    scenario: name,
+    requestsPerSecond: Math.round(pick('perSecond')),
+    p50Us: Math.round(pick('p50Us')),
+    p99Us: Math.round(pick('p99Us')),
+    ratio: Number(pick('ratio').toFixed(3)),
+    ratioToBest: Number(pick('ratioToBest').toFixed(3)),
+    cpuUsPerRequest: Number(pick('cpuUsPerRequest').toFixed(1)),
+    work: Number(pick('work').toFixed(2)),
+    addedP50Us: Math.round(pick('addedP50Us')),
+    spread: Number(((Math.max(...ratios) - Math.min(...ratios)) / pick('ratio')).toFixed(3)),
+    errors: rounds.reduce((sum, round) => sum + round.errors, 0),
+  };
+}
+
+function line(figures) {
+  const { scenario, requestsPerSecond, p50Us, p99Us, ratio, ratioToBest, cpuUsPerRequest, work, spread, errors } =
+    figures;
+  const padded = (value, width) => String(value).padStart(width);
+  return (
+    `${scenario.padEnd(18)} ${padded(requestsPerSecond, 7)} requests/s  p50 ${padded(p50Us, 7)} us  p99 ${padded(p99Us, 7)} us  ` +
+    `${ratio.toFixed(2)} of the floor at batch 1, ${ratioToBest.toFixed(2)} of its best (spread ${(spread * 100).toFixed(0)} %), ` +
+    `CPU ${padded(cpuUsPerRequest, 7)} us/request, ${work.toFixed(2)} x the floor's${errors > 0 ? `  ${errors} ERRORS` : ''}`
+  );
+}
+
+/** What of a row is beyond its limits: `{ leastRatio, mostWork, .. }`; `most` and `least` go before a figure's name. */
+function beyond(figures, limits) {
+  const figureOf = (limit) => limit.replace(/^(least|most)(.)/, (_, __, first) => first.toLowerCase());
+  return Object.entries(limits).flatMap(([limit, value]) => {
+    const seen = figures[figureOf(limit)];
+    const holds = limit.startsWith('least') ? seen >= value : seen <= value;
+    return holds ? [] : [`${figures.scenario}: ${figureOf(limit)} is ${seen}, the limit is ${limit} ${value}`];
+  });
+}
+
+const versions = {
+  onnxruntime: JSON.parse(readFileSync(join(ROOT, 'node_modules/onnxruntime-node/package.json'), 'utf8')).version,
+};
+const floor = chooseFloor();
+const head = resultHead('npm run bench', ROOT, versions);
+console.log(
+  `floor: ${floor.name}; ${ROUNDS} rounds of ${MS} ms; load of the machine before: ${head.machine.loadBefore.toFixed(2)}`,
+);
+const generator = startLoadGenerator();
+const gateway = await startGateway({});
+const scenarios = [];
+const rows = [];
+try {
+  for (const scenario of SCENARIOS.filter(({ name }) => chosen(name))) {
+    const measured = await measureScenario(scenario, { floor, generator, gateway });
+    scenarios.push(measured);
+    rows.push(row(measured));
+    console.log(line(rows.at(-1)));
+  }
+  for (const [name, measure] of Object.entries(SPECIAL).filter(([name]) => chosen(name))) {
+    rows.push(await measure({ gateway, generator, rounds: ROUNDS, ms: MS }));
+    const { scenario: _, ...figures } = rows.at(-1);
+    const texts = Object.entries(figures).map(([key, value]) => `${key} ${value}`);
+    console.log(`${name.padEnd(18)} ${texts.join(', ')}`);
   }
 } finally {
   floor.end();
-  load.end();
+  generator.end();
   const code = await gateway.stop();
   if (code !== 0) {
     console.error(`the gateway ended with ${code}`);
     process.exitCode = 1;
   }
 }
-
-const versions = {
-  node: process.version,
-  onnxruntime: JSON.parse(readFileSync(join(ROOT, 'node_modules/onnxruntime-node/package.json'), 'utf8')).version,
-};
-if (options.json) {
-  const machine = { cpu: cpus()[0]?.model, cores: cpus().length };
-  writeFileSync(
-    options.json,
-    `${JSON.stringify({ date: new Date().toISOString(), machine, versions, rounds: ROUNDS, ms: MS, results }, null, 2)}\n`,
-  );
-}
-if (results.some((row) => row.errors > 0)) process.exitCode = 1;
+console.log(`load of the machine after: ${loadavg()[0].toFixed(2)}`);
+if (options.json) writeFileSync(options.json, `${JSON.stringify({ ...head, floor: floor.name, scenarios, rows })}\n`);
+const failures = rows.filter(({ errors }) => errors > 0).map(({ scenario, errors }) => `${scenario}: ${errors} errors`);
+if (rows.length === 0) failures.push(`no scenario is named like ${options.only}`);
 if (options.quick) {
-  const floors = JSON.parse(readFileSync(join(HERE, 'bench-floors.json'), 'utf8'));
-  const below = results.filter((row) => row.ratioToBareBatch1 < (floors[row.scenario] ?? 0));
-  for (const row of below)
-    console.error(`${row.scenario}: ratio ${row.ratioToBareBatch1} is below its floor ${floors[row.scenario]}`);
-  if (below.length > 0) process.exitCode = 1;
+  const limits = JSON.parse(readFileSync(join(HERE, 'bench-floors.json'), 'utf8'));
+  for (const figures of rows) failures.push(...beyond(figures, limits[figures.scenario] ?? {}));
 }
+for (const failure of failures) console.error(failure);
+if (failures.length > 0) process.exitCode = 1;

@@ -1,12 +1,16 @@
 import type { Backend, Clock, Log } from '../core/index.js';
-import { onnxNativeBackend } from '../serving/backend/index.js';
+import { type CacheOptions, onnxNativeBackend } from '../serving/backend/index.js';
 import { threadBackend } from '../serving/executor/index.js';
 
 /**
  * The backends of this machine. Where ONNX Runtime's library cannot be called through koffi, ONNX models run by
  * onnxruntime-node's binding in worker threads instead, and the log says so.
  */
-export function availableBackends(parts: { readonly log: Log; readonly clock: Clock }): Backend[] {
+export function availableBackends(parts: {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly cache: CacheOptions | undefined;
+}): Backend[] {
   const backends: Backend[] = [threadBackend('onnx-node', parts), threadBackend('script', parts)];
   try {
     backends.unshift(onnxNativeBackend(parts));

@@ -1,9 +1,9 @@
-import { availableParallelism } from 'node:os';
 import type { Listener, RunningServer } from '../cli/index.js';
 import type { ServerConfig } from '../config/index.js';
 import { ServingError } from '../core/index.js';
 import { createLog, createMetrics, type Metrics, type ServerLog } from '../insight/index.js';
 import { ModelRepository } from '../models/index.js';
+import { usableCores } from '../serving/backend/index.js';
 import { Authority, ControlPlane } from '../serving/controlplane/index.js';
 import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload } from '../serving/executor/index.js';
@@ -15,6 +15,7 @@ import { Hosting } from './hosting.js';
 import { Lifetime } from './lifetime.js';
 import { type Listeners, startListeners } from './listeners.js';
 import { logOptions } from './log-options.js';
+import { modelCacheOptions } from './model-cache.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
 import { PENSTOCK_VERSION } from './version.js';
 
@@ -26,6 +27,8 @@ export interface GatewaySurroundings {
   readonly cwd: string;
   /** Whether a person reads the log. */
   readonly isTTY: boolean;
+  /** `XDG_CACHE_HOME` of the environment. */
+  readonly xdgCacheHome: string | undefined;
 }
 
 /**
@@ -60,7 +63,7 @@ export class Gateway implements RunningServer {
     this.#metrics = metrics;
     this.#lifetime = new Lifetime(log);
     this.#offload = createOffload({
-      threads: config.offload.threads ?? Math.max(1, Math.floor(availableParallelism() / 2)),
+      threads: config.offload.threads ?? Math.max(1, Math.floor(usableCores() / 2)),
       maxQueue: config.offload.maxQueueSize,
       tasks: { decodeV2Json: DECODE_V2_JSON },
     });
@@ -75,7 +78,7 @@ export class Gateway implements RunningServer {
       autoComplete: config.autoCompleteConfig,
       maxExecutionMs: config.maxExecutionMs,
       drainTimeoutMs: config.exitTimeoutSecs * 1000,
-      backends: availableBackends({ log, clock }),
+      backends: availableBackends({ log, clock, cache: modelCacheOptions(config.cache, surroundings) }),
       host: new Hosting({ dataplane: this.#dataplane, metrics, clock, log, maxQueueSize: config.maxQueueSize }),
       clock,
       log,
@@ -132,7 +135,8 @@ export class Gateway implements RunningServer {
         log: this.#log,
         metrics: this.#metrics,
       });
-      if (this.#token.notice !== undefined) this.#log.info(this.#token.notice);
+      const callable = this.#listeners.http !== undefined || this.#listeners.grpc !== undefined;
+      if (callable && this.#token.notice !== undefined) this.#log.info(this.#token.notice);
       await this.#repository.start();
     } catch (thrown) {
       await this.stop();
@@ -153,7 +157,7 @@ export class Gateway implements RunningServer {
       await this.#offload.close();
     } finally {
       this.#lifetime.move('stopped', 'drained');
-      this.#log.flush();
+      void this.#log.flush(); // the process waits for it by itself, and not where nobody reads
       this.#end(0);
     }
   }

@@ -66,12 +66,15 @@ function metricsOptions({ metrics: { address, port } }: ServerConfig, metrics: M
   return { address, port, scrape: () => metrics.scrape(), contentType: metrics.contentType, log };
 }
 
-function httpOptions({ http, jsonNan }: ServerConfig) {
+function httpOptions({ http, jsonNan, offload }: ServerConfig) {
   return {
     address: http.address,
     port: http.port,
     maxInputBytes: http.maxInputBytes,
     jsonNan,
+    offloadJsonBytes: offload.jsonBytes,
+    maxStreams: http.websocket.maxConnections,
+    maxFrameBytes: http.websocket.maxFrameBytes,
     maxStreamRequests: http.websocket.maxInFlight,
     streamIdleSeconds: http.websocket.idleTimeoutSecs,
     maxStreamBacklogBytes: http.websocket.maxBackpressureBytes,

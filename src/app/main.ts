@@ -4,6 +4,10 @@ import { loadUws } from '../serving/transport/index.js';
 import { Gateway } from './gateway.js';
 import { PENSTOCK_VERSION } from './version.js';
 
+// Who read our output may go away (a closed terminal, a supervisor that died): that must not end a server, nor keep it from
+// ending.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 /** The one place that touches the process: arguments, environment, signals, exit code. */
 const io: CliIo = {
   stdout: process.stdout,
@@ -20,7 +24,12 @@ const io: CliIo = {
       process.off('SIGTERM', handler);
     };
   },
-  serve: async (config) => new Gateway(config, { cwd: process.cwd(), isTTY: process.stderr.isTTY === true }),
+  serve: async (config) =>
+    new Gateway(config, {
+      cwd: process.cwd(),
+      isTTY: process.stderr.isTTY === true,
+      xdgCacheHome: process.env.XDG_CACHE_HOME,
+    }),
   machine: {
     loadHttp: () => {
       loadUws();

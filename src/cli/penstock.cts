@@ -35,6 +35,8 @@ if (why !== undefined) {
   }
   // uWebSockets.js refuses headers above 4 KiB by itself: less than a token beside tracing takes.
   if (!process.env.UWS_HTTP_MAX_HEADERS_SIZE) process.env.UWS_HTTP_MAX_HEADERS_SIZE = '65536';
+  // ONNX Runtime otherwise keeps a database of events under the home folder, and a thread to send them.
+  if (!process.env.ORT_DISABLE_TELEMETRY) process.env.ORT_DISABLE_TELEMETRY = '1';
   // The program and not a door: nothing is imported from it.
   void import(url.pathToFileURL(path.join(__dirname, '..', 'app', 'main.js')).href);
 }

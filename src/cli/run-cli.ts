@@ -1,18 +1,17 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { jsonSchema, referencePage } from '../config/index.js';
 import { ServingError } from '../core/index.js';
-import { doctor } from './doctor.js';
+import { addBench } from './bench/index.js';
 import { CliError, EXIT_CODE_HELP, EXIT_CODES } from './exit-codes.js';
-import { gpuCheck } from './gpu-check/index.js';
 import { LAYOUTS, type Layout } from './image-input.js';
-import { infer } from './infer.js';
 import type { CliIo } from './io.js';
-import { models } from './models.js';
 import { serve } from './serve.js';
 import { serveFlagsHelp } from './serve-help.js';
-import { validate } from './validate.js';
 
 const DEFAULT_URL = 'http://127.0.0.1:8000';
+
+// Commands beside `serve` are loaded when they are asked for: what they bring (image readers, probes) is not for a gateway
+// that starts.
 
 /** Runs one command line (the words after the program's name); resolves to the exit code, never rejects. */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
@@ -61,6 +60,7 @@ function buildProgram(io: CliIo, exit: (code: number) => void): Command {
   addServe(program, io, exit);
   addInfer(program, io, exit);
   addOthers(program, io, exit);
+  addBench(program, io, exit);
   return program;
 }
 
@@ -84,9 +84,10 @@ function addServe(program: Command, io: CliIo, exit: (code: number) => void): vo
   );
   takesFlags('validate', 'Load and warm every model as serve would, open no port, and say which can be served')
     .option('--json', 'Print JSON')
-    .action(async (_models: string[], options: { json?: boolean }, command: Command) =>
-      exit(await validate([...command.args, ...(options.json === true ? ['--json'] : [])], io)),
-    );
+    .action(async (_models: string[], options: { json?: boolean }, command: Command) => {
+      const { validate } = await import('./validate.js');
+      exit(await validate([...command.args, ...(options.json === true ? ['--json'] : [])], io));
+    });
 }
 
 interface InferFlags {
@@ -140,6 +141,7 @@ function addInfer(program: Command, io: CliIo, exit: (code: number) => void): vo
     )
     .action(async (model: string, files: string[], flags: InferFlags) => {
       const image = { layout: flags.layout, scale: flags.scale, resize: flags.resize };
+      const { infer } = await import('./infer.js');
       const inputs = [...(flags.input ?? []), ...files.map((file) => `@${file}`)];
       exit(
         await infer(
@@ -157,14 +159,18 @@ function addOthers(program: Command, io: CliIo, exit: (code: number) => void): v
     .description('List the models of a running gateway and their states')
     .option('--url <url>', 'HTTP address of the gateway', DEFAULT_URL)
     .option('--json', 'Print JSON')
-    .action(async (flags: { url: string; json?: boolean }) =>
-      exit(await models({ url: flags.url, json: flags.json === true }, io)),
-    );
+    .action(async (flags: { url: string; json?: boolean }) => {
+      const { models } = await import('./models.js');
+      exit(await models({ url: flags.url, json: flags.json === true }, io));
+    });
   program
     .command('doctor')
     .description('Say whether this machine can serve, and what is missing')
     .option('--json', 'Print JSON')
-    .action(async (flags: { json?: boolean }) => exit(await doctor({ json: flags.json === true }, io)));
+    .action(async (flags: { json?: boolean }) => {
+      const { doctor } = await import('./doctor.js');
+      exit(await doctor({ json: flags.json === true }, io));
+    });
   program
     .command('gpu-check')
     .description('Prove that CUDA runs models here with the answers of the CPU, and time both')
@@ -172,14 +178,11 @@ function addOthers(program: Command, io: CliIo, exit: (code: number) => void): v
     .option('--out <file>', 'Write the report to a file too, as JSON')
     .option('--device <number>', 'GPU, as CUDA counts them', parseCount, 0)
     .option('--cpu-threads <count>', 'Threads of one execution on the CPU; 0 = all cores', parseCount, 1)
-    .action(async (flags: { json?: boolean; out?: string; device: number; cpuThreads: number }) =>
-      exit(
-        await gpuCheck(
-          { json: flags.json === true, out: flags.out, deviceId: flags.device, cpuThreads: flags.cpuThreads },
-          io,
-        ),
-      ),
-    );
+    .action(async (flags: { json?: boolean; out?: string; device: number; cpuThreads: number }) => {
+      const { gpuCheck } = await import('./gpu-check/index.js');
+      const { json, out, device: deviceId, cpuThreads } = flags;
+      exit(await gpuCheck({ json: json === true, out, deviceId, cpuThreads }, io));
+    });
   program
     .command('version')
     .description('Print the version')

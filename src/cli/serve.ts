@@ -54,6 +54,8 @@ export function readServeArguments(args: readonly string[], io: Pick<CliIo, 'cwd
   // Models named on the command line replace the file's; those of flags and operands are taken together.
   if (named.length + folders.length + files.length > 0) values.repositories = [...named, ...folders];
   if (values.adminTokenFile !== undefined) values.adminTokenFile = resolve(io.cwd, String(values.adminTokenFile));
+  const cache = values.cache as { folder?: string } | undefined;
+  if (cache?.folder !== undefined) values.cache = { ...cache, folder: resolve(io.cwd, cache.folder) };
   const config = loadServerConfig({ flags: values, origins: flags.origins, file });
   if (config.repositories.length + files.length === 0)
     throw new CliError(

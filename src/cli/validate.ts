@@ -21,6 +21,8 @@ export async function validate(args: readonly string[], io: CliIo): Promise<numb
       http: { ...config.http, enabled: false },
       grpc: { ...config.grpc, enabled: false },
       metrics: { ...config.metrics, enabled: false },
+      // What the person wants to know is in the report; the log tells what is wrong beyond it.
+      log: { ...config.log, info: false },
     };
     const server = await io.serve({
       ...withRepository(config, made),

@@ -51,6 +51,11 @@ export interface OpenRequest {
   readonly engine: 'native' | 'node';
   /** Absolute path of the model file, and of the version's folder. */
   readonly modelPath: string;
+  /**
+   * Files of external data that the model names, relative to its folder, checked. Undefined: not known; such a model is
+   * never kept in compiled form.
+   */
+  readonly externalFiles?: readonly string[];
   readonly instances: readonly InstanceGroup[];
   readonly provider: ProviderPolicy;
   /** Triton's backend parameters (`intra_op_thread_count` ...), as strings. Unknown or unsupported ones are refused. */

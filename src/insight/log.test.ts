@@ -87,13 +87,13 @@ describe('the log', () => {
     expect(lines).toHaveLength(23);
   });
 
-  it('reports what it held back when it ends, and writes files through', () => {
+  it('reports what it held back when it ends, and writes files through', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'penstock-log-'));
     try {
       const path = join(folder, 'server.log');
       const log = createLog({ level: 'info', format: 'json', destination: path });
       for (let i = 0; i < 25; i++) log.error('broken');
-      log.flush();
+      await log.flush();
       const written = readFileSync(path, 'utf8').trim().split('\n');
       expect(written).toHaveLength(21);
       expect(written.at(-1)).toContain('"suppressed":5');

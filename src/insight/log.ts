@@ -22,8 +22,11 @@ export interface LogOptions {
 /** The log of the process. */
 export interface ServerLog extends Log {
   setLevel(level: LogLevel): void;
-  /** Reports held-back repetitions and writes out what is buffered, synchronously: for the end of the process. */
-  flush(): void;
+  /**
+   * Reports held-back repetitions and writes out what is buffered; resolves when it is written. Where the reader has gone
+   * it may never resolve, but it does not keep the process alive.
+   */
+  flush(): Promise<void>;
 }
 
 /** What is kept for a destination that takes nothing; beyond it lines are dropped rather than memory filled. */
@@ -65,20 +68,21 @@ export function createLog(options: LogOptions): ServerLog {
     },
     flush: () => {
       limit.flush();
-      flush();
+      return flush();
     },
   };
 }
 
 interface Lines {
   readonly lines: { write(line: string): void };
-  flush(): void;
+  flush(): Promise<void>;
 }
 
 function open(destination: LogOptions['destination']): Lines {
-  if (typeof destination !== 'string') return { lines: destination, flush: () => {} };
+  if (typeof destination !== 'string') return { lines: destination, flush: async () => {} };
   const fd = destination === 'stdout' ? 1 : destination === 'stderr' ? 2 : openSync(destination, 'a');
-  const stream = openDestination({ dest: fd, sync: false, maxLength: MOST_BUFFERED_BYTES });
+  // minLength 1 writes at once as 0 does; with 0, flush tells its end before it has come.
+  const stream = openDestination({ dest: fd, sync: false, minLength: 1, maxLength: MOST_BUFFERED_BYTES });
   // A reader of the log that went away (EPIPE), or a full disk, must not end the server.
   stream.on('error', () => {});
   return {
@@ -87,12 +91,11 @@ function open(destination: LogOptions['destination']): Lines {
         stream.write(line);
       },
     },
-    flush: () => {
-      try {
-        stream.flushSync();
-      } catch {
-        // Nowhere left to say it.
-      }
-    },
+    // Not flushSync: where the reader has gone (EPIPE) it retries for ever (sonic-boom 4). What this begins keeps the
+    // process alive until it is written or refused.
+    flush: () =>
+      new Promise((resolve) => {
+        stream.flush(() => resolve());
+      }),
   };
 }

@@ -23,6 +23,8 @@ beforeAll(async () => {
     [
       '--http-max-input-size',
       `${LIMIT}`,
+      '--websocket-max-frame-bytes',
+      `${LIMIT}`,
       '--grpc-max-message-bytes',
       `${LIMIT}`,
       '--model-control-mode',

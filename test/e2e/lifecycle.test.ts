@@ -17,6 +17,7 @@ beforeAll(async () => {
     changing: 'identity_fixed',
     later: 'identity_fixed',
     heavy: 'heavy',
+    slow: 'slow',
     corrupt: 'corrupt',
     empty: 'empty',
     unknown_op: 'unknown_op',
@@ -150,6 +151,54 @@ describe('explicit control', () => {
     expect((await unload('heavy')).status).toBe(200);
     // Its weights are 64 MB.
     expect(first - gateway.rssBytes()).toBeGreaterThan(48e6);
+  });
+});
+
+describe('what was accepted is answered', () => {
+  const slow = (steps: bigint) =>
+    jsonBody({
+      model: '',
+      inputs: [
+        tensor('x', 'FP32', [1, 1], Float32Array.of(7)),
+        tensor('steps', 'INT64', [1, 1], BigInt64Array.of(steps)),
+      ],
+    });
+
+  it('when its model is unloaded', async () => {
+    expect((await load('slow')).status).toBe(200);
+    const asked = Array.from({ length: 20 }, () => gateway.call('/v2/models/slow/infer', { body: slow(500n) }));
+    await eventually(
+      async () => ((await gateway.metric('penstock_queue_depth', { model: 'slow' })) ?? 0) > 0,
+      'requests wait',
+      2000,
+      1,
+    );
+    expect((await unload('slow')).status).toBe(200);
+    const later = await gateway.call('/v2/models/slow/infer', { body: slow(1n) });
+    expect(later.status).toBe(404);
+    for (const answer of await Promise.all(asked)) {
+      // One that came after the unload began is refused; none is lost or wrong.
+      if (answer.status === 200) expect(answer.json().outputs[0].data).toEqual([7]);
+      else expect([404, 503]).toContain(answer.status);
+    }
+    expect((await Promise.all(asked)).filter(({ status }) => status === 200).length).toBeGreaterThan(0);
+  });
+
+  it('when the server is told to end: no connection is cut, and the exit code is 0', async () => {
+    const ending = await RunningGateway.start(repositoryOf({ slow: 'slow' }));
+    const asked = Array.from({ length: 40 }, () => ending.call('/v2/models/slow/infer', { body: slow(300n) }));
+    await eventually(
+      async () => ((await ending.metric('penstock_queue_depth', { model: 'slow' })) ?? 0) > 0,
+      'requests wait',
+      2000,
+      1,
+    );
+    process.kill(ending.pid, 'SIGTERM');
+    const answers = await Promise.all(asked);
+    expect(answers.filter(({ status }) => status !== 200 && status !== 503)).toEqual([]);
+    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThan(4);
+    expect(await ending.exited).toBe(0);
+    ending.models.remove();
   });
 });
 

@@ -81,6 +81,8 @@ function readConfigFile(file: string): Record<string, unknown> {
   if (config.adminTokenFile !== undefined) config.adminTokenFile = absolute(config.adminTokenFile);
   if (isPlain(config.log) && config.log.file !== undefined)
     config.log = { ...config.log, file: absolute(config.log.file) };
+  if (isPlain(config.cache) && config.cache.folder !== undefined)
+    config.cache = { ...config.cache, folder: absolute(config.cache.folder) };
   return config;
 }
 

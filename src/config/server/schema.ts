@@ -50,7 +50,6 @@ const grpc = z.strictObject({
     .describe('Largest message, in bytes'),
   keepaliveTimeMs: durationMs().default(7_200_000).describe('Ping a silent connection after so many milliseconds'),
   keepaliveTimeoutMs: durationMs().default(20_000).describe('Close it where no answer comes in so many milliseconds'),
-  keepalivePermitWithoutCalls: z.boolean().default(false).describe('Ping connections without a call too'),
   maxConnectionAgeMs: durationMs()
     .default(0)
     .describe('Ask a connection to close after so many milliseconds; 0 = never'),
@@ -98,6 +97,30 @@ const offload = z.strictObject({
   jsonBytes: bytes()
     .default(256 * 1024)
     .describe('JSON bodies from this size on are decoded there, in bytes'),
+});
+
+const cache = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('Keep compiled ONNX models on disk: loading them again takes less time and memory (native engine, CPU)'),
+  folder: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder of compiled models; default: penstock/models in $XDG_CACHE_HOME, else in ~/.cache'),
+  maxBytes: z
+    .int()
+    .min(1)
+    .max(2 ** 50)
+    .default(8 * 1024 ** 3)
+    .describe('Most bytes in that folder; what was used longest ago goes first'),
+  minModelBytes: z
+    .int()
+    .min(0)
+    .max(2 ** 50)
+    .default(1024 * 1024)
+    .describe('Smaller models are not kept: they load faster without'),
 });
 
 /**
@@ -154,6 +177,7 @@ export const serverConfigSchema = z.strictObject({
   metrics: metrics.prefault({}).describe('Metrics'),
   log: log.prefault({}).describe('Log'),
   provider: provider.prefault({}).describe('Execution providers'),
+  cache: cache.prefault({}).describe('Compiled models'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),
   backends: z
     .record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)))

@@ -49,6 +49,7 @@ describe('server configuration', () => {
 
   it('takes relative paths of a file from its folder', () => {
     expect(load([], yaml('repositories: [models, /abs]\n')).repositories).toEqual([join(folder, 'models'), '/abs']);
+    expect(load([], yaml('cache:\n  folder: compiled\n')).cache.folder).toBe(join(folder, 'compiled'));
   });
 
   it.each([

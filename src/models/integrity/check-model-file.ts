@@ -13,9 +13,10 @@ const MOST_EXTERNAL_FILES = 10_000;
  * Checks an ONNX file before any runtime sees it: its size, and that every external data file it names is a regular file
  * with one name, in or below the model's own folder, reached through no link, and long enough. Guards against the ways
  * out that ONNX's own checker left open one after another (CVE-2022-25882, CVE-2024-27318, CVE-2026-27489 symlinked
- * parent, CVE-2026-34446 hard link). `path` is real; `shown` is how messages call it. Throws MODEL_INVALID.
+ * parent, CVE-2026-34446 hard link). `path` is real; `shown` is how messages call it. Gives the
+ * external data files by the names the model has for them. Throws MODEL_INVALID.
  */
-export async function checkOnnxFile(path: string, shown: string): Promise<void> {
+export async function checkOnnxFile(path: string, shown: string): Promise<readonly string[]> {
   const file = await fs.open(path, 'r').catch((cause) => {
     throw unreadable(shown, cause);
   });
@@ -28,6 +29,7 @@ export async function checkOnnxFile(path: string, shown: string): Promise<void> 
     for await (const reference of externalReferences(new FileWindow(file, size), shown)) {
       await checkReference(dirname(path), reference, sizes, shown);
     }
+    return [...sizes.keys()];
   } catch (thrown) {
     throw thrown instanceof ServingError ? thrown : unreadable(shown, thrown);
   } finally {

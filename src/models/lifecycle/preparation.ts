@@ -61,14 +61,16 @@ export class Preparation {
     const groups = completeGroups(config, id.model, this.#defaults);
     const options = openOptionsOf(config, file.family.name, this.#defaults);
     const { engine, backend } = chooseEngine(file.family, options.engine, this.#defaults.engine);
+    let externalFiles: readonly string[] | undefined;
     if (file.family.files.some((name) => name.endsWith('.onnx'))) {
-      await checkOnnxFile(file.path, `model file ${id.model}/${id.version}/${file.file}`);
+      externalFiles = await checkOnnxFile(file.path, `model file ${id.model}/${id.version}/${file.file}`);
     }
     const opened = await backend.open({
       id,
       backend: file.family.name,
       engine,
       modelPath: file.path,
+      ...(externalFiles === undefined ? {} : { externalFiles }),
       instances: groups.instances,
       provider: options.provider,
       parameters: options.parameters,

@@ -1,9 +1,11 @@
 export {
+  type CacheOptions,
   type CudaPresence,
   cudaPresence,
   loadOrtLibrary,
   type OnnxNativeOptions,
   onnxNativeBackend,
+  usableCores,
 } from './onnx/index.js';
 export { carryShape, checkOutputShape } from './onnx/tensor-shape.js';
 export type {

@@ -47,6 +47,8 @@ export const ORT_FUNCTIONS = {
   Run: row(9, 1, 'ptr', 'ptr ptr ptr ptr size ptr size ptr'),
   /** (OrtSessionOptions** out) */
   CreateSessionOptions: row(10, 1, 'ptr', 'ptr'),
+  /** (options, path): the session's creation writes its optimised model there */
+  SetOptimizedModelFilePath: row(11, 1, 'ptr', 'ptr text'),
   /** (options, 0 sequential | 1 parallel) */
   SetSessionExecutionMode: row(13, 1, 'ptr', 'ptr int'),
   EnableMemPattern: row(16, 1, 'ptr', 'ptr'),

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fixturePath } from '../../../../test/support/onnx-fixtures.js';
 import { LOG_FATAL, ORT_FUNCTIONS, type OrtFunctionName } from './api-table.js';
@@ -195,6 +198,23 @@ describe('every bound call', () => {
     }
     api.ReleaseCUDAProviderOptions(cuda);
     api.ReleaseSessionOptions(options);
+  });
+
+  it('writes the optimised model where it is told to', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'penstock-bound-'));
+    const options = ok('CreateSessionOptions', out);
+    const target = new NativeMemory(8);
+    try {
+      const saved = path.join(folder, 'saved.onnx');
+      ok('SetOptimizedModelFilePath', options, saved);
+      const status = await callOffLoop(api.CreateSession, [env, fixturePath('mlp'), options, target.address], target);
+      if (status !== 0) throw takeFailure(api, status);
+      api.ReleaseSession(target.word(0));
+      expect(statSync(saved).size).toBeGreaterThan(1000);
+    } finally {
+      api.ReleaseSessionOptions(options);
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('leaves no row of the table out', () => {

@@ -98,6 +98,8 @@ export function runsOnGlibc(): boolean {
 
 function bindLibrary(libraryPath: string): OrtLibrary {
   const koffi = koffiModule();
+  // Read once, when the environment is created: a server sends nobody events about its models.
+  process.env.ORT_DISABLE_TELEMETRY ??= '1';
   let handle: LibraryHandle;
   let libc: LibraryHandle;
   try {

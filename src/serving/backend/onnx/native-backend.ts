@@ -12,11 +12,13 @@ import {
   type ProviderShares,
   ServingError,
 } from '../../../core/index.js';
+import { createCompiledSession } from './compiled/compiled-session.js';
+import { ModelCache, type ModelCacheOptions } from './compiled/model-cache.js';
 import { appendCuda, checkCudaOptions, unsupportedCuda } from './cuda-provider.js';
 import { OnnxLane } from './lane.js';
 import { loadOrtLibrary, type OrtLibrary } from './library.js';
 import { countAssignedNodes, providerShares, RECORD_ASSIGNMENT } from './provider-shares.js';
-import { createSession, type OrtSession, releaseSession } from './session.js';
+import { createSession, type OrtSession, releaseSession, type SessionRequest } from './session.js';
 import { readSessionSettings, type SessionSettings } from './session-settings.js';
 import { readSignature } from './signature.js';
 import { trimMemory } from './trim-memory.js';
@@ -26,7 +28,12 @@ export interface OnnxNativeOptions {
   readonly clock: Clock;
   /** Absolute path of ONNX Runtime's library; by default the one that onnxruntime-node ships. */
   readonly libraryPath?: string;
+  /** Where compiled models are kept between loads; absent = nowhere. */
+  readonly cache?: CacheOptions | undefined;
 }
+
+/** See `ModelCacheOptions`. */
+export type CacheOptions = Omit<ModelCacheOptions, 'log'>;
 
 /** Lanes of an instance: one fills while the other runs. */
 const LANES_PER_INSTANCE = 2;
@@ -37,6 +44,8 @@ const LANES_PER_INSTANCE = 2;
  * `UNSUPPORTED` (this machine cannot: no library for it, no CUDA provider).
  */
 export function onnxNativeBackend(options: OnnxNativeOptions): Backend {
+  const { log } = options;
+  const cache = options.cache && new ModelCache({ ...options.cache, log });
   return {
     name: 'onnxruntime',
     platform: 'onnxruntime_onnx',
@@ -46,7 +55,7 @@ export function onnxNativeBackend(options: OnnxNativeOptions): Backend {
       const settings = readSessionSettings(request.parameters, request.graphLevel);
       const cudaOptions = { ...settings.cudaOptions, ...request.provider.options };
       checkCudaOptions(cudaOptions);
-      const opening = new Opening(library, request, settings, cudaOptions, options.log);
+      const opening = new Opening({ library, request, settings, cudaOptions, log, cache });
       try {
         await opening.openSessions();
         return new OnnxModel(opening, options.clock);
@@ -56,6 +65,15 @@ export function onnxNativeBackend(options: OnnxNativeOptions): Backend {
       }
     },
   };
+}
+
+interface OpeningParts {
+  readonly library: OrtLibrary;
+  readonly request: OpenRequest;
+  readonly settings: SessionSettings;
+  readonly cudaOptions: Readonly<Record<string, string>>;
+  readonly log: Log;
+  readonly cache: ModelCache | undefined;
 }
 
 /** The sessions of one version while they are created, by device. */
@@ -69,20 +87,16 @@ class Opening {
   readonly instanceKeys: string[] = [];
   readonly #cudaOptions: Readonly<Record<string, string>>;
   readonly #log: Log;
+  readonly #cache: ModelCache | undefined;
   fallback: string | undefined;
 
-  constructor(
-    library: OrtLibrary,
-    request: OpenRequest,
-    settings: SessionSettings,
-    cudaOptions: Readonly<Record<string, string>>,
-    log: Log,
-  ) {
-    this.library = library;
-    this.request = request;
-    this.settings = settings;
-    this.#cudaOptions = cudaOptions;
-    this.#log = log;
+  constructor(parts: OpeningParts) {
+    this.library = parts.library;
+    this.request = parts.request;
+    this.settings = parts.settings;
+    this.#cudaOptions = parts.cudaOptions;
+    this.#log = parts.log;
+    this.#cache = parts.cache;
   }
 
   async openSessions(): Promise<void> {
@@ -122,12 +136,20 @@ class Opening {
     const { library, settings } = this;
     let session: OrtSession;
     try {
-      session = await createSession({ library, modelPath, settings, config, appendProviders });
+      session = await this.#createSession(device, { library, modelPath, settings, config, appendProviders });
     } catch (error) {
       throw device === 'cuda' ? asCudaFailure(error) : error;
     }
     this.sessions.set(key, session);
     this.nodeCounts.push(countAssignedNodes(session, device));
+  }
+
+  /** Only sessions on the CPU have compiled models: on a GPU the weights are copied to the device in any case. */
+  #createSession(device: DeviceKind, session: SessionRequest): Promise<OrtSession> {
+    const { externalFiles, id } = this.request;
+    const cache = this.#cache;
+    if (device !== 'cpu' || cache === undefined || externalFiles === undefined) return createSession(session);
+    return createCompiledSession({ session, cache, externalFiles, id, log: this.#log });
   }
 }
 

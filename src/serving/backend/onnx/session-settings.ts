@@ -1,4 +1,6 @@
+import { cpus } from 'node:os';
 import { ServingError } from '../../../core/index.js';
+import { coreQuota } from './core-limit.js';
 import { nearestName } from './nearest-name.js';
 
 /** A version's backend parameters, read and checked. Absent = ONNX Runtime's own default. */
@@ -7,7 +9,7 @@ export interface SessionSettings {
   readonly graphOptimization: number;
   /** `ExecutionMode`: 0 sequential, 1 parallel. */
   readonly executionMode: number;
-  /** 0 = as many as the machine has cores. */
+  /** 0 = as many as ONNX Runtime finds cores; never so where a container's quota allows less. */
   readonly intraOpThreads: number;
   readonly interOpThreads: number;
   readonly memArena: boolean | undefined;
@@ -153,6 +155,7 @@ const DEFAULT_INTRA_OP_THREADS = 1;
 export function readSessionSettings(
   parameters: Readonly<Record<string, string>>,
   graphLevel: number | undefined,
+  machine: CoreFacts = { cores: cpus().length, quota: coreQuota() },
 ): SessionSettings {
   const draft: Draft = {
     executionMode: 0,
@@ -179,7 +182,21 @@ export function readSessionSettings(
       `backend parameter '${SHRINKAGE}' needs the arena that enable_mem_arena turns off`,
     );
   }
+  for (const threads of ['intraOpThreads', 'interOpThreads'] as const) {
+    draft[threads] = withinQuota(draft[threads], machine);
+  }
   return { ...draft, graphOptimization: graphOptimization(graphLevel) };
+}
+
+/** Logical cores, and how many of them the container's quota is worth. */
+export interface CoreFacts {
+  readonly cores: number;
+  readonly quota: number | undefined;
+}
+
+/** "All cores" are those that may be used: ONNX Runtime counts the machine's, whatever the container's quota. */
+function withinQuota(threads: number, { cores, quota }: CoreFacts): number {
+  return threads === 0 && quota !== undefined && quota < cores ? quota : threads;
 }
 
 function unknownParameter(name: string): ServingError {

@@ -27,6 +27,8 @@ export interface SessionRequest {
   readonly config: readonly (readonly [string, string])[];
   /** Adds execution providers to the options; ONNX Runtime adds the CPU's by itself, last. */
   readonly appendProviders: (sessionOptions: Address) => void;
+  /** Where the optimised model is written to while the session is created; absent = nowhere. */
+  readonly saveTo?: string;
 }
 
 /**
@@ -46,6 +48,7 @@ export async function createSession(request: SessionRequest): Promise<OrtSession
   try {
     applySettings(library, options, request.settings);
     for (const [key, value] of request.config) check(api, api.AddSessionConfigEntry(options, key, value));
+    if (request.saveTo !== undefined) check(api, api.SetOptimizedModelFilePath(options, request.saveTo));
     request.appendProviders(options);
     const values = [library.env, modelPath, options, out.address];
     const status = await callOffLoop(api.CreateSession, values, out);

@@ -1,4 +1,5 @@
 import type { Clock, Log, Offload, Reason } from '../../../core/index.js';
+import { OFFLOAD_JSON_BYTES } from '../../codec/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
@@ -14,8 +15,14 @@ export interface HttpOptions {
   readonly address?: string;
   /** 0 = any free port. */
   readonly port: number;
-  /** Largest body, as sent and after decompression, and largest WebSocket message; default 64 MiB (Triton's). */
+  /** Largest body, as sent and after decompression; default 64 MiB (Triton's). */
   readonly maxInputBytes?: number;
+  /** Largest WebSocket message; default `maxInputBytes`. */
+  readonly maxFrameBytes?: number;
+  /** WebSockets open at once; one more is refused with OVERLOADED. Default 10000. */
+  readonly maxStreams?: number;
+  /** JSON from this many bytes on is decoded on a pool thread; default `OFFLOAD_JSON_BYTES`. */
+  readonly offloadJsonBytes?: number;
   /** Bodies of all requests in flight together; default eight times `maxInputBytes`. */
   readonly maxInFlightBytes?: number;
   /** Whether JSON may carry NaN and infinities as bare words; default false. */
@@ -43,6 +50,9 @@ export interface HttpState {
   readonly clock: Clock;
   readonly log: Log;
   readonly maxInputBytes: number;
+  readonly maxFrameBytes: number;
+  readonly maxStreams: number;
+  readonly offloadJsonBytes: number;
   readonly budget: ByteBudget;
   readonly inFlight: InFlight;
   readonly allowNan: boolean;
@@ -67,6 +77,9 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
     clock: options.clock,
     log: options.log,
     maxInputBytes,
+    maxFrameBytes: Math.min(options.maxFrameBytes ?? maxInputBytes, MAX_INT32),
+    maxStreams: options.maxStreams ?? 10_000,
+    offloadJsonBytes: options.offloadJsonBytes ?? OFFLOAD_JSON_BYTES,
     budget: new ByteBudget(options.maxInFlightBytes ?? 8 * maxInputBytes),
     inFlight: new InFlight(),
     allowNan: options.jsonNan ?? false,

@@ -13,7 +13,6 @@ import {
   decodeInferBody,
   encodeInferReply,
   type InferBodyOptions,
-  OFFLOAD_JSON_BYTES,
   type ReplyFormat,
 } from '../../codec/index.js';
 import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
@@ -132,7 +131,7 @@ class InferExchange extends Exchange implements InferenceReply {
     if (this.#contentEncoding !== '') {
       // Settles by itself: every failure is answered inside.
       void this.#inflateAndDecode(body, options);
-    } else if (isLargeJson(options.headerLength, body.bytes())) {
+    } else if (this.#isLargeJson(options.headerLength, body.bytes())) {
       void this.#decodeOffThread(body.ownedBytes(), options);
     } else {
       this.#start(decodeInferBody(body.bytes(), options));
@@ -157,7 +156,7 @@ class InferExchange extends Exchange implements InferenceReply {
       );
       if (!this.open) return;
       body.replace(plain);
-      if (isLargeJson(options.headerLength, plain)) await this.#decodeOffThread(plain, options);
+      if (this.#isLargeJson(options.headerLength, plain)) await this.#decodeOffThread(plain, options);
       else this.#start(decodeInferBody(plain, options));
     } catch (thrown) {
       this.refuse(toServingError(thrown), false);
@@ -190,6 +189,11 @@ class InferExchange extends Exchange implements InferenceReply {
     }
   }
 
+  /** Whether decoding a body here would hold the event loop too long. */
+  #isLargeJson(headerLength: number | undefined, body: Uint8Array): boolean {
+    return (headerLength ?? body.byteLength) >= this.server.offloadJsonBytes && headerLength !== 0;
+  }
+
   #signal(): AbortSignal {
     this.#offloaded ??= new AbortController();
     return this.#offloaded.signal;
@@ -199,11 +203,6 @@ class InferExchange extends Exchange implements InferenceReply {
     this.#body?.release();
     this.#body = undefined;
   }
-}
-
-/** Whether decoding a body here would hold the event loop too long. */
-function isLargeJson(headerLength: number | undefined, body: Uint8Array): boolean {
-  return (headerLength ?? body.byteLength) >= OFFLOAD_JSON_BYTES && headerLength !== 0;
 }
 
 function requestEncoding(header: string): string {

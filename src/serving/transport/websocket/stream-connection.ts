@@ -12,7 +12,6 @@ import {
   decodeStreamFrame,
   encodeStreamError,
   encodeStreamReply,
-  OFFLOAD_JSON_BYTES,
   type OutgoingFrame,
   type ReplyFormat,
   type StreamFrame,
@@ -62,7 +61,7 @@ export class StreamConnection {
     }
     this.#calls.add(call);
     const frame = new Uint8Array(message.slice(0));
-    if (!isBinary && call.bytes >= OFFLOAD_JSON_BYTES) {
+    if (!isBinary && call.bytes >= server.offloadJsonBytes) {
       // Settles by itself: every failure is answered inside.
       void this.#decodeOffThread(call, frame, options);
       return;

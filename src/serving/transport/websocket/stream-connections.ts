@@ -1,6 +1,6 @@
 import { ServingError } from '../../../core/index.js';
 import { Exchange } from '../http/exchange.js';
-import { type HttpState, MAX_INT32 } from '../http/http-options.js';
+import type { HttpState } from '../http/http-options.js';
 import { isVersioned, type ModelPath, modelPath } from '../http/model-path.js';
 import { readHeaders } from '../http/request-headers.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from '../uws/uws-types.js';
@@ -27,7 +27,7 @@ export class StreamConnections {
     const server = this.#server;
     const versioned = isVersioned(pattern);
     app.ws<SocketData>(pattern, {
-      maxPayloadLength: Math.min(server.maxInputBytes, MAX_INT32),
+      maxPayloadLength: server.maxFrameBytes,
       idleTimeout: server.streamIdleSeconds,
       sendPingsAutomatically: true,
       maxBackpressure: server.maxStreamBacklogBytes,
@@ -57,6 +57,10 @@ export class StreamConnections {
     try {
       if (this.#server.inFlight.draining)
         throw new ServingError('DRAINING', 'the server is draining and takes no new connections');
+      if (this.#connections.size >= this.#server.maxStreams) {
+        const { maxStreams } = this.#server;
+        throw new ServingError('OVERLOADED', `${maxStreams} WebSockets are open, as many as this server takes`);
+      }
       readHeaders(request);
       const data: SocketData = { path: modelPath(request, versioned), connection: undefined };
       response.upgrade(

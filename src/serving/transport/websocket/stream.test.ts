@@ -149,6 +149,39 @@ describe('a stream of inferences over WebSocket', () => {
     expect(await client.closed).toBe(1006);
   });
 
+  it('has a limit of its own for frames', async () => {
+    const { client } = await connect({ maxFrameBytes: 1000 });
+    client.socket.on('error', () => {});
+    client.socket.send('x'.repeat(2000));
+    expect(await client.closed).toBe(1006);
+  });
+
+  it('refuses one connection more than the server takes', async () => {
+    const { client, fixture } = await connect({ maxStreams: 1 });
+    const url = `${fixture.url.replace('http', 'ws')}/v2/models/m/stream`;
+    await expect(new Client(url).opened).rejects.toThrow(/503/);
+    client.socket.send(request('still'));
+    expect(await client.json()).toMatchObject({ id: 'still' });
+    client.socket.close();
+    await client.closed;
+    const next = new Client(url);
+    await next.opened;
+    next.socket.close();
+  });
+
+  it('decodes text on a pool thread from the size that the options say', async () => {
+    const { client, fixture } = await connect({ offloadJsonBytes: 100 });
+    client.socket.send(request('small', [1]));
+    await client.json();
+    expect(fixture.offload.ran).toEqual([]);
+    client.socket.send(request('large', Array(100).fill(1)));
+    expect(await client.json()).toMatchObject({ id: 'large' });
+    expect(fixture.offload.ran).toEqual(['decodeV2Json']);
+    client.socket.send(request('unknown', Array(100).fill('no number')));
+    expect(await client.json()).toMatchObject({ id: 'unknown', status: 400 });
+    client.socket.close();
+  });
+
   it('sends what it owes, then closes with 1001 on drain', async () => {
     const { client, fixture } = await connect();
     fixture.inference.hold = true;

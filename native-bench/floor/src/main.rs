@@ -1,0 +1,46 @@
+//! The native floor: what ONNX Runtime does on this machine when nothing is around it. Sweeps batch sizes and threads of one
+//! model in one calling thread, over the very library that the gateway loads.
+
+mod measure;
+mod model;
+mod options;
+mod ort;
+
+use options::{Options, Provider};
+use ort::{Ort, Result, out_ptr, text};
+
+const LOG_FATAL: i32 = 4;
+
+fn main() {
+    let outcome = options::read(std::env::args().skip(1)).and_then(|options| sweep(&options));
+    if let Err(message) = outcome {
+        eprintln!("penstock-floor: {message}");
+        std::process::exit(1);
+    }
+}
+
+/// One JSON line, or a line of text, for each point.
+fn sweep(options: &Options) -> Result<()> {
+    let ort = Ort::open(&options.library)?;
+    let env = out_ptr(|to| ort.create_env(LOG_FATAL, text("floor").as_ptr(), to))?;
+    let provider = if options.provider == Provider::Cuda { "cuda" } else { "cpu" };
+    for threads in &options.threads {
+        let model = model::open(&ort, env, options, *threads)?;
+        for batch in &options.batches {
+            let found = measure::measure(&ort, &model, *batch, options)?;
+            if options.json {
+                println!(
+                    "{{\"onnxruntime\":\"{}\",\"provider\":\"{provider}\",\"threads\":{threads},\"batch\":{batch},\"ioBinding\":{},\"pinned\":{},\"cudaGraph\":{},\"p50Us\":{:.2},\"p99Us\":{:.2},\"itemsPerSecond\":{:.1},\"cpuUsPerItem\":{:.3},\"runs\":{}}}",
+                    ort.version, options.io_binding, options.pinned, options.cuda_graph, found.p50_us, found.p99_us, found.items_per_second, found.cpu_us_per_item, found.runs
+                );
+            } else {
+                println!(
+                    "{provider}  threads {threads:>2}  batch {batch:>4}  p50 {:>9.1} us  p99 {:>9.1} us  {:>10.0} items/s",
+                    found.p50_us, found.p99_us, found.items_per_second
+                );
+            }
+        }
+        ort.release_session(model.session);
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+#!/usr/bin/env node
+/**
+ * What the gate is worth: how often it calls one and the same build worse (A/A), and how often it finds a regression put in on
+ * purpose (`burn-preload.mjs`) of 5, 10 and 20 % of the CPU time of a request. Same interleaving, thresholds and judgement
+ * as `gate.mjs`. Samples (fresh starts of both) are independent, so that from those measured many gates are drawn.
+ *
+ *   node native-bench/gate-power.mjs [--samples 24] [--starts 12] [--rounds 4] [--ms 250] [--scenario mlp-http-c8] [--percents 0,5,10,20]
+ */
+import { loadavg } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { resultHead } from '../dist/cli/bench/bench-result.js';
+import { compareResults } from '../dist/cli/bench/comparison.js';
+import { startLoadGenerator } from '../dist/cli/bench/load-generator.js';
+import { randomSource } from '../dist/cli/bench/random-source.js';
+import { median } from '../dist/cli/bench/statistics.js';
+import { readThresholds } from '../dist/cli/bench/thresholds.js';
+import { interleaved } from './interleaved.mjs';
+import { SCENARIOS } from './scenarios.mjs';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const DRAWN_GATES = 200;
+const METRICS = ['perSecond', 'p50Us', 'cpuUsPerRequest'];
+const { values: options } = parseArgs({
+  options: {
+    samples: { type: 'string', default: '24' },
+    starts: { type: 'string', default: '12' },
+    rounds: { type: 'string', default: '4' },
+    ms: { type: 'string', default: '250' },
+    scenario: { type: 'string', default: 'mlp-http-c8' },
+    percents: { type: 'string', default: '0,5,10,20' },
+    thresholds: { type: 'string', default: join(HERE, 'gate-thresholds.json') },
+  },
+});
+const scenario = SCENARIOS.find(({ name }) => name === options.scenario);
+if (scenario?.protocol !== 'http') throw new Error('--scenario: one of scenarios.mjs over HTTP, where the burn is');
+const thresholds = readThresholds(options.thresholds);
+const starts = Number(options.starts);
+const generator = startLoadGenerator();
+const random = randomSource(11);
+
+/** Samples of a build and of itself with a burn; the burn is there in both, of zero length in the baseline. */
+async function samples(burnUs, count) {
+  const launches = [0, burnUs].map((us) => ({
+    preload: [join(HERE, 'burn-preload.mjs')],
+    env: { BENCH_BURN_US: String(us) },
+  }));
+  const effort = { starts: count, rounds: Number(options.rounds), ms: Number(options.ms) };
+  return (await interleaved([scenario], launches, generator, effort)).map(([side]) => side.rounds);
+}
+
+/** What the gate says of the samples with these numbers: the metrics that it calls worse. */
+function judge([before, after], numbers) {
+  const head = resultHead('power', HERE, {});
+  const result = (rounds) => ({ ...head, scenarios: [{ name: scenario.name, rounds: numbers.map((i) => rounds[i]) }] });
+  const { figures } = compareResults(result(before), result(after), thresholds, true);
+  return figures.filter(({ verdict }) => verdict === 'worse').map(({ metric }) => metric);
+}
+
+function tell(title, pairs) {
+  const count = pairs[0].length;
+  const whole = Array.from({ length: Math.floor(count / starts) }, (_, gate) =>
+    judge(
+      pairs,
+      Array.from({ length: starts }, (_, i) => gate * starts + i),
+    ),
+  );
+  const draw = (size) =>
+    Array.from({ length: DRAWN_GATES }, () =>
+      judge(
+        pairs,
+        Array.from({ length: size }, () => random.integer(0, count - 1)),
+      ),
+    );
+  const percent = (gates) =>
+    `${((gates.filter((worse) => worse.length > 0).length / gates.length) * 100).toFixed(0)} %`;
+  const drawn = draw(starts);
+  const share = (metric) => (drawn.filter((worse) => worse.includes(metric)).length / DRAWN_GATES) * 100;
+  const found = whole.filter((worse) => worse.length > 0).length;
+  console.log(
+    `${title}: called worse in ${found} of ${whole.length} gates; of gates drawn from ${count} samples in ${percent(drawn)}, with twice the starts in ${percent(draw(2 * starts))}, four times in ${percent(draw(4 * starts))}; load ${loadavg()[0].toFixed(2)}`,
+  );
+  for (const metric of METRICS) {
+    const ratios = pairs[0].map((before, i) => pairs[1][i][metric] / before[metric]).sort((a, b) => a - b);
+    const deviation = Math.sqrt(ratios.reduce((sum, r) => sum + (r - median(ratios)) ** 2, 0) / count);
+    console.log(
+      `    ${metric.padEnd(16)} worse in ${share(metric).toFixed(0).padStart(3)} %; sample ratios: median ${median(ratios).toFixed(3)}, deviation ${deviation.toFixed(3)}, ${ratios[0].toFixed(3)} .. ${ratios.at(-1).toFixed(3)}`,
+    );
+  }
+}
+
+try {
+  const [calibration] = await samples(0, 3);
+  const requestUs = median(calibration.map(({ cpuUsPerRequest }) => cpuUsPerRequest));
+  console.log(
+    `${scenario.name}: ${requestUs.toFixed(1)} us of CPU a request; a gate is ${starts} starts of ${options.rounds} rounds of ${options.ms} ms each`,
+  );
+  for (const percent of options.percents.split(',').map(Number))
+    tell(`+${percent} %`, await samples((requestUs * percent) / 100, Number(options.samples)));
+} finally {
+  generator.end();
+}

@@ -1,0 +1,76 @@
+/** A gateway in a process of its own, on free ports, as the bench starts it. */
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { residentBytes } from '../dist/cli/bench/process-cpu.js';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const READY_WITHIN_MS = 60_000;
+
+/**
+ * Starts `dist` (a build: the folder that holds `cli/penstock.cjs`) on `repository`; resolves when it is ready.
+ * `preload` are modules for `node --import`, `env` additions to the environment.
+ */
+export async function startGateway({
+  dist = join(HERE, '../dist'),
+  repository = join(HERE, 'models'),
+  preload = [],
+  env = {},
+}) {
+  const [http, grpc, metrics] = await freePorts(3);
+  const imports = [join(HERE, 'cpu-probe.mjs'), ...preload].flatMap((file) => ['--import', file]);
+  const flags = ['serve', repository, '--http-port', http, '--grpc-port', grpc, '--metrics-port', metrics].map(String);
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [...imports, join(dist, 'cli/penstock.cjs'), ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...process.env, ...env },
+  });
+  let log = '';
+  child.stdout.on('data', (chunk) => (log += chunk));
+  child.stderr.on('data', (chunk) => (log += chunk));
+  const waiting = [];
+  child.on('message', (cpuUs) => waiting.shift()?.(cpuUs));
+  child.on('exit', () => {
+    for (const settle of waiting) settle(undefined);
+  });
+  while (!(await isReady(http))) {
+    if (child.exitCode !== null || performance.now() - startedAt > READY_WITHIN_MS) {
+      child.kill('SIGKILL');
+      throw new Error(`the gateway did not get ready:\n${log}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return {
+    ports: { http, ws: http, grpc },
+    readyAfterMs: performance.now() - startedAt,
+    residentBytes: () => residentBytes(child.pid),
+    /** CPU time that the process has used, in microseconds. */
+    cpuUs: () =>
+      new Promise((resolve) => {
+        waiting.push(resolve);
+        child.send('cpu', (error) => error && resolve(undefined));
+      }),
+    /** Drains it; resolves to its exit code. */
+    async stop() {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      return child.exitCode ?? (await ended);
+    },
+  };
+}
+
+function isReady(port) {
+  return fetch(`http://127.0.0.1:${port}/v2/health/ready`).then(
+    (reply) => reply.ok,
+    () => false,
+  );
+}
+
+async function freePorts(count) {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.once('listening', resolve))));
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

@@ -1,0 +1,23 @@
+/** Load jobs for the bench models, in the forms of `penstock bench`. */
+import { randomSource } from '../dist/cli/bench/random-source.js';
+import { modelPath, requestBytes } from '../dist/cli/bench/request-bytes.js';
+import { parseShape, sampleInputs } from '../dist/cli/bench/sample-inputs.js';
+import { MODELS } from './scenarios.mjs';
+
+/** Whom a job goes to: `ports` of a gateway, and the path of a WebSocket. */
+export function targetOf(protocol, ports, model) {
+  return { protocol, host: '127.0.0.1', port: ports[protocol], path: modelPath({ name: model }, 'stream') };
+}
+
+/** Prepared requests of a bench model; `served` is its name in the gateway, `rows` a batch size. */
+export function requestsFor(model, target, { format = 'binary', served = model, rows = 1 } = {}) {
+  const { inputs, variants } = MODELS[model];
+  const specs = inputs.map(([name, datatype, sizes]) => ({ name, datatype, shape: sizes.split(',').map(() => -1) }));
+  const shapes = new Map(
+    inputs.map(([name, , sizes]) => [name, parseShape(`${name}=${sizes.replace(/^1/, String(rows))}`).axes]),
+  );
+  const random = randomSource(1);
+  return Array.from({ length: variants }, () =>
+    requestBytes(target, { name: served, version: undefined }, sampleInputs(specs, shapes, 'random', random), format),
+  );
+}

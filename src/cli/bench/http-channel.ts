@@ -1,0 +1,71 @@
+import { connect, type Socket } from 'node:net';
+import type { Channel, Settle } from './channel.js';
+import { readHttpAnswer } from './http-answer.js';
+
+/**
+ * A kept-alive connection, one request in flight, on a bare socket: the generator shares its machine with the server, so it
+ * must cost little. Connects again when the server has closed it.
+ */
+export async function httpChannel(host: string, port: number): Promise<Channel> {
+  let socket: Socket | undefined;
+  let waiting: Settle | undefined;
+  let pending: Buffer = Buffer.alloc(0);
+
+  const end = (why: string) => {
+    socket?.destroy();
+    socket = undefined;
+    pending = Buffer.alloc(0);
+    settle(why);
+  };
+  const settle = (error: string | undefined) => {
+    const call = waiting;
+    waiting = undefined;
+    call?.(error);
+  };
+  const take = (chunk: Buffer) => {
+    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
+    try {
+      const answer = readHttpAnswer(pending);
+      if (answer === undefined) return;
+      pending = pending.subarray(answer.totalBytes);
+      settle(answer.status === 200 ? undefined : `status ${answer.status}: ${answer.bodyText().slice(0, 200)}`);
+    } catch (thrown) {
+      end((thrown as Error).message);
+    }
+  };
+  const open = () => {
+    const opened = connect({ host, port, noDelay: true });
+    opened.on('data', take);
+    opened.on('error', (error) => opened === socket && end(error.message));
+    opened.on('close', () => opened === socket && end('the server closed the connection'));
+    socket = opened;
+    return opened;
+  };
+
+  await connected(open(), host, port);
+  return {
+    send(request, whenSettled) {
+      waiting = whenSettled;
+      (socket ?? open()).write(request);
+    },
+    close() {
+      waiting = undefined;
+      const open = socket;
+      socket = undefined;
+      open?.destroy();
+    },
+  };
+}
+
+/** Resolves when the socket is connected; rejects with a sentence. */
+export function connected(socket: Socket, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException) =>
+      reject(new Error(`no server at ${host}:${port} (${error.code ?? error.message})`));
+    socket.once('error', fail);
+    socket.once('connect', () => {
+      socket.off('error', fail);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,29 @@
+/**
+ * The load generator, in a process of its own (started by `load-generator.ts`), so that neither the command's event loop nor a server in
+ * its process is measured with it. One `LoadJob` in, one `LoadResult` or `{ failed }` out, by IPC.
+ */
+import { openChannels } from './channel.js';
+import { closedLoop } from './closed-loop.js';
+import type { LoadJob, LoadResult } from './load-job.js';
+import { openLoop } from './open-loop.js';
+
+async function runLoad({ target, requests, load }: LoadJob): Promise<LoadResult> {
+  const channels = await openChannels(target, load.kind === 'closed' ? load.concurrency : load.connections);
+  // IPC gives plain bytes; sockets and gRPC take buffers, made once.
+  const buffers = requests.map((bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  try {
+    return load.kind === 'closed'
+      ? await closedLoop(channels, buffers, load.ms)
+      : await openLoop(channels, buffers, load.arrivalsMs, load.drainMs);
+  } finally {
+    for (const channel of channels) channel.close();
+  }
+}
+
+process.on('message', (job: LoadJob) => {
+  void runLoad(job).then(
+    (result) => process.send?.(result),
+    (thrown: unknown) => process.send?.({ failed: thrown instanceof Error ? thrown.message : String(thrown) }),
+  );
+});
+process.on('disconnect', () => process.exit());
