@@ -352,14 +352,17 @@ describe('a V2 inference body that is wrong', () => {
     ];
     for (const attack of attacks) {
       const body = Buffer.from(attack);
-      const before = process.memoryUsage().arrayBuffers;
-      const start = process.cpuUsage();
-      const { message } = refusal(() => decodeInferBody(body, STRICT));
-      const ms = process.cpuUsage(start).user / 1000;
-      expect(message.length).toBeLessThan(300);
-      // About 5 ms; the bound leaves room for compilation and a busy machine.
-      expect(ms).toBeLessThan(100);
-      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1024 * 1024);
+      let leastMs = Number.POSITIVE_INFINITY;
+      for (let time = 0; time < 5; time++) {
+        const before = process.memoryUsage().arrayBuffers;
+        const start = process.cpuUsage();
+        const { message } = refusal(() => decodeInferBody(body, STRICT));
+        leastMs = Math.min(leastMs, process.cpuUsage(start).user / 1000);
+        expect(message.length).toBeLessThan(300);
+        expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1024 * 1024);
+      }
+      // About 5 ms; what runs once (compilation, a collection) and a slow machine blur single tries, not the best of five.
+      expect(leastMs).toBeLessThan(100);
     }
   });
 });
