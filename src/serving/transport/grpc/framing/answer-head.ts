@@ -23,5 +23,8 @@ export function failStream(
 export function stopReceiving(stream: ServerHttp2Stream, allReceived: boolean): void {
   if (allReceived) return;
   stream.resume();
-  stream.close(constants.NGHTTP2_NO_ERROR);
+  // Not at once: the reset would overtake the answer, on Node 22 even one that is only headers.
+  setImmediate(() => {
+    if (!stream.closed && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
 }

@@ -131,8 +131,7 @@ export class ServerCall implements StreamEvents {
 
   trailersWanted(): void {
     this.#stream.sendTrailers(this.#trailers);
-    // Not at once: nghttp2 is inside its sending loop, and a reset would overtake the trailers.
-    if (!this.#allReceived) setImmediate(() => stopReceiving(this.#stream, this.#allReceived));
+    stopReceiving(this.#stream, this.#allReceived);
   }
 
   get #gone(): boolean {
