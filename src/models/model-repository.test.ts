@@ -377,14 +377,19 @@ describe('loading and unloading', () => {
     folder.model('a').model('b');
     const models = await started({ loadModels: ['a', 'b'] });
     const { opened, open } = gate();
-    backend.onOpen = () => opened;
+    const reached = gate();
+    backend.onOpen = (request) => {
+      if (request.id.model !== 'a') return undefined;
+      reached.open();
+      return opened;
+    };
     const loads = Array.from({ length: 20 }, () =>
       models.load('a', PLAIN).then(
         () => 'loaded',
         (error) => error.reason,
       ),
     );
-    backend.onOpen = (request) => (request.id.model === 'a' ? opened : undefined);
+    await reached.opened;
     await models.load('b', PLAIN);
     expect(backend.opening).toBe(1);
     open();
