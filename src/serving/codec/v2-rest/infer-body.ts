@@ -75,10 +75,10 @@ class BodyReader {
     for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
       if (key === 'inputs') {
         seen.add(key, 1);
-        this.#inputs = this.#readInputs();
+        this.#inputs = this.#readNamed('input', (index) => this.#readInput(index));
       } else if (key === 'outputs') {
         seen.add(key, 2);
-        if (!scan.tookNull()) this.#outputs = this.#readOutputs();
+        if (!scan.tookNull()) this.#outputs = this.#readNamed('output', (index) => this.#readOutput(index));
       } else if (key === 'parameters') {
         seen.add(key, 4);
         if (!scan.tookNull()) this.#readParameters();
@@ -129,17 +129,18 @@ class BodyReader {
     }
   }
 
-  #readInputs(): Tensor[] {
+  /** The array of `inputs` or `outputs`, each element by `readOne`; names may not repeat. */
+  #readNamed<T extends { readonly name: string }>(what: 'input' | 'output', readOne: (index: number) => T): T[] {
     const scan = this.#scan;
-    const inputs: Tensor[] = [];
-    const names = new SeenNames('input');
-    scan.openArray('inputs');
+    const read: T[] = [];
+    const names = new SeenNames(what);
+    scan.openArray(`${what}s`);
     for (let first = true; scan.element(first); first = false) {
-      const input = this.#readInput(inputs.length);
-      names.add(input.name, inputs.length);
-      inputs.push(input);
+      const one = readOne(read.length);
+      names.add(one.name, read.length);
+      read.push(one);
     }
-    return inputs;
+    return read;
   }
 
   #readInput(index: number): Tensor {
@@ -243,19 +244,6 @@ class BodyReader {
       }
     }
     return bytes;
-  }
-
-  #readOutputs(): OutputRequest[] {
-    const scan = this.#scan;
-    const outputs: OutputRequest[] = [];
-    const names = new SeenNames('output');
-    scan.openArray('outputs');
-    for (let first = true; scan.element(first); first = false) {
-      const output = this.#readOutput(outputs.length);
-      names.add(output.name, outputs.length);
-      outputs.push(output);
-    }
-    return outputs;
   }
 
   #readOutput(index: number): OutputRequest {
