@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
-import { didYouMean } from '../config/index.js';
-import { DATA_TYPES, type DataType, elementCount, isDataType, type Tensor } from '../core/index.js';
+import { DATA_TYPES, type DataType, didYouMean, elementCount, isDataType, type Tensor } from '../core/index.js';
 import { decodeElements, type Element, encodeElements } from './element-codec.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
 import { decodeImage, type ImageOptions, imageTensor } from './image-input.js';

@@ -1,6 +1,7 @@
 import { constants, promises as fs } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
+import { wrongName } from '../core/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
 
 /** A repository made for model files that lie in none. */
@@ -19,6 +20,9 @@ export async function repositoryOfFiles(files: readonly string[]): Promise<FileR
   const names = new Set<string>();
   for (const file of files) {
     const name = modelNameOf(file);
+    const wrong = wrongName(name);
+    if (wrong !== undefined)
+      throw new CliError(`${file}: the model name '${name}' ${wrong}; rename the file`, EXIT_CODES.usage);
     if (names.has(name)) throw new CliError(`two files give the model name '${name}'; rename one`, EXIT_CODES.usage);
     names.add(name);
   }

@@ -8,7 +8,6 @@ import { FLAGS, type ServerConfig } from '../config/index.js';
 import { type IndexEntry, ServingError } from '../core/index.js';
 import type { CliIo, RunningServer } from './io.js';
 import { readNpy, writeNpy } from './npy.js';
-import { externalLocations } from './repository-of-files.js';
 import { runCli } from './run-cli.js';
 
 const READY: IndexEntry = { name: 'digits', version: 1, state: 'READY', reason: '' };
@@ -387,15 +386,5 @@ describe('penstock infer and models against a gateway', () => {
     const { code, err } = await run(['models', '--url', 'http://127.0.0.1:1']);
     expect(err()).toMatch(/no gateway answers .*penstock serve/);
     expect(code).toBe(3);
-  });
-});
-
-describe('a model file outside a repository', () => {
-  const entry = (location: string) =>
-    Buffer.concat([Buffer.from('\n\x08location\x12', 'latin1'), Buffer.from([location.length]), Buffer.from(location)]);
-
-  it('brings the files of its external data, those in its own folder only', () => {
-    const model = Buffer.concat(['weights.bin', '../secret', '/etc/passwd', 'sub/w'].map(entry));
-    expect([...externalLocations(model)]).toEqual(['weights.bin', 'sub/w']);
   });
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { didYouMean } from '../core/index.js';
 import { fieldsOf, type SchemaNode, schemaAt, unwrapped } from './schema-walk.js';
-import { didYouMean } from './suggestion.js';
 
 /** One fault of a configuration: where it is (keys from the root) and what is wrong with it. */
 export interface ConfigFault {

@@ -10,6 +10,7 @@ export * from './metrics-sink.js';
 export * from './model.js';
 export * from './model-control.js';
 export * from './names.js';
+export * from './nearest-name.js';
 export * from './offload.js';
 export * from './process-state.js';
 export * from './state-machine.js';

@@ -42,6 +42,7 @@ export interface ModelControl {
   readyVersions(model: string): readonly number[];
   /** Triton's ModelConfig (JSON form, snake_case), completed. */
   config(model: string, version: number | undefined): Readonly<Record<string, unknown>>;
+  /** Whether it takes requests (any version where undefined); MODEL_NOT_FOUND and VERSION_NOT_FOUND for what nobody has. */
   ready(model: string, version: number | undefined): boolean;
   status(model: string, version: number | undefined): VersionStatus;
   /** True where every declared version is ready. */

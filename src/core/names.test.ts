@@ -3,12 +3,21 @@ import { describe, expect, it } from 'vitest';
 import { checkModelName, MAX_VERSION, parseVersion } from './names.js';
 
 describe('checkModelName', () => {
-  it.each(['digits', 'a', 'résumé', 'v1.2-beta_3', 'a b', '模型', 'x'.repeat(256), '__proto__', 'a..b', '%2e%2e'])(
-    'takes %j',
-    (name) => {
-      expect(checkModelName(name)).toBe(name);
-    },
-  );
+  it.each([
+    'digits',
+    'a',
+    'résumé',
+    'v1.2-beta_3',
+    'a b',
+    '模型',
+    'x'.repeat(255),
+    '型'.repeat(85),
+    '__proto__',
+    'a..b',
+    '%2e%2e',
+  ])('takes %j', (name) => {
+    expect(checkModelName(name)).toBe(name);
+  });
 
   it.each([
     '',
@@ -23,7 +32,10 @@ describe('checkModelName', () => {
     'a\nb',
     'a\u007f',
     'a\u0085',
-    'x'.repeat(257),
+    'x'.repeat(256),
+    '型'.repeat(86),
+    ' a',
+    'a\u00a0',
     'a\ud800',
   ])('refuses %j', (name) => {
     expect(() => checkModelName(name)).toThrowError(expect.objectContaining({ reason: 'MALFORMED_REQUEST' }));
@@ -48,6 +60,7 @@ describe('parseVersion', () => {
   it.each([
     ['1', 1],
     ['42', 42],
+    ['1700000000000', 1_700_000_000_000],
     [String(MAX_VERSION), MAX_VERSION],
   ])('reads %s', (text, version) => {
     expect(parseVersion(text)).toBe(version);
@@ -64,7 +77,7 @@ describe('parseVersion', () => {
     ' 1',
     '1 ',
     '0x1',
-    '2147483648',
+    '9007199254740992',
     '99999999999999999999',
     '١',
     '1\n',

@@ -1,3 +1,2 @@
 export type { VersionInfo } from './lifecycle/version-life.js';
 export { ModelRepository, type ModelRepositoryOptions } from './model-repository.js';
-export type { SingleFile } from './repository/model-source.js';

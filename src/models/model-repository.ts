@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import {
   type Backend,
   type Clock,
+  checkModelName,
   type IndexEntry,
   type LoadParameters,
   type Log,
@@ -20,14 +21,11 @@ import { LoadSlots } from './lifecycle/turns.js';
 import type { VersionInfo, VersionLife } from './lifecycle/version-life.js';
 import { type Engine, familiesOf } from './repository/backend-choice.js';
 import { Catalogue } from './repository/catalogue.js';
-import { checkModelName } from './repository/model-name.js';
-import { findSource, type SingleFile, type SourcePlaces } from './repository/model-source.js';
+import { findSource, type SourcePlaces } from './repository/model-source.js';
 
 export interface ModelRepositoryOptions {
   /** Repository folders in Triton's layout, `NAME/VERSION/model.onnx`. */
   readonly folders: readonly string[];
-  /** Model files served as version 1 without a repository. */
-  readonly files?: readonly SingleFile[];
   /** `none`: everything found is loaded at the start, and nothing later. `explicit`: `loadModels`, then on request. */
   readonly controlMode: 'none' | 'explicit';
   /** Names to load at the start in mode `explicit`; `*` = all found. */
@@ -105,22 +103,20 @@ export class ModelRepository implements ModelControl {
     };
     this.#places = {
       roots: [],
-      files: options.files ?? [],
       families: familiesOf(options.backends),
       temporaryRoot: options.temporaryRoot ?? tmpdir(),
     };
-    this.#catalogue = new Catalogue([], options.files ?? [], options.clock, log);
+    this.#catalogue = new Catalogue([], options.clock, log);
   }
 
   /**
    * Reads the repositories and loads what is to be loaded at the start; resolves when each model serves or failed. A
    * model that fails is in the index and the log, and stops no other. Rejects with MODEL_INVALID where a repository
-   * folder itself cannot be read or the name of a single file is none.
+   * folder itself cannot be read.
    */
   async start(): Promise<void> {
-    const { folders, files = [], controlMode, loadModels, clock, log } = this.#options;
-    for (const { name } of files) checkModelName(name);
-    this.#catalogue = await Catalogue.open(folders, files, clock, log);
+    const { folders, controlMode, loadModels, clock, log } = this.#options;
+    this.#catalogue = await Catalogue.open(folders, clock, log);
     this.#places = { ...this.#places, roots: this.#catalogue.roots };
     const all = controlMode === 'none' || loadModels.includes('*');
     const names = all ? this.#catalogue.names() : [];
@@ -241,8 +237,12 @@ export class ModelRepository implements ModelControl {
   }
 
   ready(model: string, version: number | undefined): boolean {
+    const life = this.#models.get(model);
+    if (life === undefined && !this.#catalogue.has(model)) throw modelNotFound(model);
     const ready = this.readyVersions(model);
-    return version === undefined ? ready.length > 0 : ready.includes(version);
+    if (version === undefined) return ready.length > 0;
+    if (life !== undefined && life.version(version) === undefined) throw versionNotFound(model, version);
+    return ready.includes(version);
   }
 
   status(model: string, version: number | undefined): VersionStatus {
@@ -275,7 +275,7 @@ export class ModelRepository implements ModelControl {
     const life = this.#models.get(model);
     if (life !== undefined) return life;
     if (this.#catalogue.has(model)) throw notReady(model, undefined, 'not loaded');
-    throw new ServingError('MODEL_NOT_FOUND', `Request for unknown model: '${shown(model)}' is not found`);
+    throw modelNotFound(model);
   }
 
   #model(name: string): ModelLife {
@@ -299,6 +299,10 @@ export class ModelRepository implements ModelControl {
 
 function shown(model: string): string {
   return model.length > 100 ? `${model.slice(0, 100)}...` : model;
+}
+
+function modelNotFound(model: string): ServingError {
+  return new ServingError('MODEL_NOT_FOUND', `Request for unknown model: '${shown(model)}' is not found`);
 }
 
 function versionNotFound(model: string, version: number): ServingError {

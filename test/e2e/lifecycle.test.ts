@@ -79,6 +79,8 @@ describe('explicit control', () => {
     expect((await unload('later')).status).toBe(200);
     expect((await infer('later')).status).toBe(404);
     expect((await gateway.call('/v2/models/later/ready')).status).toBe(503);
+    expect((await gateway.call('/v2/models/nobody/ready')).status).toBe(404);
+    expect((await gateway.call('/v2/models/steady/versions/77/ready')).status).toBe(404);
     expect((await index()).find(({ name }) => name === 'later')).toMatchObject({ state: 'UNAVAILABLE' });
   });
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { didYouMean } from '../../config/index.js';
+import { didYouMean } from '../../core/index.js';
 import { CliError, EXIT_CODES } from '../exit-codes.js';
 
 /** Figures that can be judged, and which way is better. */

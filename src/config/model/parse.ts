@@ -1,8 +1,7 @@
-import { ServingError } from '../../core/index.js';
+import { didYouMean, ServingError } from '../../core/index.js';
 import { readDocument } from '../document.js';
 import { type ConfigFault, faultsOf, pathText } from '../issues.js';
 import { withSchemaNames } from '../schema-walk.js';
-import { didYouMean } from '../suggestion.js';
 import { liftCudaAccelerator, liftOwnParameters, OWN_PARAMETER_NAMES } from './own-fields.js';
 import { readTextFormat, TextFormatError } from './pbtxt.js';
 import { type ModelConfig, modelConfigSchema } from './schema.js';

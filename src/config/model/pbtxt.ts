@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
 import textFormat from 'protobufjs/ext/textformat.js';
-import { didYouMean } from '../suggestion.js';
+import { didYouMean } from '../../core/index.js';
 
 /** A text-format file that cannot be read; `line` counts from 1. */
 export class TextFormatError extends Error {

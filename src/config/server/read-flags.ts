@@ -1,5 +1,4 @@
-import { ServingError } from '../../core/index.js';
-import { didYouMean } from '../suggestion.js';
+import { didYouMean, ServingError } from '../../core/index.js';
 import { type Flag, flagNamed, flagNames } from './flags.js';
 import { UNSERVED_TRITON_FLAGS } from './triton-flags.js';
 

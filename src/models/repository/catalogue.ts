@@ -2,7 +2,6 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Log } from '../../core/index.js';
 import { modelNamesIn, repositoryRoot } from './folders.js';
-import type { SingleFile } from './model-source.js';
 
 /** A listing is asked for by anyone who reads the index: the disk is looked at no more often than this. */
 const FRESH_NS = 1e9;
@@ -11,30 +10,23 @@ const FRESH_NS = 1e9;
 export class Catalogue {
   /** Real paths of the repositories. */
   readonly roots: readonly string[];
-  readonly #files: readonly SingleFile[];
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #refused = new Set<string>();
   #names: ReadonlySet<string> = new Set();
   #listedNs = Number.NEGATIVE_INFINITY;
 
-  constructor(roots: readonly string[], files: readonly SingleFile[], clock: Clock, log: Log) {
+  constructor(roots: readonly string[], clock: Clock, log: Log) {
     this.roots = roots;
-    this.#files = files;
     this.#clock = clock;
     this.#log = log;
   }
 
   /** Rejects with MODEL_INVALID where a repository cannot be read. */
-  static async open(
-    folders: readonly string[],
-    files: readonly SingleFile[],
-    clock: Clock,
-    log: Log,
-  ): Promise<Catalogue> {
+  static async open(folders: readonly string[], clock: Clock, log: Log): Promise<Catalogue> {
     const roots = new Set<string>();
     for (const folder of folders) roots.add(await repositoryRoot(folder));
-    return new Catalogue([...roots], files, clock, log);
+    return new Catalogue([...roots], clock, log);
   }
 
   /** Names in order. Cost: one directory listing a repository, at most once a second. */
@@ -49,7 +41,6 @@ export class Catalogue {
 
   /** True where a repository has a folder of this name now, however old the listing is. `name` is a checked name. */
   async look(name: string): Promise<boolean> {
-    if (this.#files.some((file) => file.name === name)) return true;
     for (const root of this.roots) {
       const stats = await fs.stat(join(root, name)).catch(() => undefined);
       if (stats?.isDirectory()) return true;
@@ -60,7 +51,7 @@ export class Catalogue {
   #listed(): ReadonlySet<string> {
     const nowNs = this.#clock.nowNs();
     if (nowNs - this.#listedNs < FRESH_NS) return this.#names;
-    const names = new Set(this.#files.map((file) => file.name));
+    const names = new Set<string>();
     for (const root of this.roots) {
       try {
         for (const name of modelNamesIn(root, (bad, why) => this.#refuse(bad, why))) names.add(name);

@@ -1,8 +1,7 @@
 import { type Dirent, promises as fs, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { ServingError } from '../../core/index.js';
+import { MAX_VERSION, ServingError, versionOf, wrongName } from '../../core/index.js';
 import { containedPath, unreadable } from './contained-path.js';
-import { modelNameFault, versionOfFolder } from './model-name.js';
 
 /** Where a model's files lie. `root` and `folder` are real paths; every file read must lie inside `root`. */
 export interface ModelPlace {
@@ -26,9 +25,9 @@ export function modelNamesIn(root: string, bad: (name: string, why: string) => v
   const names: string[] = [];
   for (const entry of readdirSync(root, { withFileTypes: true })) {
     if (entry.name.startsWith('.') || !mayBeFolder(entry)) continue;
-    const fault = modelNameFault(entry.name);
-    if (fault === undefined) names.push(entry.name);
-    else bad(entry.name, fault);
+    const wrong = wrongName(entry.name);
+    if (wrong === undefined) names.push(entry.name);
+    else bad(entry.name, `it ${wrong}`);
   }
   return names.sort();
 }
@@ -53,7 +52,10 @@ export async function placeOf(root: string, name: string): Promise<ModelPlace | 
   return stats.isDirectory() ? { root, folder: path } : undefined;
 }
 
-/** Version folders of a model, ascending, and the names of its other entries. */
+/**
+ * Version folders of a model, ascending, and the names of its other entries. Throws MODEL_INVALID for a version that no
+ * request could name: passed over, another one would be the latest.
+ */
 export async function listModel(
   place: ModelPlace,
   name: string,
@@ -67,9 +69,16 @@ export async function listModel(
   const versions: number[] = [];
   const files = new Set<string>();
   for (const entry of entries) {
-    const version = mayBeFolder(entry) ? versionOfFolder(entry.name) : undefined;
+    const version = mayBeFolder(entry) ? versionOf(entry.name) : undefined;
     if (version === undefined) files.add(entry.name);
-    else versions.push(version);
+    else if (version <= MAX_VERSION) versions.push(version);
+    else {
+      const shown = entry.name.length > 32 ? `${entry.name.slice(0, 32)}...` : entry.name;
+      throw new ServingError(
+        'MODEL_INVALID',
+        `version ${name}/${shown} is above ${MAX_VERSION}, the highest that is served`,
+      );
+    }
   }
   return { versions: versions.sort((a, b) => a - b), files };
 }

@@ -1,9 +1,6 @@
-import { promises as fs } from 'node:fs';
-import { basename, dirname } from 'node:path';
 import { type LoadParameters, ServingError } from '../../core/index.js';
 import type { BackendFamily } from './backend-choice.js';
 import { candidateFamilies } from './backend-choice.js';
-import { unreadable } from './contained-path.js';
 import { listModel, type ModelPlace, modelFileOf, placeOf } from './folders.js';
 import { type FoundConfig, overridingConfig, readModelConfig } from './model-config-file.js';
 import { OverrideFolder } from './override-folder.js';
@@ -30,16 +27,9 @@ export interface ModelFile {
   readonly family: BackendFamily;
 }
 
-/** One model file served without any repository, as version 1. */
-export interface SingleFile {
-  readonly name: string;
-  readonly path: string;
-}
-
 /** Where models are looked for. Roots are real paths. */
 export interface SourcePlaces {
   readonly roots: readonly string[];
-  readonly files: readonly SingleFile[];
   readonly families: readonly BackendFamily[];
   readonly temporaryRoot: string;
 }
@@ -57,14 +47,11 @@ export async function findSource(places: SourcePlaces, name: string, load: LoadP
     const place = await placeOf(root, name);
     if (place !== undefined) found.push(place);
   }
-  const singles = places.files.filter((file) => file.name === name);
-  if (found.length + singles.length > 1) {
+  if (found.length > 1) {
     throw new ServingError('MODEL_INVALID', `model '${name}' is not unique: several repositories have it`);
   }
   const [place] = found;
-  const [single] = singles;
   if (place !== undefined) return folderSource(places, name, place, load);
-  if (single !== undefined) return singleSource(places, single, load);
   throw new ServingError('MODEL_NOT_FOUND', `failed to load '${name}', failed to poll from model repository`);
 }
 
@@ -121,31 +108,5 @@ function inFolder(
       const { family } = candidates.find(({ files }) => files.includes(file)) as (typeof candidates)[number];
       return { path, file, family };
     },
-  };
-}
-
-async function singleSource(places: SourcePlaces, single: SingleFile, load: LoadParameters): Promise<ModelSource> {
-  const { name } = single;
-  let path: string;
-  try {
-    path = await fs.realpath(single.path);
-    const stats = await fs.stat(path);
-    if (!stats.isFile() || stats.size === 0)
-      throw new ServingError('MODEL_INVALID', `model file of '${name}' is empty or no file`);
-  } catch (thrown) {
-    throw thrown instanceof ServingError ? thrown : unreadable(`model file of '${name}'`, thrown);
-  }
-  const found: FoundConfig =
-    load.config === undefined ? { config: {}, warnings: [], source: 'model' } : overridingConfig(load.config, name);
-  const file = basename(path);
-  const [candidate] = candidateFamilies(places.families, { ...found.config, default_model_filename: file });
-  const { family } = candidate as { family: BackendFamily };
-  return {
-    name,
-    place: { root: dirname(path), folder: dirname(path) },
-    found,
-    versions: pickVersions(found.config.version_policy, [1]),
-    modelFile: () => Promise.resolve({ path, file, family }),
-    ...NO_HOLD,
   };
 }

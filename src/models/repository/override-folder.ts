@@ -1,8 +1,7 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
-import { ServingError } from '../../core/index.js';
+import { ServingError, versionOf, wrongName } from '../../core/index.js';
 import type { ModelPlace } from './folders.js';
-import { versionOfFolder } from './model-name.js';
 
 /**
  * A private folder (0700) that holds the files of a load request, in the layout of a model's folder. It lives as long as
@@ -47,12 +46,11 @@ export class OverrideFolder {
 }
 
 function parseKey(key: string): { readonly version: string; readonly file: string } {
-  const [version, file, ...rest] = key.split('/');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
-  const safe = file !== undefined && file !== '' && !file.startsWith('.') && !/[\\\u0000-\u001f]/.test(file);
-  if (rest.length === 0 && safe && Buffer.byteLength(file) <= 255 && versionOfFolder(version ?? '') !== undefined) {
-    return { version: version as string, file };
-  }
+  const slash = key.indexOf('/');
+  const version = key.slice(0, Math.max(0, slash));
+  const file = key.slice(slash + 1);
+  if (versionOf(version) !== undefined && wrongName(version) === undefined && wrongName(file) === undefined)
+    return { version, file };
   const shown = JSON.stringify(key.length > 100 ? `${key.slice(0, 100)}...` : key);
   throw new ServingError('MODEL_INVALID', `file ${shown} of the load request: expected <version>/<file name>`);
 }

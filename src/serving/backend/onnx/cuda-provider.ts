@@ -1,9 +1,8 @@
 import path from 'node:path';
-import { ServingError } from '../../../core/index.js';
+import { didYouMean, ServingError } from '../../../core/index.js';
 import { CUDA_PROVIDER_FILES, cudaPresence } from './cuda-presence.js';
 import type { OrtLibrary } from './library.js';
 import { type Address, NativeMemory, nativeText } from './native-memory.js';
-import { nearestName } from './nearest-name.js';
 import { check, OrtFailure, publicText } from './status.js';
 
 /** Options of the CUDA provider (cuda_execution_provider_info.cc) that configuration may set. */
@@ -43,9 +42,7 @@ export function checkCudaOptions(options: Readonly<Record<string, string>>): voi
     if (refused !== undefined) {
       throw new ServingError('MODEL_INVALID', `CUDA provider option '${name}' is not supported: ${refused}`);
     }
-    const nearest = nearestName(name, KNOWN_OPTIONS);
-    const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`;
-    throw new ServingError('MODEL_INVALID', `unknown CUDA provider option '${name}'${hint}`);
+    throw new ServingError('MODEL_INVALID', `unknown CUDA provider option '${name}'${didYouMean(name, KNOWN_OPTIONS)}`);
   }
 }
 

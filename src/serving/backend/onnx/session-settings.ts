@@ -1,7 +1,6 @@
 import { cpus } from 'node:os';
-import { ServingError } from '../../../core/index.js';
+import { didYouMean, ServingError } from '../../../core/index.js';
 import { coreQuota } from './core-limit.js';
-import { nearestName } from './nearest-name.js';
 
 /** A version's backend parameters, read and checked. Absent = ONNX Runtime's own default. */
 export interface SessionSettings {
@@ -204,9 +203,10 @@ function unknownParameter(name: string): ServingError {
   if (refused !== undefined) {
     return new ServingError('MODEL_INVALID', `backend parameter '${name}' is not supported: ${refused}`);
   }
-  const nearest = nearestName(name, [...Object.keys(PARAMETERS), ...SESSION_CONFIG]);
-  const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`;
-  return new ServingError('MODEL_INVALID', `unknown backend parameter '${name}'${hint}`);
+  return new ServingError(
+    'MODEL_INVALID',
+    `unknown backend parameter '${name}'${didYouMean(name, [...Object.keys(PARAMETERS), ...SESSION_CONFIG])}`,
+  );
 }
 
 /** As Triton's backend maps `optimization.graph.level`; 0 and absent = all. */

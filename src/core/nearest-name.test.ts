@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { didYouMean, nearestName } from './suggestion.js';
+import { didYouMean, nearestName } from './nearest-name.js';
 
 describe('suggestions', () => {
   it.each([
