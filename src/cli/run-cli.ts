@@ -172,6 +172,15 @@ function addOthers(program: Command, io: CliIo, exit: (code: number) => void): v
       exit(await doctor({ json: flags.json === true }, io));
     });
   program
+    .command('prune')
+    .description('Show (--yes: remove) what the installed packages hold for other platforms and releases of Node')
+    .option('--yes', 'Remove it; npm ci brings it back')
+    .option('--json', 'Print JSON')
+    .action(async (flags: { yes?: boolean; json?: boolean }) => {
+      const { prune } = await import('./prune.js');
+      exit(prune({ yes: flags.yes === true, json: flags.json === true }, io));
+    });
+  program
     .command('gpu-check')
     .description('Prove that CUDA runs models here with the answers of the CPU, and time both')
     .option('--json', 'Print JSON')

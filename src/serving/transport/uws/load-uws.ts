@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { ServingError } from '../../../core/index.js';
@@ -67,6 +67,12 @@ function openUws(platform: Platform): Uws {
   process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(MAX_HEADER_BYTES);
   const name = binaryName(platform);
   let path = join(dirname(createRequire(import.meta.url).resolve('uWebSockets.js')), name);
+  if (!existsSync(path)) {
+    throw new ServingError(
+      'UNSUPPORTED',
+      `${name} is not in the package uWebSockets.js: it was pruned for another machine or another Node; install again with npm ci`,
+    );
+  }
   const content = readFileSync(path);
   checkBinary(name, content);
   if (needsRelaxing(platform)) {
