@@ -1,6 +1,7 @@
 export * from './backend.js';
 export * from './batch.js';
 export * from './clock.js';
+export * from './cost-model.js';
 export * from './data-type.js';
 export * from './errors.js';
 export * from './inference.js';
