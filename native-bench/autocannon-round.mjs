@@ -1,8 +1,9 @@
 /** A second opinion on HTTP: a round by autocannon, with the figures that `measureRound` gives. */
 import autocannon from 'autocannon';
+import { httpParts } from './requests.mjs';
 
 export async function autocannonRound({ target, requests, load }, serverCpuUs) {
-  const { path, headers, body } = partsOf(requests[0]);
+  const { path, headers, body } = httpParts(requests[0]);
   const url = `http://${target.host}:${target.port}${path}`;
   const before = await serverCpuUs();
   const seen = await autocannon({
@@ -31,13 +32,4 @@ export async function autocannonRound({ target, requests, load }, serverCpuUs) {
       cpuUsPerRequest,
     },
   };
-}
-
-/** A whole HTTP request in its parts. */
-function partsOf(request) {
-  const end = request.indexOf('\r\n\r\n');
-  const [first, ...lines] = request.toString('latin1', 0, end).split('\r\n');
-  const headers = Object.fromEntries(lines.map((text) => text.split(/: (.*)/).slice(0, 2)));
-  delete headers['Content-Length'];
-  return { path: first.split(' ')[1], headers, body: request.subarray(end + 4) };
 }

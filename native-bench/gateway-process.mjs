@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { residentBytes } from '../dist/cli/bench/process-cpu.js';
+import { treeMemoryBytes } from './process-tree.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const READY_WITHIN_MS = 60_000;
@@ -45,6 +46,7 @@ export async function startGateway({
     ports: { http, ws: http, grpc },
     readyAfterMs: performance.now() - startedAt,
     residentBytes: () => residentBytes(child.pid),
+    memoryBytes: () => treeMemoryBytes(child.pid),
     /** CPU time that the process has used, in microseconds. */
     cpuUs: () =>
       new Promise((resolve) => {
@@ -60,14 +62,16 @@ export async function startGateway({
   };
 }
 
-function isReady(port) {
+/** Whether a V2 server on this port says that it is ready. */
+export function isReady(port) {
   return fetch(`http://127.0.0.1:${port}/v2/health/ready`).then(
     (reply) => reply.ok,
     () => false,
   );
 }
 
-async function freePorts(count) {
+/** Ports that nothing listens on. */
+export async function freePorts(count) {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => new Promise((resolve) => server.once('listening', resolve))));
   const ports = servers.map((server) => server.address().port);

@@ -21,3 +21,12 @@ export function requestsFor(model, target, { format = 'binary', served = model, 
     requestBytes(target, { name: served, version: undefined }, sampleInputs(specs, shapes, 'random', random), format),
   );
 }
+
+/** A whole HTTP request in its parts, for clients that put it together themselves (with its length). */
+export function httpParts(request) {
+  const end = request.indexOf('\r\n\r\n');
+  const [first, ...lines] = request.toString('latin1', 0, end).split('\r\n');
+  const headers = Object.fromEntries(lines.map((text) => text.split(/: (.*)/).slice(0, 2)));
+  delete headers['Content-Length'];
+  return { path: first.split(' ')[1], headers, body: request.subarray(end + 4) };
+}
