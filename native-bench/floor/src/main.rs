@@ -1,6 +1,7 @@
 //! The native floor: what ONNX Runtime does on this machine when nothing is around it. Sweeps batch sizes and threads of one
 //! model in one calling thread, over the very library that the gateway loads.
 
+mod library;
 mod measure;
 mod model;
 mod options;

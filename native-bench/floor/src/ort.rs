@@ -2,6 +2,7 @@
 //! Slots only ever grow (`onnxruntime_c_api.h`, the static asserts of `onnxruntime_c_api.cc`): one row each, as in
 //! `src/serving/backend/onnx/api-table.ts`.
 
+use crate::library::symbol;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::null_mut;
 
@@ -20,8 +21,6 @@ struct ApiBase {
 pub struct Ort {
     table: *const Ptr,
     pub version: String,
-    // Unloading the library under its own threads crashes; it lives as long as the process.
-    _library: std::mem::ManuallyDrop<libloading::Library>,
 }
 
 /// Declares methods that call a slot and turn its status into an error.
@@ -76,16 +75,15 @@ slots! {
 impl Ort {
     pub fn open(path: &str) -> Result<Ort> {
         unsafe {
-            let library = libloading::Library::new(path).map_err(|error| format!("{path}: {error}"))?;
-            let base = library
-                .get::<unsafe extern "C" fn() -> *const ApiBase>(b"OrtGetApiBase\0")
-                .map_err(|error| format!("{path} is no ONNX Runtime: {error}"))?();
+            let get_base: unsafe extern "C" fn() -> *const ApiBase =
+                std::mem::transmute(symbol(path, c"OrtGetApiBase").map_err(|error| format!("no ONNX Runtime: {error}"))?);
+            let base = get_base();
             let version = CStr::from_ptr(((*base).get_version)()).to_string_lossy().into_owned();
             let table = ((*base).get_api)(API_VERSION);
             if table.is_null() {
                 return Err(format!("{path}: ONNX Runtime {version} has no API version {API_VERSION}"));
             }
-            Ok(Ort { table, version, _library: std::mem::ManuallyDrop::new(library) })
+            Ok(Ort { table, version })
         }
     }
 
