@@ -7,6 +7,7 @@ import {
 } from '../../../core/index.js';
 import { decodeModelInfer, encodeStreamResponse, encodeStreamResponseError } from '../../codec/index.js';
 import { FRAME_HEAD_BYTES, frameOf, sealFrame } from './framing/frame.js';
+import { compressAnswer, type MessageEncoding } from './framing/message-encoding.js';
 import type { CallHandler } from './framing/method.js';
 import type { ServerCall } from './framing/server-call.js';
 import type { GrpcState } from './grpc-options.js';
@@ -38,6 +39,7 @@ class InferStream implements CallHandler {
   readonly #call: ServerCall;
   readonly #streams: OpenStreams;
   readonly #errorEndsStream: boolean;
+  readonly #encoding: MessageEncoding | undefined;
   /** In the order of the requests. Bounded: reading pauses at `maxStreamRequests`, unflushed answers included. */
   readonly #slots: Slot[] = [];
   #unflushed = 0;
@@ -50,6 +52,7 @@ class InferStream implements CallHandler {
     this.#call = call;
     this.#streams = streams;
     this.#errorEndsStream = call.headers.triton_grpc_error === 'true';
+    this.#encoding = call.answerEncoding;
     streams.add(this);
   }
 
@@ -112,21 +115,33 @@ class InferStream implements CallHandler {
   }
 
   #done(slot: Slot, id: string, response: InferenceResponse): void {
+    let frame: Buffer;
     try {
       // Triton marks the last answer of a request, and clients of decoupled models wait for the mark.
       const parameters = { ...response.parameters, triton_final_response: true };
-      slot.answer = sealFrame(encodeStreamResponse({ ...response, parameters }, FRAME_HEAD_BYTES));
+      frame = sealFrame(encodeStreamResponse({ ...response, parameters }, FRAME_HEAD_BYTES));
     } catch (thrown) {
       this.#failed(slot, id, thrown);
       return;
     }
+    if (this.#encoding === undefined) this.#settle(slot, frame);
+    else {
+      // What comes later may be ready earlier: its slot waits.
+      compressAnswer(this.#encoding, frame.subarray(FRAME_HEAD_BYTES), (compressed) =>
+        this.#settle(slot, compressed === undefined ? frame : frameOf(compressed, true)),
+      );
+    }
+  }
+
+  #settle(slot: Slot, answer: Buffer | ServingError): void {
+    slot.answer = answer;
     this.#advance();
   }
 
   #failed(slot: Slot, id: string, thrown: unknown): void {
     const error = failureOf(thrown, METHOD, this.#state.log);
-    slot.answer = this.#errorEndsStream ? error : frameOf(encodeStreamResponseError(sendableText(error.message), id));
-    this.#advance();
+    const message = () => frameOf(encodeStreamResponseError(sendableText(error.message), id));
+    this.#settle(slot, this.#errorEndsStream ? error : message());
   }
 
   /** Requests that are not answered, and answers that are not sent. */

@@ -1,5 +1,5 @@
 import type { ClientHttp2Stream } from 'node:http2';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type GrpcFixture,
@@ -163,22 +163,33 @@ describe('compression', () => {
     },
   );
 
-  it('of the messages of a stream keeps their order, whatever their size', async () => {
-    const { stream, outcome } = open({ ':path': STREAM.path, 'grpc-encoding': 'gzip' });
-    const sizes = [900_000, 10, 300_000, 20, 900_001];
-    for (const bytes of sizes) stream.write(frameOf(gzipSync(large(bytes)), true));
-    stream.end();
-    const { trailers, bytes } = await outcome;
-    expect(trailers['grpc-status']).toBe('0');
-    const lengths: number[] = [];
-    for (let at = 0; at < bytes.length; ) {
-      const end = at + 5 + bytes.readUInt32BE(at + 1);
-      const { infer_response: answer } = STREAM.responseDeserialize(bytes.subarray(at + 5, end));
-      lengths.push(answer.raw_output_contents[0].length);
-      at = end;
-    }
-    expect(lengths).toEqual(sizes);
-  });
+  it.each([
+    [undefined, {}],
+    ['gzip', { 'grpc-accept-encoding': 'identity,gzip' }],
+  ])(
+    'of the messages of a stream keeps their order, whatever their size, answers in %s',
+    async (encoding, accepted) => {
+      const { stream, outcome } = open({ ':path': STREAM.path, 'grpc-encoding': 'gzip', ...accepted });
+      const sizes = [900_000, 10, 300_000, 20, 900_001];
+      for (const bytes of sizes) stream.write(frameOf(gzipSync(large(bytes)), true));
+      stream.end();
+      const { headers, trailers, bytes } = await outcome;
+      expect([headers['grpc-encoding'], trailers['grpc-status']]).toEqual([encoding, '0']);
+      const lengths: number[] = [];
+      const flags: number[] = [];
+      for (let at = 0; at < bytes.length; ) {
+        const end = at + 5 + bytes.readUInt32BE(at + 1);
+        const message = bytes.subarray(at + 5, end);
+        flags.push(bytes[at] as number);
+        const { infer_response: answer } = STREAM.responseDeserialize(bytes[at] === 1 ? gunzipSync(message) : message);
+        lengths.push(answer.raw_output_contents[0].length);
+        at = end;
+      }
+      expect(lengths).toEqual(sizes);
+      // What is small is not worth it.
+      expect(flags).toEqual(sizes.map((size) => (encoding !== undefined && size > 1000 ? 1 : 0)));
+    },
+  );
 });
 
 describe('a stream', () => {

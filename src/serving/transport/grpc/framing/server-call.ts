@@ -65,10 +65,15 @@ export class ServerCall implements StreamEvents {
     return this.#ended;
   }
 
+  /** How to compress answers: as the client said it compresses its own messages, where it accepts that. */
+  get answerEncoding(): MessageEncoding | undefined {
+    return replyEncoding(this.headers, this.#encoding);
+  }
+
   /** The one answer of a call and its end, as a sealed frame. No effect once the call has ended. */
   answer(frame: Buffer): void {
     if (!this.#end()) return;
-    const encoding = replyEncoding(this.headers, this.#encoding);
+    const encoding = this.answerEncoding;
     if (encoding === undefined) this.#send(frame, undefined);
     else {
       compressAnswer(encoding, frame.subarray(FRAME_HEAD_BYTES), (compressed) => {
@@ -78,10 +83,10 @@ export class ServerCall implements StreamEvents {
     }
   }
 
-  /** One message of several, as a sealed frame; `flushed` is called when the socket has taken it; not once the call is gone. */
+  /** One message of several, as a sealed frame, compressed by `answerEncoding` or not at all; `flushed` is called when the socket has taken it; not once the call is gone. */
   write(frame: Buffer, flushed: () => void): void {
     if (this.#ended || this.#gone) return;
-    if (!this.#stream.headersSent) this.#respond(undefined);
+    if (!this.#stream.headersSent) this.#respond(this.answerEncoding);
     this.#stream.write(frame, flushed);
   }
 
