@@ -3,7 +3,8 @@ import type { ServerConfig } from '../config/index.js';
 import { ServingError } from '../core/index.js';
 import { createLog, createMetrics, type Metrics, type ServerLog } from '../insight/index.js';
 import { ModelRepository } from '../models/index.js';
-import { usableCores } from '../serving/backend/index.js';
+import { Arena } from '../serving/arena/index.js';
+import { pageReturner, sharedPages, usableCores } from '../serving/backend/index.js';
 import { Authority, ControlPlane } from '../serving/controlplane/index.js';
 import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload } from '../serving/executor/index.js';
@@ -45,6 +46,7 @@ export class Gateway implements RunningServer {
   readonly #metrics: Metrics;
   readonly #lifetime: Lifetime;
   readonly #offload: ReturnType<typeof createOffload>;
+  readonly #memory: Arena;
   readonly #repository: ModelRepository;
   readonly #control: ControlPlane;
   readonly #dataplane: Dataplane;
@@ -66,6 +68,12 @@ export class Gateway implements RunningServer {
       threads: config.offload.threads ?? Math.max(1, Math.floor(usableCores() / 2)),
       maxQueue: config.offload.maxQueueSize,
       tasks: { decodeV2Json: DECODE_V2_JSON },
+    });
+    const giveBackPages = pageReturner();
+    this.#memory = new Arena({
+      memory: sharedPages(config.buffers.maxBytes),
+      clock,
+      ...(giveBackPages === undefined ? {} : { giveBackPages }),
     });
     this.#dataplane = new Dataplane({ clock, metrics, whyAbsent: (model, version) => this.#whyAbsent(model, version) });
     this.#repository = new ModelRepository({
@@ -133,6 +141,7 @@ export class Gateway implements RunningServer {
         offload: this.#offload,
         clock: SYSTEM_CLOCK,
         log: this.#log,
+        memory: this.#memory,
         metrics: this.#metrics,
       });
       const callable = this.#listeners.http !== undefined || this.#listeners.grpc !== undefined;
@@ -155,6 +164,7 @@ export class Gateway implements RunningServer {
       await this.#repository.drain(this.#config.exitTimeoutSecs * 1000);
       await this.#listeners?.close();
       await this.#offload.close();
+      this.#memory.close();
     } finally {
       this.#lifetime.move('stopped', 'drained');
       void this.#log.flush(); // the process waits for it by itself, and not where nobody reads

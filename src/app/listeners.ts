@@ -1,5 +1,5 @@
 import type { ServerConfig } from '../config/index.js';
-import type { Clock, Log, Offload, Reason } from '../core/index.js';
+import type { Clock, LeaseSource, Log, Offload, Reason } from '../core/index.js';
 import type { Metrics } from '../insight/index.js';
 import {
   type ControlPort,
@@ -18,6 +18,7 @@ export interface ListenerParts {
   readonly offload: Offload;
   readonly clock: Clock;
   readonly log: Log;
+  readonly memory: LeaseSource;
   readonly metrics: Metrics;
 }
 

@@ -1,4 +1,5 @@
 import type { ServingError } from './errors.js';
+import type { Lease } from './lease.js';
 import type { ModelVersionId } from './model.js';
 import type { Tensor } from './tensor.js';
 
@@ -7,6 +8,8 @@ export interface BatchMember {
   readonly inputs: readonly (Tensor | undefined)[];
   /** Rows along the batch axis; 1 for a model without one (then it is the only member). */
   readonly rows: number;
+  /** Of the request: a lane that reads the inputs in place holds it until its run has returned (see `Lease`). */
+  readonly lease?: Lease | undefined;
 }
 
 /**

@@ -6,6 +6,7 @@ export * from './data-type.js';
 export * from './errors.js';
 export * from './inference.js';
 export * from './lane-state.js';
+export * from './lease.js';
 export * from './log.js';
 export * from './metrics-sink.js';
 export * from './model.js';

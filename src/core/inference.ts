@@ -1,4 +1,5 @@
 import type { ServingError } from './errors.js';
+import type { Lease } from './lease.js';
 import type { ModelVersionId } from './model.js';
 import type { Tensor } from './tensor.js';
 
@@ -15,7 +16,8 @@ export interface OutputRequest {
 
 /**
  * One inference as every protocol decodes it. Names, data types, shapes and byte lengths agree among themselves; whether
- * they agree with the model is for `dataplane` to say. The tensors' bytes belong to the transport until the reply.
+ * they agree with the model is for `dataplane` to say. The tensors' bytes belong to the transport, which keeps them as they
+ * are until the reply; who reads them longer retains `lease`.
  */
 export interface InferenceRequest {
   readonly model: string;
@@ -26,6 +28,8 @@ export interface InferenceRequest {
   readonly inputs: readonly Tensor[];
   /** Body of the raw binary form (header length 0): the one input's data; name and shape come from the model. */
   readonly rawInput: Uint8Array | undefined;
+  /** What the tensors' bytes lie in; undefined: all of them are garbage-collected memory. */
+  readonly lease?: Lease | undefined;
   /** Empty = all outputs. */
   readonly outputs: readonly OutputRequest[];
   /** The request's own parameters without those the fields below carry. */

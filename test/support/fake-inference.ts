@@ -24,6 +24,7 @@ export class FakeInference {
   /** Outputs of every answer in place of the inputs. */
   outputs: readonly Tensor[] | undefined;
   failure: ServingError | undefined;
+  /** As they came; their bytes are copies, for the transport's own go with the reply. */
   readonly requests: InferenceRequest[] = [];
   readonly held: HeldCall[] = [];
   cancelled = 0;
@@ -44,7 +45,7 @@ export class FakeInference {
       answer: (outputs) => once(() => reply.done(responseOf(request, outputs ?? this.outputs))),
       fail: (error) => once(() => reply.failed(error)),
     };
-    this.requests.push(request);
+    this.requests.push(kept(request));
     if (this.failure !== undefined) call.fail(this.failure);
     else if (this.hold) this.held.push(call);
     else call.answer();
@@ -71,6 +72,11 @@ export class FakeInference {
     this.#waiting = waiting.filter(({ until }) => !until());
     for (const waiter of waiting) if (!this.#waiting.includes(waiter)) waiter.resolve();
   }
+}
+
+function kept(request: InferenceRequest): InferenceRequest {
+  const inputs = request.inputs.map((input) => ({ ...input, data: new Uint8Array(input.data) }));
+  return { ...request, inputs, rawInput: request.rawInput && new Uint8Array(request.rawInput) };
 }
 
 function responseOf(request: InferenceRequest, outputs: readonly Tensor[] | undefined): InferenceResponse {

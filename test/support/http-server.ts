@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { inflateSync, unzipSync } from 'node:zlib';
 import { type Clock, type Log, type Offload, ServingError } from '../../src/core/index.js';
+import { Arena } from '../../src/serving/arena/index.js';
 import { decodeV2Json } from '../../src/serving/codec/index.js';
 import { Authority, ControlPlane } from '../../src/serving/controlplane/index.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/serving/transport/index.js';
@@ -62,6 +63,7 @@ export interface HttpFixture {
   readonly models: FakeModels;
   readonly offload: InlineOffload;
   readonly log: KeptLog;
+  readonly memory: Arena;
   readonly process: { live: boolean; ready: boolean };
 }
 
@@ -71,6 +73,7 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
   const models = new FakeModels([modelSpec()]);
   const offload = new InlineOffload();
   const log = new KeptLog();
+  const memory = new Arena({ memory: new Uint8Array(new SharedArrayBuffer(256 << 20)), clock: CLOCK, poison: 0xdb });
   const process = { live: true, ready: true };
   const control = new ControlPlane({
     models,
@@ -81,8 +84,8 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
     version: '0.0.0',
     authority: new Authority((token) => token === 'secret'),
   });
-  const server = await startHttp({ inference, control, offload, clock: CLOCK, log, port: 0, ...options });
-  return { server, url: `http://127.0.0.1:${server.port}`, inference, models, offload, log, process };
+  const server = await startHttp({ inference, control, offload, clock: CLOCK, log, memory, port: 0, ...options });
+  return { server, url: `http://127.0.0.1:${server.port}`, inference, models, offload, log, memory, process };
 }
 
 /** A socket that sends bytes as they are and gathers what comes back. */

@@ -88,6 +88,7 @@ export const FLAGS: readonly Flag[] = [
   own('offload-threads', 'offload.threads', 'number'),
   own('offload-max-queue-size', 'offload.maxQueueSize', 'number'),
   own('offload-json-bytes', 'offload.jsonBytes', 'number'),
+  own('buffers-max-bytes', 'buffers.maxBytes', 'number'),
 ];
 
 const BY_NAME = new Map(FLAGS.flatMap((row) => [row.name, ...row.aliases].map((name) => [name, row] as const)));

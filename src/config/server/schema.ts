@@ -99,6 +99,18 @@ const offload = z.strictObject({
     .describe('JSON bodies from this size on are decoded there, in bytes'),
 });
 
+const buffers = z.strictObject({
+  maxBytes: z
+    .int()
+    .min(0)
+    .max(2 ** 36)
+    .default(256 * 1024 * 1024)
+    .describe(
+      'Pooled memory for request and reply bodies, in bytes, used in parts of 16 MiB; taken from the system as it is ' +
+        'used and given back after. Where it is used up, bodies take garbage-collected memory. 0 = none is pooled',
+    ),
+});
+
 const cache = z.strictObject({
   enabled: z
     .boolean()
@@ -178,6 +190,7 @@ export const serverConfigSchema = z.strictObject({
   log: log.prefault({}).describe('Log'),
   provider: provider.prefault({}).describe('Execution providers'),
   cache: cache.prefault({}).describe('Compiled models'),
+  buffers: buffers.prefault({}).describe('Pooled memory for bodies'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),
   backends: z
     .record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)))

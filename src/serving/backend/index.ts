@@ -5,6 +5,8 @@ export {
   loadOrtLibrary,
   type OnnxNativeOptions,
   onnxNativeBackend,
+  pageReturner,
+  sharedPages,
   usableCores,
 } from './onnx/index.js';
 export { carryShape, checkOutputShape } from './onnx/tensor-shape.js';

@@ -52,7 +52,7 @@ export class Admission {
     const inputs = this.#orderInputs(given);
     const rows = this.#batched ? this.#rowsOf(inputs) : 1;
     const outputs = request.outputs.length === 0 ? undefined : this.#pickOutputs(request.outputs);
-    return { member: { inputs, rows }, key: this.#keyed ? this.#keyOf(inputs) : '', outputs };
+    return { member: { inputs, rows, lease: request.lease }, key: this.#keyed ? this.#keyOf(inputs) : '', outputs };
   }
 
   #orderInputs(given: readonly Tensor[]): (Tensor | undefined)[] {

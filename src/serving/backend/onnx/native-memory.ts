@@ -6,6 +6,19 @@ export type Address = number;
 /** Vector loads of ONNX Runtime's kernels never straddle a cache line from here. */
 const ALIGNMENT = 64;
 
+const addresses = new WeakMap<ArrayBufferLike, Address>();
+
+/** Where a SharedArrayBuffer begins, for ever: it cannot be moved. Valid as long as the buffer is reachable. */
+export function addressOf(buffer: ArrayBufferLike): Address {
+  if (!(buffer instanceof SharedArrayBuffer)) throw new Error('only shared memory has an address that stays');
+  let address = addresses.get(buffer);
+  if (address === undefined) {
+    address = Number(koffiModule().address(new Uint8Array(buffer)));
+    addresses.set(buffer, address);
+  }
+  return address;
+}
+
 /**
  * Memory that both JavaScript and native code see: a SharedArrayBuffer, so it can be neither moved, detached nor
  * transferred. Its address is valid as long as this object (or `bytes`) is reachable: whoever hands the address to a
@@ -20,7 +33,7 @@ export class NativeMemory {
   constructor(byteLength: number) {
     const length = Math.max(8, (byteLength + 7) & ~7);
     const buffer = new SharedArrayBuffer(length + ALIGNMENT);
-    const base = Number(koffiModule().address(new Uint8Array(buffer)));
+    const base = addressOf(buffer);
     const offset = (ALIGNMENT - (base % ALIGNMENT)) % ALIGNMENT;
     this.bytes = new Uint8Array(buffer, offset, length);
     this.#words = new Uint32Array(buffer, offset, length >> 2);

@@ -2,6 +2,7 @@ import {
   type DataType,
   type InferenceRequest,
   isDataType,
+  type Lease,
   type OutputRequest,
   type ParameterValue,
   ServingError,
@@ -18,6 +19,8 @@ export interface CallContext {
   readonly deadlineNs: number;
   readonly receivedNs: number;
   readonly nowNs: () => number;
+  /** What the message lies in; undefined: garbage-collected memory. */
+  readonly lease?: Lease | undefined;
 }
 
 /** One `InferInputTensor` before its data are known; contents at `start` to `end`, -1 where it has none. */
@@ -65,6 +68,7 @@ export function decodeModelInfer(bytes: Uint8Array, context: CallContext): Infer
     id,
     inputs: joinContents(reader, heads, raw),
     rawInput: undefined,
+    lease: context.lease,
     outputs,
     parameters: parameters.rest,
     priority: parameters.priority,

@@ -1,4 +1,4 @@
-import { type InferenceRequest, ServingError } from '../../../core/index.js';
+import { type InferenceRequest, type Lease, ServingError } from '../../../core/index.js';
 import { NO_PARAMETERS } from '../request-parameters.js';
 import type { DecodedBody } from './decoded-body.js';
 import { decodeBody } from './infer-body.js';
@@ -12,6 +12,8 @@ export interface RequestContext {
   readonly deadlineNs: number;
   readonly receivedNs: number;
   readonly nowNs: () => number;
+  /** What the body lies in; undefined: garbage-collected memory. */
+  readonly lease?: Lease | undefined;
 }
 
 export interface InferBodyOptions extends RequestContext {
@@ -45,6 +47,7 @@ export function requestOf(body: DecodedBody, context: RequestContext): DecodedRe
     id: body.id,
     inputs: body.inputs,
     rawInput: undefined,
+    lease: context.lease,
     outputs: body.outputs,
     parameters: body.parameters,
     priority: body.priority,
@@ -63,6 +66,7 @@ function rawRequest(body: Uint8Array, context: RequestContext): InferenceRequest
     id: '',
     inputs: [],
     rawInput: body,
+    lease: context.lease,
     outputs: [],
     parameters: NO_PARAMETERS,
     priority: 0,

@@ -16,6 +16,7 @@ afterEach(async () => {
   expect(await answer.json()).toMatchObject({ outputs: [{ data: [7] }] });
   expect(fixture.log.lines.filter(({ level }) => level === 'error')).toEqual([]);
   await fixture.server.close();
+  expect(fixture.memory.leases).toBe(0);
 });
 
 function raw(data: string | Uint8Array): RawClient {

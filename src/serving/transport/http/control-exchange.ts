@@ -61,11 +61,12 @@ export function startControl(
       throw new ServingError('UNSUPPORTED_MEDIA', 'only inference requests may be compressed');
     }
     if (contentLength > server.maxInputBytes) throw bodyTooLarge(server.maxInputBytes, contentLength);
-    const body = new BodyBuffer(server.budget, server.maxInputBytes, contentLength);
+    const { budget, maxInputBytes: maxBytes } = server;
+    const body = new BodyBuffer({ budget, memory: undefined, maxBytes, declaredBytes: contentLength, jsonBytes: 0 });
     response.onData((chunk, isLast) => {
       if (!exchange.open) return body.release();
       try {
-        body.append(chunk);
+        body.append(chunk, isLast);
         if (!isLast) return;
         const parsed = parseBody(body.bytes());
         body.release();

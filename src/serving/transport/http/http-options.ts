@@ -1,4 +1,4 @@
-import type { Clock, Log, Offload, Reason } from '../../../core/index.js';
+import type { Clock, LeaseSource, Log, Offload, Reason } from '../../../core/index.js';
 import { OFFLOAD_JSON_BYTES } from '../../codec/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
@@ -11,6 +11,8 @@ export interface HttpOptions {
   readonly offload: Offload;
   readonly clock: Clock;
   readonly log: Log;
+  /** Pooled memory for bodies and replies; default none: all is garbage-collected. */
+  readonly memory?: LeaseSource;
   /** IPv4, IPv6 or host name; default 127.0.0.1. */
   readonly address?: string;
   /** 0 = any free port. */
@@ -49,6 +51,7 @@ export interface HttpState {
   readonly offload: Offload;
   readonly clock: Clock;
   readonly log: Log;
+  readonly memory: LeaseSource | undefined;
   readonly maxInputBytes: number;
   readonly maxFrameBytes: number;
   readonly maxStreams: number;
@@ -76,6 +79,7 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
     offload: options.offload,
     clock: options.clock,
     log: options.log,
+    memory: options.memory,
     maxInputBytes,
     maxFrameBytes: Math.min(options.maxFrameBytes ?? maxInputBytes, MAX_INT32),
     maxStreams: options.maxStreams ?? 10_000,

@@ -26,6 +26,8 @@ import { readHeaders } from './request-headers.js';
 const JSON_TYPE = 'application/json';
 const BINARY_TYPE = 'application/octet-stream';
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** Takes one inference request: reads its head at once, then its body as it comes. */
 export function startInfer(server: HttpState, response: HttpResponse, request: HttpRequest, versioned: boolean): void {
   const exchange = new InferExchange(server, response);
@@ -45,7 +47,7 @@ class InferExchange extends Exchange implements InferenceReply {
   /** The head is understood: what follows the body is the next request. */
   framed = false;
   #body: BodyBuffer | undefined;
-  #options: InferBodyOptions | undefined;
+  #options: Writable<InferBodyOptions> | undefined;
   #contentEncoding = '';
   #acceptEncoding = '';
   #format: ReplyFormat | undefined;
@@ -75,13 +77,20 @@ class InferExchange extends Exchange implements InferenceReply {
       receivedNs,
       nowNs: server.nowNs,
       deadlineNs: timeoutMs === undefined ? NO_DEADLINE : receivedNs + timeoutMs * 1e6,
+      lease: undefined,
     };
-    const body = new BodyBuffer(server.budget, server.maxInputBytes, contentLength);
+    const body = new BodyBuffer({
+      budget: server.budget,
+      memory: this.#offThread(headers.headerLength, contentLength) ? undefined : server.memory,
+      maxBytes: server.maxInputBytes,
+      declaredBytes: contentLength,
+      jsonBytes: headers.headerLength ?? 0,
+    });
     this.#body = body;
     response.onData((chunk, isLast) => {
       if (!this.open) return;
       try {
-        body.append(chunk);
+        body.append(chunk, isLast);
         if (isLast) this.#complete(body);
       } catch (thrown) {
         this.refuse(toServingError(thrown), !isLast && contentLength < 0);
@@ -127,13 +136,14 @@ class InferExchange extends Exchange implements InferenceReply {
   }
 
   #complete(body: BodyBuffer): void {
-    const options = this.#options as InferBodyOptions;
+    const options = this.#options as Writable<InferBodyOptions>;
     if (this.#contentEncoding !== '') {
       // Settles by itself: every failure is answered inside.
       void this.#inflateAndDecode(body, options);
     } else if (this.#isLargeJson(options.headerLength, body.bytes())) {
       void this.#decodeOffThread(body.ownedBytes(), options);
     } else {
+      options.lease = body.lease;
       this.#start(decodeInferBody(body.bytes(), options));
     }
   }
@@ -192,6 +202,13 @@ class InferExchange extends Exchange implements InferenceReply {
   /** Whether decoding a body here would hold the event loop too long. */
   #isLargeJson(headerLength: number | undefined, body: Uint8Array): boolean {
     return (headerLength ?? body.byteLength) >= this.server.offloadJsonBytes && headerLength !== 0;
+  }
+
+  /** Whether a body goes to another thread, which takes its whole buffer. */
+  #offThread(headerLength: number | undefined, contentLength: number): boolean {
+    return (
+      this.#contentEncoding !== '' || (headerLength === undefined && contentLength >= this.server.offloadJsonBytes)
+    );
   }
 
   #signal(): AbortSignal {

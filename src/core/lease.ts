@@ -1,0 +1,27 @@
+/**
+ * Bytes lent out of pooled memory until the last reference to them is released; then they belong to somebody else, and
+ * what was a tensor is another request's. So everyone who reads them later than the call they were given in holds a
+ * reference of their own.
+ *
+ * Who does, along the path of an inference: the transport that leased a body holds it until its reply is called (`done` or
+ * `failed`, whatever came first: an answer, a deadline, a cancellation). A lane that copies its inputs in `run` needs none.
+ * A lane whose run reads them in place retains in `run` and releases when the run has returned, however late, because a
+ * request that was cancelled is settled at once while the model goes on reading.
+ */
+export interface Lease {
+  /** At least as many bytes as were asked for, at a 64-byte boundary of shared memory; what they hold is undefined. */
+  readonly bytes: Uint8Array;
+  /** Takes one more reference. Throws (our mistake) where none is left. */
+  retain(): void;
+  /** Gives one reference back; the last one ends the lease. Throws (our mistake) where none is left. */
+  release(): void;
+}
+
+/** Where leases come from. */
+export interface LeaseSource {
+  /**
+   * Memory for `bytes` bytes, its one reference the caller's; or undefined where the pool has none (used up, or more than
+   * its largest slot): the caller takes memory of its own then. Never throws.
+   */
+  lease(bytes: number): Lease | undefined;
+}

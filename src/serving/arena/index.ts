@@ -1,0 +1,1 @@
+export { Arena, type ArenaOptions, type ArenaPlace } from './arena.js';
