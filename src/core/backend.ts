@@ -94,6 +94,8 @@ export interface Lane {
   run(batch: Batch, settle: (outcome: BatchOutcome) => void): void;
   /** Asks the run in flight to stop as soon as it can; no effect where none is. */
   cancel(): void;
+  /** True where its next run is so short that it is likely to hold the thread that asks: best begun when a turn ends. */
+  readonly holdsThread?: boolean;
   /** True where the lane cannot be used again (its worker died, its run never ended): the executor replaces it. */
   readonly broken: boolean;
   /** Set by the lane's owner; a lane that can break between runs calls it once when it does. */

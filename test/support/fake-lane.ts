@@ -15,6 +15,7 @@ export class FakeLane implements Lane {
   #broken = false;
   closed = false;
   cancels = 0;
+  holdsThread = false;
   onBroken?: () => void;
   /** The run in flight. */
   run_:

@@ -87,6 +87,12 @@ export class Instance {
     return false;
   }
 
+  /** True where the next batch is likely to hold the thread that asks for it. */
+  get holdsThread(): boolean {
+    for (const slot of this.#slots) if (slot.open) return slot.lane?.holdsThread === true;
+    return false;
+  }
+
   /** True where it takes batches, now or when the execution in flight ends. */
   get serving(): boolean {
     if (this.#stopping || this.#run?.lost === true) return false;

@@ -53,6 +53,19 @@ describe('executor', () => {
     expect(() => start(executor)).toThrow('no slot is free');
   });
 
+  it('opens slots whose runs would hold the thread when the turn ends, once for all that asked', async () => {
+    const { executor, model } = await rig();
+    const offers: number[] = [];
+    executor.onSlotFree = () => offers.push(executor.freeSlots());
+    for (const lane of model.lanes) lane.holdsThread = true;
+    expect([executor.freeSlots(), executor.freeSlots()]).toEqual([0, 0]);
+    expect(offers).toEqual([]);
+    await settled();
+    expect(offers).toEqual([1]);
+    for (const lane of model.lanes) lane.holdsThread = false;
+    expect(executor.freeSlots()).toBe(1);
+  });
+
   it('starts the next batch on the other lane before it settles the finished one', async () => {
     const { executor, model } = await rig();
     const order: string[] = [];

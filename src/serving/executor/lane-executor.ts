@@ -45,6 +45,15 @@ export class LaneExecutor implements Executor {
   readonly #instances: readonly Instance[];
   #impaired = false;
   #stopping: Promise<void> | undefined;
+  #waitsForTurnEnd = false;
+  /** True while slots are offered at the end of a turn. */
+  #turnEnding = false;
+  readonly #onTurnEnd = () => {
+    this.#waitsForTurnEnd = false;
+    this.#turnEnding = true;
+    this.#offer();
+    this.#turnEnding = false;
+  };
 
   constructor({ opened, plan, clock, log, recovery = DEFAULT_RECOVERY }: ExecutorOptions) {
     this.#plan = plan;
@@ -77,9 +86,20 @@ export class LaneExecutor implements Executor {
     throw failed.reason;
   }
 
+  /**
+   * Where the next run would hold this thread, slots open when the turn of the event loop ends: what else came with it is
+   * gathered first, and one execution serves it all.
+   */
   freeSlots(): number {
     let free = 0;
-    for (const instance of this.#instances) if (instance.free) free++;
+    for (const instance of this.#instances) {
+      if (!instance.free) continue;
+      if (!this.#turnEnding && instance.holdsThread) {
+        this.#openAtTurnEnd();
+        return 0;
+      }
+      free++;
+    }
     return free;
   }
 
@@ -115,6 +135,12 @@ export class LaneExecutor implements Executor {
       for (const { state } of lanes) states[state] = (states[state] ?? 0) + 1;
     }
     return states;
+  }
+
+  #openAtTurnEnd(): void {
+    if (this.#waitsForTurnEnd) return;
+    this.#waitsForTurnEnd = true;
+    setImmediate(this.#onTurnEnd);
   }
 
   #offer(): void {

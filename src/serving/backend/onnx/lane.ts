@@ -9,7 +9,8 @@ import {
   type Tensor,
   toServingError,
 } from '../../../core/index.js';
-import { callGate, type GatedCall } from './call-gate.js';
+import type { InstanceCarriers, LaneCarrier } from './carrier/instance-carriers.js';
+import { RUN_ARGUMENTS, type RunCall } from './carrier/run-call.js';
 import type { InputSlot } from './input-slot.js';
 import { type Address, NativeMemory } from './native-memory.js';
 import { NumericInput } from './numeric-input.js';
@@ -24,6 +25,19 @@ type Settle = (outcome: BatchOutcome) => void;
 /** `idle`: may take a batch. `waiting`: filled, its call waits for its turn. `running`: ONNX Runtime has it. */
 type Phase = 'idle' | 'waiting' | 'running' | 'settling' | 'closed';
 
+/** Place of the number of inputs among the arguments of `Run`. */
+const INPUT_COUNT = 4;
+
+export interface OnnxLaneOptions {
+  readonly session: OrtSession;
+  readonly spec: ModelSpec;
+  readonly clock: Clock;
+  /** Entries of each run's configuration. */
+  readonly runConfig: ReadonlyMap<string, string>;
+  /** Of the lane's instance. */
+  readonly carriers: InstanceCarriers;
+}
+
 /** What ONNX Runtime says where a preallocated output has another shape than the model's result (before, or in the run). */
 const OUTPUT_SHAPE_TEXT =
   /invalid dimensions for output|but the computed output shape for this run|shape verification failed/i;
@@ -33,7 +47,7 @@ const OUTPUT_SHAPE_TEXT =
  * the run's record: while its native call is in flight the module's set of runs holds it, and with it everything whose
  * address ONNX Runtime has.
  */
-export class OnnxLane implements Lane, GatedCall {
+export class OnnxLane implements Lane, RunCall {
   readonly #session: OrtSession;
   readonly #clock: Clock;
   readonly #inputs: readonly InputSlot[];
@@ -44,7 +58,9 @@ export class OnnxLane implements Lane, GatedCall {
   readonly #inputValues: NativeMemory;
   readonly #outputNames: NativeMemory;
   readonly #outputValues: NativeMemory;
-  #inputCount = 0;
+  /** See `RunCall`: addresses and counts, fixed but for the number of inputs. */
+  readonly values = new Float64Array(RUN_ARGUMENTS);
+  readonly #carrier: LaneCarrier;
   #rows = 0;
   #phase: Phase = 'idle';
   #cancelled = false;
@@ -55,9 +71,8 @@ export class OnnxLane implements Lane, GatedCall {
   #startedNs = 0;
   #whenIdle: (() => void)[] = [];
   #closing: Promise<void> | undefined;
-  readonly #onReturn = (error: unknown, status: Address) => this.#returned(error, status);
 
-  constructor(session: OrtSession, spec: ModelSpec, clock: Clock, runConfig: ReadonlyMap<string, string>) {
+  constructor({ session, spec, clock, runConfig, carriers }: OnnxLaneOptions) {
     const { library } = session;
     this.#session = session;
     this.#clock = clock;
@@ -78,7 +93,14 @@ export class OnnxLane implements Lane, GatedCall {
     check(api, api.CreateRunOptions(scratch.address));
     this.#runOptions = scratch.word(0);
     for (const [key, value] of runConfig) check(api, api.AddRunConfigEntry(this.#runOptions, key, value));
+    this.values.set([session.address, this.#runOptions, this.#inputNames.address, this.#inputValues.address]);
+    this.values.set([this.#outputNames.address, this.#outputs.length, this.#outputValues.address], INPUT_COUNT + 1);
+    this.#carrier = carriers.forLane(this);
     session.lanes.add(this);
+  }
+
+  get holdsThread(): boolean {
+    return this.#carrier.synchronous;
   }
 
   get broken(): boolean {
@@ -98,10 +120,10 @@ export class OnnxLane implements Lane, GatedCall {
     this.#takenNs = takenNs;
     this.#cancelled = false;
     try {
-      this.#fill(batch);
+      const inputBytes = this.#fill(batch);
       this.#gatheredNs = this.#clock.nowNs();
       this.#startedNs = this.#gatheredNs;
-      callGate.enter(this);
+      this.#carrier.start(inputBytes);
     } catch (error) {
       this.#gatheredNs = this.#startedNs = this.#clock.nowNs();
       this.#failSoon(this.#asServingError(error));
@@ -111,10 +133,11 @@ export class OnnxLane implements Lane, GatedCall {
   cancel(): void {
     if (this.#cancelled) return;
     if (this.#phase === 'running') {
+      if (!this.#carrier.stoppable) return;
       this.#cancelled = true;
       const { api } = this.#session.library;
       check(api, api.RunOptionsSetTerminate(this.#runOptions));
-    } else if (this.#phase === 'waiting' && callGate.withdraw(this)) {
+    } else if (this.#phase === 'waiting' && this.#carrier.withdraw()) {
       this.#cancelled = true;
       this.#failSoon(cancelledError());
     }
@@ -134,31 +157,16 @@ export class OnnxLane implements Lane, GatedCall {
     this.#session.library.api.ReleaseRunOptions(this.#runOptions);
   }
 
-  /** Called by the call gate when it is this run's turn. */
-  begin(): void {
+  /** Called by the carrier when it is this run's turn. */
+  begun(): void {
     this.#phase = 'running';
     this.#startedNs = this.#clock.nowNs();
     runStarted(this);
     this.#session.runs++;
-    try {
-      this.#session.library.api.Run.async(
-        this.#session.address,
-        this.#runOptions,
-        this.#inputNames.address,
-        this.#inputValues.address,
-        this.#inputCount,
-        this.#outputNames.address,
-        this.#outputs.length,
-        this.#outputValues.address,
-        this.#onReturn,
-      );
-    } catch (error) {
-      // The call never began: koffi could not take it.
-      queueMicrotask(() => this.#returned(error, 0));
-    }
   }
 
-  #fill(batch: Batch): void {
+  /** Copies the batch into the lane's buffers; the bytes of its inputs. */
+  #fill(batch: Batch): number {
     this.#rows = batch.rows;
     const { inputs } = batch.members[0] as Batch['members'][number];
     let count = 0;
@@ -169,17 +177,22 @@ export class OnnxLane implements Lane, GatedCall {
       this.#inputNames.setWord(count, slot.name.address);
       count++;
     }
-    this.#inputCount = count;
+    this.values[INPUT_COUNT] = count;
     for (let i = 0; i < this.#outputs.length; i++) {
       this.#outputValues.setWord(i, (this.#outputs[i] as OutputSlot).bind(batch.rows));
     }
+    let bytes = 0;
+    for (const { inputs } of batch.members) for (const input of inputs) bytes += input?.data.byteLength ?? 0;
+    return bytes;
   }
 
-  #returned(error: unknown, status: Address): void {
+  /** Called by the carrier when the native call has returned, or never will be made. */
+  returned(error: unknown, status: Address): void {
     const finishedNs = this.#clock.nowNs();
-    runReturned(this);
-    this.#session.runs--;
-    callGate.done();
+    if (this.#phase === 'running') {
+      runReturned(this);
+      this.#session.runs--;
+    }
     const { api } = this.#session.library;
     // Or the next run dies before its first node.
     if (this.#cancelled) check(api, api.RunOptionsUnsetTerminate(this.#runOptions));

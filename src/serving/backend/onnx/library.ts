@@ -97,33 +97,12 @@ export function runsOnGlibc(): boolean {
 }
 
 function bindLibrary(libraryPath: string): OrtLibrary {
-  const koffi = koffiModule();
   // Read once, when the environment is created: a server sends nobody events about its models.
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
-  let handle: LibraryHandle;
-  let libc: LibraryHandle;
-  try {
-    handle = koffi.load(libraryPath);
-    libc = koffi.load(null);
-  } catch (cause) {
-    throw new ServingError('UNSUPPORTED', `ONNX Runtime's library ${path.basename(libraryPath)} does not load`, {
-      cause,
-    });
-  }
-  keptLibraries.push(handle, libc);
-
-  const base = handle.func('OrtGetApiBase', C_TYPES.ptr, [])() as number;
-  const [getApi, getVersion] = [pointerAt(base, 0), pointerAt(base, 1)];
-  const version = koffi.decode(BigInt(getVersion), koffi.proto('str', []))() as string;
-  // A library offers the API versions up to its own minor version; asking for one more returns null and prints a line.
-  const apiVersion = Math.min(NEWEST_API_VERSION, Number(version.split('.')[1]));
-  if (!(apiVersion >= OLDEST_API_VERSION)) {
-    throw new ServingError('UNSUPPORTED', `ONNX Runtime 1.${OLDEST_API_VERSION} or newer is needed, found ${version}`);
-  }
-  const table = koffi.decode(BigInt(getApi), koffi.proto(C_TYPES.ptr, ['uint32_t']))(apiVersion) as number;
-  if (table === 0)
-    throw new ServingError('UNSUPPORTED', `ONNX Runtime ${version} refuses its API version ${apiVersion}`);
-
+  const koffi = koffiModule();
+  const { version, apiVersion, table } = openTable(libraryPath);
+  const libc = koffi.load(null);
+  keptLibraries.push(libc);
   const api = bindTable(table, apiVersion);
   const has = (name: OrtFunctionName) => ORT_FUNCTIONS[name].since <= apiVersion;
   const scratch = new NativeMemory(512 * 8);
@@ -139,18 +118,65 @@ function bindLibrary(libraryPath: string): OrtLibrary {
   return { path: libraryPath, version, apiVersion, api, has, env, allocator, cpuMemory, scratch, copy, textAt };
 }
 
-function bindTable(table: Address, apiVersion: number): OrtApi {
+/**
+ * Binds one function for a thread that calls nothing else. koffi's objects belong to a thread: this one keeps the library
+ * loaded for itself.
+ */
+export function bindAlone(libraryPath: string, name: OrtFunctionName): NativeFunction {
+  const { apiVersion, table } = openTable(libraryPath);
+  if (ORT_FUNCTIONS[name].since > apiVersion) throw new Error(`the library has no ${name}`);
+  return bindRow(table, name);
+}
+
+interface OpenedTable {
+  readonly version: string;
+  readonly apiVersion: number;
+  /** Where the function pointers begin. */
+  readonly table: Address;
+}
+
+/** Loads the library for this thread and finds its function table. Throws `UNSUPPORTED`. */
+function openTable(libraryPath: string): OpenedTable {
   const koffi = koffiModule();
+  let handle: LibraryHandle;
+  try {
+    handle = koffi.load(libraryPath);
+  } catch (cause) {
+    throw new ServingError('UNSUPPORTED', `ONNX Runtime's library ${path.basename(libraryPath)} does not load`, {
+      cause,
+    });
+  }
+  keptLibraries.push(handle);
+  const base = handle.func('OrtGetApiBase', C_TYPES.ptr, [])() as number;
+  const [getApi, getVersion] = [pointerAt(base, 0), pointerAt(base, 1)];
+  const version = koffi.decode(BigInt(getVersion), koffi.proto('str', []))() as string;
+  // A library offers the API versions up to its own minor version; asking for one more returns null and prints a line.
+  const apiVersion = Math.min(NEWEST_API_VERSION, Number(version.split('.')[1]));
+  if (!(apiVersion >= OLDEST_API_VERSION)) {
+    throw new ServingError('UNSUPPORTED', `ONNX Runtime 1.${OLDEST_API_VERSION} or newer is needed, found ${version}`);
+  }
+  const table = koffi.decode(BigInt(getApi), koffi.proto(C_TYPES.ptr, ['uint32_t']))(apiVersion) as number;
+  if (table === 0)
+    throw new ServingError('UNSUPPORTED', `ONNX Runtime ${version} refuses its API version ${apiVersion}`);
+  return { version, apiVersion, table };
+}
+
+function bindTable(table: Address, apiVersion: number): OrtApi {
   const api: Partial<Record<OrtFunctionName, NativeFunction>> = {};
-  for (const [name, row] of Object.entries(ORT_FUNCTIONS)) {
-    if (row.since > apiVersion) continue;
-    const prototype = koffi.proto(
-      C_TYPES[row.result],
-      row.parameters.map((word) => C_TYPES[word]),
-    );
-    api[name as OrtFunctionName] = koffi.decode(BigInt(pointerAt(table, row.slot)), prototype) as NativeFunction;
+  for (const name of Object.keys(ORT_FUNCTIONS) as OrtFunctionName[]) {
+    if (ORT_FUNCTIONS[name].since <= apiVersion) api[name] = bindRow(table, name);
   }
   return api as OrtApi;
+}
+
+function bindRow(table: Address, name: OrtFunctionName): NativeFunction {
+  const koffi = koffiModule();
+  const { slot, result, parameters } = ORT_FUNCTIONS[name];
+  const prototype = koffi.proto(
+    C_TYPES[result],
+    parameters.map((word) => C_TYPES[word]),
+  );
+  return koffi.decode(BigInt(pointerAt(table, slot)), prototype) as NativeFunction;
 }
 
 function pointerAt(table: Address, index: number): Address {

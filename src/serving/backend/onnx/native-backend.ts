@@ -12,6 +12,8 @@ import {
   type ProviderShares,
   ServingError,
 } from '../../../core/index.js';
+import { CarrierChoice } from './carrier/choose-carrier.js';
+import { InstanceCarriers } from './carrier/instance-carriers.js';
 import { createCompiledSession } from './compiled/compiled-session.js';
 import { ModelCache, type ModelCacheOptions } from './compiled/model-cache.js';
 import { appendCuda, checkCudaOptions, unsupportedCuda } from './cuda-provider.js';
@@ -58,7 +60,7 @@ export function onnxNativeBackend(options: OnnxNativeOptions): Backend {
       const opening = new Opening({ library, request, settings, cudaOptions, log, cache });
       try {
         await opening.openSessions();
-        return new OnnxModel(opening, options.clock);
+        return new OnnxModel(opening, options);
       } catch (error) {
         await closeSessions(opening.sessions.values());
         throw error;
@@ -167,11 +169,16 @@ class OnnxModel implements OpenedModel {
   readonly lanesPerInstance = LANES_PER_INSTANCE;
   readonly #opening: Opening;
   readonly #clock: Clock;
+  readonly #log: Log;
+  /** By session: runs of one version on one device take the same time, whichever instance they are for. */
+  readonly #choices = new Map<OrtSession, CarrierChoice>();
+  readonly #carriers = new Map<number, InstanceCarriers>();
   #closing: Promise<void> | undefined;
 
-  constructor(opening: Opening, clock: Clock) {
+  constructor(opening: Opening, { clock, log }: OnnxNativeOptions) {
     this.#opening = opening;
     this.#clock = clock;
+    this.#log = log;
     const [first] = opening.sessions.values();
     this.signature = readSignature(opening.library, (first as OrtSession).address);
     this.providers = providerShares(opening.nodeCounts);
@@ -180,15 +187,60 @@ class OnnxModel implements OpenedModel {
 
   async createLane(spec: ModelSpec, instance: number): Promise<Lane> {
     if (this.#closing !== undefined) throw new Error('the model is closed');
-    const session = this.#opening.sessions.get(this.#opening.instanceKeys[instance] as string);
+    const key = this.#opening.instanceKeys[instance] as string;
+    const session = this.#opening.sessions.get(key);
     if (session === undefined) throw new Error(`no instance ${instance}`);
     this.#checkSpec(spec);
-    return new OnnxLane(session, spec, this.#clock, this.#opening.settings.runConfig);
+    const { runConfig } = this.#opening.settings;
+    return new OnnxLane({
+      session,
+      spec,
+      clock: this.#clock,
+      runConfig,
+      carriers: this.#carriersOf(instance, session),
+    });
   }
 
   close(): Promise<void> {
-    this.#closing ??= closeSessions(this.#opening.sessions.values());
+    this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const sessions = [...this.#opening.sessions.values()];
+    // A thread ends when its last run has; a session is released after its last run.
+    await Promise.all(sessions.flatMap(({ lanes }) => [...lanes].map((lane) => lane.close())));
+    await Promise.all([...this.#carriers.values()].map((carriers) => carriers.close()));
+    await closeSessions(sessions);
+  }
+
+  #carriersOf(instance: number, session: OrtSession): InstanceCarriers {
+    let carriers = this.#carriers.get(instance);
+    if (carriers === undefined) {
+      const { library, request } = this.#opening;
+      carriers = new InstanceCarriers({
+        library,
+        choice: this.#choiceOf(session),
+        denormalsOff: false,
+        clock: this.#clock,
+        log: this.#log,
+        subject: `model '${request.id.model}' version ${request.id.version}`,
+      });
+      this.#carriers.set(instance, carriers);
+    }
+    return carriers;
+  }
+
+  #choiceOf(session: OrtSession): CarrierChoice {
+    let choice = this.#choices.get(session);
+    if (choice === undefined) {
+      const { settings, sessions } = this.#opening;
+      // Time that other threads or a device work for a run is not seen on the thread that asks for it.
+      const mayHold = settings.intraOpThreads === 1 && session === sessions.get('cpu:0');
+      choice = new CarrierChoice(settings.carrier, mayHold);
+      this.#choices.set(session, choice);
+    }
+    return choice;
   }
 
   /** Names and data types must be the file's: with another data type ONNX Runtime would read past a buffer. */

@@ -1,5 +1,6 @@
 import { cpus } from 'node:os';
 import { didYouMean, ServingError } from '../../../core/index.js';
+import { CARRIER_SETTINGS, type CarrierSetting } from './carrier/choose-carrier.js';
 import { coreQuota } from './core-limit.js';
 
 /** A version's backend parameters, read and checked. Absent = ONNX Runtime's own default. */
@@ -16,6 +17,8 @@ export interface SessionSettings {
   /** Entries of the session's and of each run's configuration. */
   readonly sessionConfig: ReadonlyMap<string, string>;
   readonly runConfig: ReadonlyMap<string, string>;
+  /** How runs are carried. */
+  readonly carrier: CarrierSetting;
   /** Options of the CUDA provider given as backend parameters (Triton's older spelling). */
   readonly cudaOptions: Readonly<Record<string, string>>;
 }
@@ -29,6 +32,7 @@ interface Draft {
   memPattern: boolean | undefined;
   sessionConfig: Map<string, string>;
   runConfig: Map<string, string>;
+  carrier: CarrierSetting;
   cudaOptions: Record<string, string>;
 }
 
@@ -56,6 +60,14 @@ const PARAMETERS: Readonly<Record<string, Apply>> = {
   },
   enable_mem_pattern: (draft, value, name) => {
     draft.memPattern = boolean(value, name);
+  },
+  carrier: (draft, value, name) => {
+    const setting = CARRIER_SETTINGS.find((known) => known === value);
+    if (setting === undefined) {
+      const known = CARRIER_SETTINGS.join(', ');
+      throw new ServingError('MODEL_INVALID', `backend parameter '${name}': expected one of ${known}, got '${value}'`);
+    }
+    draft.carrier = setting;
   },
   // One session serves all instances of a device here in any case: the answers are the same either way.
   share_session_between_instances: (_, value, name) => void boolean(value, name),
@@ -167,6 +179,7 @@ export function readSessionSettings(
       ['session.inter_op.allow_spinning', '0'],
     ]),
     runConfig: new Map(),
+    carrier: 'auto',
     cudaOptions: {},
   };
   for (const [name, value] of Object.entries(parameters)) {

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compiled } from '../../../../test/support/compiled.js';
 import {
   batchOf,
   openRequest,
@@ -12,20 +13,23 @@ import {
   tensorOf,
 } from '../../../../test/support/onnx-fixtures.js';
 import type { Batch, Lane, OpenedModel, Tensor } from '../../../core/index.js';
-import { callGate } from './call-gate.js';
-import { onnxNativeBackend, runsInFlight } from './index.js';
+import type * as onnx from './index.js';
 import { MAX_CALLS_IN_FLIGHT } from './koffi-module.js';
-import { keptLibraries } from './library.js';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
+// Compiled: a run thread's entry is a compiled file.
+const { onnxNativeBackend, runsInFlight } = await compiled<typeof onnx>('serving/backend/onnx/index.js');
+const { callGate } = await compiled<typeof import('./call-gate.js')>('serving/backend/onnx/call-gate.js');
+const { keptLibraries } = await compiled<typeof import('./library.js')>('serving/backend/onnx/library.js');
 const backend = onnxNativeBackend({ log: silentLog, clock: realClock });
 const opened: OpenedModel[] = [];
 
+let carrier = 'auto';
+
 async function open(name: string, instances = 1): Promise<OpenedModel> {
-  const model = await backend.open(
-    openRequest(name, { instances: [{ device: 'cpu', deviceId: 0, count: instances }] }),
-  );
+  const group = { device: 'cpu', deviceId: 0, count: instances } as const;
+  const model = await backend.open(openRequest(name, { instances: [group], parameters: { carrier } }));
   opened.push(model);
   return model;
 }
@@ -49,9 +53,15 @@ afterAll(async () => {
   await Promise.all(opened.map((model) => model.close()));
 });
 
-describe('a run in flight', () => {
+describe.each(['pool', 'thread'])('a run in flight, by carrier %s', (setting) => {
+  beforeAll(() => {
+    carrier = setting;
+  });
+
   it('is cancelled between nodes, and the lane serves the next batch', async () => {
     const lane = await slowLane();
+    // A thread takes longer to start than a hundred turns.
+    await outputsOf(lane, slowBatch(1n));
     for (let i = 0; i < 3; i++) {
       const outcome = runBatch(lane, slowBatch(FOREVER));
       for (let turns = 0; turns < 100; turns++) await turn();
@@ -110,8 +120,10 @@ describe('a run in flight', () => {
     const expected: string[] = [];
     for (let i = 0; i < lanes.length; i++) expected.push(hex(await outputsOf(lanes[0] as Lane, input(i))));
     const outputs = lanes.map((lane, i) => outputsOf(lane, input(i)));
-    expect(callGate.inFlight).toBe(MAX_CALLS_IN_FLIGHT);
-    expect(callGate.waiting).toBe(lanes.length - MAX_CALLS_IN_FLIGHT);
+    if (carrier === 'pool') {
+      expect(callGate.inFlight).toBe(MAX_CALLS_IN_FLIGHT);
+      expect(callGate.waiting).toBe(lanes.length - MAX_CALLS_IN_FLIGHT);
+    }
     expect((await Promise.all(outputs)).map(hex)).toEqual(expected);
     expect([callGate.inFlight, callGate.waiting]).toEqual([0, 0]);
   });

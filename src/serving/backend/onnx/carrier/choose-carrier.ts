@@ -1,0 +1,151 @@
+import { lifted, RunTimes, sizeClass } from './run-times.js';
+
+/** `pool`: libuv's threads. `thread`: one of its own. `sync`: the thread that asks. */
+export type CarrierName = 'pool' | 'thread' | 'sync';
+/** `auto`: by what runs take. */
+export type CarrierSetting = 'auto' | CarrierName;
+export const CARRIER_SETTINGS = ['auto', 'pool', 'thread', 'sync'] as const satisfies readonly CarrierSetting[];
+
+/** Times that the choice turns on, in nanoseconds. Measured in `decisions/0011`. */
+export interface CarrierLimits {
+  /** A run whose upper estimate is below it costs less than a hop to another thread and back. */
+  readonly shortNs: number;
+  /** A run that took no more with its hop is worth a trial without. */
+  readonly trialNs: number;
+  /** One synchronous run of more ends synchronous runs of the version for a while. */
+  readonly overrunNs: number;
+  /** Runs that the pool takes longer for get a thread of their own, be it they are long or the pool is crowded. */
+  readonly longNs: number;
+  /** Wait after an overrun; doubled with each up to `longestWaitNs`, and back to this after as long without. */
+  readonly firstWaitNs: number;
+  readonly longestWaitNs: number;
+}
+
+export const CARRIER_LIMITS: CarrierLimits = {
+  shortNs: 30e3,
+  trialNs: 80e3,
+  overrunNs: 300e3,
+  longNs: 500e3,
+  firstWaitNs: 1e9,
+  longestWaitNs: 300e9,
+};
+
+/** Runs on the pool before they are called long: the first ones touch new memory. */
+const RUNS_BEFORE_LONG = 16;
+/** Once synchronous, a class stays so until its estimate is so much above the limit. */
+const SLACK = 1.5;
+
+/** Why and by what figures a version's runs are carried as they are. */
+export interface CarrierState {
+  readonly carrier: CarrierName;
+  readonly why: string;
+  /** Upper estimate of the run carried last, in microseconds; with its hop where it is the pool's. */
+  readonly runUs: number;
+}
+
+/**
+ * Chooses how each run of a version on one device is carried. Pure: fed with sizes, times and what runs took. A run is
+ * synchronous only where all that is known says it is shorter than a hop; what turns out longer than `overrunNs` is never
+ * followed by another within the wait. From the pool to a thread of its own it goes once, never back.
+ */
+export class CarrierChoice {
+  readonly setting: CarrierSetting;
+  readonly #limits: CarrierLimits;
+  /** False: this version's runs never hold the thread that asks, unless the setting says so. */
+  readonly #mayHold: boolean;
+  readonly #times: RunTimes;
+  /** Classes that are synchronous now. */
+  readonly #short = new Set<number>();
+  #poolUpperNs = Number.NaN;
+  #poolRuns = 0;
+  #long = false;
+  #syncFromNs = Number.NEGATIVE_INFINITY;
+  #waitNs: number;
+  #carrier: CarrierName;
+  #why: string;
+  #runNs = 0;
+
+  constructor(setting: CarrierSetting, mayHold = true, limits: CarrierLimits = CARRIER_LIMITS) {
+    this.setting = setting;
+    this.#limits = limits;
+    this.#mayHold = mayHold;
+    this.#times = new RunTimes(limits.shortNs * 4);
+    this.#waitNs = limits.firstWaitNs;
+    this.#carrier = setting === 'auto' ? 'pool' : setting;
+    this.#why = setting === 'auto' ? 'nothing is known of its runs yet' : 'its config says so';
+  }
+
+  /** How a run over so many input bytes is carried. */
+  pick(bytes: number, nowNs: number): CarrierName {
+    if (this.setting !== 'auto') return this.setting;
+    if (this.#mayHold && nowNs >= this.#syncFromNs && this.#isShort(sizeClass(bytes))) return 'sync';
+    return this.#long ? 'thread' : 'pool';
+  }
+
+  /** What a synchronous run over so many bytes is expected to take at most. */
+  expectedNs(bytes: number): number {
+    const guess = this.#times.guessNs(sizeClass(bytes));
+    return Number.isNaN(guess) ? this.#limits.trialNs : guess;
+  }
+
+  /** What carries a run that may not be synchronous now. */
+  get elsewhere(): CarrierName {
+    return this.#long || this.setting === 'thread' ? 'thread' : 'pool';
+  }
+
+  /** True where the runs of late were synchronous. */
+  get synchronous(): boolean {
+    return this.#carrier === 'sync';
+  }
+
+  get state(): CarrierState {
+    return { carrier: this.#carrier, why: this.#why, runUs: Math.round(this.#runNs / 100) / 10 };
+  }
+
+  /** A run ended; `ns` is its own time where it was synchronous or on its thread, with the hop on the pool. */
+  ran(carrier: CarrierName, bytes: number, ns: number, nowNs: number): void {
+    const of = sizeClass(bytes);
+    if (carrier === 'pool') {
+      this.#times.addWithHop(of, ns);
+      this.#poolUpperNs = lifted(this.#poolUpperNs, Math.min(ns, this.#limits.longNs * 8));
+      this.#runNs = this.#poolUpperNs;
+      if (++this.#poolRuns >= RUNS_BEFORE_LONG && this.#poolUpperNs > this.#limits.longNs) this.#long = true;
+    } else {
+      this.#times.addExact(of, ns);
+      this.#runNs = this.#times.upperNs(of);
+      if (carrier === 'sync') this.#ranSync(of, ns, nowNs);
+    }
+    if (this.setting === 'auto' && carrier !== this.#carrier) this.#explain(carrier);
+  }
+
+  #ranSync(of: number, ns: number, nowNs: number): void {
+    const { overrunNs, firstWaitNs, longestWaitNs } = this.#limits;
+    if (ns > overrunNs) {
+      const since = nowNs - this.#syncFromNs;
+      this.#waitNs = since > longestWaitNs ? firstWaitNs : Math.min(longestWaitNs, this.#waitNs * 2);
+      this.#syncFromNs = nowNs + this.#waitNs;
+      this.#short.clear();
+    } else if (this.#times.upperNs(of) > this.#limits.shortNs * SLACK) {
+      this.#short.delete(of);
+    }
+  }
+
+  #isShort(of: number): boolean {
+    if (this.#short.has(of)) return true;
+    const { shortNs, trialNs } = this.#limits;
+    const known = this.#times.upperNs(of);
+    const short = Number.isNaN(known)
+      ? this.#times.guessNs(of) <= shortNs || this.#times.quickestNs(of) <= trialNs
+      : known <= shortNs;
+    if (short) this.#short.add(of);
+    return short;
+  }
+
+  #explain(carrier: CarrierName): void {
+    const from = this.#carrier;
+    this.#carrier = carrier;
+    if (carrier === 'sync') this.#why = 'a run takes less than a hop to another thread';
+    else if (carrier === 'thread') this.#why = 'runs are long, or the pool is crowded';
+    else this.#why = from === 'sync' ? 'a run took longer than it may hold the event loop' : 'its thread is gone';
+  }
+}
