@@ -1,3 +1,4 @@
+import type { ServerConfig } from '../config/index.js';
 import type { Backend, Clock, Log } from '../core/index.js';
 import { type CacheOptions, onnxNativeBackend } from '../serving/backend/index.js';
 import { threadBackend } from '../serving/executor/index.js';
@@ -10,10 +11,12 @@ export function availableBackends(parts: {
   readonly log: Log;
   readonly clock: Clock;
   readonly cache: CacheOptions | undefined;
+  readonly gpu: Pick<ServerConfig['provider'], 'gpuWait' | 'gpuMemoryBytes'>;
 }): Backend[] {
   const backends: Backend[] = [threadBackend('onnx-node', parts), threadBackend('script', parts)];
   try {
-    backends.unshift(onnxNativeBackend(parts));
+    const { gpuWait, gpuMemoryBytes } = parts.gpu;
+    backends.unshift(onnxNativeBackend({ ...parts, gpuWait, gpuMemoryBytes }));
   } catch (thrown) {
     parts.log.warn('the native ONNX engine cannot load here; models run by the binding in worker threads', {
       cause: thrown,

@@ -7,7 +7,7 @@ import { Arena } from '../serving/arena/index.js';
 import { pageReturner, sharedPages, usableCores } from '../serving/backend/index.js';
 import { Authority, ControlPlane } from '../serving/controlplane/index.js';
 import { Dataplane } from '../serving/dataplane/index.js';
-import { createOffload } from '../serving/executor/index.js';
+import { createOffload, Devices } from '../serving/executor/index.js';
 import { type AdminToken, adminToken } from './admin-token.js';
 import { availableBackends } from './backends.js';
 import { defaultDevice } from './default-device.js';
@@ -45,6 +45,7 @@ export class Gateway implements RunningServer {
   readonly #token: AdminToken;
   readonly #metrics: Metrics;
   readonly #lifetime: Lifetime;
+  readonly #devices: Devices;
   readonly #offload: ReturnType<typeof createOffload>;
   readonly #memory: Arena;
   readonly #repository: ModelRepository;
@@ -61,7 +62,9 @@ export class Gateway implements RunningServer {
     this.#token = adminToken(config.adminTokenFile);
     const log = createLog(logOptions(config.log, surroundings.isTTY));
     this.#log = log;
-    const metrics = createMetrics();
+    const devices = new Devices({ clock, log, onChange: () => this.#listeners?.grpc?.refreshHealth() });
+    this.#devices = devices;
+    const metrics = createMetrics({ devices: () => devices.statuses() });
     this.#metrics = metrics;
     this.#lifetime = new Lifetime(log);
     this.#offload = createOffload({
@@ -86,8 +89,20 @@ export class Gateway implements RunningServer {
       autoComplete: config.autoCompleteConfig,
       maxExecutionMs: config.maxExecutionMs,
       drainTimeoutMs: config.exitTimeoutSecs * 1000,
-      backends: availableBackends({ log, clock, cache: modelCacheOptions(config.cache, surroundings) }),
-      host: new Hosting({ dataplane: this.#dataplane, metrics, clock, log, maxQueueSize: config.maxQueueSize }),
+      backends: availableBackends({
+        log,
+        clock,
+        cache: modelCacheOptions(config.cache, surroundings),
+        gpu: config.provider,
+      }),
+      host: new Hosting({
+        dataplane: this.#dataplane,
+        metrics,
+        clock,
+        log,
+        devices,
+        maxQueueSize: config.maxQueueSize,
+      }),
       clock,
       log,
       onVersionReady: (id, info) => metrics.setVersionInfo(id, info),
@@ -97,7 +112,10 @@ export class Gateway implements RunningServer {
     this.#control = new ControlPlane({
       models: this.#repository,
       statistics: metrics,
-      process: this.#lifetime,
+      process: {
+        live: () => this.#lifetime.live(),
+        ready: () => this.#lifetime.ready() && devices.noneFailed,
+      },
       strictReadiness: config.strictReadiness,
       serverName: 'penstock',
       version: PENSTOCK_VERSION,
@@ -166,6 +184,7 @@ export class Gateway implements RunningServer {
       await this.#offload.close();
       this.#memory.close();
     } finally {
+      this.#devices.stop();
       this.#lifetime.move('stopped', 'drained');
       void this.#log.flush(); // the process waits for it by itself, and not where nobody reads
       this.#end(0);

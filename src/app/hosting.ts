@@ -12,13 +12,15 @@ import {
 } from '../core/index.js';
 import { Batcher } from '../serving/batcher/index.js';
 import { type Dataplane, ServedVersion } from '../serving/dataplane/index.js';
-import { createExecutor, type LaneExecutor } from '../serving/executor/index.js';
+import { createExecutor, type Devices, type LaneExecutor } from '../serving/executor/index.js';
 
 export interface HostingOptions {
   readonly dataplane: Dataplane;
   readonly metrics: MetricsSink;
   readonly clock: Clock;
   readonly log: Log;
+  /** Shared by all versions: what fails under one is out of use for all. */
+  readonly devices: Devices;
   /** Bound of a version's queue where its config names none, in requests. */
   readonly maxQueueSize: number;
 }
@@ -32,8 +34,8 @@ export class Hosting implements VersionHost {
   }
 
   async start(opened: OpenedModel, plan: VersionPlan): Promise<HostedVersion> {
-    const { clock, log, metrics, maxQueueSize } = this.#options;
-    const executor = await createExecutor({ opened, plan, clock, log });
+    const { clock, log, devices, metrics, maxQueueSize } = this.#options;
+    const executor = await createExecutor({ opened, plan, clock, log, devices });
     const figures = metrics.version(plan.spec.id);
     const batcher = new Batcher({ spec: plan.spec, executor, clock, metrics: figures, maxQueueSize });
     return new Hosted(new ServedVersion(plan.spec, batcher, figures), executor);

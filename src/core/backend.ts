@@ -77,6 +77,8 @@ export interface OpenedModel {
   readonly providers: ProviderShares;
   /** Why it does not run where it was asked to, or undefined. */
   readonly fallback: string | undefined;
+  /** Where each instance really runs, by its index; absent = where its group says. */
+  readonly placements?: readonly Pick<InstanceGroup, 'device' | 'deviceId'>[];
   /** Creates one lane for the instance `instance` (index over all groups). Called `lanesPerInstance` times each. */
   createLane(spec: ModelSpec, instance: number): Promise<Lane>;
   /** Lanes an instance has: 2 where one can fill while the other runs, else 1. */

@@ -1,3 +1,4 @@
+import type { DeviceFault } from './device-state.js';
 import type { ServingError } from './errors.js';
 import type { Lease } from './lease.js';
 import type { ModelVersionId } from './model.js';
@@ -40,7 +41,13 @@ export interface BatchTiming {
  */
 export type BatchOutcome =
   | { readonly kind: 'done'; readonly outputs: readonly Tensor[]; readonly timing: BatchTiming }
-  | { readonly kind: 'failed'; readonly error: ServingError; readonly timing: BatchTiming };
+  | {
+      readonly kind: 'failed';
+      readonly error: ServingError;
+      readonly timing: BatchTiming;
+      /** Set where the failure is the device's, not the batch's. */
+      readonly deviceFault?: DeviceFault;
+    };
 
 export interface BatchHandle {
   /** Nobody waits any more: stop at the next node boundary. The settle callback is still called, once. */

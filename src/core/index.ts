@@ -3,6 +3,7 @@ export * from './batch.js';
 export * from './clock.js';
 export * from './cost-model.js';
 export * from './data-type.js';
+export * from './device-state.js';
 export * from './errors.js';
 export * from './inference.js';
 export * from './lane-state.js';

@@ -1,10 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { LANE_MOVES, type MoveTable, PROCESS_MOVES, PROTOCOL_STATES, StateMachine, VERSION_MOVES } from './index.js';
+import {
+  DEVICE_MOVES,
+  LANE_MOVES,
+  type MoveTable,
+  PROCESS_MOVES,
+  PROTOCOL_STATES,
+  StateMachine,
+  VERSION_MOVES,
+} from './index.js';
 
 const TABLES: readonly [string, MoveTable<string>, string, readonly string[]][] = [
   ['version', VERSION_MOVES, 'declared', []],
   ['lane', LANE_MOVES, 'starting', ['stopped']],
   ['process', PROCESS_MOVES, 'starting', ['stopped']],
+  ['device', DEVICE_MOVES, 'serving', ['lost']],
 ];
 
 describe.each(TABLES)('%s states', (_, table, initial, ends) => {

@@ -1,4 +1,5 @@
 import {
+  type DeviceStatus,
   type ModelVersionId,
   PROTOCOL_STATES,
   type ProviderShares,
@@ -23,6 +24,7 @@ export interface Figures {
   readonly infos: Iterable<readonly [ModelVersionId, VersionInfo]>;
   /** Requests refused before they named a version, by index of `REASONS`. */
   readonly refused: Float64Array;
+  readonly devices: () => readonly DeviceStatus[];
 }
 
 const SECONDS = TIME_BOUNDS_NS.map((ns) => ns / 1e9);
@@ -97,6 +99,20 @@ export function penstockFamilies(figures: Figures): Family[] {
     ),
     new Family('penstock_model_state', 'gauge', 'State of the model version: 1 for the one that it is in.', () =>
       eachInfo((info, labels) => [{ labels: { ...labels, state: stateOf(info) }, value: 1 }]),
+    ),
+    new Family('penstock_device_state', 'gauge', 'State of the device: 1 for the one that it is in.', () =>
+      figures.devices().map(({ device, state }) => ({ labels: { device, state }, value: 1 })),
+    ),
+    new Family(
+      'penstock_device_faults_total',
+      'counter',
+      'Executions that failed for the sake of the device: it had no memory left, or is lost.',
+      () =>
+        figures
+          .devices()
+          .flatMap(({ device, faults }) =>
+            Object.entries(faults).map(([fault, value]) => ({ labels: { device, fault }, value })),
+          ),
     ),
     new Family(
       'penstock_model_provider_ratio',

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import {
+  type DeviceStatus,
   type MetricsSink,
   type ModelVersionId,
   REASONS,
@@ -17,6 +18,8 @@ export interface MetricsOptions {
   readonly processMetrics?: boolean;
   /** Wall clock in milliseconds, for `last_inference`. */
   readonly wallMs?: () => number;
+  /** The devices and their states; none by default. */
+  readonly devices?: () => readonly DeviceStatus[];
 }
 
 /** Where figures go, and where they are read. */
@@ -50,6 +53,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const registry = new Registry();
   const figures = {
     refused,
+    devices: options.devices ?? (() => []),
     get versions() {
       return versions.values();
     },

@@ -2,6 +2,7 @@ import {
   type Batch,
   type BatchOutcome,
   type Clock,
+  type DeviceFault,
   type Lane,
   type ModelSpec,
   type OpenedModel,
@@ -54,8 +55,13 @@ export class FakeLane implements Lane {
   }
 
   /** Ends the run in flight with an error; the lane stays good. */
-  fail(message = 'the model failed'): void {
-    this.#end((timing) => ({ kind: 'failed', error: new ServingError('BACKEND_FAILED', message), timing }));
+  fail(message = 'the model failed', deviceFault?: DeviceFault): void {
+    this.#end((timing) => ({
+      kind: 'failed',
+      error: new ServingError('BACKEND_FAILED', message),
+      timing,
+      ...(deviceFault === undefined ? {} : { deviceFault }),
+    }));
   }
 
   /** The lane dies, with the run in flight if there is one; `siblings` die with it (a shared worker). */

@@ -53,6 +53,8 @@ export const FLAGS: readonly Flag[] = [
   own('device', 'provider.device'),
   own('on-gpu-error', 'provider.onGpuError'),
   own('strict-providers', 'provider.strict', 'boolean'),
+  own('gpu-wait', 'provider.gpuWait'),
+  own('gpu-memory-bytes', 'provider.gpuMemoryBytes', 'number'),
   own('json-nan', 'jsonNan', 'boolean'),
   own('admin-token-file', 'adminTokenFile'),
   triton('allow-http', 'http.enabled', 'boolean'),

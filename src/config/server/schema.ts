@@ -84,6 +84,20 @@ const provider = z.strictObject({
     .default('fail')
     .describe('Where the GPU asked for cannot be used: refuse the model, or serve it on the CPU and say so'),
   strict: z.boolean().default(false).describe('Refuse a model any node of which would fall back to the CPU'),
+  gpuWait: z
+    .enum(['block', 'yield', 'spin', 'auto'])
+    .default('block')
+    .describe(
+      'How a thread waits for its GPU. block: asleep; spin: answers sooner by some microseconds and keeps a core busy; auto: as CUDA chooses',
+    ),
+  gpuMemoryBytes: z
+    .int()
+    .min(1)
+    .max(2 ** 50)
+    .optional()
+    .describe(
+      'Most GPU memory of the arenas of all models on one GPU; every model on it then needs the provider option gpu_mem_limit, and their sum stays below',
+    ),
 });
 
 const offload = z.strictObject({

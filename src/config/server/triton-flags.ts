@@ -73,7 +73,7 @@ export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
   'buffer-manager-thread-count': warning('inputs are gathered by the event loop'),
   'host-policy': warning('instances are not bound to NUMA nodes or cores'),
   'model-load-gpu-limit': error(
-    'the share of GPU memory is not limited at a load; use the provider option gpu_mem_limit',
+    'the share of GPU memory is not limited at a load; use --gpu-memory-bytes and the provider option gpu_mem_limit',
   ),
   'allow-client-shm': error('shared memory of clients is not served'),
   'backend-directory': warning('backends are built in'),

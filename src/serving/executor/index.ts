@@ -1,3 +1,4 @@
+export { Devices, type DevicesOptions } from './devices.js';
 export { createExecutor, type ExecutorOptions, type LaneExecutor } from './lane-executor.js';
 export { createOffload, type OffloadOptions, type OffloadPool } from './offload/offload-pool.js';
 export type { RecoveryPolicy } from './recovery.js';

@@ -9,6 +9,7 @@ import {
   ServingError,
   toServingError,
 } from '../../core/index.js';
+import type { DeviceHealth } from './device-health.js';
 import { LaneSlot } from './lane-slot.js';
 import { decideRecovery, type RecoveryPolicy } from './recovery.js';
 import { RunWatch } from './run-watch.js';
@@ -20,6 +21,8 @@ export interface InstanceOptions {
   readonly subject: string;
   readonly lanes: number;
   readonly createLane: () => Promise<Lane>;
+  /** Where its lanes run. Whoever listens to it calls `bench` and `unbench`. */
+  readonly device: DeviceHealth;
   readonly recovery: RecoveryPolicy;
   readonly clock: Clock;
   readonly log: Log;
@@ -48,6 +51,8 @@ export class Instance {
   readonly #slots: LaneSlot[];
   readonly #watch: RunWatch;
   readonly #timers = new Set<ClockTimer>();
+  /** Slots quarantined because their device failed, not their lane. */
+  readonly #benched = new Set<LaneSlot>();
   /** The execution that holds the instance. */
   #run: Run | undefined;
   /** Failures in a row. */
@@ -74,6 +79,7 @@ export class Instance {
   async open(): Promise<void> {
     try {
       for (const slot of this.#slots) await this.#fill(slot);
+      if (!this.#options.device.usable) this.bench('its device has failed');
     } catch (error) {
       await this.stop();
       throw error;
@@ -82,7 +88,7 @@ export class Instance {
 
   /** True where a batch can start now. */
   get free(): boolean {
-    if (this.#run !== undefined || this.#stopping) return false;
+    if (this.#run !== undefined || this.#stopping || !this.#options.device.open) return false;
     for (const slot of this.#slots) if (slot.open) return true;
     return false;
   }
@@ -95,8 +101,17 @@ export class Instance {
 
   /** True where it takes batches, now or when the execution in flight ends. */
   get serving(): boolean {
-    if (this.#stopping || this.#run?.lost === true) return false;
+    if (this.#stopping || this.#run?.lost === true || !this.#options.device.usable) return false;
     return this.#slots.some((slot) => slot.state === 'idle' || slot.state === 'busy');
+  }
+
+  /** Where it runs: `cuda:0`. */
+  get device(): string {
+    return this.#options.device.name;
+  }
+
+  get deviceUsable(): boolean {
+    return this.#options.device.usable;
   }
 
   get lanes(): readonly LaneSlot[] {
@@ -112,6 +127,7 @@ export class Instance {
     const run: Run = { slot, settle, takenNs, settled: false, lost: false, ended: false };
     slot.move('busy');
     this.#run = run;
+    this.#options.device.started(run);
     this.#watch.watch(takenNs, limitMs);
     try {
       lane.run(batch, (outcome) => this.#finished(run, outcome));
@@ -124,6 +140,24 @@ export class Instance {
         if (!run.ended && !run.lost) lane.cancel();
       },
     };
+  }
+
+  /** Its device failed: no lane takes a batch until `unbench`. The one that runs follows when its run has ended. */
+  bench(why: string): void {
+    for (const slot of this.#slots) if (slot.state === 'idle') this.#benchSlot(slot, why);
+  }
+
+  /** Its device may be used again. */
+  async unbench(): Promise<void> {
+    const group = [...this.#benched].filter((slot) => slot.state === 'quarantined');
+    this.#benched.clear();
+    if (group.length > 0 && !this.#stopping) await this.#restart(group);
+  }
+
+  #benchSlot(slot: LaneSlot, why: string): void {
+    slot.move('failed', why);
+    slot.move('quarantined');
+    this.#benched.add(slot);
   }
 
   /** Takes no more, waits for the run in flight, closes the lanes. */
@@ -156,6 +190,7 @@ export class Instance {
     }
     run.ended = true;
     this.#run = undefined;
+    this.#options.device.ended(run, outcome);
     if (!run.lost && run.slot.lane?.broken === false) this.#failures = 0;
     const offered = this.free;
     this.#pending++;
@@ -173,6 +208,7 @@ export class Instance {
     const broken = slot.lane?.broken === true;
     if (slot.state === 'busy') {
       if (broken) slot.move('failed', 'the lane broke during a run');
+      else if (!this.#options.device.usable) this.#benchSlot(slot, 'its device has failed');
       else slot.move('idle');
     }
     if (this.#stopping) {
@@ -246,7 +282,8 @@ export class Instance {
       if (failure === undefined && !this.#stopping) {
         try {
           await this.#fill(slot);
-          if (slot.state === 'idle') this.#announce(slot);
+          if (slot.state === 'idle' && this.#options.device.usable) this.#announce(slot);
+          else if (slot.state === 'idle') this.#benchSlot(slot, 'its device has failed');
           continue;
         } catch (error) {
           failure = error;

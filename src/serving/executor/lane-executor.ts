@@ -10,6 +10,7 @@ import {
   ServingError,
   type VersionPlan,
 } from '../../core/index.js';
+import { Devices } from './devices.js';
 import { Instance } from './instance.js';
 import { DEFAULT_RECOVERY, type RecoveryPolicy } from './recovery.js';
 
@@ -19,6 +20,8 @@ export interface ExecutorOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly recovery?: RecoveryPolicy;
+  /** The process's devices; by default those of this version alone. */
+  readonly devices?: Devices;
 }
 
 /**
@@ -43,6 +46,8 @@ export class LaneExecutor implements Executor {
   readonly #plan: VersionPlan;
   readonly #log: Log;
   readonly #instances: readonly Instance[];
+  /** Ends listening to the devices. */
+  readonly #unlisten: readonly (() => void)[];
   #impaired = false;
   #stopping: Promise<void> | undefined;
   #waitsForTurnEnd = false;
@@ -55,25 +60,34 @@ export class LaneExecutor implements Executor {
     this.#turnEnding = false;
   };
 
-  constructor({ opened, plan, clock, log, recovery = DEFAULT_RECOVERY }: ExecutorOptions) {
+  constructor({ opened, plan, clock, log, recovery = DEFAULT_RECOVERY, devices }: ExecutorOptions) {
     this.#plan = plan;
     this.#log = log;
     const { spec } = plan;
-    const count = plan.instances.reduce((sum, group) => sum + group.count, 0);
-    this.#instances = Array.from(
-      { length: count },
-      (_, index) =>
+    const known = devices ?? new Devices({ clock, log });
+    const groups = plan.instances.flatMap((group) => Array.from({ length: group.count }, () => group));
+    const homes = groups.map((group, index) => known.of(opened.placements?.[index] ?? group));
+    this.#instances = homes.map(
+      (device, index) =>
         new Instance({
           index,
           subject: `model '${spec.id.model}' version ${spec.id.version}`,
           lanes: opened.lanesPerInstance,
           createLane: () => opened.createLane(spec, index),
+          device,
           recovery,
           clock,
           log,
           onFree: () => this.#offer(),
           onServing: (why) => this.#serving(why),
         }),
+    );
+    this.#unlisten = [...new Set(homes)].map((device) =>
+      device.listen((usable, why) => {
+        const here = this.#instances.filter((_, index) => homes[index] === device);
+        if (usable) void this.#takeBack(here);
+        else this.#takeOut(here, why);
+      }),
     );
   }
 
@@ -124,6 +138,7 @@ export class LaneExecutor implements Executor {
 
   /** Takes no more batches, waits for the runs in flight, closes the lanes. The second call waits for the first. */
   stop(): Promise<void> {
+    for (const unlisten of this.#unlisten) unlisten();
     this.#stopping ??= Promise.all(this.#instances.map((instance) => instance.stop())).then(() => {});
     return this.#stopping;
   }
@@ -141,6 +156,17 @@ export class LaneExecutor implements Executor {
     if (this.#waitsForTurnEnd) return;
     this.#waitsForTurnEnd = true;
     setImmediate(this.#onTurnEnd);
+  }
+
+  #takeOut(instances: readonly Instance[], why: string): void {
+    for (const instance of instances) instance.bench(why);
+    this.#serving(why);
+  }
+
+  async #takeBack(instances: readonly Instance[]): Promise<void> {
+    await Promise.all(instances.map((instance) => instance.unbench()));
+    this.#serving('');
+    if (this.freeSlots() > 0) this.#offer();
   }
 
   #offer(): void {
@@ -166,6 +192,7 @@ export class LaneExecutor implements Executor {
 
 function warmInstance(instance: Instance, batch: Batch, limitMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (!instance.deviceUsable) throw new ServingError('EXECUTOR_LOST', `device ${instance.device} has failed`);
     if (!instance.free) throw new ServingError('CONFLICT', 'a warm-up needs idle instances');
     const settle = (outcome: BatchOutcome) => (outcome.kind === 'done' ? resolve() : reject(outcome.error));
     instance.execute(batch, settle, limitMs);

@@ -11,6 +11,7 @@ import {
 } from '../../../core/index.js';
 import type { InstanceCarriers, LaneCarrier } from './carrier/instance-carriers.js';
 import { RUN_ARGUMENTS, type RunCall } from './carrier/run-call.js';
+import { deviceFaultOf } from './device-faults.js';
 import type { InputSlot } from './input-slot.js';
 import { type Address, NativeMemory } from './native-memory.js';
 import { NumericInput } from './numeric-input.js';
@@ -207,7 +208,9 @@ export class OnnxLane implements Lane, RunCall {
       outcome = { kind: 'done', outputs: this.#readOutputs(), timing: this.#timing(finishedNs) };
     } catch (thrown) {
       this.#discardOutputs();
-      outcome = { kind: 'failed', error: this.#asServingError(thrown), timing: this.#timing(finishedNs) };
+      const fault = this.#session.onGpu && thrown instanceof OrtFailure ? deviceFaultOf(thrown.message) : undefined;
+      const failed = { kind: 'failed', error: this.#asServingError(thrown), timing: this.#timing(finishedNs) } as const;
+      outcome = fault === undefined ? failed : { ...failed, deviceFault: fault };
     }
     this.#finish(outcome);
   }

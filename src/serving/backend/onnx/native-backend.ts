@@ -16,7 +16,10 @@ import { CarrierChoice } from './carrier/choose-carrier.js';
 import { InstanceCarriers } from './carrier/instance-carriers.js';
 import { createCompiledSession } from './compiled/compiled-session.js';
 import { ModelCache, type ModelCacheOptions } from './compiled/model-cache.js';
-import { appendCuda, checkCudaOptions, unsupportedCuda } from './cuda-provider.js';
+import { readCudaOptions } from './cuda-options.js';
+import { appendCuda, requireProviderFiles, unsupportedCuda } from './cuda-provider.js';
+import { type GpuWait, initDevice } from './cuda-runtime.js';
+import { GpuMemory } from './gpu-memory.js';
 import { OnnxLane } from './lane.js';
 import { loadOrtLibrary, type OrtLibrary } from './library.js';
 import { countAssignedNodes, providerShares, RECORD_ASSIGNMENT } from './provider-shares.js';
@@ -32,6 +35,10 @@ export interface OnnxNativeOptions {
   readonly libraryPath?: string;
   /** Where compiled models are kept between loads; absent = nowhere. */
   readonly cache?: CacheOptions | undefined;
+  /** How threads wait for a GPU; default `block`. */
+  readonly gpuWait?: GpuWait;
+  /** Cap of GPU memory of each device, over all sessions, in bytes; absent = none. */
+  readonly gpuMemoryBytes?: number | undefined;
 }
 
 /** See `ModelCacheOptions`. */
@@ -48,6 +55,10 @@ const LANES_PER_INSTANCE = 2;
 export function onnxNativeBackend(options: OnnxNativeOptions): Backend {
   const { log } = options;
   const cache = options.cache && new ModelCache({ ...options.cache, log });
+  const gpu = {
+    wait: options.gpuWait ?? 'block',
+    memory: new GpuMemory(options.gpuMemoryBytes ?? Number.POSITIVE_INFINITY),
+  };
   return {
     name: 'onnxruntime',
     platform: 'onnxruntime_onnx',
@@ -55,14 +66,13 @@ export function onnxNativeBackend(options: OnnxNativeOptions): Backend {
     async open(request: OpenRequest): Promise<OpenedModel> {
       const library = loadOrtLibrary(options.libraryPath);
       const settings = readSessionSettings(request.parameters, request.graphLevel);
-      const cudaOptions = { ...settings.cudaOptions, ...request.provider.options };
-      checkCudaOptions(cudaOptions);
-      const opening = new Opening({ library, request, settings, cudaOptions, log, cache });
+      const cudaOptions = readCudaOptions({ ...settings.cudaOptions, ...request.provider.options });
+      const opening = new Opening({ library, request, settings, cudaOptions, gpu, log, cache });
       try {
         await opening.openSessions();
         return new OnnxModel(opening, options);
       } catch (error) {
-        await closeSessions(opening.sessions.values());
+        await opening.close();
         throw error;
       }
     },
@@ -74,8 +84,16 @@ interface OpeningParts {
   readonly request: OpenRequest;
   readonly settings: SessionSettings;
   readonly cudaOptions: Readonly<Record<string, string>>;
+  readonly gpu: { readonly wait: GpuWait; readonly memory: GpuMemory };
   readonly log: Log;
   readonly cache: ModelCache | undefined;
+}
+
+/** Where an instance runs, and the key of its session. */
+interface Placed {
+  readonly key: string;
+  readonly device: DeviceKind;
+  readonly deviceId: number;
 }
 
 /** The sessions of one version while they are created, by device. */
@@ -85,11 +103,15 @@ class Opening {
   readonly settings: SessionSettings;
   readonly sessions = new Map<string, OrtSession>();
   readonly nodeCounts: Map<string, number>[] = [];
-  /** Key of the session that each instance runs on. */
+  /** Key of the session that each instance runs on, and the device of that session. */
   readonly instanceKeys: string[] = [];
+  readonly placements: Pick<InstanceGroup, 'device' | 'deviceId'>[] = [];
   readonly #cudaOptions: Readonly<Record<string, string>>;
   readonly #log: Log;
   readonly #cache: ModelCache | undefined;
+  readonly #gpu: OpeningParts['gpu'];
+  /** Give back the GPU memory that its sessions reserved. */
+  readonly #reservations: (() => void)[] = [];
   fallback: string | undefined;
 
   constructor(parts: OpeningParts) {
@@ -99,35 +121,59 @@ class Opening {
     this.#cudaOptions = parts.cudaOptions;
     this.#log = parts.log;
     this.#cache = parts.cache;
+    this.#gpu = parts.gpu;
   }
 
   async openSessions(): Promise<void> {
     for (const group of this.request.instances) {
-      const key = await this.#sessionFor(group);
-      for (let i = 0; i < group.count; i++) this.instanceKeys.push(key);
+      const { key, ...placement } = await this.#sessionFor(group);
+      for (let i = 0; i < group.count; i++) {
+        this.instanceKeys.push(key);
+        this.placements.push(placement);
+      }
     }
     if (this.instanceKeys.length === 0) throw new ServingError('MODEL_INVALID', 'the version has no instance');
   }
 
-  async #sessionFor(group: InstanceGroup): Promise<string> {
-    const key = `${group.device}:${group.deviceId}`;
-    if (this.sessions.has(key)) return key;
-    if (group.device === 'cpu') {
-      await this.#create('cpu', 'cpu:0', () => {});
-      return 'cpu:0';
+  async #sessionFor({ device, deviceId, count }: InstanceGroup): Promise<Placed> {
+    const key = `${device}:${deviceId}`;
+    if (this.sessions.has(key)) return { key, device, deviceId };
+    if (device === 'cpu') {
+      await this.#create('cpu', key, () => {});
+      return { key, device, deviceId };
     }
     try {
-      await this.#create('cuda', key, (options) => {
-        appendCuda(this.library, options, group.deviceId, this.#cudaOptions);
-      });
-      return key;
+      await this.#createOnGpu(deviceId, key);
+      return { key, device, deviceId };
     } catch (error) {
       const { onGpuError } = this.request.provider;
       if (!(error instanceof ServingError) || error.reason !== 'UNSUPPORTED' || onGpuError === 'fail') throw error;
       this.fallback = error.message;
       this.#log.warn('the version runs on the CPU instead of a GPU', { ...this.request.id, error });
-      return this.#sessionFor({ device: 'cpu', deviceId: 0, count: group.count });
+      return this.#sessionFor({ device: 'cpu', deviceId: 0, count });
     }
+  }
+
+  async #createOnGpu(deviceId: number, key: string): Promise<void> {
+    requireProviderFiles(this.library);
+    const { wait, memory } = this.#gpu;
+    const refused = await initDevice(deviceId, wait);
+    if (refused !== undefined)
+      this.#log.warn('CUDA does not take how to wait for a GPU', { device: key, wait, refused });
+    const release = memory.reserve(deviceId, this.#cudaOptions, this.settings.sessionConfig);
+    try {
+      await this.#create('cuda', key, (options) => appendCuda(this.library, options, deviceId, this.#cudaOptions));
+    } catch (error) {
+      release();
+      throw error;
+    }
+    this.#reservations.push(release);
+  }
+
+  /** Releases its sessions, after their lanes. */
+  async close(): Promise<void> {
+    await closeSessions(this.sessions.values());
+    for (const release of this.#reservations) release();
   }
 
   async #create(device: DeviceKind, key: string, appendProviders: (options: number) => void): Promise<void> {
@@ -138,7 +184,14 @@ class Opening {
     const { library, settings } = this;
     let session: OrtSession;
     try {
-      session = await this.#createSession(device, { library, modelPath, settings, config, appendProviders });
+      session = await this.#createSession(device, {
+        library,
+        modelPath,
+        onGpu: device === 'cuda',
+        settings,
+        config,
+        appendProviders,
+      });
     } catch (error) {
       throw device === 'cuda' ? asCudaFailure(error) : error;
     }
@@ -167,6 +220,7 @@ class OnnxModel implements OpenedModel {
   readonly providers: ProviderShares;
   readonly fallback: string | undefined;
   readonly lanesPerInstance = LANES_PER_INSTANCE;
+  readonly placements: NonNullable<OpenedModel['placements']>;
   readonly #opening: Opening;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -183,6 +237,7 @@ class OnnxModel implements OpenedModel {
     this.signature = readSignature(opening.library, (first as OrtSession).address);
     this.providers = providerShares(opening.nodeCounts);
     this.fallback = opening.fallback;
+    this.placements = opening.placements;
   }
 
   async createLane(spec: ModelSpec, instance: number): Promise<Lane> {
@@ -211,7 +266,7 @@ class OnnxModel implements OpenedModel {
     // A thread ends when its last run has; a session is released after its last run.
     await Promise.all(sessions.flatMap(({ lanes }) => [...lanes].map((lane) => lane.close())));
     await Promise.all([...this.#carriers.values()].map((carriers) => carriers.close()));
-    await closeSessions(sessions);
+    await this.#opening.close();
   }
 
   #carriersOf(instance: number, session: OrtSession): InstanceCarriers {

@@ -11,6 +11,8 @@ import { check, OrtFailure, publicText, takeFailure } from './status.js';
 export interface OrtSession {
   readonly library: OrtLibrary;
   readonly address: Address;
+  /** True where its failures may be a GPU's. */
+  readonly onGpu: boolean;
   /** Folders of this machine that no caller shall read in a message. */
   readonly folders: readonly string[];
   /** Lanes that are open. */
@@ -22,6 +24,7 @@ export interface OrtSession {
 export interface SessionRequest {
   readonly library: OrtLibrary;
   readonly modelPath: string;
+  readonly onGpu: boolean;
   readonly settings: SessionSettings;
   /** Entries over those of the settings. */
   readonly config: readonly (readonly [string, string])[];
@@ -36,7 +39,7 @@ export interface SessionRequest {
  * device. Throws `MODEL_INVALID` with ONNX Runtime's reason, and what `appendProviders` throws.
  */
 export async function createSession(request: SessionRequest): Promise<OrtSession> {
-  const { library, modelPath } = request;
+  const { library, modelPath, onGpu } = request;
   const { api, scratch } = library;
   const folders = [path.dirname(modelPath), path.dirname(library.path)];
   await access(modelPath).catch((cause) => {
@@ -61,7 +64,7 @@ export async function createSession(request: SessionRequest): Promise<OrtSession
   } finally {
     api.ReleaseSessionOptions(options);
   }
-  return { library, address: out.word(0), folders, lanes: new Set(), runs: 0 };
+  return { library, address: out.word(0), onGpu, folders, lanes: new Set(), runs: 0 };
 }
 
 /** Releases a session after its lanes, off the event loop. Waits for runs in flight. */

@@ -29,12 +29,15 @@ export function takeFailure(api: OrtApi, status: Address): OrtFailure {
 /** Source positions of ONNX Runtime's own build: `/onnxruntime_src/.../model.cc:187 `. */
 const SOURCE_POSITION = /(?:\/[\w.+-]+)+\.(?:cc|cpp|cu|cuh|h|hpp):\d+ ?/g;
 
+/** What `cuda_call.cc` adds to a CUDA failure: this machine's name, its own source and expression. */
+const CUDA_PLACE = / ; hostname=.*?(?= ; expr=|$)/g;
+
 /**
  * ONNX Runtime's text without this machine's folders: `folders` are cut off the paths that start with them, positions in
  * ONNX Runtime's sources are dropped. Names of graph nodes, which look like paths (`/conv1/Conv`), stay.
  */
 export function publicText(message: string, folders: readonly string[]): string {
-  let text = message.replace(SOURCE_POSITION, '');
+  let text = message.replace(SOURCE_POSITION, '').replace(CUDA_PLACE, '');
   for (const folder of folders) {
     if (folder.length > 1) text = text.replaceAll(`${folder}/`, '').replaceAll(folder, '');
   }

@@ -1,0 +1,59 @@
+import { callOffLoop } from './call-gate.js';
+import { koffiModule } from './koffi-module.js';
+import { keptLibraries, type NativeFunction } from './library.js';
+
+/** How a thread waits for its GPU. `block`: asleep; `spin`: a busy core, some microseconds sooner; `auto`: CUDA chooses. */
+export type GpuWait = 'auto' | 'spin' | 'yield' | 'block';
+
+/** `cudaDeviceSchedule*` of `driver_types.h`. */
+const SCHEDULE: Readonly<Record<GpuWait, number>> = { auto: 0, spin: 1, yield: 2, block: 4 };
+/** `cudaInitDeviceFlagsAreValid`. */
+const FLAGS_ARE_VALID = 1;
+
+/** The library that the CUDA provider of ONNX Runtime's official builds is linked to: the same copy of it in the process. */
+const LIBRARY = 'libcudart.so.13';
+
+/** The few functions of CUDA's runtime that are called directly (`cuda_runtime_api.h`). */
+export interface CudaRuntime {
+  /** (device, device flags, init flags) -> cudaError_t: makes the device's context with the flags, before anybody else does. */
+  readonly cudaInitDevice: NativeFunction;
+  /** (cudaError_t) -> its text. */
+  readonly cudaGetErrorString: (error: number) => string;
+}
+
+let runtime: CudaRuntime | undefined;
+
+/** CUDA's runtime library, or undefined where it is not found: then no CUDA provider loads either. */
+export function cudaRuntime(): CudaRuntime | undefined {
+  if (runtime !== undefined) return runtime;
+  try {
+    const library = koffiModule().load(LIBRARY);
+    keptLibraries.push(library);
+    runtime = {
+      cudaInitDevice: library.func('cudaInitDevice', 'int', ['int', 'uint', 'uint']) as unknown as NativeFunction,
+      cudaGetErrorString: library.func('cudaGetErrorString', 'str', ['int']) as CudaRuntime['cudaGetErrorString'],
+    };
+  } catch {
+    return undefined;
+  }
+  return runtime;
+}
+
+const initialised = new Set<number>();
+
+/**
+ * Says how threads wait for a GPU: once a device, before its context exists, for the flags of an existing one stay as they
+ * are. Off the event loop: making a context takes some 100 ms. Resolves with what CUDA says where it refuses, for the log;
+ * the session's creation will find the same device unfit.
+ */
+export async function initDevice(
+  deviceId: number,
+  wait: GpuWait,
+  cuda: CudaRuntime | undefined = cudaRuntime(),
+): Promise<string | undefined> {
+  if (cuda === undefined || initialised.has(deviceId)) return undefined;
+  const error = await callOffLoop(cuda.cudaInitDevice, [deviceId, SCHEDULE[wait], FLAGS_ARE_VALID], cuda);
+  if (error !== 0) return `CUDA error ${error}: ${cuda.cudaGetErrorString(error)}`;
+  initialised.add(deviceId);
+  return undefined;
+}
