@@ -11,17 +11,20 @@ const READY_WITHIN_MS = 60_000;
 
 /**
  * Starts `dist` (a build: the folder that holds `cli/penstock.cjs`) on `repository`; resolves when it is ready.
- * `preload` are modules for `node --import`, `env` additions to the environment.
+ * `preload` are modules for `node --import`, `env` additions to the environment, `flags` to the command line.
  */
 export async function startGateway({
   dist = join(HERE, '../dist'),
   repository = join(HERE, 'models'),
   preload = [],
   env = {},
+  flags: more = [],
 }) {
   const [http, grpc, metrics] = await freePorts(3);
   const imports = [join(HERE, 'cpu-probe.mjs'), ...preload].flatMap((file) => ['--import', file]);
-  const flags = ['serve', repository, '--http-port', http, '--grpc-port', grpc, '--metrics-port', metrics].map(String);
+  const flags = ['serve', repository, '--http-port', http, '--grpc-port', grpc, '--metrics-port', metrics, ...more].map(
+    String,
+  );
   const startedAt = performance.now();
   const child = spawn(process.execPath, [...imports, join(dist, 'cli/penstock.cjs'), ...flags], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -53,6 +56,8 @@ export async function startGateway({
         waiting.push(resolve);
         child.send('cpu', (error) => error && resolve(undefined));
       }),
+    /** To a preloaded module that listens. */
+    send: (message) => child.send(message),
     /** Drains it; resolves to its exit code. */
     async stop() {
       const ended = new Promise((resolve) => child.once('exit', resolve));

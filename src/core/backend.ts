@@ -69,6 +69,17 @@ export interface OpenRequest {
 /** Which provider really runs the nodes: share of graph nodes by provider, summing to 1. */
 export type ProviderShares = Readonly<Record<string, number>>;
 
+/** How the runs of a version on one device are carried now, and why. */
+export interface CarrierUse {
+  /** `cpu:0`, `cuda:1` ... */
+  readonly device: string;
+  /** `pool`, `thread` or `sync`. */
+  readonly carrier: string;
+  readonly why: string;
+  /** What runs of late took at most, about, in microseconds; with the hop to another thread where they were on the pool. */
+  readonly runUs: number;
+}
+
 /**
  * A model file opened on its devices: weights in memory once per device, no buffers yet.
  */
@@ -83,6 +94,8 @@ export interface OpenedModel {
   createLane(spec: ModelSpec, instance: number): Promise<Lane>;
   /** Lanes an instance has: 2 where one can fill while the other runs, else 1. */
   readonly lanesPerInstance: number;
+  /** How runs are carried, by device; absent where there is one way only. */
+  carriers?(): readonly CarrierUse[];
   /** Releases everything; all lanes are closed before. Gives memory back to the system. */
   close(): Promise<void>;
 }

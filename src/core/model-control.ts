@@ -1,3 +1,4 @@
+import type { CarrierUse } from './backend.js';
 import type { ModelSpec } from './model.js';
 import type { ProtocolState } from './version-state.js';
 
@@ -19,6 +20,7 @@ export interface VersionStatus {
   readonly fallback: string | undefined;
   readonly instances: number;
   readonly lanes: Readonly<Record<string, number>>;
+  readonly carriers: readonly CarrierUse[];
 }
 
 export interface LoadParameters {

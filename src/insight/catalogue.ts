@@ -1,4 +1,5 @@
 import {
+  type CarrierUse,
   type DeviceStatus,
   type ModelVersionId,
   PROTOCOL_STATES,
@@ -16,6 +17,8 @@ export interface VersionInfo {
   readonly state?: VersionState;
   /** Empty where nothing is opened. */
   readonly providers: ProviderShares;
+  /** How runs are carried at the time of the call. */
+  readonly carriers?: () => readonly CarrierUse[];
 }
 
 /** What the families read when they are scraped. */
@@ -121,6 +124,18 @@ export function penstockFamilies(figures: Figures): Family[] {
       () =>
         eachInfo((info, labels) =>
           Object.entries(info.providers).map(([provider, value]) => ({ labels: { ...labels, provider }, value })),
+        ),
+    ),
+    new Family(
+      'penstock_model_carrier',
+      'gauge',
+      'How runs of the model version are carried on a device: 1 for the carrier that it has now.',
+      () =>
+        eachInfo((info, labels) =>
+          (info.carriers?.() ?? []).map(({ device, carrier }) => ({
+            labels: { ...labels, device, carrier },
+            value: 1,
+          })),
         ),
     ),
   ];

@@ -147,6 +147,7 @@ describe('the scrape', () => {
     metrics.setVersionInfo(ID, {
       state: 'impaired',
       providers: { CUDAExecutionProvider: 0.75, CPUExecutionProvider: 0.25 },
+      carriers: () => [{ device: 'cpu:0', carrier: 'thread', why: 'runs are long', runUs: 900 }],
     });
     const rows = await samples(metrics, 'penstock_batch_rows_bucket');
     expect(Object.values(rows)).toEqual([1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4]);
@@ -155,6 +156,9 @@ describe('the scrape', () => {
     expect(Object.values(await samples(metrics, 'penstock_model_ready'))).toEqual([0]);
     expect(Object.keys(await samples(metrics, 'penstock_model_state'))[0]).toContain('state="impaired"');
     expect(Object.values(await samples(metrics, 'penstock_model_provider_ratio'))).toEqual([0.75, 0.25]);
+    expect(await samples(metrics, 'penstock_model_carrier')).toEqual({
+      '{model="digits",version="2",device="cpu:0",carrier="thread"}': 1,
+    });
   });
 
   it("has Triton's metrics under Triton's names, labels and units", async () => {

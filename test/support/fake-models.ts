@@ -75,6 +75,7 @@ export class FakeModels implements ModelControl {
       fallback: undefined,
       instances: 1,
       lanes: { idle: 2 },
+      carriers: [{ device: 'cpu:0', carrier: 'sync', why: 'its config says so', runUs: 4.5 }],
     };
   }
 

@@ -1,4 +1,5 @@
 import {
+  type CarrierUse,
   type HostedVersion,
   type Log,
   type ModelSpec,
@@ -27,6 +28,8 @@ export interface VersionInfo {
   readonly providers: ProviderShares;
   readonly fallback: string | undefined;
   readonly instances: number;
+  /** How runs are carried at the time of the call. */
+  readonly carriers: () => readonly CarrierUse[];
 }
 
 /** States an operator wants to read of; the way there is for debugging. */
@@ -211,6 +214,7 @@ export class VersionLife {
       providers: opened.providers,
       fallback: opened.fallback,
       instances: prepared.plan.instances.reduce((sum, group) => sum + group.count, 0),
+      carriers: () => opened.carriers?.() ?? [],
     };
   }
 
@@ -224,6 +228,7 @@ export class VersionLife {
       fallback: info?.fallback,
       instances: info?.instances ?? 0,
       lanes: this.#hosted?.laneStates() ?? {},
+      carriers: info?.carriers() ?? [],
     };
   }
 }

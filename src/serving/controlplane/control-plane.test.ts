@@ -202,6 +202,7 @@ describe('status', () => {
       providers: { CPUExecutionProvider: 1 },
       instances: 1,
       lanes: { idle: 2 },
+      carriers: [{ device: 'cpu:0', carrier: 'sync', why: 'its config says so', run_us: 4.5 }],
     });
   });
 });

@@ -134,11 +134,12 @@ export class ControlPlane {
 
   /** Beyond the protocols: what runs the version, where, and its lanes by state. */
   modelStatus(model: string, version: number | undefined): ModelStatus {
-    const { fallback, ...status } = this.#options.models.status(checkModelName(model), version);
+    const { fallback, carriers, ...status } = this.#options.models.status(checkModelName(model), version);
     return {
       name: model,
       ...(version === undefined ? {} : { version: String(version) }),
       ...status,
+      carriers: carriers.map(({ runUs, ...use }) => ({ ...use, run_us: runUs })),
       ...(fallback === undefined ? {} : { fallback }),
     };
   }

@@ -78,4 +78,11 @@ export interface ModelStatus {
   readonly fallback?: string;
   readonly instances: number;
   readonly lanes: Readonly<Record<string, number>>;
+  /** How runs are carried, by device. */
+  readonly carriers: readonly {
+    readonly device: string;
+    readonly carrier: string;
+    readonly why: string;
+    readonly run_us: number;
+  }[];
 }

@@ -74,7 +74,7 @@ async function twoDevices(failures: string[]) {
         denormalsOff: false,
         clock: realClock,
         log: silentLog,
-        subject: 'mlp',
+        id: { model: 'm', version: 1 },
       });
       return new OnnxLane({ session, spec, clock: realClock, runConfig: new Map(), carriers });
     },

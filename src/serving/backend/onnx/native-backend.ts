@@ -1,5 +1,6 @@
 import {
   type Backend,
+  type CarrierUse,
   type Clock,
   type DeviceKind,
   type InstanceGroup,
@@ -12,8 +13,7 @@ import {
   type ProviderShares,
   ServingError,
 } from '../../../core/index.js';
-import { CarrierChoice } from './carrier/choose-carrier.js';
-import { InstanceCarriers } from './carrier/instance-carriers.js';
+import { ModelCarriers } from './carrier/model-carriers.js';
 import { createCompiledSession } from './compiled/compiled-session.js';
 import { ModelCache, type ModelCacheOptions } from './compiled/model-cache.js';
 import { readCudaOptions } from './cuda-options.js';
@@ -223,16 +223,23 @@ class OnnxModel implements OpenedModel {
   readonly placements: NonNullable<OpenedModel['placements']>;
   readonly #opening: Opening;
   readonly #clock: Clock;
-  readonly #log: Log;
-  /** By session: runs of one version on one device take the same time, whichever instance they are for. */
-  readonly #choices = new Map<OrtSession, CarrierChoice>();
-  readonly #carriers = new Map<number, InstanceCarriers>();
+  readonly #carriers: ModelCarriers;
   #closing: Promise<void> | undefined;
 
   constructor(opening: Opening, { clock, log }: OnnxNativeOptions) {
     this.#opening = opening;
     this.#clock = clock;
-    this.#log = log;
+    const { library, request, settings } = opening;
+    const { carrier: setting, intraOpThreads } = settings;
+    this.#carriers = new ModelCarriers({
+      library,
+      setting,
+      intraOpThreads,
+      denormalsOff: false,
+      id: request.id,
+      clock,
+      log,
+    });
     const [first] = opening.sessions.values();
     this.signature = readSignature(opening.library, (first as OrtSession).address);
     this.providers = providerShares(opening.nodeCounts);
@@ -247,13 +254,11 @@ class OnnxModel implements OpenedModel {
     if (session === undefined) throw new Error(`no instance ${instance}`);
     this.#checkSpec(spec);
     const { runConfig } = this.#opening.settings;
-    return new OnnxLane({
-      session,
-      spec,
-      clock: this.#clock,
-      runConfig,
-      carriers: this.#carriersOf(instance, session),
-    });
+    return new OnnxLane({ session, spec, clock: this.#clock, runConfig, carriers: this.#carriers.of(instance, key) });
+  }
+
+  carriers(): CarrierUse[] {
+    return this.#carriers.uses();
   }
 
   close(): Promise<void> {
@@ -265,37 +270,8 @@ class OnnxModel implements OpenedModel {
     const sessions = [...this.#opening.sessions.values()];
     // A thread ends when its last run has; a session is released after its last run.
     await Promise.all(sessions.flatMap(({ lanes }) => [...lanes].map((lane) => lane.close())));
-    await Promise.all([...this.#carriers.values()].map((carriers) => carriers.close()));
+    await this.#carriers.close();
     await this.#opening.close();
-  }
-
-  #carriersOf(instance: number, session: OrtSession): InstanceCarriers {
-    let carriers = this.#carriers.get(instance);
-    if (carriers === undefined) {
-      const { library, request } = this.#opening;
-      carriers = new InstanceCarriers({
-        library,
-        choice: this.#choiceOf(session),
-        denormalsOff: false,
-        clock: this.#clock,
-        log: this.#log,
-        subject: `model '${request.id.model}' version ${request.id.version}`,
-      });
-      this.#carriers.set(instance, carriers);
-    }
-    return carriers;
-  }
-
-  #choiceOf(session: OrtSession): CarrierChoice {
-    let choice = this.#choices.get(session);
-    if (choice === undefined) {
-      const { settings, sessions } = this.#opening;
-      // Time that other threads or a device work for a run is not seen on the thread that asks for it.
-      const mayHold = settings.intraOpThreads === 1 && session === sessions.get('cpu:0');
-      choice = new CarrierChoice(settings.carrier, mayHold);
-      this.#choices.set(session, choice);
-    }
-    return choice;
   }
 
   /** Names and data types must be the file's: with another data type ONNX Runtime would read past a buffer. */

@@ -43,6 +43,10 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
       fallback: TEXT,
       instances: COUNT,
       lanes: { type: 'object', additionalProperties: COUNT, description: 'Lanes by state' },
+      carriers: {
+        ...list(object({ device: TEXT, carrier: TEXT, why: TEXT, run_us: { type: 'number' } })),
+        description: 'How runs are carried (pool, thread, sync), why, and what they take in microseconds',
+      },
     },
     ['version', 'fallback'],
   ),

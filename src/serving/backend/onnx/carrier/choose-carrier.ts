@@ -35,11 +35,12 @@ const RUNS_BEFORE_LONG = 16;
 /** Once synchronous, a class stays so until its estimate is so much above the limit. */
 const SLACK = 1.5;
 
-/** Why and by what figures a version's runs are carried as they are. */
+/** How a version's runs are carried, by what figures and why. */
 export interface CarrierState {
+  /** Of the quickest ones, where sizes differ. */
   readonly carrier: CarrierName;
   readonly why: string;
-  /** Upper estimate of the run carried last, in microseconds; with its hop where it is the pool's. */
+  /** Upper estimate of what runs of late took, in microseconds; with the hop where it is the pool's. */
   readonly runUs: number;
 }
 
@@ -64,6 +65,9 @@ export class CarrierChoice {
   #carrier: CarrierName;
   #why: string;
   #runNs = 0;
+  #pickedSync: boolean;
+  /** Called when `state` names another carrier than before. */
+  onChange: (from: CarrierName) => void = () => {};
 
   constructor(setting: CarrierSetting, mayHold = true, limits: CarrierLimits = CARRIER_LIMITS) {
     this.setting = setting;
@@ -73,12 +77,14 @@ export class CarrierChoice {
     this.#waitNs = limits.firstWaitNs;
     this.#carrier = setting === 'auto' ? 'pool' : setting;
     this.#why = setting === 'auto' ? 'nothing is known of its runs yet' : 'its config says so';
+    this.#pickedSync = setting === 'sync';
   }
 
   /** How a run over so many input bytes is carried. */
   pick(bytes: number, nowNs: number): CarrierName {
     if (this.setting !== 'auto') return this.setting;
-    if (this.#mayHold && nowNs >= this.#syncFromNs && this.#isShort(sizeClass(bytes))) return 'sync';
+    this.#pickedSync = this.#mayHold && nowNs >= this.#syncFromNs && this.#isShort(sizeClass(bytes));
+    if (this.#pickedSync) return 'sync';
     return this.#long ? 'thread' : 'pool';
   }
 
@@ -93,9 +99,9 @@ export class CarrierChoice {
     return this.#long || this.setting === 'thread' ? 'thread' : 'pool';
   }
 
-  /** True where the runs of late were synchronous. */
+  /** True where the run asked for last was to be synchronous: most likely the next one is. */
   get synchronous(): boolean {
-    return this.#carrier === 'sync';
+    return this.#pickedSync;
   }
 
   get state(): CarrierState {
@@ -109,13 +115,15 @@ export class CarrierChoice {
       this.#times.addWithHop(of, ns);
       this.#poolUpperNs = lifted(this.#poolUpperNs, Math.min(ns, this.#limits.longNs * 8));
       this.#runNs = this.#poolUpperNs;
-      if (++this.#poolRuns >= RUNS_BEFORE_LONG && this.#poolUpperNs > this.#limits.longNs) this.#long = true;
+      if (++this.#poolRuns >= RUNS_BEFORE_LONG && this.#poolUpperNs > this.#limits.longNs && !this.#long) {
+        this.#long = true;
+        this.#review('runs are long, or the pool is crowded');
+      }
     } else {
       this.#times.addExact(of, ns);
       this.#runNs = this.#times.upperNs(of);
       if (carrier === 'sync') this.#ranSync(of, ns, nowNs);
     }
-    if (this.setting === 'auto' && carrier !== this.#carrier) this.#explain(carrier);
   }
 
   #ranSync(of: number, ns: number, nowNs: number): void {
@@ -125,8 +133,10 @@ export class CarrierChoice {
       this.#waitNs = since > longestWaitNs ? firstWaitNs : Math.min(longestWaitNs, this.#waitNs * 2);
       this.#syncFromNs = nowNs + this.#waitNs;
       this.#short.clear();
+      this.#review(`a run held the event loop for ${Math.round(ns / 1000)} us`);
     } else if (this.#times.upperNs(of) > this.#limits.shortNs * SLACK) {
       this.#short.delete(of);
+      this.#review('runs take more than a hop to another thread');
     }
   }
 
@@ -137,15 +147,19 @@ export class CarrierChoice {
     const short = Number.isNaN(known)
       ? this.#times.guessNs(of) <= shortNs || this.#times.quickestNs(of) <= trialNs
       : known <= shortNs;
-    if (short) this.#short.add(of);
+    if (short) {
+      this.#short.add(of);
+      this.#review(`runs over up to ${2 ** of - 1} bytes take less than a hop to another thread`);
+    }
     return short;
   }
 
-  #explain(carrier: CarrierName): void {
+  #review(why: string): void {
+    if (this.setting !== 'auto') return;
     const from = this.#carrier;
-    this.#carrier = carrier;
-    if (carrier === 'sync') this.#why = 'a run takes less than a hop to another thread';
-    else if (carrier === 'thread') this.#why = 'runs are long, or the pool is crowded';
-    else this.#why = from === 'sync' ? 'a run took longer than it may hold the event loop' : 'its thread is gone';
+    this.#carrier = this.#short.size > 0 ? 'sync' : this.elsewhere;
+    if (this.#carrier === from) return;
+    this.#why = why;
+    this.onChange(from);
   }
 }

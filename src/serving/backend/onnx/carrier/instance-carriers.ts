@@ -1,4 +1,4 @@
-import type { Clock, Log } from '../../../../core/index.js';
+import type { Clock, Log, ModelVersionId } from '../../../../core/index.js';
 import type { OrtLibrary } from '../library.js';
 import type { Address } from '../native-memory.js';
 import type { CarrierChoice, CarrierName } from './choose-carrier.js';
@@ -16,8 +16,7 @@ export interface InstanceCarriersOptions {
   readonly denormalsOff: boolean;
   readonly clock: Clock;
   readonly log: Log;
-  /** For the log: `model 'm' version 1`. */
-  readonly subject: string;
+  readonly id: ModelVersionId;
   readonly budget?: TurnBudget;
 }
 
@@ -90,7 +89,7 @@ export class InstanceCarriers {
   }
 
   #start(): RunThread {
-    const { library, choice, denormalsOff, log, subject } = this.#options;
+    const { library, choice, denormalsOff, log, id } = this.#options;
     const chosen = choice.setting === 'auto';
     if (chosen) chosenThreads++;
     return new RunThread({
@@ -100,7 +99,7 @@ export class InstanceCarriers {
         if (chosen) chosenThreads--;
         if (why === undefined) return;
         this.#refused = true;
-        log.error('a run thread ended', { subject, why });
+        log.error('a run thread ended', { ...id, why });
       },
     });
   }

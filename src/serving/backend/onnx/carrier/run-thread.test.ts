@@ -55,7 +55,7 @@ describe('a run thread', () => {
     lane.cancel();
     expect(await outcome).toMatchObject({ kind: 'failed', error: { reason: 'EXECUTOR_LOST' } });
     expect(lane.broken).toBe(true);
-    expect(errors).toEqual([{ subject: "model 'slow' version 1", why: expect.stringContaining('exit code 1') }]);
+    expect(errors).toEqual([{ model: 'slow', version: 1, why: expect.stringContaining('exit code 1') }]);
     await lane.close();
     const next = await model.createLane(spec, 0);
     expect(await outputsOf(next, slowBatch(1n))).toHaveLength(1);
