@@ -8,20 +8,21 @@ import { pageReturner, sharedPages, usableCores } from '../serving/backend/index
 import { Authority, ControlPlane } from '../serving/controlplane/index.js';
 import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload, Devices } from '../serving/executor/index.js';
+import { ControlDesk, type IngressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
 import { type AdminToken, adminToken } from './admin-token.js';
 import { availableBackends } from './backends.js';
 import { defaultDevice } from './default-device.js';
 import { exampleHint } from './example-hint.js';
 import { Hosting } from './hosting.js';
+import { createIngress, startIngress, threadFigures } from './ingress.js';
+import { ingressThreads } from './ingress-settings.js';
 import { Lifetime } from './lifetime.js';
-import { type Listeners, startListeners } from './listeners.js';
+import { type Listeners, type RequestServers, startListeners, startServers } from './listeners.js';
 import { logOptions } from './log-options.js';
 import { modelCacheOptions } from './model-cache.js';
+import { OFFLOAD_TASKS } from './offload-tasks.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
 import { PENSTOCK_VERSION } from './version.js';
-
-/** Module of the codec whose pure function decodes large JSON bodies on pool threads. */
-const DECODE_V2_JSON = new URL('../serving/codec/v2-rest/offload-decode.js', import.meta.url);
 
 export interface GatewaySurroundings {
   /** Folder that the printed command is relative to. */
@@ -47,10 +48,11 @@ export class Gateway implements RunningServer {
   readonly #lifetime: Lifetime;
   readonly #devices: Devices;
   readonly #offload: ReturnType<typeof createOffload>;
-  readonly #memory: Arena;
+  #memory: Arena | undefined;
   readonly #repository: ModelRepository;
   readonly #control: ControlPlane;
   readonly #dataplane: Dataplane;
+  readonly #ingress: IngressThreads | undefined;
   #listeners: Listeners | undefined;
   #end: (code: number) => void = () => {};
   #stopping: Promise<void> | undefined;
@@ -67,18 +69,21 @@ export class Gateway implements RunningServer {
     const metrics = createMetrics({ devices: () => devices.statuses() });
     this.#metrics = metrics;
     this.#lifetime = new Lifetime(log);
+    const cores = usableCores();
+    const offloadThreads = config.offload.threads ?? Math.max(1, Math.floor(cores / 2));
     this.#offload = createOffload({
-      threads: config.offload.threads ?? Math.max(1, Math.floor(usableCores() / 2)),
+      threads: offloadThreads,
       maxQueue: config.offload.maxQueueSize,
-      tasks: { decodeV2Json: DECODE_V2_JSON },
+      tasks: OFFLOAD_TASKS,
     });
-    const giveBackPages = pageReturner();
-    this.#memory = new Arena({
-      memory: sharedPages(config.buffers.maxBytes),
-      clock,
-      ...(giveBackPages === undefined ? {} : { giveBackPages }),
-    });
-    this.#dataplane = new Dataplane({ clock, metrics, whyAbsent: (model, version) => this.#whyAbsent(model, version) });
+    const whyAbsent: WhyAbsentHere = (model, version) => this.#whyAbsent(model, version);
+    this.#dataplane = new Dataplane({ clock, metrics, whyAbsent });
+    const threads = ingressThreads(config.ingress.threads, cores, process.platform);
+    if (threads > 0) {
+      const desk = new ControlDesk(() => this.#control, whyAbsent);
+      this.#ingress = createIngress(config, { threads, offloadThreads, desk, metrics, clock, log });
+    }
+    metrics.watchThreads(() => threadFigures(this.#ingress));
     this.#repository = new ModelRepository({
       folders: config.repositories,
       controlMode: config.modelControlMode,
@@ -102,6 +107,7 @@ export class Gateway implements RunningServer {
         log,
         devices,
         maxQueueSize: config.maxQueueSize,
+        ingress: this.#ingress,
       }),
       clock,
       log,
@@ -153,15 +159,7 @@ export class Gateway implements RunningServer {
 
   async #start(): Promise<void> {
     try {
-      this.#listeners = await startListeners(this.#config, {
-        inference: this.#dataplane,
-        control: this.#control,
-        offload: this.#offload,
-        clock: SYSTEM_CLOCK,
-        log: this.#log,
-        memory: this.#memory,
-        metrics: this.#metrics,
-      });
+      this.#listeners = await startListeners(this.#config, this.#metrics, this.#log, () => this.#startServers());
       const callable = this.#listeners.http !== undefined || this.#listeners.grpc !== undefined;
       if (callable && this.#token.notice !== undefined) this.#log.info(this.#token.notice);
       await this.#repository.start();
@@ -174,6 +172,29 @@ export class Gateway implements RunningServer {
     this.#listeners.grpc?.refreshHealth();
   }
 
+  async #startServers(): Promise<RequestServers> {
+    if (this.#ingress !== undefined) {
+      const servers = await startIngress(this.#config, this.#ingress);
+      this.#log.info('ingress threads own the sockets', { threads: this.#ingress.serving });
+      return servers;
+    }
+    const giveBackPages = pageReturner();
+    this.#memory = new Arena({
+      memory: sharedPages(this.#config.buffers.maxBytes),
+      clock: SYSTEM_CLOCK,
+      ...(giveBackPages === undefined ? {} : { giveBackPages }),
+    });
+    return startServers(this.#config, {
+      memory: this.#memory,
+      inference: this.#dataplane,
+      control: this.#control,
+      offload: this.#offload,
+      clock: SYSTEM_CLOCK,
+      log: this.#log,
+      onRefused: (reason) => this.#metrics.refused(reason),
+    });
+  }
+
   async #stop(): Promise<void> {
     this.#lifetime.move('draining', 'stop was asked for');
     try {
@@ -182,7 +203,7 @@ export class Gateway implements RunningServer {
       await this.#repository.drain(this.#config.exitTimeoutSecs * 1000);
       await this.#listeners?.close();
       await this.#offload.close();
-      this.#memory.close();
+      this.#memory?.close();
     } finally {
       this.#devices.stop();
       this.#lifetime.move('stopped', 'drained');

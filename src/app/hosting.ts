@@ -13,6 +13,7 @@ import {
 import { Batcher } from '../serving/batcher/index.js';
 import { type Dataplane, ServedVersion } from '../serving/dataplane/index.js';
 import { createExecutor, type Devices, type LaneExecutor } from '../serving/executor/index.js';
+import type { IngressThreads } from '../serving/ingress/index.js';
 
 export interface HostingOptions {
   readonly dataplane: Dataplane;
@@ -23,6 +24,8 @@ export interface HostingOptions {
   readonly devices: Devices;
   /** Bound of a version's queue where its config names none, in requests. */
   readonly maxQueueSize: number;
+  /** Threads that take requests too, or instead; undefined = none. */
+  readonly ingress: IngressThreads | undefined;
 }
 
 /** Joins executor, batcher and figures to a version that `models` opened, and puts it on the data path. */
@@ -38,24 +41,27 @@ export class Hosting implements VersionHost {
     const executor = await createExecutor({ opened, plan, clock, log, devices });
     const figures = metrics.version(plan.spec.id);
     const batcher = new Batcher({ spec: plan.spec, executor, clock, metrics: figures, maxQueueSize });
-    return new Hosted(new ServedVersion(plan.spec, batcher, figures), executor);
+    return new Hosted(new ServedVersion(plan.spec, batcher, figures), batcher, executor, this.#options.ingress);
   }
 
-  publish(model: string, versions: readonly HostedVersion[]): void {
-    this.#options.dataplane.publish(
-      model,
-      versions.map((version) => (version as Hosted).served),
-    );
+  async publish(model: string, versions: readonly HostedVersion[]): Promise<void> {
+    const served = versions.map((version) => (version as Hosted).served);
+    this.#options.dataplane.publish(model, served);
+    await this.#options.ingress?.publish(model, served);
   }
 }
 
 class Hosted implements HostedVersion {
   readonly served: ServedVersion;
+  readonly #batcher: Batcher;
   readonly #executor: LaneExecutor;
+  readonly #ingress: IngressThreads | undefined;
 
-  constructor(served: ServedVersion, executor: LaneExecutor) {
+  constructor(served: ServedVersion, batcher: Batcher, executor: LaneExecutor, ingress: IngressThreads | undefined) {
     this.served = served;
+    this.#batcher = batcher;
     this.#executor = executor;
+    this.#ingress = ingress;
   }
 
   get spec(): ModelSpec {
@@ -65,7 +71,7 @@ class Hosted implements HostedVersion {
   set onImpaired(listener: (impaired: boolean, why: string) => void) {
     this.#executor.onImpaired = (impaired, why) => {
       // Nothing will take what waits here; a request without a deadline must not wait for a lane that may never come.
-      if (impaired) this.served.batcher.failWaiting(new ServingError('EXECUTOR_LOST', why));
+      if (impaired) this.#batcher.failWaiting(new ServingError('EXECUTOR_LOST', why));
       listener(impaired, why);
     };
   }
@@ -74,8 +80,10 @@ class Hosted implements HostedVersion {
     return this.#executor.warm(sample);
   }
 
-  drain(timeoutMs: number): Promise<void> {
-    return this.served.batcher.drain(timeoutMs);
+  async drain(timeoutMs: number): Promise<void> {
+    // A thread that still routed here would have its requests refused: it is told first, and has said that it knows.
+    await this.#ingress?.routed();
+    await this.#batcher.drain(timeoutMs);
   }
 
   stop(): Promise<void> {

@@ -12,54 +12,71 @@ import {
 } from '../serving/transport/index.js';
 import { PENSTOCK_VERSION } from './version.js';
 
-export interface ListenerParts {
+/** What the servers of requests need of the rooms behind. */
+export interface ServerParts {
   readonly inference: InferencePort;
   readonly control: ControlPort;
   readonly offload: Offload;
   readonly clock: Clock;
   readonly log: Log;
   readonly memory: LeaseSource;
-  readonly metrics: Metrics;
+  readonly onRefused: (reason: Reason) => void;
 }
 
-/** What listens; undefined where the configuration switches it off. */
-export interface Listeners {
+/** Which part of the configured limits a server has: those of one thread of several make up the whole. */
+export interface Share {
+  /** 0 to `of` - 1. */
+  readonly index: number;
+  readonly of: number;
+}
+
+/** The servers of requests; undefined where the configuration switches one off. */
+export interface RequestServers {
   readonly http: ListeningServer | undefined;
   readonly grpc: GrpcServer | undefined;
+}
+
+/** What listens. */
+export interface Listeners extends RequestServers {
   readonly metrics: ListeningServer | undefined;
   /** Closes all of them, metrics last, so that a drain can be watched to its end. */
   close(): Promise<void>;
 }
 
-/** Binds every port of the configuration. Rejects, with nothing left open, where one is taken. */
-export async function startListeners(config: ServerConfig, parts: ListenerParts): Promise<Listeners> {
-  const { metrics, ...rest } = parts;
-  const shared = { ...rest, onRefused: (reason: Reason) => metrics.refused(reason) };
-  const opened: ListeningServer[] = [];
-  const open = async <S extends ListeningServer>(enabled: boolean, start: () => Promise<S>): Promise<S | undefined> => {
-    if (!enabled) return undefined;
-    const server = await start();
-    opened.push(server);
-    return server;
-  };
+/**
+ * Binds every port of the configuration; `startServers` gives the servers of requests, of this thread or of others. Rejects,
+ * with nothing left open, where a port is taken.
+ */
+export async function startListeners(
+  config: ServerConfig,
+  metrics: Metrics,
+  log: Log,
+  startServers: () => Promise<RequestServers>,
+): Promise<Listeners> {
+  const scraped = config.metrics.enabled ? await startMetricsHttp(metricsOptions(config, metrics, log)) : undefined;
   try {
-    const metricsServer = await open(config.metrics.enabled, () =>
-      startMetricsHttp(metricsOptions(config, metrics, parts.log)),
-    );
-    const http = await open(config.http.enabled, () => startHttp({ ...httpOptions(config), ...shared }));
-    const grpc = await open(config.grpc.enabled, () => startGrpc({ ...grpcOptions(config), ...shared }));
-    return { http, grpc, metrics: metricsServer, close: () => closeAll([http, grpc], metricsServer) };
+    const servers = await startServers();
+    return { ...servers, metrics: scraped, close: () => closeAll(servers, scraped) };
   } catch (thrown) {
-    await Promise.all(opened.map((server) => server.close()));
+    await scraped?.close();
     throw thrown;
   }
 }
 
-async function closeAll(
-  serving: readonly (ListeningServer | undefined)[],
-  metrics: ListeningServer | undefined,
-): Promise<void> {
-  await Promise.all(serving.map((server) => server?.close()));
+/** Starts HTTP and gRPC on this thread; `share` where other threads listen on the same ports. */
+export async function startServers(config: ServerConfig, parts: ServerParts, share?: Share): Promise<RequestServers> {
+  const http = config.http.enabled ? await startHttp({ ...httpOptions(config, share), ...parts }) : undefined;
+  try {
+    const grpc = config.grpc.enabled ? await startGrpc({ ...grpcOptions(config, share), ...parts }) : undefined;
+    return { http, grpc };
+  } catch (thrown) {
+    await http?.close();
+    throw thrown;
+  }
+}
+
+async function closeAll({ http, grpc }: RequestServers, metrics: ListeningServer | undefined): Promise<void> {
+  await Promise.all([http?.close(), grpc?.close()]);
   await metrics?.close();
 }
 
@@ -67,14 +84,21 @@ function metricsOptions({ metrics: { address, port } }: ServerConfig, metrics: M
   return { address, port, scrape: () => metrics.scrape(), contentType: metrics.contentType, log };
 }
 
-function httpOptions({ http, jsonNan, offload }: ServerConfig) {
+const ALONE: Share = { index: 0, of: 1 };
+
+/** Bodies in flight together, in the size of the largest one. */
+const BODIES_IN_FLIGHT = 8;
+
+function httpOptions({ http, jsonNan, offload }: ServerConfig, share: Share = ALONE) {
   return {
+    shared: share.of > 1,
+    maxInFlightBytes: bodiesInFlight(http.maxInputBytes, share),
     address: http.address,
     port: http.port,
     maxInputBytes: http.maxInputBytes,
     jsonNan,
     offloadJsonBytes: offload.jsonBytes,
-    maxStreams: http.websocket.maxConnections,
+    maxStreams: partOf(http.websocket.maxConnections, share),
     maxFrameBytes: http.websocket.maxFrameBytes,
     maxStreamRequests: http.websocket.maxInFlight,
     streamIdleSeconds: http.websocket.idleTimeoutSecs,
@@ -84,8 +108,11 @@ function httpOptions({ http, jsonNan, offload }: ServerConfig) {
   };
 }
 
-function grpcOptions({ grpc }: ServerConfig) {
+function grpcOptions({ grpc }: ServerConfig, share: Share = ALONE) {
   return {
+    shared: share.of > 1,
+    maxInFlightBytes: bodiesInFlight(grpc.maxMessageBytes, share),
+    maxWatchers: partOf(HEALTH_WATCHERS, share),
     address: grpc.address,
     port: grpc.port,
     maxInputBytes: grpc.maxMessageBytes,
@@ -94,4 +121,17 @@ function grpcOptions({ grpc }: ServerConfig) {
     ...(grpc.maxConnectionAgeMs === 0 ? {} : { maxConnectionAgeMs: grpc.maxConnectionAgeMs }),
     ...(grpc.maxConnectionAgeGraceMs === 0 ? {} : { maxConnectionAgeGraceMs: grpc.maxConnectionAgeGraceMs }),
   };
+}
+
+/** Clients that watch the health service, over all threads. */
+const HEALTH_WATCHERS = 1024;
+
+/** The parts of all threads make up the whole. */
+function partOf(whole: number, { index, of }: Share): number {
+  return Math.floor((whole + index) / of);
+}
+
+/** A thread's part takes one body of the largest size at least. */
+function bodiesInFlight(largestBytes: number, { of }: Share): number {
+  return largestBytes * Math.max(1, Math.ceil(BODIES_IN_FLIGHT / of));
 }

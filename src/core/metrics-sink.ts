@@ -2,12 +2,16 @@ import type { Reason } from './errors.js';
 import type { LatencyBreakdown } from './inference.js';
 import type { ModelVersionId } from './model.js';
 
-/** Where the data path leaves its figures: one object a version, taken once, written to without look-ups or allocation. */
-export interface VersionMetrics {
+/** Figures of requests, written where they are answered. */
+export interface RequestMetrics {
   /** A request was answered. `rows`: its own rows; `totalNs`: from first byte to encoded reply. */
   succeeded(rows: number, latency: LatencyBreakdown, totalNs: number): void;
   /** A request got an error after it named this version. */
   failed(reason: Reason, totalNs: number): void;
+}
+
+/** Where the data path leaves its figures: one object a version, taken once, written to without look-ups or allocation. */
+export interface VersionMetrics extends RequestMetrics {
   /** One execution ended well. `gatherNs`, `computeNs`, `scatterNs` are of the execution, once, not per member. */
   executed(rows: number, gatherNs: number, computeNs: number, scatterNs: number): void;
   /** Requests waiting now. */

@@ -32,7 +32,8 @@ export interface VersionHost {
   start(opened: OpenedModel, plan: VersionPlan): Promise<HostedVersion>;
   /**
    * Publishes what serves of a model, atomically: requests that come after it find exactly these versions; a version not
-   * named any more gets no new request. An empty list removes the model.
+   * named any more gets no new request. An empty list removes the model. In force on this thread when it returns, on every
+   * thread that takes requests when its promise resolves; never rejects. `drain` of a version waits for that by itself.
    */
-  publish(model: string, versions: readonly HostedVersion[]): void;
+  publish(model: string, versions: readonly HostedVersion[]): Promise<void>;
 }

@@ -21,12 +21,23 @@ export interface VersionInfo {
   readonly carriers?: () => readonly CarrierUse[];
 }
 
+/** Threads that handle requests, the control thread included. */
+export interface ThreadFigures {
+  /** How long the event loop of each has been busy, by name. */
+  readonly busySeconds: ReadonlyMap<string, number>;
+  /** Ingress threads that serve. */
+  readonly ingress: number;
+  /** Ingress threads that ended by a fault so far. */
+  readonly failures: number;
+}
+
 /** What the families read when they are scraped. */
 export interface Figures {
   readonly versions: Iterable<VersionFigures>;
   readonly infos: Iterable<readonly [ModelVersionId, VersionInfo]>;
   /** Requests refused before they named a version, by index of `REASONS`. */
-  readonly refused: Float64Array;
+  readonly refused: (reason: number) => number;
+  readonly threads: () => ThreadFigures;
   readonly devices: () => readonly DeviceStatus[];
 }
 
@@ -56,7 +67,7 @@ export function penstockFamilies(figures: Figures): Family[] {
       'Requests refused before they named a known model version, by reason.',
       function* () {
         for (let i = 0; i < REASONS.length; i++) {
-          const value = figures.refused[i] as number;
+          const value = figures.refused(i);
           if (value > 0) yield { labels: { reason: REASONS[i] as string }, value };
         }
       },
@@ -97,6 +108,20 @@ export function penstockFamilies(figures: Figures): Family[] {
         return histogramSamples(rowsName, labels, ROW_BOUNDS, buckets, sum);
       }),
     ),
+    new Family(
+      'penstock_event_loop_busy_seconds_total',
+      'counter',
+      'Time that the event loop of a thread was busy: control, or an ingress thread.',
+      function* () {
+        for (const [thread, value] of figures.threads().busySeconds) yield { labels: { thread }, value };
+      },
+    ),
+    new Family('penstock_ingress_threads', 'gauge', 'Ingress threads that serve; 0 = the control thread does.', () => [
+      { labels: {}, value: figures.threads().ingress },
+    ]),
+    new Family('penstock_ingress_thread_failures_total', 'counter', 'Ingress threads that ended by a fault.', () => [
+      { labels: {}, value: figures.threads().failures },
+    ]),
     new Family('penstock_model_ready', 'gauge', 'Whether the model version takes requests (1) or not (0).', () =>
       eachInfo((info, labels) => [{ labels, value: PROTOCOL_STATES[stateOf(info)] === 'READY' ? 1 : 0 }]),
     ),

@@ -1,3 +1,4 @@
-export type { VersionInfo } from './catalogue.js';
+export type { ThreadFigures, VersionInfo } from './catalogue.js';
 export { createLog, type LineLevel, type LogLevel, type LogOptions, type ServerLog } from './log.js';
-export { createMetrics, type Metrics, type MetricsOptions } from './metrics.js';
+export { createMetrics, type Metrics, type MetricsOptions, refusedInto } from './metrics.js';
+export { RequestFigures } from './version-figures.js';

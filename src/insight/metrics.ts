@@ -9,7 +9,7 @@ import {
   type VersionStatistics,
   versionKey,
 } from '../core/index.js';
-import { penstockFamilies, type VersionInfo } from './catalogue.js';
+import { penstockFamilies, type ThreadFigures, type VersionInfo } from './catalogue.js';
 import { tritonFamilies } from './triton-aliases.js';
 import { VersionFigures } from './version-figures.js';
 
@@ -24,6 +24,12 @@ export interface MetricsOptions {
 
 /** Where figures go, and where they are read. */
 export interface Metrics extends MetricsSink, StatisticsSource {
+  /** Memory that thread `thread` (a number of its own, kept by its successor) writes a version's figures to, see `RequestFigures`. */
+  partOf(id: ModelVersionId, thread: number): SharedArrayBuffer;
+  /** Memory that a thread writes the numbers of its refusals to, see `refusedInto`. */
+  refusedPartOf(thread: number): SharedArrayBuffer;
+  /** Event loops of the process by name, read when scraped. */
+  watchThreads(read: () => ThreadFigures): void;
   /** Tells state and providers of a version, loaded or not. */
   setVersionInfo(id: ModelVersionId, info: VersionInfo): void;
   /**
@@ -49,14 +55,21 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const versions = new Map<string, VersionFigures>();
   const infos = new Map<string, readonly [ModelVersionId, VersionInfo]>();
   const refused = new Float64Array(REASONS.length);
+  let threads = (): ThreadFigures => ({ busySeconds: new Map(), ingress: 0, failures: 0 });
+  const refusedParts = new Map<number, Float64Array>();
 
   const registry = new Registry();
   const figures = {
-    refused,
+    refused(reason: number): number {
+      let count = refused[reason] as number;
+      for (const part of refusedParts.values()) count += part[reason] as number;
+      return count;
+    },
     devices: options.devices ?? (() => []),
     get versions() {
       return versions.values();
     },
+    threads: () => threads(),
     get infos() {
       return infos.values();
     },
@@ -69,21 +82,32 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     for (const name of MISNAMED) registry.removeSingleMetric(name);
   }
 
+  const version = (id: ModelVersionId): VersionFigures => {
+    const key = versionKey(id);
+    let known = versions.get(key);
+    if (known === undefined) {
+      known = new VersionFigures({ model: id.model, version: id.version }, wallMs);
+      versions.set(key, known);
+    }
+    return known;
+  };
   return {
-    version(id: ModelVersionId): VersionFigures {
-      const key = versionKey(id);
-      let version = versions.get(key);
-      if (version === undefined) {
-        version = new VersionFigures({ model: id.model, version: id.version }, wallMs);
-        versions.set(key, version);
+    version,
+    refused: refusedInto(refused),
+    partOf: (id, thread) => version(id).partOf(thread),
+    refusedPartOf(thread) {
+      let part = refusedParts.get(thread);
+      if (part === undefined) {
+        part = new Float64Array(new SharedArrayBuffer(REASONS.length * Float64Array.BYTES_PER_ELEMENT));
+        refusedParts.set(thread, part);
       }
-      return version;
-    },
-    refused(reason: Reason): void {
-      (refused[REASONS.indexOf(reason)] as number)++;
+      return part.buffer as SharedArrayBuffer;
     },
     statistics(id: ModelVersionId): VersionStatistics | undefined {
       return versions.get(versionKey(id))?.statistics();
+    },
+    watchThreads(read) {
+      threads = read;
     },
     setVersionInfo(id: ModelVersionId, info: VersionInfo): void {
       infos.set(versionKey(id), [id, info]);
@@ -97,5 +121,12 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     },
     scrape: () => registry.metrics(),
     contentType: registry.contentType,
+  };
+}
+
+/** Counts refusals by the index of their reason in `REASONS`. */
+export function refusedInto(counts: Float64Array): (reason: Reason) => void {
+  return (reason) => {
+    (counts[REASONS.indexOf(reason)] as number)++;
   };
 }

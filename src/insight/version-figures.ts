@@ -3,6 +3,7 @@ import {
   type ModelVersionId,
   REASONS,
   type Reason,
+  type RequestMetrics,
   type VersionMetrics,
   type VersionStatistics,
 } from '../core/index.js';
@@ -26,27 +27,16 @@ const [DECODE, QUEUE, GATHER, DISPATCH, COMPUTE, SCATTER, ENCODE, TOTAL] = STAGE
   (_, i) => i * TIME_HISTOGRAM_SLOTS,
 ) as [number, number, number, number, number, number, number, number];
 
-/**
- * The figures of one version in one typed array. Writing is a handful of additions; reading puts them together. They grow
- * for as long as the version is in the repository, reloads included, as Prometheus counters must; the statistics of the
- * protocol begin anew with each load (see `restartStatistics`).
- */
-export class VersionFigures implements VersionMetrics {
-  readonly id: ModelVersionId;
-  readonly executions: ExecutionFigures;
-  readonly #slots = new Float64Array(SLOTS);
-  /** The figures when the version was last loaded. */
-  #before = new Float64Array(SLOTS);
-  #queueDepth = 0;
+/** Figures of the requests of one version, as one thread writes them: a handful of additions. */
+export class RequestFigures implements RequestMetrics {
+  readonly slots: Float64Array;
 
-  /** `wallMs`: the wall clock, for `last_inference`. */
-  constructor(id: ModelVersionId, wallMs: () => number) {
-    this.id = id;
-    this.executions = new ExecutionFigures(wallMs);
+  constructor(slots: Float64Array = new Float64Array(SLOTS)) {
+    this.slots = slots;
   }
 
   succeeded(rows: number, latency: LatencyBreakdown, totalNs: number): void {
-    const slots = this.#slots;
+    const slots = this.slots;
     observeNs(slots, DECODE, latency.decodeNs);
     observeNs(slots, QUEUE, latency.queueNs);
     observeNs(slots, GATHER, latency.gatherNs);
@@ -59,8 +49,39 @@ export class VersionFigures implements VersionMetrics {
   }
 
   failed(reason: Reason, totalNs: number): void {
-    (this.#slots[FAILED + REASON_SLOTS[reason]] as number)++;
-    (this.#slots[FAILED_NS] as number) += Math.max(totalNs, 0);
+    (this.slots[FAILED + REASON_SLOTS[reason]] as number)++;
+    (this.slots[FAILED_NS] as number) += Math.max(totalNs, 0);
+  }
+}
+
+/**
+ * The figures of one version in typed arrays: one of this thread, and one of each other thread that answers requests.
+ * Reading adds them up. They grow for as long as the version is in the repository, reloads included, as Prometheus counters
+ * must; the statistics of the protocol begin anew with each load (see `restartStatistics`).
+ */
+export class VersionFigures extends RequestFigures implements VersionMetrics {
+  readonly id: ModelVersionId;
+  readonly executions: ExecutionFigures;
+  readonly #parts = new Map<number, Float64Array>();
+  /** The figures when the version was last loaded. */
+  #before = new Float64Array(SLOTS);
+  #queueDepth = 0;
+
+  /** `wallMs`: the wall clock, for `last_inference`. */
+  constructor(id: ModelVersionId, wallMs: () => number) {
+    super();
+    this.id = id;
+    this.executions = new ExecutionFigures(wallMs);
+  }
+
+  /** Memory for the figures of another thread, the same whenever it is asked for; that thread alone writes to it. */
+  partOf(thread: number): SharedArrayBuffer {
+    let part = this.#parts.get(thread);
+    if (part === undefined) {
+      part = new Float64Array(new SharedArrayBuffer(SLOTS * Float64Array.BYTES_PER_ELEMENT));
+      this.#parts.set(thread, part);
+    }
+    return part.buffer as SharedArrayBuffer;
   }
 
   executed(rows: number, gatherNs: number, computeNs: number, scatterNs: number): void {
@@ -77,38 +98,39 @@ export class VersionFigures implements VersionMetrics {
 
   /** Requests answered. */
   get successes(): number {
-    return countOf(this.#slots, TOTAL);
+    return countOf(this.#sum(TOTAL, TOTAL + TIME_HISTOGRAM_SLOTS), 0);
   }
 
   /** Rows of the requests answered; 1 each for a model without a batch axis. */
   get rows(): number {
-    return this.#slots[ROWS] as number;
+    return this.#sum(ROWS, ROWS + 1)[0] as number;
   }
 
   failures(reason: Reason): number {
-    return this.#slots[FAILED + REASON_SLOTS[reason]] as number;
+    const at = FAILED + REASON_SLOTS[reason];
+    return this.#sum(at, at + 1)[0] as number;
   }
 
   /** Nanoseconds that answered requests spent in a stage. */
   stageNs(stage: Stage): number {
-    return sumNsOf(this.#slots, STAGES.indexOf(stage) * TIME_HISTOGRAM_SLOTS);
+    return sumNsOf(this.stageHistogram(stage), 0);
   }
 
-  /** The histogram of a stage (layout of `time-histogram`), as a view. */
+  /** The histogram of a stage (layout of `time-histogram`). */
   stageHistogram(stage: Stage): Float64Array {
     const at = STAGES.indexOf(stage) * TIME_HISTOGRAM_SLOTS;
-    return this.#slots.subarray(at, at + TIME_HISTOGRAM_SLOTS);
+    return this.#sum(at, at + TIME_HISTOGRAM_SLOTS);
   }
 
   /** A load of the version begins its statistics anew, as it does in Triton, where they belong to the loaded model. */
   restartStatistics(): void {
-    this.#before = this.#slots.slice();
+    this.#before = this.#sum(0, SLOTS);
     this.executions.restartStatistics();
   }
 
   /** Triton's figures (`InferenceStatsAggregator`): every request counts the whole compute of its batch. */
   statistics(): VersionStatistics {
-    const since = this.#slots.map((now, i) => now - (this.#before[i] as number));
+    const since = this.#sum(0, SLOTS).map((now, i) => now - (this.#before[i] as number));
     const count = countOf(since, TOTAL);
     const spent = (...stages: number[]) => ({
       count,
@@ -132,5 +154,13 @@ export class VersionFigures implements VersionMetrics {
       cacheMiss: none,
       batches: this.executions.statistics(),
     };
+  }
+
+  /** The slots of all threads together, in an array of their own. */
+  #sum(from: number, to: number): Float64Array<ArrayBuffer> {
+    const sum = this.slots.slice(from, to) as Float64Array<ArrayBuffer>;
+    for (const part of this.#parts.values())
+      for (let i = 0; i < sum.length; i++) (sum[i] as number) += part[from + i] as number;
+    return sum;
   }
 }

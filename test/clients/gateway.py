@@ -26,7 +26,8 @@ class Gateway:
     def __init__(self, repository, *flags):
         self.http_port, self.grpc_port, self.metrics_port = free_ports(3)
         node = os.environ.get("PENSTOCK_NODE", "node")
-        command = [node, str(ROOT / "dist/cli/penstock.cjs"), "serve", str(repository), *flags]
+        always = os.environ.get("PENSTOCK_TEST_FLAGS", "").split()
+        command = [node, str(ROOT / "dist/cli/penstock.cjs"), "serve", str(repository), *always, *flags]
         command += ["--http-port", str(self.http_port), "--grpc-port", str(self.grpc_port), "--metrics-port", str(self.metrics_port)]
         self.log_path = pathlib.Path(repository).parent / f"gateway-{self.http_port}.log"
         self.log = open(self.log_path, "w")

@@ -24,7 +24,7 @@ export class FakeVersionHost implements VersionHost {
     return version;
   }
 
-  publish(model: string, versions: readonly HostedVersion[]): void {
+  async publish(model: string, versions: readonly HostedVersion[]): Promise<void> {
     for (const version of versions as readonly FakeHostedVersion[]) {
       if (version.drained || version.stopped) throw new Error(`${version.label} is published after its end`);
     }

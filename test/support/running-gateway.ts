@@ -9,6 +9,9 @@ import { fixturePath } from './onnx-fixtures.js';
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/penstock.cjs', import.meta.url));
 const SCRIPTS = fileURLToPath(new URL('../fixtures/scripts/', import.meta.url));
 
+/** Flags that every gateway of this run of the tests gets: the same suites are run with several (`vitest.config.ts`). */
+const ALWAYS = (process.env.PENSTOCK_TEST_FLAGS ?? '').split(' ').filter((flag) => flag !== '');
+
 /** What a repository of a test holds under one name. */
 export interface ServedModel {
   /** Name of `test/fixtures/models` for every version, or one a version. A file of `test/fixtures/scripts` with its ending is a script. */
@@ -88,8 +91,10 @@ export class RunningGateway {
   /** Resolves when every model is loaded or has failed to load. Takes `models` along: `stop` removes the folder. */
   static async start(models: ModelFolder, flags: readonly string[] = []): Promise<RunningGateway> {
     if (!existsSync(PROGRAM)) throw new Error('the program is not built: npm run build');
-    const ports = ['--http-port', '0', '--grpc-port', '0', '--metrics-port', '0'];
-    const child = spawn(process.execPath, [PROGRAM, 'serve', models.path, ...ports, ...flags], {
+    const ports = ['--http-port=0', '--grpc-port=0', '--metrics-port=0'].filter(
+      (port) => !flags.some((flag) => flag.startsWith(port.slice(0, -1))),
+    );
+    const child = spawn(process.execPath, [PROGRAM, 'serve', models.path, ...ports, ...ALWAYS, ...flags], {
       cwd: models.path,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

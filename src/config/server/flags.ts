@@ -4,8 +4,8 @@ export interface Flag {
   readonly name: string;
   /** Where it lands in the schema; undefined: `--config`, which names the file itself. */
   readonly path: readonly string[] | undefined;
-  /** How its text is read. `pair`: `BACKEND,KEY=VALUE`. */
-  readonly kind: 'string' | 'number' | 'boolean' | 'pair';
+  /** How its text is read. `pair`: `BACKEND,KEY=VALUE`; `count`: a whole number, or a word that stands for one. */
+  readonly kind: 'string' | 'number' | 'count' | 'boolean' | 'pair';
   /** True where it may be given several times; its values make a list. */
   readonly repeatable: boolean;
   /** True where Triton has it, with this meaning. */
@@ -87,6 +87,8 @@ export const FLAGS: readonly Flag[] = [
   own('model-cache-dir', 'cache.folder'),
   own('model-cache-max-bytes', 'cache.maxBytes', 'number'),
   own('model-cache-min-model-bytes', 'cache.minModelBytes', 'number'),
+  own('ingress-threads', 'ingress.threads', 'count'),
+  own('ingress-max-in-flight', 'ingress.maxInFlight', 'number'),
   own('offload-threads', 'offload.threads', 'number'),
   own('offload-max-queue-size', 'offload.maxQueueSize', 'number'),
   own('offload-json-bytes', 'offload.jsonBytes', 'number'),

@@ -85,6 +85,7 @@ function readValue(flag: Flag, text: string | undefined, name: string): unknown 
     return value !== flag.negates;
   }
   if (text === undefined) return missingValue(flag);
+  if (flag.kind === 'count' && /^\d+$/.test(text)) return Number(text);
   if (flag.kind === 'number') {
     if (!/^-?\d+$/.test(text)) throw refusal(`--${name} expects a whole number, got '${text}'`);
     return Number(text);

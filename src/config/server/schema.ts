@@ -56,6 +56,21 @@ const grpc = z.strictObject({
   maxConnectionAgeGraceMs: durationMs().default(0).describe('Time its calls get to end, in milliseconds; 0 = no limit'),
 });
 
+const ingress = z.strictObject({
+  threads: z
+    .union([z.literal('auto'), z.int().min(0).max(64)])
+    .default('auto')
+    .describe(
+      'Threads that own the sockets of HTTP and gRPC, decode and encode; 0 = the main thread does; auto = by the number of cores (Linux)',
+    ),
+  maxInFlight: z
+    .int()
+    .min(16)
+    .max(65_536)
+    .default(8192)
+    .describe('Most requests of one such thread that are not answered yet; rounded up to a power of two'),
+});
+
 const metrics = z.strictObject({
   enabled: z.boolean().default(true).describe('Serve Prometheus metrics at /metrics'),
   address: address().default('127.0.0.1').describe('Address to listen on'),
@@ -205,6 +220,7 @@ export const serverConfigSchema = z.strictObject({
   provider: provider.prefault({}).describe('Execution providers'),
   cache: cache.prefault({}).describe('Compiled models'),
   buffers: buffers.prefault({}).describe('Pooled memory for bodies'),
+  ingress: ingress.prefault({}).describe('Threads that own sockets'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),
   backends: z
     .record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)))

@@ -152,7 +152,7 @@ export class ModelLife {
       return false;
     }
     const published = swap.publish.map((version) => lives.get(version) as VersionLife);
-    this.#around.host.publish(this.name, hostedOf(published));
+    const reached = this.#around.host.publish(this.name, hostedOf(published));
     const retiring = swap.retire.map((version) => this.#serving.get(version) as VersionLife);
     this.#serving.clear();
     for (const life of published) {
@@ -163,6 +163,7 @@ export class ModelLife {
       this.#around.onVersionReady(life.id, life.info() as VersionInfo);
     }
     hold(this.#retire(retiring, this.#around.drainTimeoutMs));
+    await reached;
     return true;
   }
 
@@ -175,7 +176,8 @@ export class ModelLife {
     this.#serving.clear();
     for (const life of this.#others.values()) life.forget('unloaded');
     if (retiring.length === 0) return;
-    this.#around.host.publish(this.name, []);
+    // Its draining waits for the publication.
+    void this.#around.host.publish(this.name, []);
     await this.#retire(retiring, this.#around.drainTimeoutMs);
   }
 
@@ -186,7 +188,7 @@ export class ModelLife {
     if (retiring.length === 0) return;
     let left = retiring.length;
     await this.#retire(retiring, timeoutMs, () => {
-      if (--left === 0) this.#around.host.publish(this.name, []);
+      if (--left === 0) void this.#around.host.publish(this.name, []);
     });
   }
 

@@ -15,7 +15,7 @@ import { type Decision, decide, type SchedulingView } from './decide.js';
 import { DrainRate } from './drain-rate.js';
 import { DueHeap } from './due-heap.js';
 import { Entry } from './entry.js';
-import type { MemberOutcome, QueueItem } from './queue-item.js';
+import type { MemberOutcome, QueueItem, RequestQueue } from './queue-item.js';
 import * as refusals from './refusals.js';
 import { ReplyOrder } from './reply-order.js';
 import { RunningBatch } from './running-batch.js';
@@ -42,7 +42,7 @@ type Filled<T> = { -readonly [K in keyof T]: T[K] };
  * it the batch goes on growing. Every accepted item is settled exactly once: with its rows, an error, its deadline, its
  * cancellation, or the end of the drain. One clock timer at most. Per request O(log n), at most.
  */
-export class Batcher {
+export class Batcher implements RequestQueue {
   readonly #spec: ModelSpec;
   readonly #policy: BatchPolicy;
   readonly #executor: Executor;

@@ -1,2 +1,2 @@
 export { Batcher, type BatcherOptions } from './batcher.js';
-export type { MemberDone, MemberOutcome, QueueItem } from './queue-item.js';
+export type { MemberDone, MemberOutcome, QueueItem, RequestQueue } from './queue-item.js';

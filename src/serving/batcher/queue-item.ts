@@ -19,6 +19,17 @@ export interface QueueItem {
   settle(outcome: MemberOutcome): void;
 }
 
+/** Where the requests of one version wait: its `Batcher`, or one on another thread. */
+export interface RequestQueue {
+  /**
+   * Takes an item. Throws `QUEUE_FULL`, `OVERLOADED`, `DRAINING`, `DEADLINE_EXCEEDED`; then the item is not settled.
+   * Otherwise it is settled once, perhaps at once.
+   */
+  enqueue(item: QueueItem): void;
+  /** The caller went away: the item is settled soon, with `CLIENT_CANCELLED` unless it has its outcome. */
+  cancel(item: QueueItem): void;
+}
+
 /** What became of a request. */
 export type MemberOutcome = MemberDone | { readonly kind: 'failed'; readonly error: ServingError };
 

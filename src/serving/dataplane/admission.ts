@@ -24,6 +24,20 @@ export interface PickedOutput {
   readonly classification: number;
 }
 
+/** `BatchKey` less the version, of inputs in the spec's order. */
+export function shapesKey(inputs: readonly (Tensor | undefined)[], batched: boolean): string {
+  const offset = batched ? 1 : 0;
+  let key = '';
+  for (const tensor of inputs) {
+    if (tensor === undefined) key += '-;';
+    else {
+      for (let axis = offset; axis < tensor.shape.length; axis++) key += `${tensor.shape[axis]},`;
+      key += ';';
+    }
+  }
+  return key;
+}
+
 /**
  * Checks requests against one version's spec. Compiled once per version; a request with fixed shapes costs no string.
  * Rules: Open Inference Protocol; wording and batch rules as Triton's `InferenceRequest::Normalize`.
@@ -52,7 +66,8 @@ export class Admission {
     const inputs = this.#orderInputs(given);
     const rows = this.#batched ? this.#rowsOf(inputs) : 1;
     const outputs = request.outputs.length === 0 ? undefined : this.#pickOutputs(request.outputs);
-    return { member: { inputs, rows, lease: request.lease }, key: this.#keyed ? this.#keyOf(inputs) : '', outputs };
+    const key = this.#keyed ? shapesKey(inputs, this.#batched) : '';
+    return { member: { inputs, rows, lease: request.lease }, key, outputs };
   }
 
   #orderInputs(given: readonly Tensor[]): (Tensor | undefined)[] {
@@ -119,19 +134,6 @@ export class Admission {
       );
     }
     return rows;
-  }
-
-  #keyOf(inputs: readonly (Tensor | undefined)[]): string {
-    const offset = this.#batched ? 1 : 0;
-    let key = '';
-    for (const tensor of inputs) {
-      if (tensor === undefined) key += '-;';
-      else {
-        for (let axis = offset; axis < tensor.shape.length; axis++) key += `${tensor.shape[axis]},`;
-        key += ';';
-      }
-    }
-    return key;
   }
 
   #pickOutputs(asked: readonly OutputRequest[]): PickedOutput[] {

@@ -1,4 +1,4 @@
-export { Admission, type Admitted, type PickedOutput } from './admission.js';
+export { Admission, type Admitted, type PickedOutput, shapesKey } from './admission.js';
 export { classify } from './classification.js';
-export { Dataplane, type DataplaneOptions } from './dataplane.js';
+export { Dataplane, type DataplaneOptions, type WhyAbsent } from './dataplane.js';
 export { ServedVersion } from './served-version.js';

@@ -54,10 +54,10 @@ export class InferenceCall implements QueueItem, InferenceHandle {
   }
 
   cancel(): void {
-    if (this.#reply !== undefined) this.#served.batcher.cancel(this);
+    if (this.#reply !== undefined) this.#served.queue.cancel(this);
   }
 
-  /** Called by the batcher, once. */
+  /** Called by the queue, once. */
   settle(outcome: MemberOutcome): void {
     const reply = this.#reply;
     if (reply === undefined) return;

@@ -1,4 +1,4 @@
-import { ServingError } from '../../core/index.js';
+import { cannotListen } from './port-conflict.js';
 import type { TemplatedApp, Uws, us_listen_socket } from './uws/uws-types.js';
 
 /** A port that is bound. */
@@ -8,6 +8,9 @@ export interface Listener {
   stop(): void;
 }
 
+/** The library's default, which it has no name for in JavaScript. */
+const SHARED_PORT = 0;
+
 /** In the library, though its own type declaration lists the form without a host only. */
 interface ListeningApp {
   listen(host: string, port: number, options: number, cb: (socket: us_listen_socket | false) => void): unknown;
@@ -15,19 +18,23 @@ interface ListeningApp {
 
 /**
  * Binds an app to an address (IPv4, IPv6 or host name) and port, 0 = any free one; exclusively, since two apps on one
- * port would otherwise share its connections silently. Throws `CONFLICT` where it cannot.
+ * port would otherwise share its connections silently, or `shared` with those of other threads (SO_REUSEPORT: the system
+ * gives each connection to one of them). Throws `CONFLICT` where it cannot.
  */
-export function listen(uws: Uws, app: TemplatedApp, what: string, address: string, port: number): Listener {
+export function listen(
+  uws: Uws,
+  app: TemplatedApp,
+  what: string,
+  { address, port, shared = false }: { readonly address: string; readonly port: number; readonly shared?: boolean },
+): Listener {
   let socket: us_listen_socket | undefined;
   const host = address.replace(/^\[(.*)\]$/, '$1');
-  (app as unknown as ListeningApp).listen(host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (bound) => {
+  const options = shared ? SHARED_PORT : uws.LIBUS_LISTEN_EXCLUSIVE_PORT;
+  (app as unknown as ListeningApp).listen(host, port, options, (bound) => {
     if (bound !== false) socket = bound;
   });
   if (socket === undefined) {
-    throw new ServingError(
-      'CONFLICT',
-      `${what}: cannot listen on ${host} port ${port}: another process has the port, the address is not of this machine, or the port needs a right; free it or choose another with --${what.toLowerCase()}-port and --${what.toLowerCase()}-address`,
-    );
+    throw cannotListen(what, host, port, undefined);
   }
   const bound = socket;
   let open = true;

@@ -26,16 +26,13 @@ export async function startMetricsHttp(options: MetricsHttpOptions): Promise<Lis
   app.get('/metrics', (response) => void answerScrape(options, response));
   app.any('/metrics', (response) => refuse(response, 'METHOD_NOT_ALLOWED'));
   app.any('/*', (response) => refuse(response, 'ROUTE_NOT_FOUND'));
-  const listener = listen(uws, app, 'Metrics', options.address ?? '127.0.0.1', options.port);
+  const listener = listen(uws, app, 'Metrics', { address: options.address ?? '127.0.0.1', port: options.port });
   let open = true;
-  return {
-    port: listener.port,
-    closeIntake: () => {},
-    close: async () => {
-      if (open) app.close();
-      open = false;
-    },
+  const abort = (): void => {
+    if (open) app.close();
+    open = false;
   };
+  return { port: listener.port, closeIntake: () => {}, close: async () => abort(), abort };
 }
 
 /** Never rejects. */

@@ -8,7 +8,19 @@ export interface InferencePort {
 }
 
 /** Every other call than an inference, as a transport sees it. Its methods throw `ServingError`, or reject with it. */
-export type ControlPort = Pick<ControlPlane, keyof ControlPlane>;
+export type ControlPort = { readonly [Call in keyof ControlPlane]: Relaxed<ControlPlane[Call]> };
+
+/** What is at hand where the control plane is on the same thread, and has to be asked for where it is not. */
+export type Awaitable<T> = T | Promise<T>;
+
+type Relaxed<F> = F extends (...args: infer Args) => infer Result
+  ? (...args: Args) => Awaitable<Awaited<Result>>
+  : never;
+
+/** `map` of a value that may have to be waited for; at once where it has not. */
+export function mapped<T, U>(value: Awaitable<T>, map: (value: T) => U): Awaitable<U> {
+  return value instanceof Promise ? value.then(map) : map(value);
+}
 
 /** A server that listens. Its owner calls `closeIntake`, lets what is in flight settle, then awaits `close`. */
 export interface ListeningServer {
@@ -18,4 +30,6 @@ export interface ListeningServer {
   closeIntake(): void;
   /** Resolves when every accepted request is answered and all sockets are closed. Calls `closeIntake`. Idempotent. */
   close(): Promise<void>;
+  /** Cuts every connection at once, for a thread that ends by a fault: it must not end with an open server. Idempotent. */
+  abort(): void;
 }

@@ -25,10 +25,10 @@ type ControlHandler = (control: ControlPort, request: ControlRequest, caller: Ca
 const CONTROL_CALLS: Readonly<Record<string, ControlHandler>> = {
   ServerLive: (control) => control.live(),
   ServerReady: (control) => control.ready(),
-  ModelReady: (control, { name, version }) => ({ ready: modelReady(control, name, versionOf(version)) }),
+  ModelReady: async (control, { name, version }) => ({ ready: await modelReady(control, name, versionOf(version)) }),
   ServerMetadata: (control) => control.serverMetadata(),
   ModelMetadata: (control, { name, version }) => control.modelMetadata(name, versionOf(version)),
-  ModelConfig: (control, { name, version }) => ({ config: control.modelConfig(name, versionOf(version)) }),
+  ModelConfig: async (control, { name, version }) => ({ config: await control.modelConfig(name, versionOf(version)) }),
   ModelStatistics: (control, { name, version }) =>
     control.modelStatistics(name === '' ? undefined : name, versionOf(version)),
   RepositoryIndex: (control, { repository_name, ready }) => {
@@ -100,9 +100,9 @@ async function answer(
 }
 
 /** As Triton, whose clients ask about models that may not exist: not ready, rather than an error. */
-function modelReady(control: ControlPort, name: string, version: number | undefined): boolean {
+async function modelReady(control: ControlPort, name: string, version: number | undefined): Promise<boolean> {
   try {
-    return control.modelReady(name, version).ready;
+    return (await control.modelReady(name, version)).ready;
   } catch (thrown) {
     if (thrown instanceof ServingError && ['NOT_FOUND', 'UNAVAILABLE'].includes(ERRORS[thrown.reason].grpc))
       return false;

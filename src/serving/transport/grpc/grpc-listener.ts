@@ -1,14 +1,17 @@
 import { createServer, type Http2Server } from 'node:http2';
-import type { Socket } from 'node:net';
-import { ServingError } from '../../../core/index.js';
+import type { ListenOptions, Socket } from 'node:net';
+import { cannotListen } from '../port-conflict.js';
 import { Connection, type ConnectionOptions } from './framing/connection.js';
 import type { CallContext, Method } from './framing/method.js';
 import { openCall } from './framing/open-call.js';
 import { serverLimits, WINDOW_BYTES } from './http2-limits.js';
+import { sharedListening } from './shared-port.js';
 
 export interface ListenerOptions {
   readonly address: string;
   readonly port: number;
+  /** Whether other threads listen on the port as well. */
+  readonly shared: boolean;
   readonly maxConcurrentStreams: number;
   readonly connections: ConnectionOptions;
 }
@@ -33,7 +36,7 @@ export class GrpcListener {
   }
 
   /** Binds and serves `methods`. Rejects with CONFLICT where the address cannot be bound. */
-  static bind(options: ListenerOptions, methods: readonly Method[], context: CallContext): Promise<GrpcListener> {
+  static async bind(options: ListenerOptions, methods: readonly Method[], context: CallContext): Promise<GrpcListener> {
     const server = createServer(serverLimits(options.maxConcurrentStreams, context.maxMessageBytes));
     const sockets = new Set<Socket>();
     const connections = new Set<Connection>();
@@ -51,15 +54,15 @@ export class GrpcListener {
     });
     server.on('stream', (stream, headers) => openCall(stream, headers, byPath, context));
     const host = options.address.replace(/^\[(.*)\]$/, '$1');
-    return new Promise((resolve, reject) => {
-      server.once('error', (cause: NodeJS.ErrnoException) => reject(cannotListen(host, options.port, cause)));
-      server.listen({ host, port: options.port, exclusive: true }, () => {
-        server.removeAllListeners('error');
-        const bound = server.address();
-        const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
-        resolve(new GrpcListener(server, sockets, connections, port));
-      });
-    });
+    const place = { host, port: options.port };
+    try {
+      await listening(server, options.shared ? await sharedListening(place) : { ...place, exclusive: true });
+    } catch (thrown) {
+      throw cannotListen('gRPC', host, options.port, thrown as NodeJS.ErrnoException);
+    }
+    const bound = server.address();
+    const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
+    return new GrpcListener(server, sockets, connections, port);
   }
 
   /** Takes no more connections and tells the clients of those it has to go; resolves when all are closed. */
@@ -76,15 +79,12 @@ export class GrpcListener {
   }
 }
 
-const WHY: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another process has the port',
-  EADDRNOTAVAIL: 'the address is not of this machine',
-  EACCES: 'the port needs a right that this process does not have',
-  ENOTFOUND: 'the host name is not known',
-};
-
-function cannotListen(host: string, port: number, cause: NodeJS.ErrnoException): ServingError {
-  const why = WHY[cause.code ?? ''] ?? cause.message;
-  const message = `gRPC: cannot listen on ${host} port ${port}: ${why}; free it or choose another with --grpc-port and --grpc-address`;
-  return new ServingError('CONFLICT', message, { cause });
+function listening(server: Http2Server, options: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
 }

@@ -14,6 +14,8 @@ export interface GrpcOptions {
   readonly address?: string;
   /** 0 = any free port. */
   readonly port: number;
+  /** Whether servers of other threads listen on the port as well; default false: a port is one server's. */
+  readonly shared?: boolean;
   /** Largest message, before and after decompression; default 64 MiB. */
   readonly maxInputBytes?: number;
   /** Requests in flight together, in bytes as they came; default eight times `maxInputBytes`. */

@@ -1,5 +1,6 @@
 import { ServingError } from '../../../core/index.js';
 import type { Call } from '../../codec/index.js';
+import { type Awaitable, mapped } from '../ports.js';
 import { frameOf } from './framing/frame.js';
 import type { CallHandler } from './framing/method.js';
 import type { ServerCall } from './framing/server-call.js';
@@ -23,19 +24,24 @@ export class HealthService {
   check(call: Call): (surface: ServerCall) => CallHandler {
     return (surface) => ({
       message: (bytes) => {
-        try {
-          const { service } = call.decode(bytes) as { readonly service: string };
-          const status = this.#statusOf(service);
-          if (status === 'SERVICE_UNKNOWN')
-            throw new ServingError('ROUTE_NOT_FOUND', `no service ${JSON.stringify(service)} here`);
-          surface.answer(frameOf(call.encode({ status })));
-        } catch (thrown) {
-          surface.fail(failureOf(thrown, 'Check', this.#state.log));
-        }
+        // Settles by itself: every failure is answered inside.
+        void this.#check(call, surface, bytes);
       },
       halfClosed() {},
       cancelled() {},
     });
+  }
+
+  async #check(call: Call, surface: ServerCall, bytes: Buffer): Promise<void> {
+    try {
+      const { service } = call.decode(bytes) as { readonly service: string };
+      const status = await this.#statusOf(service);
+      if (status === 'SERVICE_UNKNOWN')
+        throw new ServingError('ROUTE_NOT_FOUND', `no service ${JSON.stringify(service)} here`);
+      surface.answer(frameOf(call.encode({ status })));
+    } catch (thrown) {
+      surface.fail(failureOf(thrown, 'Check', this.#state.log));
+    }
   }
 
   watch(call: Call): (surface: ServerCall) => CallHandler {
@@ -82,10 +88,11 @@ export class HealthService {
     return watcher;
   }
 
-  #statusOf(service: string): HealthStatus {
+  #statusOf(service: string): Awaitable<HealthStatus> {
     if (!SERVICES.includes(service)) return 'SERVICE_UNKNOWN';
     const { inFlight, control } = this.#state;
-    return !inFlight.draining && control.ready().ready ? 'SERVING' : 'NOT_SERVING';
+    if (inFlight.draining) return 'NOT_SERVING';
+    return mapped(control.ready(), ({ ready }) => (ready && !inFlight.draining ? 'SERVING' : 'NOT_SERVING'));
   }
 }
 
@@ -93,11 +100,11 @@ export class HealthService {
 class Watcher {
   readonly #surface: ServerCall;
   readonly #call: Call;
-  readonly #status: () => HealthStatus;
+  readonly #status: () => Awaitable<HealthStatus>;
   #sent: HealthStatus | undefined;
   #writing = false;
 
-  constructor(surface: ServerCall, call: Call, status: () => HealthStatus) {
+  constructor(surface: ServerCall, call: Call, status: () => Awaitable<HealthStatus>) {
     this.#surface = surface;
     this.#call = call;
     this.#status = status;
@@ -105,6 +112,11 @@ class Watcher {
 
   refresh(): void {
     const status = this.#status();
+    if (status instanceof Promise) status.then(this.#tell, () => this.#tell('NOT_SERVING'));
+    else this.#tell(status);
+  }
+
+  readonly #tell = (status: HealthStatus): void => {
     if (this.#writing || status === this.#sent || this.#surface.ended) return;
     this.#sent = status;
     this.#writing = true;
@@ -112,7 +124,7 @@ class Watcher {
       this.#writing = false;
       this.refresh();
     });
-  }
+  };
 
   end(error: ServingError): void {
     this.#surface.fail(error);

@@ -79,6 +79,11 @@ class RunningServer implements GrpcServer {
     this.#connectionsClosed = listener.close();
   }
 
+  abort(): void {
+    this.closeIntake();
+    this.#parts.listener.destroy();
+  }
+
   close(): Promise<void> {
     this.closeIntake();
     this.#closed ??= this.#close();
@@ -102,6 +107,7 @@ function listenerOptions(options: GrpcOptions): ListenerOptions {
   return {
     address: options.address ?? '127.0.0.1',
     port: options.port,
+    shared: options.shared ?? false,
     maxConcurrentStreams: options.maxConcurrentStreams ?? 1024,
     connections: {
       keepaliveTimeMs: options.keepaliveTimeMs ?? 7_200_000,

@@ -1,5 +1,6 @@
 import { ServingError } from '../../../core/index.js';
 import type { Caller } from '../../controlplane/index.js';
+import type { Awaitable } from '../ports.js';
 import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
 import { BodyBuffer, bodyTooLarge } from './body-buffer.js';
 import { callerOf } from './caller.js';
@@ -32,7 +33,7 @@ export interface ControlRoute {
   readonly pattern: string;
   /** Health is told during drain too: whoever asks wants to know just that. */
   readonly duringDrain?: boolean;
-  readonly handle: (input: ControlCallInput) => ControlAnswer | Promise<ControlAnswer>;
+  readonly handle: (input: ControlCallInput) => Awaitable<ControlAnswer>;
 }
 
 /** Serves one call that is not an inference. */

@@ -17,6 +17,8 @@ export interface HttpOptions {
   readonly address?: string;
   /** 0 = any free port. */
   readonly port: number;
+  /** Whether servers of other threads listen on the port as well; default false: a port is one server's. */
+  readonly shared?: boolean;
   /** Largest body, as sent and after decompression; default 64 MiB (Triton's). */
   readonly maxInputBytes?: number;
   /** Largest WebSocket message; default `maxInputBytes`. */

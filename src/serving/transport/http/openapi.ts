@@ -1,7 +1,7 @@
 import { ERRORS, REASONS, type Reason } from '../../../core/index.js';
 import { V2_REST_SCHEMAS } from '../../codec/index.js';
 import type { ModelMetadata } from '../../controlplane/index.js';
-import type { HttpState } from './http-options.js';
+import type { ControlPort } from '../ports.js';
 import type { Route } from './routes.js';
 import { CONTROL_SCHEMAS } from './schemas.js';
 
@@ -52,15 +52,36 @@ const STREAM_TEXT =
   'little-endian uint32, the JSON, then the binary tensors. Every request is answered by one frame of the same form that ' +
   'carries its id, in the order they finish; an error is {"id", "error"}.';
 
+/** What the document tells of the server at hand. */
+export interface DescribedServer {
+  readonly name: string;
+  readonly version: string;
+  /** Ready models to show a request for. */
+  readonly models: readonly ModelMetadata[];
+}
+
+export async function describedServer(control: ControlPort): Promise<DescribedServer> {
+  const { name, version } = await control.serverMetadata();
+  const names = new Set((await control.repositoryIndex({ ready: true })).map((row) => row.name));
+  const models: ModelMetadata[] = [];
+  for (const model of [...names].slice(0, MAX_EXAMPLES)) {
+    try {
+      models.push(await control.modelMetadata(model, undefined));
+    } catch {
+      // Unloaded since the index was read: no example.
+    }
+  }
+  return { name, version, models };
+}
+
 /** The document of a route table, with one example request for each model that is ready. */
-export function openApiDocument(routes: readonly Route[], server: HttpState): OpenApiDocument {
-  const examples = inferExamples(server);
+export function openApiDocument(routes: readonly Route[], { name, version, models }: DescribedServer): OpenApiDocument {
+  const examples = inferExamples(models);
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of routes) {
     const path = route.pattern.replace(/:([a-z]+)/g, '{$1}');
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route, examples) };
   }
-  const { name, version } = server.control.serverMetadata();
   return {
     openapi: '3.1.0',
     info: { title: name, version, description: 'Open Inference Protocol V2 over REST and WebSocket.' },
@@ -169,17 +190,12 @@ function reference(schema: string): { readonly $ref: string } {
   return { $ref: `#/components/schemas/${schema}` };
 }
 
-/** A request with zeros for each ready model, from its own inputs. */
-function inferExamples(server: HttpState): NonNullable<MediaType['examples']> {
+/** A request with zeros for each model, from its own inputs. */
+function inferExamples(models: readonly ModelMetadata[]): NonNullable<MediaType['examples']> {
   const examples: Record<string, { summary: string; value: unknown }> = {};
-  const names = new Set(server.control.repositoryIndex({ ready: true }).map((row) => row.name));
-  for (const name of [...names].slice(0, MAX_EXAMPLES)) {
-    try {
-      const value = exampleRequest(server.control.modelMetadata(name, undefined));
-      if (value !== undefined) examples[name] = { summary: `Zeros for ${name}`, value };
-    } catch {
-      // Unloaded since the index was read: no example.
-    }
+  for (const model of models) {
+    const value = exampleRequest(model);
+    if (value !== undefined) examples[model.name] = { summary: `Zeros for ${model.name}`, value };
   }
   return examples;
 }

@@ -1,8 +1,9 @@
 import { ERRORS, ServingError } from '../../../core/index.js';
 import { type ControlCall, RIGHTS, type Right } from '../../controlplane/index.js';
+import { type Awaitable, mapped } from '../ports.js';
 import type { ControlAnswer, ControlCallInput, ControlRoute } from './control-exchange.js';
 import { docsPage } from './docs-page.js';
-import { openApiDocument } from './openapi.js';
+import { describedServer, type OpenApiDocument, openApiDocument } from './openapi.js';
 
 interface Described {
   readonly summary: string;
@@ -28,15 +29,12 @@ export const ROUTES: readonly Route[] = [
     'metadata',
     'ServerMetadata',
     'Name, version and protocol extensions of the server',
-    ({ server }) => ({
-      content: server.control.serverMetadata(),
-    }),
+    ({ server }) => mapped(server.control.serverMetadata(), asContent),
   ),
   {
-    ...control('live', 'GET', '/v2/health/live', 'health', 'Live', 'Whether the process is alive', ({ server }) => {
-      const content = server.control.live();
-      return { content, status: content.live ? 200 : NOT_READY_STATUS };
-    }),
+    ...control('live', 'GET', '/v2/health/live', 'health', 'Live', 'Whether the process is alive', ({ server }) =>
+      mapped(server.control.live(), (content) => ({ content, status: content.live ? 200 : NOT_READY_STATUS })),
+    ),
     duringDrain: true,
   },
   {
@@ -47,10 +45,11 @@ export const ROUTES: readonly Route[] = [
       'health',
       'Ready',
       'Whether the server takes requests (503 where not)',
-      ({ server }) => {
-        const ready = server.control.ready().ready && !server.inFlight.draining;
-        return { content: { ready }, status: ready ? 200 : NOT_READY_STATUS };
-      },
+      ({ server }) =>
+        mapped(server.control.ready(), (readiness) => {
+          const ready = readiness.ready && !server.inFlight.draining;
+          return { content: { ready }, status: ready ? 200 : NOT_READY_STATUS };
+        }),
     ),
     duringDrain: true,
   },
@@ -61,9 +60,7 @@ export const ROUTES: readonly Route[] = [
     'metadata',
     'Statistics',
     'Statistics of every model that is ready',
-    ({ server }) => ({
-      content: server.control.modelStatistics(undefined, undefined),
-    }),
+    ({ server }) => mapped(server.control.modelStatistics(undefined, undefined), asContent),
   ),
   ...ofModel('', (pattern) =>
     control(
@@ -73,9 +70,7 @@ export const ROUTES: readonly Route[] = [
       'metadata',
       'ModelMetadata',
       'Inputs, outputs, platform and versions of a model',
-      ({ server, path }) => ({
-        content: server.control.modelMetadata(path.model, path.version),
-      }),
+      ({ server, path }) => mapped(server.control.modelMetadata(path.model, path.version), asContent),
     ),
   ),
   ...ofModel('/ready', (pattern) =>
@@ -86,10 +81,11 @@ export const ROUTES: readonly Route[] = [
       'health',
       'ModelReady',
       'Whether a model (version) takes requests (503 where not)',
-      ({ server, path }) => {
-        const content = server.control.modelReady(path.model, path.version);
-        return { content, status: content.ready ? 200 : NOT_READY_STATUS };
-      },
+      ({ server, path }) =>
+        mapped(server.control.modelReady(path.model, path.version), (content) => ({
+          content,
+          status: content.ready ? 200 : NOT_READY_STATUS,
+        })),
     ),
   ),
   ...ofModel('/config', (pattern) =>
@@ -100,22 +96,12 @@ export const ROUTES: readonly Route[] = [
       'metadata',
       'ModelConfig',
       'Configuration of a model, completed with its defaults',
-      ({ server, path }) => ({
-        content: server.control.modelConfig(path.model, path.version),
-      }),
+      ({ server, path }) => mapped(server.control.modelConfig(path.model, path.version), asContent),
     ),
   ),
   ...ofModel('/stats', (pattern) =>
-    control(
-      'modelStatistics',
-      'GET',
-      pattern,
-      'metadata',
-      'Statistics',
-      'Statistics of a model',
-      ({ server, path }) => ({
-        content: server.control.modelStatistics(path.model, path.version),
-      }),
+    control('modelStatistics', 'GET', pattern, 'metadata', 'Statistics', 'Statistics of a model', ({ server, path }) =>
+      mapped(server.control.modelStatistics(path.model, path.version), asContent),
     ),
   ),
   ...ofModel('/status', (pattern) =>
@@ -126,9 +112,7 @@ export const ROUTES: readonly Route[] = [
       'metadata',
       'ModelStatus',
       'Engine, execution providers and lanes of a model',
-      ({ server, path }) => ({
-        content: server.control.modelStatus(path.model, path.version),
-      }),
+      ({ server, path }) => mapped(server.control.modelStatus(path.model, path.version), asContent),
     ),
   ),
   ...ofModel(
@@ -163,9 +147,7 @@ export const ROUTES: readonly Route[] = [
     'repository',
     'RepositoryIndex',
     'Every model version with its state',
-    ({ server, body }) => ({
-      content: server.control.repositoryIndex({ ready: readyFilter(body.ready) }),
-    }),
+    ({ server, body }) => mapped(server.control.repositoryIndex({ ready: readyFilter(body.ready) }), asContent),
     'RepositoryIndexRequest',
   ),
   control(
@@ -194,14 +176,15 @@ export const ROUTES: readonly Route[] = [
     },
     'RepositoryUnloadRequest',
   ),
-  documentation('/v2/docs', 'This documentation as a page', 'text/html; charset=utf-8', (input) =>
-    docsPage(openApiDocument(ROUTES, input.server)),
+  documentation('/v2/docs', 'This documentation as a page', 'text/html; charset=utf-8', (document) =>
+    docsPage(document),
   ),
-  documentation('/v2/docs/openapi.json', 'This documentation as OpenAPI 3.1', 'application/json', (input) =>
-    JSON.stringify(openApiDocument(ROUTES, input.server)),
+  documentation('/v2/docs/openapi.json', 'This documentation as OpenAPI 3.1', 'application/json', (document) =>
+    JSON.stringify(document),
   ),
 ];
 
+const asContent = (content: unknown): ControlAnswer => ({ content });
 const NOT_READY_STATUS = ERRORS.VERSION_NOT_READY.http;
 
 function control(
@@ -211,7 +194,7 @@ function control(
   tag: Described['tag'],
   response: string,
   summary: string,
-  handle: (input: ControlCallInput) => ControlAnswer | Promise<ControlAnswer>,
+  handle: (input: ControlCallInput) => Awaitable<ControlAnswer>,
   request?: string,
 ): Route & { kind: 'control' } {
   return {
@@ -231,7 +214,7 @@ function documentation(
   pattern: string,
   summary: string,
   contentType: string,
-  render: (input: ControlCallInput) => string,
+  render: (document: OpenApiDocument) => string,
 ): Route {
   return {
     kind: 'control',
@@ -241,7 +224,10 @@ function documentation(
     right: 'open',
     summary,
     response: 'Document',
-    handle: (input) => ({ content: render(input), contentType }),
+    handle: async ({ server }) => ({
+      content: render(openApiDocument(ROUTES, await describedServer(server.control))),
+      contentType,
+    }),
   };
 }
 

@@ -27,7 +27,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   app.filter((_, change) => {
     openConnections += Number(change);
   });
-  const listener = listen(uws, app, 'HTTP', options.address ?? '127.0.0.1', options.port);
+  const { address = '127.0.0.1', port, shared = false } = options;
+  const listener = listen(uws, app, 'HTTP', { address, port, shared });
   let closed: Promise<void> | undefined;
 
   const closeIntake = (): void => {
@@ -50,7 +51,12 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     slow.clear();
     listener.stop();
     if (state.inFlight.count > 0) options.log.warn('closing with replies unread', { count: state.inFlight.count });
-    app.close();
+    abort();
+  };
+  let open = true;
+  const abort = (): void => {
+    if (open) app.close();
+    open = false;
   };
   return {
     port: listener.port,
@@ -59,6 +65,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       closed ??= close();
       return closed;
     },
+    abort,
   };
 }
 

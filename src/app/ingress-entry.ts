@@ -1,0 +1,76 @@
+import { workerData } from 'node:worker_threads';
+import { RequestFigures, refusedInto } from '../insight/index.js';
+import { Arena } from '../serving/arena/index.js';
+import { pageReturner, sharedPages } from '../serving/backend/index.js';
+import { Dataplane } from '../serving/dataplane/index.js';
+import { createOffload } from '../serving/executor/index.js';
+import { ThreadSide, type ThreadStart } from '../serving/ingress/index.js';
+import type { IngressSettings } from './ingress-settings.js';
+import { startServers } from './listeners.js';
+import { OFFLOAD_TASKS } from './offload-tasks.js';
+import { clockOriginNs, systemClock } from './system-clock.js';
+
+/** A thread's memory for requests and answers in flight, at least: all of them have to lie there. Reserved, not taken. */
+const LEAST_BYTES = 512 * 1024 * 1024;
+
+const start = workerData as ThreadStart<IngressSettings>;
+const { config, share, offloadThreads, clockOriginNs: controlOriginNs, refused } = start.settings;
+const clock = systemClock(clockOriginNs() - controlOriginNs);
+const giveBackPages = pageReturner();
+const arena = new Arena({
+  memory: sharedPages(Math.max(LEAST_BYTES, Math.ceil(config.buffers.maxBytes / share.of))),
+  clock,
+  ...(giveBackPages === undefined ? {} : { giveBackPages }),
+});
+const side = new ThreadSide(start, arena);
+const onRefused = refusedInto(new Float64Array(refused));
+const dataplane = new Dataplane({ clock, metrics: { refused: onRefused }, whyAbsent: side.whyAbsent });
+const offload = createOffload({
+  threads: offloadThreads,
+  maxQueue: Math.ceil(config.offload.maxQueueSize / share.of),
+  tasks: OFFLOAD_TASKS,
+});
+
+try {
+  const parts = {
+    inference: dataplane,
+    control: side.control,
+    offload,
+    memory: arena,
+    clock,
+    log: side.log,
+    onRefused,
+  };
+  const { http, grpc } = await startServers(config, parts, share);
+  const abort = () => {
+    http?.abort();
+    grpc?.abort();
+  };
+  let crashed = false;
+  process.on('uncaughtException', (thrown) => {
+    if (crashed) return;
+    crashed = true;
+    side.crashed(thrown);
+    // A turn later: the fault may lie inside a callback of the library, which must not be closed below itself; and an open
+    // server in an ending thread aborts the process.
+    setImmediate(() => {
+      abort();
+      process.exit(1);
+    });
+  });
+  const servers = {
+    refreshHealth: () => grpc?.refreshHealth(),
+    closeIntake: () => {
+      http?.closeIntake();
+      grpc?.closeIntake();
+    },
+    close: async () => {
+      await Promise.all([http?.close(), grpc?.close()]);
+      await offload.close();
+      arena.close();
+    },
+  };
+  side.run(dataplane, servers, (memory) => new RequestFigures(new Float64Array(memory)));
+} catch (thrown) {
+  side.cannotStart(thrown);
+}

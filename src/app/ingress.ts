@@ -1,0 +1,100 @@
+import type { ServerConfig } from '../config/index.js';
+import { type Clock, type Log, toServingError } from '../core/index.js';
+import type { Metrics, ThreadFigures } from '../insight/index.js';
+import { type ControlDesk, IngressThreads, type ListeningPorts } from '../serving/ingress/index.js';
+import { type GrpcServer, type HeldPort, holdPort } from '../serving/transport/index.js';
+import { type IngressSettings, withPorts } from './ingress-settings.js';
+import type { RequestServers } from './listeners.js';
+import { clockOriginNs } from './system-clock.js';
+
+export interface IngressParts {
+  readonly threads: number;
+  /** Threads for large JSON and decompression, over all ingress threads. */
+  readonly offloadThreads: number;
+  readonly desk: ControlDesk;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The ingress threads of a configuration, not started yet. */
+export function createIngress(config: ServerConfig, parts: IngressParts): IngressThreads {
+  const { threads, offloadThreads, desk, metrics, clock, log } = parts;
+  const originNs = clockOriginNs();
+  const ingress: IngressThreads = new IngressThreads({
+    threads,
+    entry: new URL('./ingress-entry.js', import.meta.url),
+    calls: 2 ** Math.ceil(Math.log2(config.ingress.maxInFlight)),
+    settingsOf: (index, ports): IngressSettings => ({
+      config: withPorts(config, ports),
+      share: { index, of: threads },
+      offloadThreads: Math.max(1, Math.floor(offloadThreads / threads)),
+      clockOriginNs: originNs,
+      refused: metrics.refusedPartOf(index),
+    }),
+    figuresOf: (id, index) => metrics.partOf(id, index),
+    desk,
+    clock,
+    log,
+  });
+  return ingress;
+}
+
+/** Starts the threads, as the servers that they are together. Rejects with CONFLICT where a port is taken. */
+export async function startIngress(config: ServerConfig, ingress: IngressThreads): Promise<RequestServers> {
+  const ports = await startOnPorts(config, ingress);
+  const server = (port: number): GrpcServer => ({
+    port,
+    closeIntake: () => ingress.closeIntake(),
+    close: () => ingress.close(),
+    abort: () => {},
+    refreshHealth: () => ingress.refreshHealth(),
+  });
+  return {
+    http: ports.http === undefined ? undefined : server(ports.http),
+    grpc: ports.grpc === undefined ? undefined : server(ports.grpc),
+  };
+}
+
+/** Tries to find free ports where any will do: between the finding and the threads another process may take one. */
+const TRIES = 5;
+
+async function startOnPorts(config: ServerConfig, ingress: IngressThreads): Promise<ListeningPorts> {
+  const { http, grpc } = config;
+  const any = (http.enabled && http.port === 0) || (grpc.enabled && grpc.port === 0);
+  for (let attempt = 1; ; attempt++) {
+    const ports = await freePorts(config);
+    try {
+      await ingress.start(ports);
+      return ports;
+    } catch (thrown) {
+      if (!any || attempt === TRIES || toServingError(thrown).reason !== 'CONFLICT') throw thrown;
+    }
+  }
+}
+
+/** Held together, so that two that are free to choose differ. */
+async function freePorts({ http, grpc }: ServerConfig): Promise<ListeningPorts> {
+  const held: HeldPort[] = [];
+  const hold = async (what: string, { enabled, address, port }: ServerConfig['http' | 'grpc']) => {
+    if (!enabled) return undefined;
+    const one = await holdPort(what, address, port);
+    held.push(one);
+    return one.port;
+  };
+  try {
+    return { http: await hold('HTTP', http), grpc: await hold('gRPC', grpc) };
+  } finally {
+    await Promise.all(held.map((one) => one.release()));
+  }
+}
+
+/** The event loops of the process, for the metrics. */
+export function threadFigures(ingress: IngressThreads | undefined): ThreadFigures {
+  const control = performance.eventLoopUtilization().active / 1000;
+  return {
+    busySeconds: new Map([['control', control], ...(ingress?.busySeconds() ?? [])]),
+    ingress: ingress?.serving ?? 0,
+    failures: ingress?.failures ?? 0,
+  };
+}

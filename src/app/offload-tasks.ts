@@ -1,0 +1,5 @@
+/** Modules of the codec whose pure functions run on pool threads. */
+export const OFFLOAD_TASKS = {
+  /** Decodes large JSON bodies. */
+  decodeV2Json: new URL('../serving/codec/v2-rest/offload-decode.js', import.meta.url),
+};

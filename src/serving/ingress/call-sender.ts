@@ -1,0 +1,234 @@
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { type Lease, type ModelSpec, ServingError, type Tensor } from '../../core/index.js';
+import { type Arena, LARGEST_BYTES } from '../arena/index.js';
+import type { MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
+import { Bell } from './bell.js';
+import { type CallMemory, CallTable, ROW_INPUT_WORDS } from './call-table.js';
+import { HandleRing } from './handle-ring.js';
+import { fixedShape, outputBytes, slotBytes, type VersionLayout, versionLayout } from './version-layout.js';
+import { errorOfWire, type WireError } from './wire-error.js';
+
+/** Inputs that do not fit into their row, or lie in memory of their own. */
+export interface BesideRequest {
+  readonly inputs: readonly number[];
+  /** Undefined: they lie in the arena. */
+  readonly memory: SharedArrayBuffer | undefined;
+}
+
+/** An answer that does not fit into its row. */
+export type BesideReply =
+  | { readonly kind: 'failed'; readonly error: WireError }
+  /** Outputs whose size nobody knew before; each has a buffer of its own. */
+  | { readonly kind: 'done'; readonly outputs: readonly Tensor[]; readonly figures: DoneFigures };
+
+type DoneFigures = Omit<Extract<MemberOutcome, { kind: 'done' }>, 'outputs'>;
+
+/** A call on its way: what waits for it here, and the memory that the control thread reads and writes meanwhile. */
+interface Sent {
+  readonly item: QueueItem;
+  readonly layout: VersionLayout;
+  readonly slot: Slot;
+  readonly outputsAt: number;
+  /** The request's own memory, once it is settled and still read. */
+  borrowed: Lease | undefined;
+}
+
+/** Where a call's inputs and outputs lie as far as they are not in the request's own memory. */
+interface Slot {
+  readonly memory: SharedArrayBuffer;
+  /** First byte; what comes first is the inputs that had to be copied. */
+  readonly at: number;
+  /** Undefined: nothing is leased, or the memory is the call's own. */
+  readonly lease: Lease | undefined;
+}
+
+export interface SenderParts {
+  readonly memory: CallMemory;
+  /** Whose memory the control thread sees. */
+  readonly arena: Arena;
+  /** For what does not fit into rows, read in the order of the rows that say so. */
+  readonly beside: MessagePort;
+  /** Wakes the control thread. */
+  readonly wake: () => void;
+}
+
+/**
+ * Calls from an ingress thread to the queues of the control thread. A call takes a row and, where it has to, a slot; both
+ * are its own until its answer comes, exactly one for each call, whether it was cancelled or not.
+ */
+export class CallSender {
+  readonly #table: CallTable;
+  readonly #requests: HandleRing;
+  readonly #replies: HandleRing;
+  readonly #bell: Bell;
+  readonly #arena: Arena;
+  readonly #beside: MessagePort;
+  /** Rows that are free; the last one used is the next one used, as its memory is still in the cache. */
+  readonly #freeRows: number[];
+  readonly #sent: (Sent | undefined)[];
+  readonly #rowOf = new Map<QueueItem, number>();
+  readonly #words: number[] = [];
+
+  constructor({ memory, arena, beside, wake }: SenderParts) {
+    this.#table = new CallTable(memory.rows);
+    this.#requests = new HandleRing(memory.requests);
+    this.#replies = new HandleRing(memory.replies);
+    this.#bell = new Bell(this.#requests, wake);
+    this.#arena = arena;
+    this.#beside = beside;
+    this.#freeRows = Array.from({ length: this.#table.size }, (_, i) => this.#table.size - 1 - i);
+    this.#sent = new Array(this.#table.size).fill(undefined);
+  }
+
+  /** Calls that wait for their answer. */
+  get inFlight(): number {
+    return this.#rowOf.size;
+  }
+
+  /** The queue of a version, by the number it was published under. */
+  queueOf(version: number, spec: ModelSpec): RequestQueue {
+    const layout = versionLayout(spec);
+    return {
+      enqueue: (item) => this.#send(version, layout, item),
+      cancel: (item) => this.#cancel(item),
+    };
+  }
+
+  #send(version: number, layout: VersionLayout, item: QueueItem): void {
+    const row = this.#freeRows.pop();
+    if (row === undefined) {
+      throw new ServingError(
+        'QUEUE_FULL',
+        `${this.#table.size} requests of this ingress thread are in flight, its most`,
+      );
+    }
+    const { inputs, rows } = item.member;
+    let slot: Slot;
+    let copiedBytes: number;
+    try {
+      const resultBytes = outputBytes(layout, rows) ?? 0;
+      copiedBytes = this.#bytesToCopy(inputs, resultBytes);
+      slot = this.#slotOf(copiedBytes + resultBytes);
+    } catch (thrown) {
+      this.#freeRows.push(row);
+      throw thrown;
+    }
+    this.#place(layout, inputs, slot);
+    const outputsAt = slot.at + copiedBytes;
+    const words = this.#words;
+    const own = slot.memory === this.#arena.buffer ? undefined : slot.memory;
+    const inside = own === undefined && words.length <= ROW_INPUT_WORDS;
+    this.#table.writeRequest(row, version, item, outputsAt, inside ? words : undefined);
+    if (!inside) this.#beside.postMessage({ inputs: words, memory: own } satisfies BesideRequest);
+    this.#sent[row] = { item, layout, slot, outputsAt, borrowed: undefined };
+    this.#rowOf.set(item, row);
+    this.#push(row << 1);
+  }
+
+  /** Throws `OVERLOADED` where the arena is full. What is larger than any of its slots has memory of its own. */
+  #slotOf(bytes: number): Slot {
+    if (bytes > LARGEST_BYTES) return { memory: new SharedArrayBuffer(bytes), at: 0, lease: undefined };
+    if (bytes === 0) return { memory: this.#arena.buffer, at: 0, lease: undefined };
+    const lease = this.#arena.lease(bytes);
+    if (lease !== undefined) return { memory: this.#arena.buffer, at: lease.bytes.byteOffset, lease };
+    throw new ServingError('OVERLOADED', `the memory for requests in flight has no room for ${bytes} bytes now`);
+  }
+
+  /** Inputs in the arena stay where they are, unless the call takes memory of its own: the control thread looks into one. */
+  #bytesToCopy(inputs: readonly (Tensor | undefined)[], resultBytes: number): number {
+    let bytes = 0;
+    let all = 0;
+    for (const tensor of inputs) {
+      if (tensor === undefined) continue;
+      const size = slotBytes(tensor.data.byteLength);
+      all += size;
+      if (tensor.data.buffer !== this.#arena.buffer) bytes += size;
+    }
+    return bytes + resultBytes > LARGEST_BYTES ? all : bytes;
+  }
+
+  /** Notes where the inputs lie, after copying what does not lie where the control thread looks. */
+  #place({ inputs: layouts, batched }: VersionLayout, inputs: readonly (Tensor | undefined)[], slot: Slot): void {
+    const words = this.#words;
+    words.length = 0;
+    let at = slot.at;
+    for (let i = 0; i < layouts.length; i++) {
+      const tensor = inputs[i];
+      const { dimensions = 0 } = layouts[i] as VersionLayout['inputs'][number];
+      if (tensor === undefined) words.push(-1, 0);
+      else if (tensor.data.buffer === slot.memory) words.push(tensor.data.byteOffset, tensor.data.byteLength);
+      else {
+        const { data } = tensor;
+        new Uint8Array(slot.memory, at, data.byteLength).set(data);
+        words.push(at, data.byteLength);
+        at += slotBytes(data.byteLength);
+      }
+      for (let axis = 0; axis < dimensions; axis++) words.push(tensor?.shape[axis + (batched ? 1 : 0)] ?? 0);
+    }
+  }
+
+  #cancel(item: QueueItem): void {
+    const row = this.#rowOf.get(item);
+    if (row !== undefined) this.#push((row << 1) | 1);
+  }
+
+  #push(handle: number): void {
+    // Four entries for each row: never full.
+    if (!this.#requests.push(handle)) throw new Error('the ring of requests is full');
+    this.#bell.ring();
+  }
+
+  /** Settles every call whose answer has come. To be called when the control thread wakes this one. */
+  deliver(): void {
+    for (;;) {
+      const handle = this.#replies.pop();
+      if (handle >= 0) {
+        if ((handle & 1) === 0) this.#settle(handle >> 1);
+        else this.#free(handle >> 1);
+      } else if (this.#replies.sleep()) return;
+    }
+  }
+
+  #settle(row: number): void {
+    const sent = this.#sent[row] as Sent;
+    const { item } = sent;
+    const outcome = this.#outcome(row, sent);
+    const held = this.#table.held(row);
+    // The transport takes its memory back when the item is settled; a run that nobody waits for any more may read on.
+    if (held) item.member.lease?.retain();
+    this.#rowOf.delete(item);
+    item.settle(outcome);
+    if (!held) this.#free(row);
+    else sent.borrowed = item.member.lease;
+  }
+
+  #free(row: number): void {
+    const sent = this.#sent[row] as Sent;
+    sent.slot.lease?.release();
+    sent.borrowed?.release();
+    this.#sent[row] = undefined;
+    this.#freeRows.push(row);
+  }
+
+  #outcome(row: number, sent: Sent): MemberOutcome {
+    const kind = this.#table.replyKind(row);
+    if (kind === 'failed') return { kind: 'failed', error: this.#table.readFailed(row) };
+    if (kind === 'beside') {
+      const reply = receiveMessageOnPort(this.#beside)?.message as BesideReply;
+      if (reply.kind === 'failed') return { kind: 'failed', error: errorOfWire(reply.error) };
+      return { ...reply.figures, outputs: reply.outputs };
+    }
+    return { ...this.#table.readDone(row), outputs: outputsOf(sent) };
+  }
+}
+
+function outputsOf({ item, layout, slot, outputsAt }: Sent): Tensor[] {
+  const { rows } = item.member;
+  let at = outputsAt;
+  return layout.spec.outputs.map(({ name, dataType, dims }, i) => {
+    const bytes = (layout.outputRowBytes?.[i] as number) * rows;
+    const data = new Uint8Array(slot.memory, at, bytes);
+    at += slotBytes(bytes);
+    return { name, dataType, shape: fixedShape(layout, dims, rows), data };
+  });
+}

@@ -1,0 +1,179 @@
+import { REASONS, type Reason, ServingError } from '../../core/index.js';
+import type { MemberDone, QueueItem } from '../batcher/index.js';
+import { HandleRing } from './handle-ring.js';
+
+/** Numbers of one row; 256 bytes, so that rows share no cache line. */
+const ROW_WORDS = 32;
+const ROW_BYTES = ROW_WORDS * Float64Array.BYTES_PER_ELEMENT;
+/** Where a call's inputs, and a refusal's text, begin in their row. */
+const INPUTS_AT = 9;
+const TEXT_AT_BYTES = 5 * Float64Array.BYTES_PER_ELEMENT;
+
+/** Numbers that a call's inputs may take in its row; more of them travel beside the table. */
+export const ROW_INPUT_WORDS = ROW_WORDS - INPUTS_AT;
+
+/** What an ingress thread and the control thread share of the calls between them. */
+export interface CallMemory {
+  /** One row a call in flight: its request, then in the same place its answer. */
+  readonly rows: SharedArrayBuffer;
+  /** Rows handed to the control thread, and their cancellations; and rows handed back with the answer. */
+  readonly requests: SharedArrayBuffer;
+  readonly replies: SharedArrayBuffer;
+}
+
+/** Memory for `calls` in flight at once (a power of two). */
+export function callMemory(calls: number): CallMemory {
+  return {
+    rows: new SharedArrayBuffer(calls * ROW_BYTES),
+    // At most three entries a row stand unread: a call's cancellation, the row's next call, and its cancellation.
+    requests: new SharedArrayBuffer(HandleRing.bytes(4 * calls)),
+    // At most two: a call's answer, and that its memory is not read any more.
+    replies: new SharedArrayBuffer(HandleRing.bytes(2 * calls)),
+  };
+}
+
+/** What a row's answer is, before what it carries is read. */
+export type ReplyKind = 'done' | 'failed' | 'beside';
+const DONE = 0;
+const FAILED = 1;
+const BESIDE = 2;
+
+/**
+ * The rows. A row belongs to the ingress thread until its number goes into the ring of requests, then to the control thread
+ * until the number comes back through the ring of replies.
+ */
+export class CallTable {
+  readonly #words: Float64Array;
+  readonly #bytes: Buffer;
+  readonly size: number;
+
+  constructor(rows: SharedArrayBuffer) {
+    this.#words = new Float64Array(rows);
+    this.#bytes = Buffer.from(rows);
+    this.size = this.#words.length / ROW_WORDS;
+  }
+
+  /** `inputs` undefined: they are the next message beside the table. At most `ROW_INPUT_WORDS`. */
+  writeRequest(
+    row: number,
+    version: number,
+    item: QueueItem,
+    outputsAt: number,
+    inputs: readonly number[] | undefined,
+  ): void {
+    const words = this.#words;
+    const at = row * ROW_WORDS;
+    words[at] = version;
+    words[at + 1] = inputs === undefined ? 0 : 1;
+    words[at + 2] = item.member.rows;
+    words[at + 3] = item.priority;
+    words[at + 4] = item.timeoutUs;
+    words[at + 5] = item.deadlineNs;
+    words[at + 6] = item.enqueuedNs;
+    words[at + 7] = outputsAt;
+    if (inputs === undefined) return;
+    for (let i = 0; i < inputs.length; i++) words[at + INPUTS_AT + i] = inputs[i] as number;
+  }
+
+  version(row: number): number {
+    return this.#words[row * ROW_WORDS] as number;
+  }
+
+  /** Where the row's inputs stand in `words`; -1: they are the next message beside the table. */
+  inputsAt(row: number): number {
+    const at = row * ROW_WORDS;
+    return this.#words[at + 1] === 1 ? at + INPUTS_AT : -1;
+  }
+
+  /** All rows, for `inputsAt`. */
+  get words(): Float64Array {
+    return this.#words;
+  }
+
+  request(row: number) {
+    const words = this.#words;
+    const at = row * ROW_WORDS;
+    return {
+      rows: words[at + 2] as number,
+      priority: words[at + 3] as number,
+      timeoutUs: words[at + 4] as number,
+      deadlineNs: words[at + 5] as number,
+      enqueuedNs: words[at + 6] as number,
+      outputsAt: words[at + 7] as number,
+    };
+  }
+
+  /** The figures of an answer; its outputs lie in the call's slot. */
+  writeDone(row: number, done: MemberDone): void {
+    const words = this.#words;
+    const at = row * ROW_WORDS;
+    words[at] = DONE;
+    words[at + 2] = done.batchRows;
+    words[at + 3] = done.queueNs;
+    words[at + 4] = done.gatherNs;
+    words[at + 5] = done.dispatchNs;
+    words[at + 6] = done.computeNs;
+    words[at + 7] = done.batchFinishedNs;
+  }
+
+  readDone(row: number): Omit<MemberDone, 'outputs'> {
+    const words = this.#words;
+    const at = row * ROW_WORDS;
+    return {
+      kind: 'done',
+      batchRows: words[at + 2] as number,
+      queueNs: words[at + 3] as number,
+      gatherNs: words[at + 4] as number,
+      dispatchNs: words[at + 5] as number,
+      computeNs: words[at + 6] as number,
+      batchFinishedNs: words[at + 7] as number,
+    };
+  }
+
+  /** False where the error does not fit: its text is too long, or it has a cause for the log. */
+  writeFailed(row: number, error: ServingError): boolean {
+    if (error.cause !== undefined) return false;
+    const bytes = Buffer.byteLength(error.message);
+    if (bytes > ROW_BYTES - TEXT_AT_BYTES) return false;
+    const words = this.#words;
+    const at = row * ROW_WORDS;
+    words[at] = FAILED;
+    words[at + 2] = REASONS.indexOf(error.reason);
+    words[at + 3] = error.retryAfterMs ?? -1;
+    words[at + 4] = bytes;
+    this.#bytes.write(error.message, row * ROW_BYTES + TEXT_AT_BYTES, bytes);
+    return true;
+  }
+
+  readFailed(row: number): ServingError {
+    const words = this.#words;
+    const at = row * ROW_WORDS;
+    const from = row * ROW_BYTES + TEXT_AT_BYTES;
+    const message = this.#bytes.toString('utf8', from, from + (words[at + 4] as number));
+    const retryAfterMs = words[at + 3] as number;
+    return new ServingError(
+      REASONS[words[at + 2] as number] as Reason,
+      message,
+      retryAfterMs < 0 ? {} : { retryAfterMs },
+    );
+  }
+
+  /** The answer is the next message beside the table. */
+  writeBeside(row: number): void {
+    this.#words[row * ROW_WORDS] = BESIDE;
+  }
+
+  /** Whether the call's memory is still read; then another entry of the ring says when it is not. */
+  writeHeld(row: number, held: boolean): void {
+    this.#words[row * ROW_WORDS + 1] = held ? 1 : 0;
+  }
+
+  held(row: number): boolean {
+    return this.#words[row * ROW_WORDS + 1] === 1;
+  }
+
+  replyKind(row: number): ReplyKind {
+    const kind = this.#words[row * ROW_WORDS];
+    return kind === DONE ? 'done' : kind === FAILED ? 'failed' : 'beside';
+  }
+}

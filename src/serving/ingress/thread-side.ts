@@ -1,0 +1,134 @@
+import type { MessagePort } from 'node:worker_threads';
+import { type Log, type LogFields, type RequestMetrics, toServingError } from '../../core/index.js';
+import type { Arena } from '../arena/index.js';
+import { type Dataplane, ServedVersion } from '../dataplane/index.js';
+import { CallSender } from './call-sender.js';
+import { ControlQuestions, type RemoteControl } from './remote-control.js';
+import { BELL, type FromThread, type LogLevel, type ThreadStart, type ToThread } from './thread-messages.js';
+import { causeText, wireError } from './wire-error.js';
+
+/** What a thread's servers are to it. */
+export interface ThreadServers {
+  refreshHealth(): void;
+  closeIntake(): void;
+  /** Resolves when every accepted request is answered and nothing of the servers is left. */
+  close(): Promise<void>;
+}
+
+/** An ingress thread's end of what binds it to the control thread. */
+export class ThreadSide {
+  readonly control: RemoteControl;
+  readonly log: Log;
+  readonly whyAbsent: ControlQuestions['whyAbsent'];
+  readonly #port: MessagePort;
+  readonly #beside: MessagePort;
+  readonly #arena: Arena;
+  readonly #sender: CallSender;
+  readonly #questions: ControlQuestions;
+  readonly #versions = new Map<number, ServedVersion>();
+
+  constructor({ port, beside, memory }: ThreadStart<unknown>, arena: Arena) {
+    this.#port = port;
+    this.#beside = beside;
+    this.#arena = arena;
+    this.#sender = new CallSender({ memory, arena, beside, wake: () => port.postMessage(BELL) });
+    this.#questions = new ControlQuestions((call, method, args) => this.#tell({ kind: 'ask', call, method, args }));
+    this.control = this.#questions.control;
+    this.whyAbsent = (model, version) => this.#questions.whyAbsent(model, version);
+    this.log = portLog((message) => this.#tell(message));
+  }
+
+  /** Serves: routes by what is published, hands answers to their calls, until it is told to close or crashes. */
+  run(dataplane: Dataplane, servers: ThreadServers, figuresIn: (memory: SharedArrayBuffer) => RequestMetrics): void {
+    this.#port.on('message', (message: ToThread | typeof BELL) => {
+      if (message === BELL) this.#sender.deliver();
+      else this.#act(message, dataplane, servers, figuresIn);
+    });
+    // Asks to be woken from the first answer on.
+    this.#sender.deliver();
+    this.#tell({ kind: 'started', slots: this.#arena.buffer });
+  }
+
+  cannotStart(thrown: unknown): void {
+    this.#tell({ kind: 'cannot-start', error: wireError(toServingError(thrown)) });
+    this.#closePorts();
+  }
+
+  crashed(thrown: unknown): void {
+    this.#tell({ kind: 'crashed', cause: causeText(thrown) });
+  }
+
+  #act(
+    message: ToThread,
+    dataplane: Dataplane,
+    servers: ThreadServers,
+    figuresIn: (memory: SharedArrayBuffer) => RequestMetrics,
+  ): void {
+    switch (message.kind) {
+      case 'publish':
+        this.#publish(message, dataplane, figuresIn);
+        return;
+      case 'answer':
+        this.#questions.answered(message.call, message.value);
+        return;
+      case 'refusal':
+        this.#questions.refused(message.call, message.error);
+        return;
+      case 'refresh-health':
+        servers.refreshHealth();
+        return;
+      case 'close-intake':
+        servers.closeIntake();
+        return;
+      case 'close':
+        // Ends with the thread; a failure is a crash of it.
+        void servers.close().then(() => {
+          this.#tell({ kind: 'closed' });
+          this.#closePorts();
+        });
+    }
+  }
+
+  #publish(
+    { model, versions, publication }: Extract<ToThread, { kind: 'publish' }>,
+    dataplane: Dataplane,
+    figuresIn: (memory: SharedArrayBuffer) => RequestMetrics,
+  ): void {
+    const served = versions.map(({ number, spec, figures }) => {
+      const known = this.#versions.get(number);
+      return known ?? new ServedVersion(spec, this.#sender.queueOf(number, spec), figuresIn(figures));
+    });
+    for (const { target } of dataplane.table.versions(model)) this.#forget(target);
+    for (const [i, { number }] of versions.entries()) this.#versions.set(number, served[i] as ServedVersion);
+    dataplane.publish(model, served);
+    this.#tell({ kind: 'routed', publication });
+  }
+
+  #forget(served: ServedVersion): void {
+    for (const [number, known] of this.#versions) if (known === served) this.#versions.delete(number);
+  }
+
+  #tell(message: FromThread): void {
+    this.#port.postMessage(message);
+  }
+
+  /** Nothing else keeps the thread. */
+  #closePorts(): void {
+    this.#port.close();
+    this.#beside.close();
+  }
+}
+
+/** A log whose lines the control thread writes. */
+function portLog(tell: (message: FromThread) => void): Log {
+  const write = (level: LogLevel) => (message: string, fields?: LogFields) =>
+    tell({ kind: 'log', level, message, ...(fields === undefined ? {} : { fields: cloneable(fields) }) });
+  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+/** Errors as text: what hangs on them may not be cloneable. */
+function cloneable(fields: LogFields): LogFields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? causeText(value) : value]),
+  );
+}
