@@ -33,6 +33,19 @@ export interface InstanceGroup {
   readonly count: number;
 }
 
+/** How a lane's tensors are kept. */
+export interface BindingPolicy {
+  /** At fixed places on the device, bound once, instead of copied by each run. Needs fixed shapes. */
+  readonly ioBinding: boolean;
+  /** Lock the pages of the lane's own side of them, where they are copied to and from a GPU. */
+  readonly pinnedMemory: boolean;
+  /**
+   * Batch sizes that each have a CUDA graph; batches are padded up to the next. Implies `ioBinding`, and a session (so the
+   * weights) for each lane. Undefined = no graphs.
+   */
+  readonly cudaGraphBatchSizes: readonly number[] | undefined;
+}
+
 export interface ProviderPolicy {
   /** What to do where the device's provider cannot be used: fail the load, or serve on the CPU and say so. */
   readonly onGpuError: 'fail' | 'cpu';
@@ -40,6 +53,8 @@ export interface ProviderPolicy {
   readonly strict: boolean;
   /** Options passed to the provider as they are, e.g. `gpu_mem_limit`. */
   readonly options: Readonly<Record<string, string>>;
+  /** Absent = nothing bound. */
+  readonly binding?: BindingPolicy;
 }
 
 /** What it takes to open a version: files and options, nothing of the data path. */

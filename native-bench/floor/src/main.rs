@@ -2,6 +2,7 @@
 //! model in one calling thread, over the very library that the gateway loads.
 
 mod library;
+mod cuda;
 mod measure;
 mod model;
 mod options;
@@ -11,12 +12,14 @@ use options::{Options, Provider};
 use ort::{Ort, Result, out_ptr, text};
 
 const LOG_FATAL: i32 = 4;
+/// As `penstock gpu-check` ends where there is no GPU.
+const EXIT_NO_GPU: i32 = 4;
 
 fn main() {
     let outcome = options::read(std::env::args().skip(1)).and_then(|options| sweep(&options));
     if let Err(message) = outcome {
-        eprintln!("penstock-floor: {message}");
-        std::process::exit(1);
+        eprintln!("penstock-floor: {}", message.split_whitespace().collect::<Vec<_>>().join(" "));
+        std::process::exit(if message.starts_with(model::NO_CUDA) { EXIT_NO_GPU } else { 1 });
     }
 }
 

@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_int, c_long};
 use std::ptr::null_mut;
 use std::time::Instant;
 
+use crate::cuda::{COPY_IN, COPY_OUT, Cuda};
 use crate::model::{Model, Tensor};
 use crate::options::{Options, Provider};
 use crate::ort::{Ort, Ptr, Result, out_ptr, text};
@@ -59,42 +60,69 @@ fn plain(ort: &Ort, model: &Model, batch: i64, options: &Options, inputs: &[(Ptr
     })
 }
 
-/// Outputs and inputs are bound. On CUDA each run copies its inputs in and its outputs out; with a CUDA graph inputs and
-/// outputs stay on the device, and no copy is counted.
+/// Outputs and inputs are bound at fixed places. On CUDA those are on the device: a run copies its inputs in, runs (as a CUDA
+/// graph with `--cuda-graph`, one for each batch size) and copies its outputs out, as a bound lane of the gateway does.
 fn bound(ort: &Ort, model: &Model, batch: i64, options: &Options, binding: Ptr, inputs: &[(Ptr, Vec<u8>)]) -> Result<Figures> {
-    let bind_inputs = || -> Result<()> {
-        for (tensor, (value, _)) in model.inputs.iter().zip(inputs) {
-            ort.bind_input(binding, tensor.name.as_ptr(), *value)?;
+    let on_gpu = options.provider == Provider::Cuda;
+    let cuda = if on_gpu { Some(Cuda::open()?) } else { None };
+    let mut kept = Vec::new();
+    let mut copies_in = Vec::new();
+    let mut copies_out = Vec::new();
+    for (tensor, (value, data)) in model.inputs.iter().zip(inputs) {
+        let mut place = *value;
+        if on_gpu {
+            place = device_tensor(ort, model, tensor, &tensor.sized(batch, options.length), "Cuda")?;
+            copies_in.push((address(ort, place)?, address(ort, *value)?, data.len()));
+            kept.push(place);
+        }
+        ort.bind_input(binding, tensor.name.as_ptr(), place)?;
+    }
+    for tensor in &model.outputs {
+        if !on_gpu {
+            ort.bind_output_to_device(binding, tensor.name.as_ptr(), memory(ort, "Cpu")?)?;
+            continue;
+        }
+        if tensor.shape.iter().skip(1).any(|size| *size < 0) {
+            return Err(format!("--io-binding on CUDA: output {:?} has no fixed shape", tensor.name));
+        }
+        let shape = tensor.sized(batch, options.length);
+        let place = device_tensor(ort, model, tensor, &shape, "Cuda")?;
+        let here = device_tensor(ort, model, tensor, &shape, if options.pinned { "CudaPinned" } else { "Cpu" })?;
+        let bytes = shape.iter().product::<i64>() as usize * tensor.element_bytes()?;
+        copies_out.push((address(ort, here)?, address(ort, place)?, bytes));
+        ort.bind_output(binding, tensor.name.as_ptr(), place)?;
+        kept.extend([place, here]);
+    }
+    let run_options = out_ptr(|to| ort.create_run_options(to))?;
+    if options.cuda_graph {
+        // A graph holds one shape: without an id of its own, the second batch size would replay the first.
+        let id = text(&batch.to_string());
+        ort.add_run_config_entry(run_options, text("gpu_graph_id").as_ptr(), id.as_ptr())?;
+    }
+    let figures = timed(batch, options.seconds, || {
+        if let Some(cuda) = &cuda {
+            for (to, from, bytes) in &copies_in {
+                cuda.copy(*to, *from, *bytes, COPY_IN)?;
+            }
+            cuda.arrived()?;
+        }
+        ort.run_with_binding(model.session, run_options, binding)?;
+        if let Some(cuda) = &cuda {
+            for (to, from, bytes) in &copies_out {
+                cuda.copy(*to, *from, *bytes, COPY_OUT)?;
+            }
         }
         Ok(())
-    };
-    bind_inputs()?;
-    let mut kept = Vec::new();
-    for tensor in &model.outputs {
-        if options.cuda_graph {
-            if tensor.shape.iter().skip(1).any(|size| *size < 0) {
-                return Err(format!("--cuda-graph: output {:?} has no fixed shape", tensor.name));
-            }
-            let value = device_tensor(ort, model, tensor, &tensor.sized(batch, options.length), "Cuda")?;
-            ort.bind_output(binding, tensor.name.as_ptr(), value)?;
-            kept.push(value);
-        } else {
-            let place = if options.pinned { "CudaPinned" } else { "Cpu" };
-            ort.bind_output_to_device(binding, tensor.name.as_ptr(), memory(ort, place)?)?;
-        }
-    }
-    let copies = options.provider == Provider::Cuda && !options.cuda_graph;
-    let figures = timed(batch, options.seconds, || {
-        if copies {
-            bind_inputs()?;
-        }
-        ort.run_with_binding(model.session, null_mut(), binding)?;
-        ort.synchronize_outputs(binding)
     });
+    ort.release_run_options(run_options);
     for value in kept {
         ort.release_value(value);
     }
     figures
+}
+
+fn address(ort: &Ort, value: Ptr) -> Result<Ptr> {
+    out_ptr(|to| ort.tensor_data(value, to))
 }
 
 /// Input tensors over our own memory, or in pinned host memory; the memory goes with them.
@@ -106,7 +134,7 @@ fn input_values(ort: &Ort, model: &Model, batch: i64, options: &Options) -> Resu
         let mut data = tensor.sample(count as usize)?;
         if options.pinned {
             let value = device_tensor(ort, model, tensor, &shape, "CudaPinned")?;
-            let to = out_ptr(|to| ort.tensor_data(value, to))?;
+            let to = address(ort, value)?;
             unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), to.cast(), data.len()) };
             return Ok((value, data));
         }
@@ -118,6 +146,7 @@ fn input_values(ort: &Ort, model: &Model, batch: i64, options: &Options) -> Resu
     model.inputs.iter().map(one).collect()
 }
 
+/// A tensor in memory of a kind that the session has: `Cuda`, `CudaPinned` or `Cpu`.
 fn device_tensor(ort: &Ort, model: &Model, tensor: &Tensor, shape: &[i64], place: &str) -> Result<Ptr> {
     let allocator = out_ptr(|to| ort.create_allocator(model.session, memory(ort, place)?, to))?;
     out_ptr(|to| ort.create_tensor(allocator, shape.as_ptr(), shape.len(), tensor.element, to))

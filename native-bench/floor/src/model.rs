@@ -19,6 +19,13 @@ pub struct Model {
     pub outputs: Vec<Tensor>,
 }
 
+/// How the message begins where this machine has no CUDA.
+pub const NO_CUDA: &str = "--provider cuda cannot be had here";
+
+fn unavailable(error: String) -> String {
+    format!("{NO_CUDA}: {error}")
+}
+
 /// Opens the model with one provider; nodes that CUDA cannot run are an error, not the CPU's.
 pub fn open(ort: &Ort, env: Ptr, options: &Options, threads: i32) -> Result<Model> {
     let settings = out_ptr(|to| ort.create_session_options(to))?;
@@ -28,13 +35,13 @@ pub fn open(ort: &Ort, env: Ptr, options: &Options, threads: i32) -> Result<Mode
     ort.add_config_entry(settings, text("session.intra_op.allow_spinning").as_ptr(), text("0").as_ptr())?;
     if options.provider == Provider::Cuda {
         ort.add_config_entry(settings, text("session.disable_cpu_ep_fallback").as_ptr(), text("1").as_ptr())?;
-        let unavailable = |error| format!("--provider cuda cannot be had here: {error}");
         let cuda = out_ptr(|to| ort.create_cuda_options(to)).map_err(unavailable)?;
         let (key, value) = (text("enable_cuda_graph"), text(if options.cuda_graph { "1" } else { "0" }));
-        ort.update_cuda_options(cuda, [key.as_ptr()].as_ptr(), [value.as_ptr()].as_ptr(), 1)?;
+        ort.update_cuda_options(cuda, [key.as_ptr()].as_ptr(), [value.as_ptr()].as_ptr(), 1).map_err(unavailable)?;
         ort.append_cuda(settings, cuda).map_err(unavailable)?;
     }
-    let session = out_ptr(|to| ort.create_session(env, text(&options.model).as_ptr(), settings, to))?;
+    let session = out_ptr(|to| ort.create_session(env, text(&options.model).as_ptr(), settings, to))
+        .map_err(|error| if error.contains("CUDA failure") { unavailable(error) } else { error })?;
     let inputs = out(0, |to| ort.input_count(session, to))?;
     let outputs = out(0, |to| ort.output_count(session, to))?;
     Ok(Model {

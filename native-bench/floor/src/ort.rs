@@ -57,16 +57,17 @@ slots! {
     element_type = 60(info: Ptr, out: *mut c_int);
     rank = 61(info: Ptr, out: *mut usize);
     dimensions = 62(info: Ptr, out: *mut i64, rank: usize);
+    create_run_options = 39(out: *mut Ptr);
     create_memory_info = 68(name: *const c_char, allocator: c_int, device: c_int, memory: c_int, out: *mut Ptr);
     default_allocator = 78(out: *mut Ptr);
     add_config_entry = 130(options: Ptr, key: *const c_char, value: *const c_char);
     create_allocator = 131(session: Ptr, memory: Ptr, out: *mut Ptr);
+    add_run_config_entry = 165(options: Ptr, key: *const c_char, value: *const c_char);
     run_with_binding = 133(session: Ptr, options: Ptr, binding: Ptr);
     create_io_binding = 134(session: Ptr, out: *mut Ptr);
     bind_input = 136(binding: Ptr, name: *const c_char, value: Ptr);
     bind_output = 137(binding: Ptr, name: *const c_char, value: Ptr);
     bind_output_to_device = 138(binding: Ptr, name: *const c_char, memory: Ptr);
-    synchronize_outputs = 203(binding: Ptr);
     append_cuda = 204(options: Ptr, cuda: Ptr);
     create_cuda_options = 205(out: *mut Ptr);
     update_cuda_options = 206(options: Ptr, keys: *const *const c_char, values: *const *const c_char, count: usize);
@@ -93,6 +94,10 @@ impl Ort {
 
     pub fn release_session(&self, session: Ptr) {
         self.release(95, session);
+    }
+
+    pub fn release_run_options(&self, options: Ptr) {
+        self.release(97, options);
     }
 
     pub fn release_binding(&self, binding: Ptr) {

@@ -1,5 +1,6 @@
-import type { Backend } from '../../core/index.js';
+import type { Backend, BindingPolicy } from '../../core/index.js';
 import { type Agreement, agreementOf, providerFault } from './agreement.js';
+import { LANE_MODES } from './lane-modes.js';
 import { type ModelRunner, openRunner } from './model-runner.js';
 import type { ModelFindings } from './report.js';
 import { type Effort, type Speed, speedOf } from './speed.js';
@@ -20,9 +21,10 @@ export interface Devices {
  * Arithmetic that the GPU is compared in. Its own FP32 differs from the CPU's by the order of sums; TF32, which Tensor Cores
  * use for FP32 by default, keeps 10 bits of each factor. The default is what `serve` gives, so that is what is timed.
  */
+const TF32_TOLERANCE = 1e-2;
 const PRECISIONS = [
   { name: 'FP32', tolerance: 1e-4, providerOptions: { use_tf32: '0' } },
-  { name: 'TF32 (the default)', tolerance: 1e-2, providerOptions: {} },
+  { name: 'TF32 (the default)', tolerance: TF32_TOLERANCE, providerOptions: {} },
 ] as const;
 
 /**
@@ -38,8 +40,13 @@ export async function examine(
   const problems: string[] = [];
   const agreements: Agreement[] = [];
   let providers: ModelFindings['providers'];
+  const modes: ModelFindings['modes'][number][] = [];
   let cuda: Speed[] = [];
-  const open = (device: 'cpu' | 'cuda', providerOptions: Readonly<Record<string, string>>): Promise<ModelRunner> =>
+  const open = (
+    device: 'cpu' | 'cuda',
+    providerOptions: Readonly<Record<string, string>>,
+    binding?: BindingPolicy,
+  ): Promise<ModelRunner> =>
     openRunner(backend, {
       name: model.name,
       modelPath: model.path,
@@ -47,6 +54,7 @@ export async function examine(
       deviceId: devices.deviceId,
       providerOptions,
       intraOpThreads: devices.cpuThreads,
+      ...(binding === undefined ? {} : { binding }),
     });
 
   const reference = await open('cpu', {});
@@ -72,9 +80,24 @@ export async function examine(
         if (providers === undefined) break;
       }
     }
+    for (const { name, binding } of providers === undefined ? [] : LANE_MODES) {
+      try {
+        const runner = await open('cuda', {}, binding);
+        try {
+          const agreement = await agreementOf(reference, runner, model.inputName, { name, tolerance: TF32_TOLERANCE });
+          for (const different of agreement.faults)
+            problems.push(`${model.name}, ${name}, CUDA against CPU: ${different}`);
+          modes.push({ name, agreement, speeds: await speedOf(runner, model.inputName, effort) });
+        } finally {
+          await runner.close();
+        }
+      } catch (thrown) {
+        problems.push(`${model.name}, ${name}, on CUDA: ${(thrown as Error).message}`);
+      }
+    }
     // Beside nothing, its speed is of no use.
     const cpu = cuda.length === 0 ? [] : await speedOf(reference, model.inputName, effort);
-    return { model: { name: model.name, providers, agreements, cpu, cuda }, problems };
+    return { model: { name: model.name, providers, agreements, cpu, cuda, modes }, problems };
   } finally {
     await reference.close();
   }

@@ -61,6 +61,7 @@ describe('penstock gpu-check', () => {
 
   it('shows both devices side by side, and what is wrong', () => {
     const speed = { rows: 8, p50Us: 400, p99Us: 500, rowsPerSecond: 20_000, executions: 10 };
+    const agreement = { precision: 'FP32', tolerance: 1e-4, comparisons: 32, worst: 2e-7, faults: [] };
     const report: GpuReport = {
       format: 1,
       date: '2026-01-02T03:04:05.000Z',
@@ -73,9 +74,13 @@ describe('penstock gpu-check', () => {
         {
           name: 'mlp',
           providers: { CUDAExecutionProvider: 1 },
-          agreements: [{ precision: 'FP32', tolerance: 1e-4, comparisons: 32, worst: 2e-7, faults: [] }],
+          agreements: [agreement],
           cpu: [speed],
           cuda: [{ ...speed, p50Us: 100, rowsPerSecond: 90_000 }],
+          modes: [
+            { name: 'graphs', agreement, speeds: [{ ...speed, p50Us: 50, rowsPerSecond: 180_000 }] },
+            { name: 'broken', agreement, speeds: [] },
+          ],
         },
       ],
     };
@@ -83,6 +88,8 @@ describe('penstock gpu-check', () => {
     expect(text).toContain('NVIDIA H200, driver 580.95.05, 140 GiB, compute capability 9.0');
     expect(text).toContain('CUDAExecutionProvider 100 % of nodes');
     expect(text).toMatch(/8 +400 +100 +4\.00 +20000 +90000 +4\.50/);
+    expect(text).toMatch(/graphs, beside the default:\n.*\n *8 +100 +50 +2\.00 +90000 +180000 +2\.00/);
+    expect(text).toContain('broken: did not run');
     expect(text).toContain('NOT OK\n  mlp: wrong\n');
   });
 });

@@ -3,6 +3,7 @@ import type {
   Batch,
   BatchOutcome,
   BatchPolicy,
+  BindingPolicy,
   DataType,
   DeviceKind,
   Lane,
@@ -39,6 +40,8 @@ export interface RunnerRequest {
   /** Options of the CUDA provider. */
   readonly providerOptions: Readonly<Record<string, string>>;
   readonly intraOpThreads: number;
+  /** How lanes keep their tensors; absent = the default. */
+  readonly binding?: BindingPolicy;
 }
 
 /** Opens a model of one FP32 input; a GPU that cannot run every node of it is an error, never a fallback. */
@@ -54,6 +57,7 @@ export async function openRunner(backend: Backend, request: RunnerRequest): Prom
       onGpuError: 'fail',
       strict: true,
       options: request.device === 'cpu' ? {} : request.providerOptions,
+      ...(request.binding === undefined ? {} : { binding: request.binding }),
     },
     parameters: { intra_op_thread_count: String(request.intraOpThreads) },
     graphLevel: undefined,

@@ -12,6 +12,12 @@ export interface ModelFindings {
   readonly agreements: readonly Agreement[];
   readonly cpu: readonly Speed[];
   readonly cuda: readonly Speed[];
+  /** The same on the GPU with tensors kept otherwise; speeds are empty where that did not work. */
+  readonly modes: readonly {
+    readonly name: string;
+    readonly agreement: Agreement;
+    readonly speeds: readonly Speed[];
+  }[];
 }
 
 /** The result of `penstock gpu-check --json`; `native-bench/results/` keeps such files. */
@@ -61,10 +67,16 @@ function modelText(model: ModelFindings): string {
   }
   if (model.cpu.length === 0) return `${lines.join('\n')}\n`;
   const rows = model.cpu.map((cpu, i) => speedRow(cpu, model.cuda[i]));
-  return `${lines.join('\n')}\n${textTable(
-    ['ROWS', 'CPU p50 us', 'GPU p50 us', 'RATIO', 'CPU rows/s', 'GPU rows/s', 'RATIO'],
-    rows,
-  )}`;
+  const table = textTable(['ROWS', 'CPU p50 us', 'GPU p50 us', 'RATIO', 'CPU rows/s', 'GPU rows/s', 'RATIO'], rows);
+  return `${lines.join('\n')}\n${table}${model.modes.map((mode) => modeText(mode, model.cuda)).join('')}`;
+}
+
+/** How a mode compares with the default on the same GPU. */
+function modeText({ name, speeds }: ModelFindings['modes'][number], cuda: readonly Speed[]): string {
+  const rows = speeds.map((speed, i) => speedRow(cuda[i] as Speed, speed));
+  if (rows.length === 0) return `  ${name}: did not run\n`;
+  const heads = ['ROWS', 'default p50 us', 'p50 us', 'RATIO', 'default rows/s', 'rows/s', 'RATIO'];
+  return `  ${name}, beside the default:\n${textTable(heads, rows)}`;
 }
 
 function speedRow(cpu: Speed, cuda: Speed | undefined): string[] {

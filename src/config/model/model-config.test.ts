@@ -88,13 +88,23 @@ dynamic_batching { priority_levels: 2 default_priority_level: 1 priority_queue_p
   { key: "penstock.max_execution_ms" value { string_value: "250" } },
   { key: "penstock.provider.on_gpu_error" value { string_value: "cpu" } },
   { key: "penstock.provider.strict" value { string_value: "true" } },
+  { key: "penstock.provider.io_binding" value { string_value: "1" } },
+  { key: "penstock.provider.pinned_memory" value { string_value: "false" } },
+  { key: "penstock.provider.cuda_graph_batch_sizes" value { string_value: "1, 4,16" } },
   { key: "penstock.provider.options.use_tf32" value { string_value: "0" } } ]
 optimization { execution_accelerators { gpu_execution_accelerator : [ { name : "cuda" parameters { key: "gpu_mem_limit" value: "5" } } ] } }`;
     expect(config(text)).toMatchObject({
       parameters: {},
       engine: 'node',
       max_execution_ms: 250,
-      provider: { on_gpu_error: 'cpu', strict: true, options: { use_tf32: '0', gpu_mem_limit: '5' } },
+      provider: {
+        on_gpu_error: 'cpu',
+        strict: true,
+        io_binding: true,
+        pinned_memory: false,
+        cuda_graph_batch_sizes: [1, 4, 16],
+        options: { use_tf32: '0', gpu_mem_limit: '5' },
+      },
     });
   });
 

@@ -8,6 +8,9 @@ const OWN_PARAMETERS: Readonly<Record<string, readonly [string] | readonly [stri
   'penstock.provider.device': ['provider', 'device'],
   'penstock.provider.on_gpu_error': ['provider', 'on_gpu_error'],
   'penstock.provider.strict': ['provider', 'strict'],
+  'penstock.provider.io_binding': ['provider', 'io_binding'],
+  'penstock.provider.pinned_memory': ['provider', 'pinned_memory'],
+  'penstock.provider.cuda_graph_batch_sizes': ['provider', 'cuda_graph_batch_sizes'],
 };
 
 /** Names of `parameters` that are ours; `penstock.provider.options.NAME` comes beside them. */
@@ -26,13 +29,21 @@ export function liftOwnParameters(raw: Record<string, unknown>): string[] {
     const target = OWN_PARAMETERS[name];
     const plain = plainValue(value);
     if (target?.length === 1) raw[target[0]] ??= plain;
-    else if (target?.length === 2) providerOf(raw)[target[1]] ??= target[1] === 'strict' ? asBoolean(plain) : plain;
+    else if (target?.length === 2) providerOf(raw)[target[1]] ??= (READERS[target[1]] ?? ((text) => text))(plain);
     else if (name.startsWith(OPTION_PREFIX)) optionsOf(raw)[name.slice(OPTION_PREFIX.length)] ??= plain;
     else unknown.push(name);
     delete parameters[name];
   }
   return unknown;
 }
+
+/** How texts become what a field of ours takes; the others take text. */
+const READERS: Readonly<Record<string, (value: unknown) => unknown>> = {
+  strict: asBoolean,
+  io_binding: asBoolean,
+  pinned_memory: asBoolean,
+  cuda_graph_batch_sizes: asNumbers,
+};
 
 /** Adds the parameters of the accelerator `cuda` to the provider's options; options given there win. */
 export function liftCudaAccelerator(raw: Record<string, unknown>): void {
@@ -69,4 +80,10 @@ function plainValue(value: unknown): unknown {
 function asBoolean(value: unknown): unknown {
   if (value === 'true' || value === '1') return true;
   return value === 'false' || value === '0' ? false : value;
+}
+
+/** `1,2,4` as its numbers; what is none stays for the schema to refuse. */
+function asNumbers(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  return value.split(',').map((part) => (/^\s*\d{1,9}\s*$/.test(part) ? Number(part) : part));
 }

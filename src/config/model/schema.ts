@@ -93,6 +93,24 @@ const provider = z.strictObject({
     .record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String))
     .optional()
     .describe('Options passed to the execution provider, e.g. gpu_mem_limit'),
+  io_binding: z
+    .boolean()
+    .optional()
+    .describe(
+      'Keep tensors at fixed places on the device, in a thread for each lane; needs fixed shapes (native engine)',
+    ),
+  pinned_memory: z
+    .boolean()
+    .optional()
+    .describe('With io_binding on a GPU: lock the pages of the buffers that are copied to and from it; default true'),
+  cuda_graph_batch_sizes: z
+    .array(positive32())
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'Sizes that batches are padded up to, each run as a CUDA graph; implies io_binding, and weights for each lane: twice the count of instances',
+    ),
 });
 
 const fields = z.strictObject({

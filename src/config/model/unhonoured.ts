@@ -128,20 +128,20 @@ export const UNHONOURED: readonly Unhonoured[] = [
   {
     field: 'optimization.cuda',
     effect: 'warning',
-    why: 'CUDA graphs and copy streams are not used',
+    why: "as by Triton's ONNX Runtime backend; CUDA graphs are asked for by provider.cuda_graph_batch_sizes",
     asked: (config) =>
       Object.values(config.optimization?.cuda ?? {}).some((value) => value === true || typeof value === 'object'),
   },
   {
     field: 'optimization.input_pinned_memory',
     effect: 'warning',
-    why: 'the engine chooses its buffers',
+    why: 'pinned buffers are asked for by provider.io_binding',
     asked: (config) => config.optimization?.input_pinned_memory?.enable !== undefined,
   },
   {
     field: 'optimization.output_pinned_memory',
     effect: 'warning',
-    why: 'the engine chooses its buffers',
+    why: 'pinned buffers are asked for by provider.io_binding',
     asked: (config) => config.optimization?.output_pinned_memory?.enable !== undefined,
   },
   {

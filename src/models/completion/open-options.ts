@@ -37,9 +37,17 @@ export function openOptionsOf(config: ModelConfig, backend: string, defaults: Op
       onGpuError: config.provider?.on_gpu_error ?? defaults.onGpuError,
       strict: config.provider?.strict ?? defaults.strict,
       options: { ...cuda, ...config.provider?.options },
+      ...bindingOf(config),
     },
     parameters,
   };
+}
+
+function bindingOf({ provider }: ModelConfig): Pick<ProviderPolicy, 'binding'> {
+  const sizes = provider?.cuda_graph_batch_sizes;
+  if (provider?.io_binding !== true && sizes === undefined) return {};
+  const cudaGraphBatchSizes = sizes && [...new Set(sizes)].sort((a, b) => a - b);
+  return { binding: { ioBinding: true, pinnedMemory: provider?.pinned_memory ?? true, cudaGraphBatchSizes } };
 }
 
 /** Parameters of a backend that say how configs are completed; they are not the backend's own. */

@@ -27,6 +27,7 @@ export function nodeSessionOptions(request: OpenRequest, instance: number): Node
   const cuda = Object.keys({ ...settings.cudaOptions, ...request.provider.options });
   const group = groupOf(request.instances, instance);
   if (cuda.length > 0) throw unsupported(`CUDA provider options (${cuda.join(', ')})`);
+  if (request.provider.binding !== undefined) throw unsupported('io_binding and CUDA graphs');
   if (settings.runConfig.size > 0) throw unsupported(`backend parameter ${[...settings.runConfig.keys()].join(', ')}`);
   const extra = Object.fromEntries(settings.sessionConfig);
   if (group.device === 'cuda' && request.provider.strict) extra['session.disable_cpu_ep_fallback'] = '1';

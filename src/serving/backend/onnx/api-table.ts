@@ -99,12 +99,17 @@ export const ORT_FUNCTIONS = {
   GetDimensions: row(62, 1, 'ptr', 'ptr ptr size'),
   /** (value, OrtTensorTypeAndShapeInfo** out, released by ReleaseTensorTypeAndShapeInfo) */
   GetTensorTypeAndShape: row(65, 1, 'ptr', 'ptr ptr'),
+  /** (name, 0 device | 1 arena, device id, memory type 0, OrtMemoryInfo** out): of `Cpu`, `Cuda` */
+  CreateMemoryInfo: row(68, 1, 'ptr', 'text int int int ptr'),
   /** (0 device | 1 arena, memory type 0, OrtMemoryInfo** out) */
   CreateCpuMemoryInfo: row(69, 1, 'ptr', 'int int ptr'),
+  /** (allocator, bytes, void** out) */
+  AllocatorAlloc: row(75, 1, 'ptr', 'ptr size ptr'),
   AllocatorFree: row(76, 1, 'ptr', 'ptr ptr'),
   /** (OrtAllocator** out, never released) */
   GetAllocatorWithDefaultOptions: row(78, 1, 'ptr', 'ptr'),
   ReleaseStatus: row(93, 1, 'void', 'ptr'),
+  ReleaseMemoryInfo: row(94, 1, 'void', 'ptr'),
   ReleaseSession: row(95, 1, 'void', 'ptr'),
   ReleaseValue: row(96, 1, 'void', 'ptr'),
   ReleaseRunOptions: row(97, 1, 'void', 'ptr'),
@@ -116,6 +121,18 @@ export const ORT_FUNCTIONS = {
   ReleaseAvailableProviders: row(126, 4, 'ptr', 'ptr int'),
   /** (options, key, value) */
   AddSessionConfigEntry: row(130, 5, 'ptr', 'ptr text text'),
+  /** (session, memory info, OrtAllocator** out): refuses memory that no provider of the session has */
+  CreateAllocator: row(131, 5, 'ptr', 'ptr ptr ptr'),
+  ReleaseAllocator: row(132, 5, 'void', 'ptr'),
+  /** (session, run options, binding) */
+  RunWithBinding: row(133, 5, 'ptr', 'ptr ptr ptr'),
+  /** (session, OrtIoBinding** out) */
+  CreateIoBinding: row(134, 5, 'ptr', 'ptr ptr'),
+  ReleaseIoBinding: row(135, 5, 'void', 'ptr'),
+  /** (binding, name, value): copies the value now where it is not in the memory that the session reads it from */
+  BindInput: row(136, 5, 'ptr', 'ptr text ptr'),
+  /** (binding, name, value): a run writes the value in place */
+  BindOutput: row(137, 5, 'ptr', 'ptr text ptr'),
   /** (run options, key, value) */
   AddRunConfigEntry: row(165, 8, 'ptr', 'ptr text text'),
   /** (value, int* out): 0 for an optional output that holds nothing */
@@ -127,6 +144,8 @@ export const ORT_FUNCTIONS = {
   /** (CUDA options, keys, values, count) */
   UpdateCUDAProviderOptions: row(206, 11, 'ptr', 'ptr ptr ptr size'),
   ReleaseCUDAProviderOptions: row(208, 11, 'void', 'ptr'),
+  /** (memory info, int* out): 0 CPU, 1 GPU; pinned memory counts as it is named */
+  MemoryInfoGetDeviceType: row(225, 14, 'void', 'ptr ptr'),
   /** (type info, const OrtOptionalTypeInfo** out, owned by the type info) */
   CastTypeInfoToOptionalTypeInfo: row(250, 15, 'ptr', 'ptr ptr'),
   /** (optional info, OrtTypeInfo** out, released by ReleaseTypeInfo) */
@@ -135,6 +154,11 @@ export const ORT_FUNCTIONS = {
   GetResizedStringTensorElementBuffer: row(252, 15, 'ptr', 'ptr size size ptr'),
   /** () -> text that lives as long as the library */
   GetBuildInfoString: row(254, 15, 'text', ''),
+  /** (memory info) -> 0 the device's own memory, 5 memory that the host reaches too */
+  MemoryInfoGetDeviceMemType: row(321, 23, 'int', 'ptr'),
+  /** (session, const OrtMemoryInfo** out, inputs): where the session reads each input from, in its order */
+  SessionGetMemoryInfoForInputs: row(380, 23, 'ptr', 'ptr ptr size'),
+  SessionGetMemoryInfoForOutputs: row(381, 23, 'ptr', 'ptr ptr size'),
   /** (tensor info) -> whether the model says a shape at all */
   TensorTypeAndShape_HasShape: row(390, 24, 'bool', 'ptr'),
   /** (session, const OrtEpAssignedSubgraph* const** out, size_t* out): owned by the session */

@@ -171,6 +171,45 @@ describe('every bound call', () => {
     for (const release of [options, plain]) api.ReleaseRunOptions(release);
   });
 
+  it('binds tensors in memory of the session and runs over them', () => {
+    const info = ok('CreateMemoryInfo', 'Cpu', 0, 0, 0, out);
+    api.MemoryInfoGetDeviceType(info, out);
+    expect([scratch.int(0), api.MemoryInfoGetDeviceMemType(info)]).toEqual([0, 0]);
+    const here = ok('CreateAllocator', mlp, info, out);
+    const place = ok('AllocatorAlloc', here, 256, out);
+    const x = new NativeMemory(256);
+    new Float32Array(x.bytes.buffer, x.bytes.byteOffset, 64).fill(0.5);
+    library.copy(place, x.address, 256);
+    const value = (data: number, columns: number) => {
+      scratch.setWord(0, 1);
+      scratch.setWord(1, columns);
+      ok('CreateTensorWithDataAsOrtValue', info, data, columns * 4, out, 2, 1, out + 16);
+      return scratch.word(2);
+    };
+    const logits = new NativeMemory(40);
+    const [input, output] = [value(place, 64), value(logits.address, 10)];
+    const binding = ok('CreateIoBinding', mlp, out);
+    ok('BindInput', binding, 'x', input);
+    ok('BindOutput', binding, 'logits', output);
+    const options = ok('CreateRunOptions', out);
+    ok('RunWithBinding', mlp, options, binding);
+    expect(new Float32Array(logits.bytes.buffer, logits.bytes.byteOffset, 10).some((logit) => logit !== 0)).toBe(true);
+    for (const ask of ['SessionGetMemoryInfoForInputs', 'SessionGetMemoryInfoForOutputs'] as const) {
+      const found = ok(ask, mlp, out, 1);
+      api.MemoryInfoGetDeviceType(found, out);
+      expect(scratch.int(0)).toBe(0);
+    }
+    api.ReleaseIoBinding(binding);
+    api.ReleaseRunOptions(options);
+    for (const release of [input, output]) api.ReleaseValue(release);
+    ok('AllocatorFree', here, place);
+    api.ReleaseAllocator(here);
+    const pinned = ok('CreateMemoryInfo', 'CudaPinned', 0, 0, -1, out);
+    const refused = api.CreateAllocator(mlp, pinned, out);
+    expect(takeFailure(api, refused).message).toMatch(/No requested allocator available/);
+    for (const release of [info, pinned]) api.ReleaseMemoryInfo(release);
+  });
+
   it('fills and reads strings', () => {
     scratch.setWord(0, 2);
     ok('CreateTensorAsOrtValue', allocator, out, 1, 8, out + 8);

@@ -38,4 +38,40 @@ describe('the call gate', () => {
     gate.enter(call([], 'b'));
     expect(() => gate.enter(call([], 'c'))).toThrow(expect.objectContaining({ reason: 'OVERLOADED' }));
   });
+
+  it('lets work be alone: after what is in flight, before what came later', async () => {
+    const log: string[] = [];
+    const gate = new CallGate(2, 10);
+    gate.enter(call(log, 'a'));
+    let end: () => void = () => {};
+    const alone = gate.alone(() => {
+      log.push('alone');
+      return new Promise<void>((resolve) => {
+        end = resolve;
+      });
+    }, 1000);
+    gate.enter(call(log, 'b'));
+    expect(log).toEqual(['a']);
+    gate.done();
+    await Promise.resolve();
+    expect([log, gate.inFlight, gate.waiting]).toEqual([['a', 'alone'], 0, 1]);
+    end();
+    await alone;
+    expect(log).toEqual(['a', 'alone', 'b']);
+  });
+
+  it('lets the others go on where a call in flight does not end, and work that failed', async () => {
+    const log: string[] = [];
+    const gate = new CallGate(2, 10);
+    gate.enter(call(log, 'stuck'));
+    const alone = gate.alone(async () => log.push('alone'), 1);
+    gate.enter(call(log, 'b'));
+    await expect(alone).rejects.toMatchObject({ reason: 'OVERLOADED' });
+    expect(log).toEqual(['stuck', 'b']);
+    gate.done();
+    gate.done();
+    await expect(gate.alone(() => Promise.reject(new Error('broke')), 1000)).rejects.toThrow('broke');
+    gate.enter(call(log, 'c'));
+    expect(log).toEqual(['stuck', 'b', 'c']);
+  });
 });

@@ -18,6 +18,9 @@ export class CallGate {
   readonly #maxInFlight: number;
   readonly #maxWaiting: number;
   readonly #waiting: GatedCall[] = [];
+  /** Whoever waits to be alone, and the one that is. */
+  readonly #loners: (() => void)[] = [];
+  #alone = false;
   #inFlight = 0;
 
   constructor(maxInFlight: number = MAX_CALLS_IN_FLIGHT, maxWaiting: number = MAX_WAITING) {
@@ -35,7 +38,7 @@ export class CallGate {
 
   /** Begins the call, now or when one in flight is done. Throws `OVERLOADED` where too many wait. */
   enter(call: GatedCall): void {
-    if (this.#inFlight < this.#maxInFlight) {
+    if (this.#inFlight < this.#maxInFlight && !this.#alone && this.#loners.length === 0) {
       this.#inFlight++;
       call.begin();
     } else if (this.#waiting.length < this.#maxWaiting) {
@@ -54,9 +57,50 @@ export class CallGate {
 
   /** A call in flight has returned. */
   done(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#inFlight--;
-    else next.begin();
+    this.#inFlight--;
+    this.#next();
+  }
+
+  /**
+   * Runs `work` when no call is in flight; calls that come meanwhile wait. What `work` calls itself does not go through the
+   * gate. Rejects with OVERLOADED where a call in flight does not end within `withinMs`: it must not stop all others.
+   */
+  async alone<T>(work: () => Promise<T>, withinMs: number): Promise<T> {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#loners.splice(this.#loners.indexOf(turn), 1);
+        reject(new ServingError('OVERLOADED', `executions in flight did not end within ${withinMs} ms`));
+        this.#next();
+      }, withinMs);
+      const turn = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#loners.push(turn);
+      this.#next();
+    });
+    try {
+      return await work();
+    } finally {
+      this.#alone = false;
+      this.#next();
+    }
+  }
+
+  #next(): void {
+    if (this.#alone) return;
+    if (this.#loners.length > 0) {
+      if (this.#inFlight > 0) return;
+      this.#alone = true;
+      (this.#loners.shift() as () => void)();
+      return;
+    }
+    while (this.#inFlight < this.#maxInFlight) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#inFlight++;
+      next.begin();
+    }
   }
 }
 

@@ -30,7 +30,7 @@ const POINTER = 'it is an address in a process, which no configuration can know'
 
 const REFUSED: Readonly<Record<string, string>> = {
   device_id: 'the instance group names the device',
-  enable_cuda_graph: 'CUDA graphs need a session and a thread for each lane, which this engine does not give',
+  enable_cuda_graph: 'CUDA graphs have fixed batch sizes: name them, provider.cuda_graph_batch_sizes',
   user_compute_stream: POINTER,
   has_user_compute_stream: POINTER,
   gpu_external_alloc: POINTER,

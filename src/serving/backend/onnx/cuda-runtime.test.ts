@@ -9,6 +9,11 @@ function fakeRuntime(results: number[]) {
   };
   const runtime: CudaRuntime = {
     cudaInitDevice: Object.assign(() => 0, { async }),
+    cudaSetDevice: () => 0,
+    cudaMemcpy: () => 0,
+    cudaStreamSynchronize: () => 0,
+    cudaHostRegister: Object.assign(() => 0, { async }),
+    cudaHostUnregister: () => 0,
     cudaGetErrorString: (error) => `text of ${error}`,
   };
   return { runtime, calls };

@@ -13,13 +13,38 @@ const FLAGS_ARE_VALID = 1;
 /** The library that the CUDA provider of ONNX Runtime's official builds is linked to: the same copy of it in the process. */
 const LIBRARY = 'libcudart.so.13';
 
+/** (values) -> cudaError_t */
+type CudaCall = (...values: number[]) => number;
+
 /** The few functions of CUDA's runtime that are called directly (`cuda_runtime_api.h`). */
 export interface CudaRuntime {
   /** (device, device flags, init flags) -> cudaError_t: makes the device's context with the flags, before anybody else does. */
   readonly cudaInitDevice: NativeFunction;
+  /** (device): the device of the calling thread. */
+  readonly cudaSetDevice: CudaCall;
+  /** (to, from, bytes, kind): `COPY_IN` or `COPY_OUT`. */
+  readonly cudaMemcpy: CudaCall;
+  /** (stream): 0 is the default one, on which `cudaMemcpy` copies. */
+  readonly cudaStreamSynchronize: CudaCall;
+  /** (address, bytes, flags) -> cudaError_t: locks the pages of memory that is there already. */
+  readonly cudaHostRegister: NativeFunction;
+  readonly cudaHostUnregister: CudaCall;
   /** (cudaError_t) -> its text. */
   readonly cudaGetErrorString: (error: number) => string;
 }
+
+/** `cudaMemcpyHostToDevice`, `cudaMemcpyDeviceToHost`. */
+export const COPY_IN = 1;
+export const COPY_OUT = 2;
+
+const SIGNATURES = {
+  cudaInitDevice: ['int', 'uint', 'uint'],
+  cudaSetDevice: ['int'],
+  cudaMemcpy: ['uintptr_t', 'uintptr_t', 'size_t', 'int'],
+  cudaStreamSynchronize: ['uintptr_t'],
+  cudaHostRegister: ['uintptr_t', 'size_t', 'uint'],
+  cudaHostUnregister: ['uintptr_t'],
+};
 
 let runtime: CudaRuntime | undefined;
 
@@ -29,10 +54,9 @@ export function cudaRuntime(): CudaRuntime | undefined {
   try {
     const library = koffiModule().load(LIBRARY);
     keptLibraries.push(library);
-    runtime = {
-      cudaInitDevice: library.func('cudaInitDevice', 'int', ['int', 'uint', 'uint']) as unknown as NativeFunction,
-      cudaGetErrorString: library.func('cudaGetErrorString', 'str', ['int']) as CudaRuntime['cudaGetErrorString'],
-    };
+    const calls = Object.entries(SIGNATURES).map(([name, values]) => [name, library.func(name, 'int', values)]);
+    const cudaGetErrorString = library.func('cudaGetErrorString', 'str', ['int']);
+    runtime = { ...Object.fromEntries(calls), cudaGetErrorString } as CudaRuntime;
   } catch {
     return undefined;
   }

@@ -7,7 +7,6 @@ import {
   type ModelSpec,
   ServingError,
   type Tensor,
-  toServingError,
 } from '../../../core/index.js';
 import type { InstanceCarriers, LaneCarrier } from './carrier/instance-carriers.js';
 import { RUN_ARGUMENTS, type RunCall } from './carrier/run-call.js';
@@ -16,9 +15,10 @@ import type { InputSlot } from './input-slot.js';
 import { type Address, NativeMemory } from './native-memory.js';
 import { NumericInput } from './numeric-input.js';
 import { createOutputSlot, type OutputSlot } from './output-slot.js';
+import { cancelledError, runFailure } from './run-failure.js';
 import { runReturned, runStarted } from './runs-in-flight.js';
 import type { OrtSession } from './session.js';
-import { check, OrtFailure, publicText, takeFailure } from './status.js';
+import { check, OrtFailure, takeFailure } from './status.js';
 import { StringInput } from './string-tensor.js';
 
 type Settle = (outcome: BatchOutcome) => void;
@@ -38,10 +38,6 @@ export interface OnnxLaneOptions {
   /** Of the lane's instance. */
   readonly carriers: InstanceCarriers;
 }
-
-/** What ONNX Runtime says where a preallocated output has another shape than the model's result (before, or in the run). */
-const OUTPUT_SHAPE_TEXT =
-  /invalid dimensions for output|but the computed output shape for this run|shape verification failed/i;
 
 /**
  * Buffers of one batch and the run over them, on a session shared with every other lane of the device. The lane itself is
@@ -127,7 +123,7 @@ export class OnnxLane implements Lane, RunCall {
       this.#carrier.start(inputBytes);
     } catch (error) {
       this.#gatheredNs = this.#startedNs = this.#clock.nowNs();
-      this.#failSoon(this.#asServingError(error));
+      this.#failSoon(runFailure(error, this.#session, this.#cancelled));
     }
   }
 
@@ -209,7 +205,11 @@ export class OnnxLane implements Lane, RunCall {
     } catch (thrown) {
       this.#discardOutputs();
       const fault = this.#session.onGpu && thrown instanceof OrtFailure ? deviceFaultOf(thrown.message) : undefined;
-      const failed = { kind: 'failed', error: this.#asServingError(thrown), timing: this.#timing(finishedNs) } as const;
+      const failed = {
+        kind: 'failed',
+        error: runFailure(thrown, this.#session, this.#cancelled),
+        timing: this.#timing(finishedNs),
+      } as const;
       outcome = fault === undefined ? failed : { ...failed, deviceFault: fault };
     }
     this.#finish(outcome);
@@ -269,24 +269,4 @@ export class OnnxLane implements Lane, RunCall {
       finishedNs,
     };
   }
-
-  #asServingError(thrown: unknown): ServingError {
-    if (!(thrown instanceof OrtFailure)) return toServingError(thrown);
-    if (this.#cancelled) return cancelledError(thrown);
-    const text = publicText(thrown.message, this.#session.folders);
-    if (OUTPUT_SHAPE_TEXT.test(thrown.message)) {
-      return new ServingError(
-        'OUTPUT_SHAPE_MISMATCH',
-        `an output's shape is not what the model's config says: ${text}`,
-        {
-          cause: thrown,
-        },
-      );
-    }
-    return new ServingError('BACKEND_FAILED', `ONNX Runtime failed to run the model: ${text}`, { cause: thrown });
-  }
-}
-
-function cancelledError(cause?: unknown): ServingError {
-  return new ServingError('CLIENT_CANCELLED', 'the execution was cancelled', { cause });
 }

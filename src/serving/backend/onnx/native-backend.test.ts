@@ -229,6 +229,15 @@ describe('the provider policy on a machine without the CUDA provider', () => {
     });
   });
 
+  it('falls back to the CPU without CUDA graphs where they were asked for', async () => {
+    const binding = { ioBinding: false, pinnedMemory: true, cudaGraphBatchSizes: [1, 2] };
+    const provider = { onGpuError: 'cpu', strict: false, options: {}, binding } as const;
+    const model = await bare.open(openRequest('mlp', { instances: CUDA, provider }));
+    opened.push(model);
+    expect(model.placements).toEqual([{ device: 'cpu', deviceId: 0 }]);
+    for (let i = 0; i < 2; i++) await model.createLane(specOf('mlp', model.signature, 2), 0);
+  });
+
   it('falls back to the CPU where the policy says so, and says why', async () => {
     const provider = { onGpuError: 'cpu', strict: false, options: {} } as const;
     const model = await bare.open(
@@ -253,7 +262,7 @@ describe('the provider policy on a machine without the CUDA provider', () => {
 
   it.each([
     [{ gpu_mem_limt: '1' }, /did you mean 'gpu_mem_limit'/],
-    [{ enable_cuda_graph: '1' }, /CUDA graphs need/],
+    [{ enable_cuda_graph: '1' }, /CUDA graphs have fixed batch sizes: name them, provider.cuda_graph_batch_sizes/],
     [{ device_id: '1' }, /the instance group names the device/],
   ])('refuses provider options %j', async (options, message) => {
     const provider = { onGpuError: 'cpu', strict: false, options } as unknown as OpenRequest['provider'];

@@ -2,8 +2,6 @@ import {
   type Backend,
   type CarrierUse,
   type Clock,
-  type DeviceKind,
-  type InstanceGroup,
   type Lane,
   type Log,
   type ModelSignature,
@@ -13,20 +11,19 @@ import {
   type ProviderShares,
   ServingError,
 } from '../../../core/index.js';
+import { bindingOptions, openBoundLane } from './bound/index.js';
 import { ModelCarriers } from './carrier/model-carriers.js';
-import { createCompiledSession } from './compiled/compiled-session.js';
 import { ModelCache, type ModelCacheOptions } from './compiled/model-cache.js';
 import { readCudaOptions } from './cuda-options.js';
-import { appendCuda, requireProviderFiles, unsupportedCuda } from './cuda-provider.js';
-import { type GpuWait, initDevice } from './cuda-runtime.js';
+import type { GpuWait } from './cuda-runtime.js';
 import { GpuMemory } from './gpu-memory.js';
 import { OnnxLane } from './lane.js';
-import { loadOrtLibrary, type OrtLibrary } from './library.js';
-import { countAssignedNodes, providerShares, RECORD_ASSIGNMENT } from './provider-shares.js';
-import { createSession, type OrtSession, releaseSession, type SessionRequest } from './session.js';
-import { readSessionSettings, type SessionSettings } from './session-settings.js';
+import { loadOrtLibrary } from './library.js';
+import { LANES_PER_INSTANCE, Opening, type Placement } from './opening.js';
+import { providerShares } from './provider-shares.js';
+import type { OrtSession } from './session.js';
+import { readSessionSettings } from './session-settings.js';
 import { readSignature } from './signature.js';
-import { trimMemory } from './trim-memory.js';
 
 export interface OnnxNativeOptions {
   readonly log: Log;
@@ -43,9 +40,6 @@ export interface OnnxNativeOptions {
 
 /** See `ModelCacheOptions`. */
 export type CacheOptions = Omit<ModelCacheOptions, 'log'>;
-
-/** Lanes of an instance: one fills while the other runs. */
-const LANES_PER_INSTANCE = 2;
 
 /**
  * ONNX models by ONNX Runtime's C API, called through koffi. One session a version and device holds the weights, however
@@ -77,142 +71,6 @@ export function onnxNativeBackend(options: OnnxNativeOptions): Backend {
       }
     },
   };
-}
-
-interface OpeningParts {
-  readonly library: OrtLibrary;
-  readonly request: OpenRequest;
-  readonly settings: SessionSettings;
-  readonly cudaOptions: Readonly<Record<string, string>>;
-  readonly gpu: { readonly wait: GpuWait; readonly memory: GpuMemory };
-  readonly log: Log;
-  readonly cache: ModelCache | undefined;
-}
-
-/** Where an instance runs, and the key of its session. */
-interface Placed {
-  readonly key: string;
-  readonly device: DeviceKind;
-  readonly deviceId: number;
-}
-
-/** The sessions of one version while they are created, by device. */
-class Opening {
-  readonly library: OrtLibrary;
-  readonly request: OpenRequest;
-  readonly settings: SessionSettings;
-  readonly sessions = new Map<string, OrtSession>();
-  readonly nodeCounts: Map<string, number>[] = [];
-  /** Key of the session that each instance runs on, and the device of that session. */
-  readonly instanceKeys: string[] = [];
-  readonly placements: Pick<InstanceGroup, 'device' | 'deviceId'>[] = [];
-  readonly #cudaOptions: Readonly<Record<string, string>>;
-  readonly #log: Log;
-  readonly #cache: ModelCache | undefined;
-  readonly #gpu: OpeningParts['gpu'];
-  /** Give back the GPU memory that its sessions reserved. */
-  readonly #reservations: (() => void)[] = [];
-  fallback: string | undefined;
-
-  constructor(parts: OpeningParts) {
-    this.library = parts.library;
-    this.request = parts.request;
-    this.settings = parts.settings;
-    this.#cudaOptions = parts.cudaOptions;
-    this.#log = parts.log;
-    this.#cache = parts.cache;
-    this.#gpu = parts.gpu;
-  }
-
-  async openSessions(): Promise<void> {
-    for (const group of this.request.instances) {
-      const { key, ...placement } = await this.#sessionFor(group);
-      for (let i = 0; i < group.count; i++) {
-        this.instanceKeys.push(key);
-        this.placements.push(placement);
-      }
-    }
-    if (this.instanceKeys.length === 0) throw new ServingError('MODEL_INVALID', 'the version has no instance');
-  }
-
-  async #sessionFor({ device, deviceId, count }: InstanceGroup): Promise<Placed> {
-    const key = `${device}:${deviceId}`;
-    if (this.sessions.has(key)) return { key, device, deviceId };
-    if (device === 'cpu') {
-      await this.#create('cpu', key, () => {});
-      return { key, device, deviceId };
-    }
-    try {
-      await this.#createOnGpu(deviceId, key);
-      return { key, device, deviceId };
-    } catch (error) {
-      const { onGpuError } = this.request.provider;
-      if (!(error instanceof ServingError) || error.reason !== 'UNSUPPORTED' || onGpuError === 'fail') throw error;
-      this.fallback = error.message;
-      this.#log.warn('the version runs on the CPU instead of a GPU', { ...this.request.id, error });
-      return this.#sessionFor({ device: 'cpu', deviceId: 0, count });
-    }
-  }
-
-  async #createOnGpu(deviceId: number, key: string): Promise<void> {
-    requireProviderFiles(this.library);
-    const { wait, memory } = this.#gpu;
-    const refused = await initDevice(deviceId, wait);
-    if (refused !== undefined)
-      this.#log.warn('CUDA does not take how to wait for a GPU', { device: key, wait, refused });
-    const release = memory.reserve(deviceId, this.#cudaOptions, this.settings.sessionConfig);
-    try {
-      await this.#create('cuda', key, (options) => appendCuda(this.library, options, deviceId, this.#cudaOptions));
-    } catch (error) {
-      release();
-      throw error;
-    }
-    this.#reservations.push(release);
-  }
-
-  /** Releases its sessions, after their lanes. */
-  async close(): Promise<void> {
-    await closeSessions(this.sessions.values());
-    for (const release of this.#reservations) release();
-  }
-
-  async #create(device: DeviceKind, key: string, appendProviders: (options: number) => void): Promise<void> {
-    if (this.sessions.has(key)) return;
-    const { provider, modelPath } = this.request;
-    const config: (readonly [string, string])[] = [RECORD_ASSIGNMENT];
-    if (device === 'cuda' && provider.strict) config.push(['session.disable_cpu_ep_fallback', '1']);
-    const { library, settings } = this;
-    let session: OrtSession;
-    try {
-      session = await this.#createSession(device, {
-        library,
-        modelPath,
-        onGpu: device === 'cuda',
-        settings,
-        config,
-        appendProviders,
-      });
-    } catch (error) {
-      throw device === 'cuda' ? asCudaFailure(error) : error;
-    }
-    this.sessions.set(key, session);
-    this.nodeCounts.push(countAssignedNodes(session, device));
-  }
-
-  /** Only sessions on the CPU have compiled models: on a GPU the weights are copied to the device in any case. */
-  #createSession(device: DeviceKind, session: SessionRequest): Promise<OrtSession> {
-    const { externalFiles, id } = this.request;
-    const cache = this.#cache;
-    if (device !== 'cpu' || cache === undefined || externalFiles === undefined) return createSession(session);
-    return createCompiledSession({ session, cache, externalFiles, id, log: this.#log });
-  }
-}
-
-/** A session that CUDA itself refused is the machine's fault, not the model's. */
-function asCudaFailure(error: unknown): unknown {
-  if (!(error instanceof ServingError) || error.reason !== 'MODEL_INVALID') return error;
-  const machine = /CUDA (?:failure|error|driver)|CUDNN|CUBLAS|cudaError|no CUDA-capable device/i.test(error.message);
-  return machine ? unsupportedCuda(error.message, error.cause) : error;
 }
 
 class OnnxModel implements OpenedModel {
@@ -249,12 +107,32 @@ class OnnxModel implements OpenedModel {
 
   async createLane(spec: ModelSpec, instance: number): Promise<Lane> {
     if (this.#closing !== undefined) throw new Error('the model is closed');
-    const key = this.#opening.instanceKeys[instance] as string;
-    const session = this.#opening.sessions.get(key);
-    if (session === undefined) throw new Error(`no instance ${instance}`);
+    const { sessions, instanceKeys, placements, request } = this.#opening;
+    const own = (instanceKeys[instance] ?? []).map((key) => sessions.get(key) as OrtSession);
+    // With a session for each lane: one that has none.
+    const session = own.length > 1 ? own.find(({ lanes }) => lanes.size === 0) : own[0];
+    if (session === undefined) throw new Error(`no session for a lane of instance ${instance}`);
     this.#checkSpec(spec);
+    const { binding } = request.provider;
+    const placement = placements[instance] as Placement;
     const { runConfig } = this.#opening.settings;
-    return new OnnxLane({ session, spec, clock: this.#clock, runConfig, carriers: this.#carriers.of(instance, key) });
+    if (binding?.ioBinding === true) {
+      return openBoundLane({
+        ...bindingOptions(binding, placement, spec),
+        session,
+        spec,
+        clock: this.#clock,
+        runConfig,
+      });
+    }
+    const device = `${placement.device}:${placement.deviceId}`;
+    return new OnnxLane({
+      session,
+      spec,
+      clock: this.#clock,
+      runConfig,
+      carriers: this.#carriers.of(instance, device),
+    });
   }
 
   carriers(): CarrierUse[] {
@@ -293,10 +171,4 @@ class OnnxModel implements OpenedModel {
       }
     }
   }
-}
-
-async function closeSessions(sessions: Iterable<OrtSession>): Promise<void> {
-  const released = [...sessions].map(releaseSession);
-  await Promise.all(released);
-  if (released.length > 0) await trimMemory();
 }

@@ -2,6 +2,7 @@ import type { Clock, Log, ModelVersionId } from '../../../../core/index.js';
 import type { OrtLibrary } from '../library.js';
 import type { Address } from '../native-memory.js';
 import type { CarrierChoice, CarrierName } from './choose-carrier.js';
+import { GatedThreadCarrier } from './gated-thread-carrier.js';
 import { PoolCarrier } from './pool-carrier.js';
 import type { Carrier, RunCall } from './run-call.js';
 import { RunThread, ThreadCarrier } from './run-thread.js';
@@ -18,6 +19,8 @@ export interface InstanceCarriersOptions {
   readonly log: Log;
   readonly id: ModelVersionId;
   readonly budget?: TurnBudget;
+  /** Its session is on a GPU: runs of its thread keep to the call gate, too. */
+  readonly onGpu?: boolean;
 }
 
 /** Threads of this process that `auto` started and that live; past it, runs stay on the pool. */
@@ -115,14 +118,14 @@ export class LaneCarrier implements RunCall {
   #name: CarrierName = 'pool';
   #bytes = 0;
 
-  constructor(lane: RunCall, instance: InstanceCarriers, { library, choice, clock }: InstanceCarriersOptions) {
+  constructor(lane: RunCall, instance: InstanceCarriers, { library, choice, clock, onGpu }: InstanceCarriersOptions) {
     this.#lane = lane;
     this.#instance = instance;
     this.#choice = choice;
     this.#clock = clock;
     this.#carriers = {
       pool: new PoolCarrier(this, library.api.Run),
-      thread: new ThreadCarrier(this, () => instance.thread()),
+      thread: new (onGpu === true ? GatedThreadCarrier : ThreadCarrier)(this, () => instance.thread()),
       sync: new SyncCarrier(this, library.api.Run),
     };
   }

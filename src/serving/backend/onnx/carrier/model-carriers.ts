@@ -31,7 +31,8 @@ export class ModelCarriers {
   of(instance: number, device: string): InstanceCarriers {
     let carriers = this.#instances.get(instance);
     if (carriers === undefined) {
-      carriers = new InstanceCarriers({ ...this.#options, choice: this.#choiceOf(device) });
+      const onGpu = device.startsWith('cuda');
+      carriers = new InstanceCarriers({ ...this.#options, choice: this.#choiceOf(device), onGpu });
       this.#instances.set(instance, carriers);
     }
     return carriers;

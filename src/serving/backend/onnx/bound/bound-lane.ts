@@ -1,0 +1,263 @@
+import {
+  type Batch,
+  type BatchOutcome,
+  type BatchTiming,
+  type Clock,
+  type Lane,
+  type ModelSpec,
+  ServingError,
+  type TensorSpec,
+} from '../../../../core/index.js';
+import { callGate, type GatedCall } from '../call-gate.js';
+import { cudaRuntime } from '../cuda-runtime.js';
+import { deviceFaultOf } from '../device-faults.js';
+import { cancelledError, runFailure } from '../run-failure.js';
+import { runReturned, runStarted } from '../runs-in-flight.js';
+import type { OrtSession } from '../session.js';
+import { check, OrtFailure, takeFailure } from '../status.js';
+import { type Binding, Bindings } from './bindings.js';
+import { gatherRows, sizeFor, viewRows } from './bound-rows.js';
+import { BoundTensor } from './bound-tensor.js';
+import type { BoundDevice } from './program-block.js';
+import { ProgramThread } from './program-thread.js';
+import { STEP, STEP_WORDS } from './run-program.js';
+import { SessionMemory, tensorsOnDevice } from './session-memory.js';
+
+type Settle = (outcome: BatchOutcome) => void;
+type Phase = 'idle' | 'waiting' | 'running' | 'settling' | 'closed';
+
+export interface BoundLaneOptions {
+  readonly session: OrtSession;
+  /** Every tensor has a fixed shape (`whyUnbound`). */
+  readonly spec: ModelSpec;
+  readonly clock: Clock;
+  readonly runConfig: ReadonlyMap<string, string>;
+  readonly device: BoundDevice;
+  /** Lock the pages of its buffers. */
+  readonly pinned: boolean;
+  /** Sizes that batches are padded up to, ascending, each with a CUDA graph; undefined = every size as it comes, no graph. */
+  readonly graphSizes: readonly number[] | undefined;
+}
+
+/** How long a load waits until no other execution is in flight. */
+const CAPTURE_PATIENCE_MS = 10_000;
+/** OrtFailure's code for what did not come from ONNX Runtime (`ORT_FAIL`). */
+const FAIL = 1;
+
+/** Opens a bound lane: buffers, thread and, with graphs, one capture a size. Rejects with what does not work. */
+export async function openBoundLane(options: BoundLaneOptions): Promise<BoundLane> {
+  const lane = new BoundLane(options);
+  try {
+    await lane.open();
+    return lane;
+  } catch (error) {
+    await lane.close();
+    throw error;
+  }
+}
+
+/**
+ * A lane whose tensors stay at fixed places, on the device where the session has them there: a run copies in, runs with an
+ * IO binding and copies out, all in a thread of its own. That is what CUDA graphs need, and saves ONNX Runtime its own
+ * allocations and copies of each run otherwise.
+ */
+export class BoundLane implements Lane, GatedCall {
+  onBroken?: () => void;
+  readonly #options: BoundLaneOptions;
+  readonly #memory: SessionMemory;
+  readonly #inputs: readonly BoundTensor[];
+  readonly #outputs: readonly BoundTensor[];
+  readonly #bindings: Bindings;
+  readonly #thread: ProgramThread;
+  #binding: Binding | undefined;
+  #rows = 0;
+  #phase: Phase = 'idle';
+  #cancelled = false;
+  #broken = false;
+  #settle: Settle = () => {};
+  #takenNs = 0;
+  #gatheredNs = 0;
+  #startedNs = 0;
+  #whenIdle: (() => void)[] = [];
+  #closing: Promise<void> | undefined;
+
+  constructor(options: BoundLaneOptions) {
+    this.#options = options;
+    const { session, spec, device } = options;
+    const { library } = session;
+    const on = tensorsOnDevice(session, device);
+    const memory = new SessionMemory(session, device);
+    this.#memory = memory;
+    const made: BoundTensor[] = [];
+    const make = (names: Set<string>) => (tensor: TensorSpec) => {
+      const onDevice = names.has(tensor.name);
+      if (!onDevice && options.graphSizes !== undefined && device.copies !== 'none') {
+        throw new ServingError('UNSUPPORTED', `CUDA graphs: tensor '${tensor.name}' is not on the GPU`);
+      }
+      made.push(new BoundTensor(library, tensor, spec.maxBatchSize, onDevice ? memory : undefined));
+      return made.at(-1) as BoundTensor;
+    };
+    try {
+      this.#inputs = spec.inputs.map(make(on.inputs));
+      this.#outputs = spec.outputs.map(make(on.outputs));
+    } catch (error) {
+      for (const tensor of made) tensor.close();
+      memory.close();
+      throw error;
+    }
+    this.#bindings = new Bindings({ ...options, inputs: this.#inputs, outputs: this.#outputs });
+    const words = 1 + (this.#inputs.length + this.#outputs.length + 2) * STEP_WORDS;
+    this.#thread = new ProgramThread(library.path, device, words, () => {
+      this.#broken = true;
+      this.onBroken?.();
+    });
+    session.lanes.add(this);
+  }
+
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  /** Waits for the thread, locks pages, and runs every size with a graph once: its capture. */
+  async open(): Promise<void> {
+    await this.#thread.ready;
+    const { device, pinned, graphSizes = [] } = this.#options;
+    if (pinned && device.copies === 'cuda') {
+      for (const { host } of [...this.#inputs, ...this.#outputs]) {
+        const refused = await host.lock();
+        if (refused !== undefined) throw new ServingError('UNSUPPORTED', `pages cannot be locked: ${refused}`);
+      }
+    }
+    // While a graph is captured, CUDA refuses other threads what could break it: nothing else may run then.
+    if (graphSizes.length > 0) await callGate.alone(() => this.#capture(graphSizes), CAPTURE_PATIENCE_MS);
+  }
+
+  async #capture(sizes: readonly number[]): Promise<void> {
+    for (const rows of sizes) {
+      const binding = this.#bindings.of(rows);
+      const failure = await new Promise<unknown>((resolve) => {
+        this.#thread.perform(binding.program, (error, step, result) => resolve(this.#failureOf(error, step, result)));
+      });
+      if (failure !== undefined) throw runFailure(failure, this.#options.session, false);
+    }
+  }
+
+  run(batch: Batch, settle: Settle): void {
+    const takenNs = this.#options.clock.nowNs();
+    if (this.#phase !== 'idle') {
+      const error = new ServingError('INTERNAL', 'internal error', { cause: new Error(`the lane is ${this.#phase}`) });
+      const timing = { takenNs, gatheredNs: takenNs, startedNs: takenNs, finishedNs: takenNs };
+      queueMicrotask(() => settle({ kind: 'failed', error, timing }));
+      return;
+    }
+    this.#phase = 'waiting';
+    this.#settle = settle;
+    this.#takenNs = takenNs;
+    this.#cancelled = false;
+    try {
+      this.#rows = batch.rows;
+      const size = sizeFor(batch.rows, this.#options.graphSizes ?? []);
+      this.#binding = this.#bindings.of(size);
+      for (let i = 0; i < this.#inputs.length; i++) gatherRows(this.#inputs[i] as BoundTensor, batch, i, size);
+      this.#gatheredNs = this.#startedNs = this.#options.clock.nowNs();
+      callGate.enter(this);
+    } catch (error) {
+      this.#gatheredNs = this.#startedNs = this.#options.clock.nowNs();
+      this.#failSoon(runFailure(error, this.#options.session, false));
+    }
+  }
+
+  /** Called by the call gate when it is this run's turn. */
+  begin(): void {
+    this.#phase = 'running';
+    this.#startedNs = this.#options.clock.nowNs();
+    runStarted(this);
+    this.#options.session.runs++;
+    this.#thread.perform((this.#binding as Binding).program, (error, step, result) =>
+      this.#returned(this.#failureOf(error, step, result)),
+    );
+  }
+
+  cancel(): void {
+    if (this.#cancelled) return;
+    if (this.#phase === 'running') {
+      this.#cancelled = true;
+      const { api } = this.#options.session.library;
+      check(api, api.RunOptionsSetTerminate((this.#binding as Binding).runOptions));
+    } else if (this.#phase === 'waiting' && callGate.withdraw(this)) {
+      this.#cancelled = true;
+      this.#failSoon(cancelledError());
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    while (this.#phase !== 'idle') await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    this.#phase = 'closed';
+    await this.#thread.close();
+    this.#options.session.lanes.delete(this);
+    this.#bindings.close();
+    for (const tensor of [...this.#inputs, ...this.#outputs]) tensor.close();
+    this.#memory.close();
+  }
+
+  /** What a program failed with, or undefined. */
+  #failureOf(error: ServingError | undefined, step: number, result: number): unknown {
+    if (error !== undefined) return error;
+    if (result === 0) return undefined;
+    if (step === STEP.run) return takeFailure(this.#options.session.library.api, result);
+    return new OrtFailure(FAIL, `CUDA failure ${result}: ${cudaRuntime()?.cudaGetErrorString(result)}`);
+  }
+
+  #returned(failure: unknown): void {
+    const finishedNs = this.#options.clock.nowNs();
+    const { session } = this.#options;
+    runReturned(this);
+    session.runs--;
+    callGate.done();
+    // Or the next run of this size dies before its first node.
+    const { api } = session.library;
+    if (this.#cancelled) check(api, api.RunOptionsUnsetTerminate((this.#binding as Binding).runOptions));
+    if (failure === undefined) {
+      this.#finish({
+        kind: 'done',
+        outputs: this.#outputs.map((output) => viewRows(output, this.#rows, this.#options.spec)),
+        timing: this.#timing(finishedNs),
+      });
+      return;
+    }
+    const fault = session.onGpu && failure instanceof OrtFailure ? deviceFaultOf(failure.message) : undefined;
+    const error = runFailure(failure, session, this.#cancelled);
+    const failed = { kind: 'failed', error, timing: this.#timing(finishedNs) } as const;
+    this.#finish(fault === undefined ? failed : { ...failed, deviceFault: fault });
+  }
+
+  /** Settles a batch that never reached ONNX Runtime; not before `run` or `cancel` has returned. */
+  #failSoon(error: ServingError): void {
+    this.#phase = 'settling';
+    queueMicrotask(() => this.#finish({ kind: 'failed', error, timing: this.#timing(this.#options.clock.nowNs()) }));
+  }
+
+  #finish(outcome: BatchOutcome): void {
+    const settle = this.#settle;
+    this.#settle = () => {};
+    this.#phase = 'settling';
+    try {
+      settle(outcome);
+    } finally {
+      // Only now: the outputs are views of this lane until the callback has returned.
+      this.#phase = 'idle';
+      const waiters = this.#whenIdle;
+      this.#whenIdle = [];
+      for (const wake of waiters) wake();
+    }
+  }
+
+  #timing(finishedNs: number): BatchTiming {
+    return { takenNs: this.#takenNs, gatheredNs: this.#gatheredNs, startedNs: this.#startedNs, finishedNs };
+  }
+}

@@ -1,0 +1,70 @@
+import { DATA_TYPES, elementCount, type TensorSpec } from '../../../../core/index.js';
+import { writeShape } from '../input-slot.js';
+import type { OrtLibrary } from '../library.js';
+import type { Address } from '../native-memory.js';
+import { check } from '../status.js';
+import { HostBuffer } from './host-buffer.js';
+import type { BufferPair } from './run-program.js';
+
+/** Where the tensors of a lane lie on the device. */
+export interface DeviceMemory {
+  /** `OrtMemoryInfo*` */
+  readonly info: Address;
+  allocate(bytes: number): Address;
+  free(address: Address): void;
+}
+
+/**
+ * One input or output of a bound lane: a buffer here and, where the session reads or writes it on the device, its twin there.
+ * Both stay where they are, and batches of every size begin at their start, so one allocation serves all sizes.
+ */
+export class BoundTensor {
+  readonly spec: TensorSpec;
+  readonly host: HostBuffer;
+  readonly rowBytes: number;
+  readonly #library: OrtLibrary;
+  readonly #batched: boolean;
+  readonly #device: DeviceMemory | undefined;
+  readonly #address: Address;
+  readonly #values: Address[] = [];
+
+  /** `device`: undefined where the session has it in this process's memory. */
+  constructor(library: OrtLibrary, spec: TensorSpec, maxBatchSize: number, device: DeviceMemory | undefined) {
+    this.spec = spec;
+    this.#library = library;
+    this.#batched = maxBatchSize > 0;
+    this.rowBytes = elementCount(spec.modelDims) * DATA_TYPES[spec.dataType].elementBytes;
+    const bytes = this.rowBytes * Math.max(1, maxBatchSize);
+    this.host = new HostBuffer(bytes);
+    this.#device = device;
+    this.#address = device === undefined ? this.host.address : device.allocate(Math.max(1, bytes));
+  }
+
+  /** Makes the OrtValue of so many rows. It lives until `close`. */
+  makeValue(rows: number): Address {
+    const { api, scratch, cpuMemory } = this.#library;
+    const { modelDims, dataType } = this.spec;
+    const rank = writeShape(scratch, this.#batched ? [rows, ...modelDims] : modelDims);
+    const out = scratch.address + rank * 8;
+    const info = this.#device?.info ?? cpuMemory;
+    const element = DATA_TYPES[dataType].onnxElementType;
+    const bytes = this.rowBytes * rows;
+    check(api, api.CreateTensorWithDataAsOrtValue(info, this.#address, bytes, scratch.address, rank, element, out));
+    const value = scratch.word(rank);
+    this.#values.push(value);
+    return value;
+  }
+
+  /** The bytes of so many rows on both sides; undefined where there is one side. */
+  pair(rows: number): BufferPair | undefined {
+    if (this.#device === undefined) return undefined;
+    return { host: this.host.address, device: this.#address, bytes: this.rowBytes * rows };
+  }
+
+  close(): void {
+    for (const value of this.#values) this.#library.api.ReleaseValue(value);
+    this.#values.length = 0;
+    this.host.unlock();
+    this.#device?.free(this.#address);
+  }
+}

@@ -1,0 +1,2 @@
+export { bindingOptions } from './binding-options.js';
+export { openBoundLane } from './bound-lane.js';
