@@ -60,6 +60,19 @@ describe('the call gate', () => {
     expect(log).toEqual(['a', 'alone', 'b']);
   });
 
+  it('lets work pass as one call', async () => {
+    const gate = new CallGate(1, 10);
+    const log: string[] = [];
+    gate.enter(call(log, 'a'));
+    const passed = gate.pass(async () => log.push('passed'));
+    const failed = gate.pass(() => Promise.reject(new Error('broke')));
+    expect(log).toEqual(['a']);
+    gate.done();
+    await passed;
+    await expect(failed).rejects.toThrow('broke');
+    expect([log, gate.inFlight]).toEqual([['a', 'passed'], 0]);
+  });
+
   it('lets the others go on where a call in flight does not end, and work that failed', async () => {
     const log: string[] = [];
     const gate = new CallGate(2, 10);

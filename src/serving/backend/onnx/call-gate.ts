@@ -55,6 +55,16 @@ export class CallGate {
     return at >= 0;
   }
 
+  /** Runs `work` as one call: now, or when it is its turn. */
+  async pass<T>(work: () => Promise<T>): Promise<T> {
+    await new Promise<void>((resolve) => this.enter({ begin: resolve }));
+    try {
+      return await work();
+    } finally {
+      this.done();
+    }
+  }
+
   /** A call in flight has returned. */
   done(): void {
     this.#inFlight--;

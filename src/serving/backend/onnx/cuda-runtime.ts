@@ -26,8 +26,8 @@ export interface CudaRuntime {
   readonly cudaMemcpy: CudaCall;
   /** (stream): 0 is the default one, on which `cudaMemcpy` copies. */
   readonly cudaStreamSynchronize: CudaCall;
-  /** (address, bytes, flags) -> cudaError_t: locks the pages of memory that is there already. */
-  readonly cudaHostRegister: NativeFunction;
+  /** (address, bytes, flags): locks the pages of memory that is there already. */
+  readonly cudaHostRegister: CudaCall;
   readonly cudaHostUnregister: CudaCall;
   /** (cudaError_t) -> its text. */
   readonly cudaGetErrorString: (error: number) => string;
@@ -36,6 +36,8 @@ export interface CudaRuntime {
 /** `cudaMemcpyHostToDevice`, `cudaMemcpyDeviceToHost`. */
 export const COPY_IN = 1;
 export const COPY_OUT = 2;
+/** `cudaHostRegisterPortable`: for the contexts of all devices. */
+export const PORTABLE = 1;
 
 const SIGNATURES = {
   cudaInitDevice: ['int', 'uint', 'uint'],

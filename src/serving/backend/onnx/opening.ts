@@ -121,8 +121,7 @@ export class Opening {
     requireProviderFiles(this.library);
     const { wait, memory } = this.#gpu;
     const refused = await initDevice(deviceId, wait);
-    if (refused !== undefined)
-      this.#log.warn('CUDA does not take how to wait for a GPU', { device: key, wait, refused });
+    if (refused !== undefined) this.#log.warn('CUDA does not take how to wait for a GPU', { deviceId, wait, refused });
     const release = memory.reserve(deviceId, this.#cudaOptions, this.settings.sessionConfig);
     const graphs = this.request.provider.binding?.cudaGraphBatchSizes !== undefined;
     const cudaOptions = graphs ? { ...this.#cudaOptions, enable_cuda_graph: '1' } : this.#cudaOptions;

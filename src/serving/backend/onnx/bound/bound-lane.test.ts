@@ -17,7 +17,7 @@ import type { BoundLaneOptions } from './bound-lane.js';
 
 const ONNX = 'serving/backend/onnx';
 const { onnxNativeBackend } = await compiled<typeof import('../index.js')>(`${ONNX}/index.js`);
-const { openBoundLane } = await compiled<typeof import('./bound-lane.js')>(`${ONNX}/bound/bound-lane.js`);
+const { openBoundLane } = await compiled<typeof import('./open-bound-lane.js')>(`${ONNX}/bound/open-bound-lane.js`);
 const { loadOrtLibrary } = await compiled<typeof import('../library.js')>(`${ONNX}/library.js`);
 const { createSession, releaseSession } = await compiled<typeof import('../session.js')>(`${ONNX}/session.js`);
 const { readSessionSettings } = await compiled<typeof import('../session-settings.js')>(`${ONNX}/session-settings.js`);

@@ -19,8 +19,8 @@ import { type Binding, Bindings } from './bindings.js';
 import { gatherRows, sizeFor, viewRows } from './bound-rows.js';
 import { BoundTensor } from './bound-tensor.js';
 import type { BoundDevice } from './program-block.js';
-import { ProgramThread } from './program-thread.js';
-import { STEP, STEP_WORDS } from './run-program.js';
+import type { ProgramThread } from './program-thread.js';
+import { programOf, STEP } from './run-program.js';
 import { SessionMemory, tensorsOnDevice } from './session-memory.js';
 
 type Settle = (outcome: BatchOutcome) => void;
@@ -39,22 +39,8 @@ export interface BoundLaneOptions {
   readonly graphSizes: readonly number[] | undefined;
 }
 
-/** How long a load waits until no other execution is in flight. */
-const CAPTURE_PATIENCE_MS = 10_000;
 /** OrtFailure's code for what did not come from ONNX Runtime (`ORT_FAIL`). */
 const FAIL = 1;
-
-/** Opens a bound lane: buffers, thread and, with graphs, one capture a size. Rejects with what does not work. */
-export async function openBoundLane(options: BoundLaneOptions): Promise<BoundLane> {
-  const lane = new BoundLane(options);
-  try {
-    await lane.open();
-    return lane;
-  } catch (error) {
-    await lane.close();
-    throw error;
-  }
-}
 
 /**
  * A lane whose tensors stay at fixed places, on the device where the session has them there: a run copies in, runs with an
@@ -80,8 +66,11 @@ export class BoundLane implements Lane, GatedCall {
   #startedNs = 0;
   #whenIdle: (() => void)[] = [];
   #closing: Promise<void> | undefined;
+  #prepared = false;
+  /** Tensors whose pages are locked. */
+  readonly #locked: BoundTensor[] = [];
 
-  constructor(options: BoundLaneOptions) {
+  constructor(options: BoundLaneOptions, thread: ProgramThread) {
     this.#options = options;
     const { session, spec, device } = options;
     const { library } = session;
@@ -106,11 +95,7 @@ export class BoundLane implements Lane, GatedCall {
       throw error;
     }
     this.#bindings = new Bindings({ ...options, inputs: this.#inputs, outputs: this.#outputs });
-    const words = 1 + (this.#inputs.length + this.#outputs.length + 2) * STEP_WORDS;
-    this.#thread = new ProgramThread(library.path, device, words, () => {
-      this.#broken = true;
-      this.onBroken?.();
-    });
+    this.#thread = thread;
     session.lanes.add(this);
   }
 
@@ -118,28 +103,36 @@ export class BoundLane implements Lane, GatedCall {
     return this.#broken;
   }
 
-  /** Waits for the thread, locks pages, and runs every size with a graph once: its capture. */
-  async open(): Promise<void> {
-    await this.#thread.ready;
-    const { device, pinned, graphSizes = [] } = this.#options;
-    if (pinned && device.copies === 'cuda') {
-      for (const { host } of [...this.#inputs, ...this.#outputs]) {
-        const refused = await host.lock();
-        if (refused !== undefined) throw new ServingError('UNSUPPORTED', `pages cannot be locked: ${refused}`);
-      }
-    }
-    // While a graph is captured, CUDA refuses other threads what could break it: nothing else may run then.
-    if (graphSizes.length > 0) await callGate.alone(() => this.#capture(graphSizes), CAPTURE_PATIENCE_MS);
+  /** Its thread has ended. */
+  lost(): void {
+    this.#broken = true;
+    this.onBroken?.();
   }
 
-  async #capture(sizes: readonly number[]): Promise<void> {
-    for (const rows of sizes) {
-      const binding = this.#bindings.of(rows);
-      const failure = await new Promise<unknown>((resolve) => {
-        this.#thread.perform(binding.program, (error, step, result) => resolve(this.#failureOf(error, step, result)));
-      });
-      if (failure !== undefined) throw runFailure(failure, this.#options.session, false);
+  /** Locks pages, and runs every size with a graph once: its capture. Called once, when nothing else uses the GPU. */
+  async prepare(): Promise<void> {
+    const { device, pinned, graphSizes = [], session } = this.#options;
+    for (const tensor of pinned && device.copies === 'cuda' ? [...this.#inputs, ...this.#outputs] : []) {
+      const failure = await this.#perform(programOf([tensor.host.lockStep]));
+      if (failure !== undefined) throw runFailure(failure, session, false);
+      this.#locked.push(tensor);
     }
+    for (const rows of graphSizes) {
+      const failure = await this.#perform(this.#bindings.of(rows).program);
+      if (failure !== undefined) throw runFailure(failure, session, false);
+    }
+    this.#prepared = true;
+  }
+
+  /** What a program failed with, or undefined. */
+  #perform(program: Float64Array): Promise<unknown> {
+    return new Promise((resolve) => {
+      this.#thread.perform(program, (error, step, result) => resolve(this.#failureOf(error, step, result)));
+    });
+  }
+
+  async #unlock(): Promise<void> {
+    for (const { host } of this.#locked.splice(0)) await this.#perform(programOf([host.unlockStep]));
   }
 
   run(batch: Batch, settle: Settle): void {
@@ -198,6 +191,9 @@ export class BoundLane implements Lane, GatedCall {
   async #close(): Promise<void> {
     while (this.#phase !== 'idle') await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
     this.#phase = 'closed';
+    // In the middle of its opening it is alone already.
+    if (this.#locked.length > 0 && this.#prepared) await callGate.pass(() => this.#unlock());
+    else await this.#unlock();
     await this.#thread.close();
     this.#options.session.lanes.delete(this);
     this.#bindings.close();

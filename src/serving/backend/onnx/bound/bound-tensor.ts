@@ -64,7 +64,6 @@ export class BoundTensor {
   close(): void {
     for (const value of this.#values) this.#library.api.ReleaseValue(value);
     this.#values.length = 0;
-    this.host.unlock();
     this.#device?.free(this.#address);
   }
 }

@@ -1,10 +1,7 @@
-import { callOffLoop } from '../call-gate.js';
-import { type CudaRuntime, cudaRuntime } from '../cuda-runtime.js';
 import { type Address, NativeMemory } from '../native-memory.js';
+import { type RunStep, STEP } from './run-program.js';
 
 const PAGE_BYTES = 4096;
-/** `cudaHostRegisterPortable`: for the contexts of all devices. */
-const PORTABLE = 1;
 
 /**
  * A buffer of a lane in this process's memory, on pages of its own, which can be locked so that a GPU copies from and to them
@@ -15,7 +12,6 @@ export class HostBuffer {
   readonly bytes: Uint8Array;
   readonly address: Address;
   readonly #pageBytes: number;
-  #locked: CudaRuntime | undefined;
 
   constructor(byteLength: number) {
     this.#pageBytes = Math.max(1, Math.ceil(byteLength / PAGE_BYTES)) * PAGE_BYTES;
@@ -25,18 +21,12 @@ export class HostBuffer {
     this.bytes = memory.bytes.subarray(offset, offset + byteLength);
   }
 
-  /** Locks its pages, off the event loop. Resolves with what CUDA says where it does not; the buffer serves unlocked then. */
-  async lock(cuda: CudaRuntime | undefined = cudaRuntime()): Promise<string | undefined> {
-    if (cuda === undefined) return "CUDA's runtime library is not found";
-    const error = await callOffLoop(cuda.cudaHostRegister, [this.address, this.#pageBytes, PORTABLE], this);
-    if (error !== 0) return `CUDA error ${error}: ${cuda.cudaGetErrorString(error)}`;
-    this.#locked = cuda;
-    return undefined;
+  /** What locks its pages, and what unlocks them again. */
+  get lockStep(): RunStep {
+    return [STEP.lock, this.address, this.#pageBytes];
   }
 
-  /** Unlocks its pages. Nothing may be copying. */
-  unlock(): void {
-    this.#locked?.cudaHostUnregister(this.address);
-    this.#locked = undefined;
+  get unlockStep(): RunStep {
+    return [STEP.unlock, this.address];
   }
 }

@@ -1,2 +1,2 @@
 export { bindingOptions } from './binding-options.js';
-export { openBoundLane } from './bound-lane.js';
+export { openBoundLane } from './open-bound-lane.js';

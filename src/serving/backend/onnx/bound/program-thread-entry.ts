@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { COPY_IN, COPY_OUT, cudaRuntime } from '../cuda-runtime.js';
+import { COPY_IN, COPY_OUT, cudaRuntime, PORTABLE } from '../cuda-runtime.js';
 import { bindAlone, loadOrtLibrary } from '../library.js';
 import { BELL, blockViews, FAILED_STEP, PROGRAM, type ProgramThreadData, RESULT, STOP } from './program-block.js';
 import { STEP, STEP_WORDS } from './run-program.js';
@@ -25,6 +25,8 @@ function callsFor(device: ProgramThreadData['device']): readonly Call[] {
     calls[STEP.copyIn] = (to, from, bytes) => cuda.cudaMemcpy(to, from, bytes, COPY_IN);
     calls[STEP.copyOut] = (to, from, bytes) => cuda.cudaMemcpy(to, from, bytes, COPY_OUT);
     calls[STEP.arrived] = () => cuda.cudaStreamSynchronize(0);
+    calls[STEP.lock] = (address, bytes) => cuda.cudaHostRegister(address, bytes, PORTABLE);
+    calls[STEP.unlock] = (address) => cuda.cudaHostUnregister(address);
   } else if (device.copies === 'memcpy') {
     const { copy } = loadOrtLibrary(data.libraryPath);
     const within: Call = (to, from, bytes) => {

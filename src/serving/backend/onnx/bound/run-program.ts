@@ -10,6 +10,10 @@ export const STEP = {
   copyOut: 2,
   /** (): what was copied in has arrived. */
   arrived: 3,
+  /** (address, bytes): locks pages for the device of the thread. */
+  lock: 4,
+  /** (address): unlocks them. */
+  unlock: 5,
 } as const;
 
 /** Words of a step: what it does, and three operands. */
@@ -39,6 +43,11 @@ export function runProgram(
     [STEP.run, ...run],
     ...outputs.map(({ device, host, bytes }): RunStep => [STEP.copyOut, host, device, bytes]),
   ];
+  return programOf(steps);
+}
+
+/** Steps in the form in which a thread performs them. */
+export function programOf(steps: readonly RunStep[]): Float64Array {
   const words = new Float64Array(1 + steps.length * STEP_WORDS);
   words[0] = steps.length;
   steps.forEach((step, i) => {
