@@ -29,5 +29,7 @@ for (const [name, values] of Object.entries(CUDA_OPTIONS)) {
   for (const value of SAMPLES[values] ?? values) attempt(name, readCudaOptions({ [name]: value })[name], true);
   attempt(name, 'banana', false);
 }
+// What the gateway sets by itself; `device_id` asks the driver, so it takes a GPU.
+attempt('enable_cuda_graph', '1', true);
 attempt('no_such_option', '1', false);
 process.stdout.write('end\n');
