@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 /**
  * What the gate is worth: how often it calls one and the same build worse (A/A), and how often it finds a regression put in on
- * purpose (`burn-preload.mjs`) of 5, 10 and 20 % of the CPU time of a request. Same interleaving, thresholds and judgement
- * as `gate.mjs`. Samples (fresh starts of both) are independent, so that from those measured many gates are drawn.
+ * purpose (`injected-work.mjs`) of 5, 10 and 20 % of the CPU time, or with `--counted` of the instructions, of a request. Same
+ * interleaving, thresholds and judgement as `gate.mjs`. Samples (fresh starts of both) are independent, so that from those
+ * measured many gates are drawn.
  *
  *   node native-bench/gate-power.mjs [--samples 24] [--starts 12] [--rounds 4] [--ms 250] [--scenario mlp-http-c8] [--percents 0,5,10,20]
+ *   node native-bench/gate-power.mjs --counted --samples 6 --starts 3
  */
 import { loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -16,12 +18,13 @@ import { startLoadGenerator } from '../dist/cli/bench/load-generator.js';
 import { randomSource } from '../dist/cli/bench/random-source.js';
 import { median } from '../dist/cli/bench/statistics.js';
 import { readThresholds } from '../dist/cli/bench/thresholds.js';
+import { countedStarts } from './counted-starts.mjs';
+import { burn, INSTRUCTIONS_A_TURN } from './injected-work.mjs';
 import { interleaved } from './interleaved.mjs';
 import { SCENARIOS } from './scenarios.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const DRAWN_GATES = 200;
-const METRICS = ['perSecond', 'p50Us', 'cpuUsPerRequest'];
 const { values: options } = parseArgs({
   options: {
     samples: { type: 'string', default: '24' },
@@ -30,6 +33,7 @@ const { values: options } = parseArgs({
     ms: { type: 'string', default: '250' },
     scenario: { type: 'string', default: 'mlp-http-c8' },
     percents: { type: 'string', default: '0,5,10,20' },
+    counted: { type: 'boolean' },
     thresholds: { type: 'string', default: join(HERE, 'gate-thresholds.json') },
   },
 });
@@ -40,14 +44,42 @@ const starts = Number(options.starts);
 const generator = startLoadGenerator();
 const random = randomSource(11);
 
-/** Samples of a build and of itself with a burn; the burn is there in both, of zero length in the baseline. */
-async function samples(burnUs, count) {
-  const launches = [0, burnUs].map((us) => ({
-    preload: [join(HERE, 'burn-preload.mjs')],
-    env: { BENCH_BURN_US: String(us) },
+const METRICS = options.counted ? ['instructionsPerRequest'] : ['perSecond', 'p50Us', 'cpuUsPerRequest'];
+
+/** Samples of a build and of itself with a burn; the burn is there in both, of no turn in the baseline. */
+async function samples(burnTurns, count) {
+  const launches = [0, burnTurns].map((turns) => ({
+    preload: [join(HERE, 'injected-work.mjs')],
+    env: { BENCH_BURN_TURNS: String(Math.round(turns)) },
   }));
+  if (options.counted) {
+    const sides = await countedStarts(launches, count, { allocated: [], instructed: [scenario.name] });
+    return sides.map(([side]) => side.rounds);
+  }
   const effort = { starts: count, rounds: Number(options.rounds), ms: Number(options.ms) };
   return (await interleaved([scenario], launches, generator, effort)).map(([side]) => side.rounds);
+}
+
+/** Turns of the burn that cost `percent` of a request. */
+async function turnsFor(percent) {
+  const [calibration] = await samples(0, options.counted ? 1 : 3);
+  if (options.counted) {
+    const { instructionsPerRequest } = calibration[0];
+    return (instructionsPerRequest * percent) / 100 / INSTRUCTIONS_A_TURN;
+  }
+  const requestUs = median(calibration.map(({ cpuUsPerRequest }) => cpuUsPerRequest));
+  console.log(`${scenario.name}: ${requestUs.toFixed(1)} us of CPU a request`);
+  return (requestUs * percent) / 100 / burnUsATurn();
+}
+
+function burnUsATurn() {
+  const turns = 2_000_000;
+  const times = Array.from({ length: 9 }, () => {
+    const before = process.cpuUsage();
+    burn(turns);
+    return process.cpuUsage(before).user / turns;
+  });
+  return median(times);
 }
 
 /** What the gate says of the samples with these numbers: the metrics that it calls worse. */
@@ -91,13 +123,14 @@ function tell(title, pairs) {
 }
 
 try {
-  const [calibration] = await samples(0, 3);
-  const requestUs = median(calibration.map(({ cpuUsPerRequest }) => cpuUsPerRequest));
   console.log(
-    `${scenario.name}: ${requestUs.toFixed(1)} us of CPU a request; a gate is ${starts} starts of ${options.rounds} rounds of ${options.ms} ms each`,
+    options.counted
+      ? `a gate is ${starts} counts under valgrind`
+      : `a gate is ${starts} starts of ${options.rounds} rounds of ${options.ms} ms each`,
   );
+  const turnsForOne = await turnsFor(1);
   for (const percent of options.percents.split(',').map(Number))
-    tell(`+${percent} %`, await samples((requestUs * percent) / 100, Number(options.samples)));
+    tell(`+${percent} %`, await samples(turnsForOne * percent, Number(options.samples)));
 } finally {
   generator.end();
 }

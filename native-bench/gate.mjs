@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /**
- * The regression gate: two builds by turns on one machine, their ratio with an interval for each scenario, and an exit code.
+ * The regression gate: two builds by turns on one machine, their ratio with an interval for each scenario, and an exit code. Timed in
+ * short rounds of many starts, and counted (instructions, heap bytes of a request) in a few.
  *
- *   npm run bench:gate -- --baseline ../before/dist --candidate dist [--only TEXT] [--starts 12] [--rounds 4] [--ms 250]
+ *   npm run bench:gate -- --baseline ../before/dist --candidate dist [--only TEXT] [--starts 12] [--rounds 4] [--ms 250] [--counted 3]
  *                         [--thresholds FILE] [--html FILE] [--markdown FILE] [--json-prefix PATH]
  *
  * `--baseline` and `--candidate` are builds: a `dist` folder, or a checkout that has one, each with its own node_modules in
@@ -18,11 +19,13 @@ import { comparisonMarkdown } from '../dist/cli/bench/compare-markdown.js';
 import { compareResults } from '../dist/cli/bench/comparison.js';
 import { startLoadGenerator } from '../dist/cli/bench/load-generator.js';
 import { readThresholds } from '../dist/cli/bench/thresholds.js';
+import { countedStarts } from './counted-starts.mjs';
+import { whyNoInstructions } from './counted-work.mjs';
 import { interleaved } from './interleaved.mjs';
 import { SCENARIOS } from './scenarios.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const GATED = ['mlp-http-c8', 'mlp-http-json-c8', 'mlp-ws-c8', 'mlp-grpc-c8', 'cnn-http-c1', 'noop-http-c8'];
+const GATED = ['mlp-http-c8', 'mlp-http-json-c8', 'mlp-ws-c8', 'mlp-grpc-c8', 'noop-http-c8'];
 const { values: options } = parseArgs({
   options: {
     baseline: { type: 'string' },
@@ -31,6 +34,7 @@ const { values: options } = parseArgs({
     starts: { type: 'string', default: '12' },
     rounds: { type: 'string', default: '4' },
     ms: { type: 'string', default: '250' },
+    counted: { type: 'string', default: '3' },
     thresholds: { type: 'string', default: join(HERE, 'gate-thresholds.json') },
     markdown: { type: 'string' },
     html: { type: 'string' },
@@ -65,13 +69,19 @@ try {
     generator,
     effort,
   );
-  results = builds.map((dist, i) => ({ ...resultHead(dist, dist, {}), scenarios: sides[i] }));
+  const counted = await countedStarts(
+    builds.map((dist) => ({ dist })),
+    Number(options.counted),
+    options.only === '' ? {} : { allocated: [options.only], instructed: [options.only] },
+  );
+  results = builds.map((dist, i) => ({ ...resultHead(dist, dist, {}), scenarios: [...sides[i], ...counted[i]] }));
 } finally {
   generator.end();
 }
 const comparison = compareResults(...results, thresholds, true);
 const report = comparisonMarkdown(...results, comparison);
 console.log(report);
+if (whyNoInstructions() !== undefined) console.log(`instructions were not counted: ${whyNoInstructions()}`);
 if (options.markdown !== undefined) writeFileSync(options.markdown, report);
 if (options.html !== undefined) writeFileSync(options.html, comparisonHtml(...results, comparison));
 if (options['json-prefix'] !== undefined)

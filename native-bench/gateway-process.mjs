@@ -7,26 +7,38 @@ import { residentBytes } from '../dist/cli/bench/process-cpu.js';
 import { treeMemoryBytes } from './process-tree.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const READY_WITHIN_MS = 60_000;
 
 /**
  * Starts `dist` (a build: the folder that holds `cli/penstock.cjs`) on `repository`; resolves when it is ready.
- * `preload` are modules for `node --import`, `env` additions to the environment, `flags` to the command line.
+ * `flags` are more options of `penstock serve`, `preload` modules for `node --import`, `nodeFlags` more of its options, `env` additions to the environment, `under` a program
+ * and its options that runs node (valgrind).
  */
 export async function startGateway({
   dist = join(HERE, '../dist'),
   repository = join(HERE, 'models'),
+  flags = [],
   preload = [],
   env = {},
-  flags: more = [],
+  nodeFlags = [],
+  under = [],
+  readyWithinMs = 60_000,
 }) {
   const [http, grpc, metrics] = await freePorts(3);
   const imports = [join(HERE, 'cpu-probe.mjs'), ...preload].flatMap((file) => ['--import', file]);
-  const flags = ['serve', repository, '--http-port', http, '--grpc-port', grpc, '--metrics-port', metrics, ...more].map(
-    String,
-  );
+  const ports = ['--http-port', http, '--grpc-port', grpc, '--metrics-port', metrics].map(String);
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...imports, join(dist, 'cli/penstock.cjs'), ...flags], {
+  const [program, ...words] = [
+    ...under,
+    process.execPath,
+    ...nodeFlags,
+    ...imports,
+    join(dist, 'cli/penstock.cjs'),
+    'serve',
+    repository,
+    ...ports,
+    ...flags,
+  ];
+  const child = spawn(program, words, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, ...env },
   });
@@ -34,28 +46,32 @@ export async function startGateway({
   child.stdout.on('data', (chunk) => (log += chunk));
   child.stderr.on('data', (chunk) => (log += chunk));
   const waiting = [];
-  child.on('message', (cpuUs) => waiting.shift()?.(cpuUs));
+  child.on('message', (answer) => waiting.shift()?.(answer));
   child.on('exit', () => {
     for (const settle of waiting) settle(undefined);
   });
   while (!(await isReady(http))) {
-    if (child.exitCode !== null || performance.now() - startedAt > READY_WITHIN_MS) {
+    if (child.exitCode !== null || performance.now() - startedAt > readyWithinMs) {
       child.kill('SIGKILL');
       throw new Error(`the gateway did not get ready:\n${log}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+  const ask = (question) =>
+    new Promise((resolve) => {
+      waiting.push(resolve);
+      child.send(question, (error) => error && resolve(undefined));
+    });
   return {
     ports: { http, ws: http, grpc },
     readyAfterMs: performance.now() - startedAt,
     residentBytes: () => residentBytes(child.pid),
     memoryBytes: () => treeMemoryBytes(child.pid),
     /** CPU time that the process has used, in microseconds. */
-    cpuUs: () =>
-      new Promise((resolve) => {
-        waiting.push(resolve);
-        child.send('cpu', (error) => error && resolve(undefined));
-      }),
+    cpuUs: () => ask('cpu'),
+    /** What `work-probe.mjs` counted until now, in all threads; where that is preloaded. */
+    work: () => ask('work'),
+    pid: child.pid,
     /** To a preloaded module that listens. */
     send: (message) => child.send(message),
     /** Drains it; resolves to its exit code. */

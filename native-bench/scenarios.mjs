@@ -18,7 +18,8 @@ export const MODELS = {
     variants: 64,
   },
   trees: { inputs: [['x', 'FP32', '1,32']], length: 1, floorBatches: [1, 32], variants: 8 },
-  // 600 KB a request.
+  // 600 KB a request, as the next.
+  vision: { inputs: [['x', 'FP32', '1,3,224,224']], length: 1, floorBatches: [1, 4], variants: 4 },
   noop: { inputs: [['x', 'FP32', '1,3,224,224']], length: 1, floorBatches: [1, 4], variants: 1 },
 };
 
@@ -35,14 +36,16 @@ const loads = (model, protocol, levels) => levels.map((concurrency) => load(mode
 export const SCENARIOS = [
   ...loads('mlp', 'http', [1, 8, 32, 128]),
   load('mlp', 'http', 8, 'json'),
-  ...loads('mlp', 'ws', [1, 8, 32]),
-  ...loads('mlp', 'grpc', [1, 8, 32]),
+  ...loads('mlp', 'ws', [1, 8, 32, 128]),
+  ...loads('mlp', 'grpc', [1, 8, 32, 128]),
   ...loads('cnn', 'http', [1, 8, 32]),
   ...loads('cnn', 'grpc', [8]),
   ...loads('embedder', 'http', [1, 8, 32]),
   ...loads('embedder', 'grpc', [8]),
   ...loads('trees', 'http', [1, 8, 32]),
   ...loads('trees', 'grpc', [8]),
+  ...loads('vision', 'http', [1, 8, 32]),
+  ...loads('vision', 'grpc', [8]),
   ...loads('noop', 'http', [1, 8]),
   load('noop', 'http', 1, 'json'),
   ...loads('noop', 'grpc', [1, 8]),
@@ -61,4 +64,21 @@ export const QUICK = [
   'embedder-http-c8',
   'trees-http-c8',
   'noop-http-c8',
+];
+
+const count = (model, protocol, concurrency, warmUp, burst, format) => ({
+  ...load(model, protocol, concurrency, format),
+  warmUp,
+  burst,
+});
+
+/** Scenarios whose work is counted: how many requests until all is compiled, and how many are counted at a time. */
+export const COUNTED = [
+  count('mlp', 'http', 1, 10_000, 2000),
+  count('mlp', 'http', 8, 15_000, 1000),
+  count('mlp', 'http', 8, 8000, 2000, 'json'),
+  count('mlp', 'ws', 8, 8000, 2000),
+  count('mlp', 'grpc', 8, 8000, 2000),
+  count('noop', 'http', 1, 300, 8),
+  count('noop', 'grpc', 1, 300, 8),
 ];

@@ -20,6 +20,7 @@ import { median } from '../dist/cli/bench/statistics.js';
 import { autocannonRound } from './autocannon-round.mjs';
 import { bareFloor, buildNativeFloor, nativeFloor } from './floors.mjs';
 import { startGateway } from './gateway-process.mjs';
+import { beyond, limitsOf } from './limits.mjs';
 import { requestsFor, targetOf } from './requests.mjs';
 import { MODELS, QUICK, SCENARIOS } from './scenarios.mjs';
 import { SPECIAL } from './special-scenarios.mjs';
@@ -121,16 +122,6 @@ function line(figures) {
   );
 }
 
-/** What of a row is beyond its limits: `{ leastRatio, mostWork, .. }`; `most` and `least` go before a figure's name. */
-function beyond(figures, limits) {
-  const figureOf = (limit) => limit.replace(/^(least|most)(.)/, (_, __, first) => first.toLowerCase());
-  return Object.entries(limits).flatMap(([limit, value]) => {
-    const seen = figures[figureOf(limit)];
-    const holds = limit.startsWith('least') ? seen >= value : seen <= value;
-    return holds ? [] : [`${figures.scenario}: ${figureOf(limit)} is ${seen}, the limit is ${limit} ${value}`];
-  });
-}
-
 const versions = {
   onnxruntime: JSON.parse(readFileSync(join(ROOT, 'node_modules/onnxruntime-node/package.json'), 'utf8')).version,
 };
@@ -170,8 +161,8 @@ if (options.json) writeFileSync(options.json, `${JSON.stringify({ ...head, floor
 const failures = rows.filter(({ errors }) => errors > 0).map(({ scenario, errors }) => `${scenario}: ${errors} errors`);
 if (rows.length === 0) failures.push(`no scenario is named like ${options.only}`);
 if (options.quick) {
-  const limits = JSON.parse(readFileSync(join(HERE, 'bench-floors.json'), 'utf8'));
-  for (const figures of rows) failures.push(...beyond(figures, limits[figures.scenario] ?? {}));
+  const limits = limitsOf('quick');
+  for (const figures of rows) failures.push(...beyond(figures, limits[figures.scenario]));
 }
 for (const failure of failures) console.error(failure);
 if (failures.length > 0) process.exitCode = 1;

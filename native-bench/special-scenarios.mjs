@@ -45,6 +45,51 @@ export async function starvation({ gateway, generator, rounds, ms }) {
   };
 }
 
+/** p99 of the MLP over HTTP alone, and while the embedder is loaded and unloaded again and again. */
+export async function loading({ generator, rounds, ms }) {
+  const flags = ['--model-control-mode', 'explicit', '--load-model', 'mlp'];
+  const gateway = await startGateway({ flags });
+  const target = targetOf('http', gateway.ports, 'mlp');
+  const job = { target, requests: requestsFor('mlp', target), load: CLOSED(1, ms) };
+  const change = async (how) => {
+    const url = `http://127.0.0.1:${gateway.ports.http}/v2/repository/models/embedder/${how}`;
+    const answer = await fetch(url, { method: 'POST' });
+    if (!answer.ok) throw new Error(`${how} of the embedder: ${answer.status} ${await answer.text()}`);
+  };
+  const seen = [];
+  let loads = 0;
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const alone = (await measureRound(generator, job, gateway.cpuUs)).figures;
+      let over = false;
+      const changes = (async () => {
+        while (!over) {
+          await change('load');
+          await change('unload');
+          loads++;
+        }
+      })();
+      const beside = (await measureRound(generator, job, gateway.cpuUs)).figures;
+      over = true;
+      await changes;
+      seen.push({ alone, beside });
+    }
+  } finally {
+    await gateway.stop();
+  }
+  const of = (pick) => Math.round(median(seen.map(pick)));
+  return {
+    scenario: 'loading',
+    aloneP50Us: of(({ alone }) => alone.p50Us),
+    aloneP99Us: of(({ alone }) => alone.p99Us),
+    besideP50Us: of(({ beside }) => beside.p50Us),
+    besideP99Us: of(({ beside }) => beside.p99Us),
+    besideMaxUs: of(({ beside }) => beside.maxUs),
+    loads,
+    errors: seen.reduce((sum, { alone, beside }) => sum + alone.errors + beside.errors, 0),
+  };
+}
+
 /** The CNN at ten times what it can do: what is still answered, against its capacity, and how late. */
 export async function overload({ gateway, generator, rounds, ms }) {
   const target = targetOf('http', gateway.ports, 'cnn');
@@ -131,4 +176,4 @@ export async function startUp({ rounds }) {
   };
 }
 
-export const SPECIAL = { starvation, overload, 'ten-models': tenModels, 'start-up': startUp };
+export const SPECIAL = { starvation, loading, overload, 'ten-models': tenModels, 'start-up': startUp };

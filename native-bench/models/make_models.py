@@ -5,6 +5,7 @@
 - `cnn`: five convolutions on 96x96, about 4 ms on one core
 - `embedder`: a transformer (2 layers, hidden 256, 4 heads, vocabulary 1000) over token ids and a mask of any length, mean pooled
 - `trees`: a TreeEnsembleRegressor, 30 trees of depth 5 over 32 features
+- `vision`: four convolutions on 224x224, a quarter of a millisecond: a model whose input is large for its work
 - `noop`: takes 600 KB and computes nothing: what a large input costs on its way
 
     python make_models.py    (needs numpy and onnx)
@@ -46,13 +47,13 @@ def mlp():
     save("mlp", nodes, [value("x", 64)], [value("y", 10)], init, 32)
 
 
-def cnn():
-    """Weights w[i] = sin(i * step) * scale, which ONNX Runtime folds into plain tensors at load."""
+def cnn(name="cnn", size=96, layers=((32, 1), (64, 2), (64, 1), (128, 2), (128, 1)), batch=32):
+    """Convolutions of (channels, stride). Weights w[i] = sin(i * step) * scale, which ONNX Runtime folds into plain tensors at load."""
     nodes, init, last, channels = [], [], "x", 3
     const = lambda name, v: init.append(numpy_helper.from_array(v, name)) or name
     const("zero", np.array(0, np.int64))
     const("one", np.array(1, np.int64))
-    for i, (out, stride) in enumerate([(32, 1), (64, 2), (64, 1), (128, 2), (128, 1)]):
+    for i, (out, stride) in enumerate(layers):
         count = out * channels * 9
         const(f"n{i}", np.array(count, np.int64))
         const(f"k{i}", np.array(0.37 + 0.11 * i, np.float32))
@@ -71,7 +72,7 @@ def cnn():
         last, channels = f"r{i}", out
     nodes.append(helper.make_node("GlobalAveragePool", [last], ["p"]))
     nodes.append(helper.make_node("Flatten", ["p"], ["y"]))
-    save("cnn", nodes, [value("x", 3, 96, 96)], [value("y", channels)], init, 32)
+    save(name, nodes, [value("x", 3, size, size)], [value("y", channels)], init, batch)
 
 
 def embedder(layers=2, hidden=256, heads=4, vocabulary=1000):
@@ -165,6 +166,7 @@ def embed():
 
 mlp()
 cnn()
+cnn("vision", 224, ((16, 4), (32, 2), (64, 2), (64, 1)), 8)
 embedder()
 trees()
 noop()

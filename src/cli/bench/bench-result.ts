@@ -16,6 +16,9 @@ export interface RoundFigures {
   readonly errors: number;
   /** CPU time of the server's process for each answer. */
   readonly cpuUsPerRequest?: number;
+  /** Counted under other conditions than the rest, in starts of their own: `npm run bench:gate`. */
+  readonly instructionsPerRequest?: number;
+  readonly heapBytesPerRequest?: number;
   /** Open loop: how late the generator itself was. */
   readonly generatorLagP99Us?: number;
 }

@@ -42,10 +42,12 @@ describe('penstock bench against a running gateway', () => {
     expect(scenarios.map(({ name }) => name.replace(/^.*-/, ''))).toEqual(['c1', 'c3']);
     for (const { rounds, latency } of scenarios) {
       expect(rounds).toHaveLength(5);
-      for (const round of rounds) expect(round).toMatchObject({ errors: 0 });
+      for (const round of rounds) {
+        expect(round).toMatchObject({ errors: 0 });
+        expect(round.answers).toBeGreaterThan(0);
+      }
       const answers = rounds.reduce((sum, round) => sum + round.answers, 0);
       expect(latency.counts.reduce((sum, count) => sum + count, 0)).toBe(answers);
-      expect(answers).toBeGreaterThan(20);
     }
     const [counted] = (await gateway.call('/v2/models/add/stats')).json().model_stats;
     expect(counted.inference_stats.fail.count).toBe(0);

@@ -5,11 +5,12 @@ import type { LoadResult } from './load-job.js';
 /** A caller that fails this often in a row stops: the server is gone, or does not want these requests. */
 const FAILURES_IN_A_ROW = 20;
 
-/** Every channel sends its next request when its last is answered, for `ms`; then the last answers are awaited. */
+/** Every channel sends its next request when its last is answered, for `ms` or `most` requests; then the last answers are awaited. */
 export async function closedLoop(
   channels: readonly Channel[],
   requests: readonly Uint8Array[],
   ms: number,
+  most = Number.POSITIVE_INFINITY,
 ): Promise<LoadResult> {
   const latency = new LatencyHistogram();
   const start = performance.now();
@@ -24,7 +25,7 @@ export async function closedLoop(
       let sentAt = 0;
       const next = () => {
         sentAt = performance.now();
-        if (sentAt >= end || failuresInARow === FAILURES_IN_A_ROW) return resolve();
+        if (sentAt >= end || turn >= most || failuresInARow === FAILURES_IN_A_ROW) return resolve();
         channel.send(requests[turn++ % requests.length]!, settled);
       };
       const settled = (error: string | undefined) => {

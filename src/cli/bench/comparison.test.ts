@@ -52,6 +52,28 @@ describe('comparing results', () => {
     expect(faster.figures.find(({ metric }) => metric === 'p50Us')?.verdict).toBe('better');
   });
 
+  it('judges what is counted by three starts, and by nothing that was not measured', () => {
+    const counted = (subject: string, instructions: readonly number[]) => ({
+      ...result(subject, 20),
+      scenarios: [
+        {
+          name: 'counted',
+          rounds: instructions.map((instructionsPerRequest) => ({ answers: 1, errors: 0, instructionsPerRequest })),
+        },
+      ],
+    });
+    const judgedCounts = (candidate: readonly number[]) =>
+      judged(
+        counted('a', [94_000, 95_500, 96_800]) as unknown as BenchResult,
+        counted('b', candidate) as unknown as BenchResult,
+      );
+    expect(judgedCounts([103_000, 105_000, 106_000])).toMatchObject({ passed: false, figures: [{ verdict: 'worse' }] });
+    expect(judgedCounts([96_000, 94_500, 95_000])).toMatchObject({ passed: true, figures: [{ verdict: 'same' }] });
+    expect(judgedCounts([103_000, 105_000]).problems).toEqual([
+      expect.stringMatching(/2 rounds cannot be judged, 3 can/),
+    ]);
+  });
+
   it.each([
     ['a scenario that the candidate lacks', result('b', 20, { name: 'other' }), /no such scenario/],
     ['requests that failed', result('b', 20, { errors: 1 }), /10 requests failed/],

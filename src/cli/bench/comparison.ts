@@ -30,8 +30,8 @@ export interface Comparison {
   readonly passed: boolean;
 }
 
-/** With fewer rounds the interval is a fiction. */
-const LEAST_ROUNDS = 5;
+/** With fewer rounds the interval is a fiction; what is counted varies by so little that three show a range. */
+const LEAST_ROUNDS = { timed: 5, counted: 3 };
 
 /** Compares every scenario that both have. Paired where the rounds of both were taken by turns. */
 export function compareResults(
@@ -51,14 +51,19 @@ export function compareResults(
       );
     else {
       const rounds = Math.min(before.rounds.length, after.rounds.length);
-      if (rounds < LEAST_ROUNDS)
-        problems.push(`${before.name}: ${rounds} rounds cannot be judged, ${LEAST_ROUNDS} can`);
-      figures.push(...compareScenario(before, after, thresholds, paired, rounds >= LEAST_ROUNDS));
+      const least = leastRounds(before);
+      if (rounds < least) problems.push(`${before.name}: ${rounds} rounds cannot be judged, ${least} can`);
+      figures.push(...compareScenario(before, after, thresholds, paired, rounds >= least));
     }
     const errors = after?.rounds.reduce((sum, round) => sum + round.errors, 0) ?? 0;
     if (errors > 0) problems.push(`${before.name}: ${errors} requests failed in the candidate`);
   }
   return { figures, problems, passed: problems.length === 0 && figures.every(({ verdict }) => verdict !== 'worse') };
+}
+
+function leastRounds({ rounds }: ScenarioResult): number {
+  const counted = rounds.every((round) => round.instructionsPerRequest ?? round.heapBytesPerRequest);
+  return counted ? LEAST_ROUNDS.counted : LEAST_ROUNDS.timed;
 }
 
 function answered({ rounds }: ScenarioResult): boolean {

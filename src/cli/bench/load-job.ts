@@ -13,8 +13,8 @@ export interface LoadTarget {
 
 /** When requests are sent. */
 export type LoadShape =
-  /** Each of `concurrency` callers sends its next request when its last is answered. */
-  | { readonly kind: 'closed'; readonly concurrency: number; readonly ms: number }
+  /** Each of `concurrency` callers sends its next request when its last is answered, for `ms` or until `requests` are sent. */
+  | { readonly kind: 'closed'; readonly concurrency: number; readonly ms: number; readonly requests?: number }
   /**
    * Requests are due at fixed times, whatever the server does: ms from the start, ascending. `connections` may be in flight; what is
    * due while all are waits, and its latency with it. What is not answered `drainMs` after the last is due is an error.

@@ -59,6 +59,16 @@ describe('closed loop', () => {
     expect(p(latency, 0.5)).toBeGreaterThan(2500);
   });
 
+  it('ends after as many requests as were asked for', async () => {
+    let seen = 0;
+    const { target } = await listening((_, response) => {
+      seen++;
+      response.end('{}');
+    });
+    const { answers } = await closedLoop(await opened(target, 3), [request(target)], 60_000, 20);
+    expect([answers, seen]).toEqual([20, 20]);
+  });
+
   it('counts refusals as errors with their words, and stops callers that are only refused', async () => {
     const { target } = await listening((incoming, response) => {
       incoming.resume().on('end', () => {

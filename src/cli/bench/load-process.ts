@@ -13,7 +13,7 @@ async function runLoad({ target, requests, load }: LoadJob): Promise<LoadResult>
   const buffers = requests.map((bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   try {
     return load.kind === 'closed'
-      ? await closedLoop(channels, buffers, load.ms)
+      ? await closedLoop(channels, buffers, load.ms, load.requests)
       : await openLoop(channels, buffers, load.arrivalsMs, load.drainMs);
   } finally {
     for (const channel of channels) channel.close();

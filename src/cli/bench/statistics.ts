@@ -20,25 +20,45 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * Median of candidate over median of baseline, with a percentile bootstrap interval. Paired: round i of both ran side by
- * side, so that the ratios of pairs are resampled and what the machine did to both at once cancels.
+ * Candidate over baseline with its interval. Paired: round i of both ran side by side, so that what the machine did to both at once
+ * cancels; the ratios of pairs are judged by signed ranks. Else the ratio of medians, its interval by percentile bootstrap.
  */
 export function ratioEstimate(
   baseline: readonly number[],
   candidate: readonly number[],
   options: { readonly paired: boolean; readonly confidence: number },
 ): RatioEstimate {
+  if (options.paired && baseline.length === candidate.length)
+    return pairedEstimate(
+      baseline.map((value, i) => Math.log(candidate[i]! / value)),
+      options.confidence,
+    );
   const random = randomSource(SEED);
   const resample = (values: readonly number[]) => values.map(() => values[random.integer(0, values.length - 1)]!);
-  const logs = baseline.map((value, i) => Math.log(candidate[i]! / value));
-  const paired = options.paired && baseline.length === candidate.length;
-  const estimate = paired ? Math.exp(median(logs)) : median(candidate) / median(baseline);
-  const draws = Float64Array.from({ length: RESAMPLES }, () =>
-    paired ? Math.exp(median(resample(logs))) : median(resample(candidate)) / median(resample(baseline)),
+  const draws = Float64Array.from(
+    { length: RESAMPLES },
+    () => median(resample(candidate)) / median(resample(baseline)),
   ).sort();
   const tail = (1 - options.confidence) / 2;
   const at = (q: number) => draws[Math.min(RESAMPLES - 1, Math.max(0, Math.round(q * (RESAMPLES - 1))))]!;
-  return { ratio: estimate, low: at(tail), high: at(1 - tail) };
+  return { ratio: median(candidate) / median(baseline), low: at(tail), high: at(1 - tail) };
+}
+
+/**
+ * Hodges and Lehmann's estimate, the median of all pairwise means, and its interval from Wilcoxon's signed ranks: as robust against
+ * outliers as needed here, and much narrower than the median's. Below eight pairs the interval is their whole range.
+ */
+function pairedEstimate(logRatios: readonly number[], confidence: number): RatioEstimate {
+  const means: number[] = [];
+  logRatios.forEach((first, i) => {
+    for (const second of logRatios.slice(i)) means.push((first + second) / 2);
+  });
+  const sorted = Float64Array.from(means).sort();
+  const n = logRatios.length;
+  const spread = Math.sqrt((n * (n + 1) * (2 * n + 1)) / 24);
+  const cut = Math.max(0, Math.floor((n * (n + 1)) / 4 - normalQuantile((1 + confidence) / 2) * spread));
+  const at = (index: number) => Math.exp(sorted[index] ?? Number.NaN);
+  return { ratio: Math.exp(median(means)), low: at(cut), high: at(sorted.length - 1 - cut) };
 }
 
 /**
@@ -84,4 +104,16 @@ function normalCdf(z: number): number {
   const t = 1 / (1 + 0.2316419 * z);
   const tail = t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
   return 1 - (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)) * tail;
+}
+
+/** The value below which a share `p` (0.5 to 1) of a normal distribution lies. */
+function normalQuantile(p: number): number {
+  let low = 0;
+  let high = 10;
+  while (high - low > 1e-6) {
+    const middle = (low + high) / 2;
+    if (normalCdf(middle) < p) low = middle;
+    else high = middle;
+  }
+  return high;
 }

@@ -9,6 +9,8 @@ export const METRICS = {
   p90Us: { better: 'less', title: 'p90 us' },
   p99Us: { better: 'less', title: 'p99 us' },
   cpuUsPerRequest: { better: 'less', title: 'CPU us/request' },
+  instructionsPerRequest: { better: 'less', title: 'instructions/request' },
+  heapBytesPerRequest: { better: 'less', title: 'heap bytes/request' },
 } as const satisfies Record<string, { better: 'more' | 'less'; title: string }>;
 
 export type Metric = keyof typeof METRICS;
@@ -27,7 +29,13 @@ export interface Thresholds {
 /** Without a file. */
 export const DEFAULT_THRESHOLDS: Thresholds = {
   confidence: 0.99,
-  default: { perSecond: 0.05, p50Us: 0.05, cpuUsPerRequest: 0.03 },
+  default: {
+    perSecond: 0.05,
+    p50Us: 0.05,
+    cpuUsPerRequest: 0.03,
+    instructionsPerRequest: 0.05,
+    heapBytesPerRequest: 0.05,
+  },
   scenarios: {},
 };
 

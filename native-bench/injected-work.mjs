@@ -1,0 +1,59 @@
+/**
+ * Work on purpose, preloaded into a gateway by the bench harness (`node --import`), to prove that its gates see it. Each HTTP request turns
+ * a loop BENCH_BURN_TURNS times, allocates an object of BENCH_ALLOCATE_BYTES, and copies each chunk of its body BENCH_COPIES times. It wraps
+ * the route handlers of uWebSockets.js as that library is loaded; the gateway's own code knows nothing of it.
+ */
+const numberOf = (name) => Number(process.env[name] ?? 0);
+const BURN_TURNS = numberOf('BENCH_BURN_TURNS');
+/** A field takes 8 bytes in an array; its head takes two more. */
+const FIELDS = Math.max(0, numberOf('BENCH_ALLOCATE_BYTES') / 8 - 2);
+const COPIES = numberOf('BENCH_COPIES');
+const ROUTES = ['get', 'post', 'put', 'del', 'any'];
+
+/** Read by nothing; a compiler cannot know that. */
+export const sink = { value: 1, object: undefined };
+
+/** Of `burn`, on x64 and about so elsewhere: multiply, add, count, compare, jump. */
+export const INSTRUCTIONS_A_TURN = 5;
+
+/** Turns that take about as long everywhere on one machine, and that many instructions each. */
+export function burn(turns) {
+  let value = sink.value;
+  for (let turn = 0; turn < turns; turn++) value = (Math.imul(value, 1664525) + 1013904223) | 0;
+  sink.value = value;
+}
+
+function copying(response) {
+  const listen = response.onData;
+  response.onData = (take) =>
+    listen.call(response, (chunk, isLast) => {
+      for (let i = 0; i < COPIES; i++) {
+        sink.object = new Uint8Array(chunk.byteLength);
+        sink.object.set(new Uint8Array(chunk));
+      }
+      take(chunk, isLast);
+    });
+}
+
+function injecting(app) {
+  for (const route of ROUTES) {
+    const add = app[route].bind(app);
+    app[route] = (pattern, handler) => {
+      add(pattern, (response, request) => {
+        if (BURN_TURNS > 0) burn(BURN_TURNS);
+        if (FIELDS > 0) sink.object = new Array(FIELDS).fill(0);
+        if (COPIES > 0) copying(response);
+        return handler(response, request);
+      });
+      return app;
+    };
+  }
+  return app;
+}
+
+const load = process.dlopen;
+process.dlopen = (module, ...rest) => {
+  load.call(process, module, ...rest);
+  const { App } = module.exports;
+  if (typeof App === 'function') module.exports.App = (...options) => injecting(App(...options));
+};

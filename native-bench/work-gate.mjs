@@ -1,0 +1,101 @@
+#!/usr/bin/env node
+/**
+ * What a request costs in things that other load cannot blur, against the limits of bench-floors.json: bytes allocated on the
+ * JavaScript heap, bytes copied by JavaScript, and instructions where valgrind is installed.
+ *
+ *   npm run bench:work              fails beyond a limit; under a minute on a quiet machine
+ *   npm run bench:work -- --prove   puts 1 KB, a copy and 10 % of the instructions into each request, and fails where one is not seen
+ */
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { allocatedOrCopied, instructions, whyNoInstructions } from './counted-work.mjs';
+import { INSTRUCTIONS_A_TURN } from './injected-work.mjs';
+import { beyond, limitsOf } from './limits.mjs';
+import { COUNTED } from './scenarios.mjs';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const { values: options } = parseArgs({ options: { prove: { type: 'boolean' }, json: { type: 'boolean' } } });
+const limits = limitsOf('work');
+const why = whyNoInstructions();
+
+/** Scenarios that have a limit of this figure. */
+const limited = (limit) => COUNTED.filter(({ name }) => limits[name]?.[limit] !== undefined);
+const FIGURES = {
+  heapBytes: (launch) => allocatedOrCopied(limited('mostHeapBytes'), launch),
+  copiedBytes: (launch) => allocatedOrCopied(limited('mostCopiedBytes'), launch, { copies: true }),
+  ...(why === undefined ? { instructions: (launch) => instructions(limited('mostInstructions'), launch) } : {}),
+};
+
+/** Figures by scenario. Instructions are counted beside the others: none of them minds what else runs. */
+async function counted(figures, launch) {
+  const slow = figures.includes('instructions') ? FIGURES.instructions(launch) : new Map();
+  const found = new Map();
+  for (const figure of figures.filter((name) => name !== 'instructions'))
+    found.set(figure, await FIGURES[figure](launch));
+  if (figures.includes('instructions')) found.set('instructions', await slow);
+  return COUNTED.map(({ name }) => ({
+    scenario: name,
+    ...Object.fromEntries(
+      [...found].flatMap(([figure, values]) => (values.has(name) ? [[figure, values.get(name)]] : [])),
+    ),
+  }));
+}
+
+/** Of these figures what is beyond its limit. */
+function failuresOf(rows, figures) {
+  const asked = (limit) => figures.some((figure) => limit.slice('most'.length).toLowerCase() === figure.toLowerCase());
+  return rows.flatMap((row) =>
+    beyond(row, Object.fromEntries(Object.entries(limits[row.scenario] ?? {}).filter(([limit]) => asked(limit)))),
+  );
+}
+
+const startedAt = performance.now();
+const all = Object.keys(FIGURES);
+const rows = await counted(all, {});
+const failures = failuresOf(rows, all);
+if (options.json) console.log(JSON.stringify(rows));
+else
+  for (const { scenario, ...figures } of rows) {
+    const texts = Object.entries(figures).map(([figure, value]) => {
+      const limit = limits[scenario][`most${figure[0].toUpperCase()}${figure.slice(1)}`];
+      return `${figure} ${value} (limit ${limit})`;
+    });
+    console.log(`${scenario.padEnd(18)} ${texts.join(', ')}`);
+  }
+if (why !== undefined) console.log(`instructions are not counted: ${why}`);
+
+if (options.prove) {
+  const injected = { preload: [join(HERE, 'injected-work.mjs')] };
+  const withEnv = (env) => ({
+    ...injected,
+    env: Object.fromEntries(Object.entries(env).map(([key, value]) => [key, String(value)])),
+  });
+  const base = rows.find(({ instructions: count }) => count !== undefined)?.instructions;
+  const proofs = [
+    { what: '1 KB allocated', figure: 'heapBytes', launch: withEnv({ BENCH_ALLOCATE_BYTES: 1024 }) },
+    { what: 'a copy of the body', figure: 'copiedBytes', launch: withEnv({ BENCH_COPIES: 1 }) },
+    ...(base === undefined
+      ? []
+      : [
+          {
+            what: '10 % of the instructions',
+            figure: 'instructions',
+            launch: withEnv({ BENCH_BURN_TURNS: Math.round((base * 0.1) / INSTRUCTIONS_A_TURN) }),
+          },
+        ]),
+  ];
+  for (const { what, figure, launch } of proofs) {
+    const seen = failuresOf(await counted([figure], launch), [figure]);
+    // Work is put into HTTP requests alone.
+    const expected = limited(`most${figure[0].toUpperCase()}${figure.slice(1)}`).filter(
+      ({ protocol }) => protocol === 'http',
+    );
+    const missed = expected.filter(({ name }) => !seen.some((failure) => failure.startsWith(`${name}:`)));
+    console.log(`${what} more: seen in ${expected.length - missed.length} of ${expected.length} scenarios over HTTP`);
+    for (const { name } of missed) failures.push(`${name}: ${what} more was not seen`);
+  }
+}
+console.log(`took ${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
+for (const failure of failures) console.error(failure);
+if (failures.length > 0) process.exitCode = 1;
