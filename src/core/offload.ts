@@ -20,7 +20,13 @@ export interface OffloadTasks {
   };
   /** Decodes a large V2 JSON body into tensors; the output's tensors share one buffer. */
   decodeV2Json: {
-    input: { readonly body: Uint8Array; readonly jsonBytes: number; readonly allowNan: boolean };
+    input: {
+      readonly body: Uint8Array;
+      readonly jsonBytes: number;
+      readonly allowNan: boolean;
+      /** Reply form where the request says nothing. */
+      readonly binaryByDefault: boolean;
+    };
     output: unknown;
   };
 }

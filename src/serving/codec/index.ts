@@ -22,11 +22,14 @@ export {
 export { attachV2Json, type DetachedBody, decodeV2Json, OFFLOAD_JSON_BYTES } from './v2-rest/offload-decode.js';
 export type { ReplyFormat } from './v2-rest/reply-format.js';
 export {
+  attachStreamFrame,
   decodeStreamFrame,
+  detachStreamFrame,
   encodeStreamError,
   encodeStreamReply,
   type OutgoingFrame,
   type StreamFrame,
   type StreamFrameOptions,
   streamFrameId,
+  streamJsonBytes,
 } from './v2-ws/stream-frame.js';

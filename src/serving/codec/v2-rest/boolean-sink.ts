@@ -1,4 +1,4 @@
-import { type ElementSink, readRow, refuseElement, type SinkRequest } from './element-sink.js';
+import { type ElementSink, readEach, refuseElement, type SinkRequest } from './element-sink.js';
 import type { JsonScanner } from './json-scanner.js';
 
 const T = 0x74;
@@ -18,8 +18,8 @@ export class BooleanSink implements ElementSink {
     this.#out = new Uint8Array(request.count);
   }
 
-  readRow(scan: JsonScanner, from: number, count: number): number {
-    return readRow(scan, from, count, this.#one);
+  readRun(scan: JsonScanner, from: number, begin: number, end: number): number {
+    return readEach(scan, from, begin, end, this.#one);
   }
 
   bytes(): Uint8Array {

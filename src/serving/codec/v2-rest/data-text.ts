@@ -8,8 +8,9 @@ import {
   typedView,
 } from '../../../core/index.js';
 import { shown } from '../checked-tensor.js';
+import { NUMBER_BYTES, writeFloat32, writeFloat64 } from './float-text.js';
+import { writeAscii, writeInteger, writeInteger64 } from './integer-text.js';
 import type { JsonWriter } from './json-writer.js';
-import { NUMBER_BYTES, writeAscii, writeFloat32, writeFloat64, writeInteger, writeInteger64 } from './number-text.js';
 
 const COMMA = 0x2c;
 const QUOTE = 0x22;
@@ -20,30 +21,17 @@ const CHUNK = 1024;
 type WriteElements = (writer: JsonWriter, tensor: Tensor, allowNan: boolean) => void;
 
 const FORMS = {
-  boolean: (writer, { data }) => {
-    writeChunks(writer, data.length, (out, at, i) => writeAscii(out, at, data[i] === 0 ? 'false' : 'true'));
-  },
-  integer: (writer, { dataType, data }) => {
-    const values = typedView(dataType, data) as Int32Array;
-    writeChunks(writer, values.length, (out, at, i) => writeInteger(out, at, values[i] as number));
-  },
+  boolean: (writer, { data }) => writeChunks(writer, data, writeBooleans),
+  integer: (writer, { dataType, data }) => writeChunks(writer, typedView(dataType, data) as Int32Array, writeIntegers),
   integer64: (writer, { dataType, data }) => {
-    const { buffer, byteOffset, length } = typedView(dataType, data);
-    const low = new Uint32Array(buffer, byteOffset, length * 2);
-    const high = dataType === 'INT64' ? new Int32Array(buffer, byteOffset, length * 2) : low;
-    writeChunks(writer, length, (out, at, i) =>
-      writeInteger64(out, at, high[2 * i + 1] as number, low[2 * i] as number),
-    );
+    const values = typedView(dataType, data);
+    const signed = dataType === 'INT64';
+    writeChunks(writer, values as BigInt64Array, signed ? writeSigned64 : writeUnsigned64);
   },
   float: (writer, tensor, allowNan) => {
     const values = typedView(tensor.dataType, tensor.data) as Float32Array | Float64Array;
-    const write = tensor.dataType === 'FP32' ? writeFloat32 : writeFloat64;
-    writeChunks(writer, values.length, (out, at, i) => {
-      const value = values[i] as number;
-      if (value - value === 0) return write(out, at, value);
-      if (!allowNan) throw notFinite(tensor, i, value);
-      return writeAscii(out, at, `${value}`);
-    });
+    if (!allowNan) refuseNotFinite(tensor, values);
+    writeChunks(writer, values, tensor.dataType === 'FP32' ? writeFloats32 : writeFloats64);
   },
   string: writeStrings,
   none: (_, { name, dataType }) => {
@@ -64,22 +52,71 @@ export function writeJsonData(writer: JsonWriter, tensor: Tensor, allowNan: bool
   writer.text(']');
 }
 
-function writeChunks(
-  writer: JsonWriter,
-  count: number,
-  one: (out: Uint8Array, at: number, index: number) => number,
-): void {
-  for (let from = 0; from < count; from += CHUNK) {
-    const end = Math.min(from + CHUNK, count);
+/** Writes elements `from` to `end` of `values`, each but the first of all after a comma; returns where it ended. */
+type WriteChunk<T> = (out: Uint8Array, at: number, values: T, from: number, end: number) => number;
+
+function writeChunks<T extends { readonly length: number }>(writer: JsonWriter, values: T, write: WriteChunk<T>): void {
+  for (let from = 0; from < values.length; from += CHUNK) {
+    const end = Math.min(from + CHUNK, values.length);
     writer.reserve((end - from) * (NUMBER_BYTES + 1));
-    const out = writer.bytes;
-    let at = writer.at;
-    for (let i = from; i < end; i++) {
-      if (i > 0) out[at++] = COMMA;
-      at = one(out, at, i);
-    }
-    writer.at = at;
+    writer.at = write(writer.bytes, writer.at, values, from, end);
   }
+}
+
+// A loop for each data type: through one for all, each element would cost a call.
+
+function writeBooleans(out: Uint8Array, at: number, values: Uint8Array, from: number, end: number): number {
+  for (let i = from; i < end; i++) {
+    if (i > 0) out[at++] = COMMA;
+    at = writeAscii(out, at, values[i] === 0 ? 'false' : 'true');
+  }
+  return at;
+}
+
+function writeIntegers(out: Uint8Array, at: number, values: Int32Array, from: number, end: number): number {
+  for (let i = from; i < end; i++) {
+    if (i > 0) out[at++] = COMMA;
+    at = writeInteger(out, at, values[i] as number);
+  }
+  return at;
+}
+
+function writeSigned64(out: Uint8Array, at: number, values: BigInt64Array, from: number, end: number): number {
+  const words = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+  for (let i = from; i < end; i++) {
+    if (i > 0) out[at++] = COMMA;
+    at = writeInteger64(out, at, words[2 * i + 1] as number, (words[2 * i] as number) >>> 0);
+  }
+  return at;
+}
+
+function writeUnsigned64(out: Uint8Array, at: number, values: BigInt64Array, from: number, end: number): number {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
+  for (let i = from; i < end; i++) {
+    if (i > 0) out[at++] = COMMA;
+    at = writeInteger64(out, at, words[2 * i + 1] as number, words[2 * i] as number);
+  }
+  return at;
+}
+
+type Floats = Float32Array | Float64Array;
+
+function writeFloats32(out: Uint8Array, at: number, values: Floats, from: number, end: number): number {
+  for (let i = from; i < end; i++) {
+    if (i > 0) out[at++] = COMMA;
+    const value = values[i] as number;
+    at = value - value === 0 ? writeFloat32(out, at, value) : writeAscii(out, at, `${value}`);
+  }
+  return at;
+}
+
+function writeFloats64(out: Uint8Array, at: number, values: Floats, from: number, end: number): number {
+  for (let i = from; i < end; i++) {
+    if (i > 0) out[at++] = COMMA;
+    const value = values[i] as number;
+    at = value - value === 0 ? writeFloat64(out, at, value) : writeAscii(out, at, `${value}`);
+  }
+  return at;
 }
 
 function writeStrings(writer: JsonWriter, tensor: Tensor): void {
@@ -116,9 +153,13 @@ function writeStrings(writer: JsonWriter, tensor: Tensor): void {
   }
 }
 
-function notFinite(tensor: Tensor, index: number, value: number): ServingError {
-  return new ServingError(
-    'UNSUPPORTED',
-    `output ${shown(tensor.name)}: element ${index} is ${value}, which JSON cannot carry; ask for it with parameters.binary_data, or start the server with --json-nan`,
-  );
+function refuseNotFinite(tensor: Tensor, values: Floats): void {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (value - value === 0) continue;
+    throw new ServingError(
+      'UNSUPPORTED',
+      `output ${shown(tensor.name)}: element ${i} is ${value}, which JSON cannot carry; ask for it with parameters.binary_data, or start the server with --json-nan`,
+    );
+  }
 }

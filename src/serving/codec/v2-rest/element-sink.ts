@@ -5,10 +5,11 @@ import type { JsonScanner } from './json-scanner.js';
 /** Takes the elements of one input's JSON `data` into the bytes of a tensor. */
 export interface ElementSink {
   /**
-   * Reads elements `from` to `from + count` and the commas between them; the scanner stands after `[`. Returns how many
-   * came: `count`, the scanner left before what follows, or fewer where the row ended, the scanner left after its `]`.
+   * Reads elements `begin` to `end` of the row whose first is element `from` of the tensor, and the commas between them (for
+   * `begin` above 0 the one before, too); the scanner stands after the row's `[` or its last element. Returns `end`, the
+   * scanner left before what follows, or how many elements the row had where it ended before, the scanner left after its `]`.
    */
-  readRow(scan: JsonScanner, from: number, count: number): number;
+  readRun(scan: JsonScanner, from: number, begin: number, end: number): number;
   /** The tensor's bytes; shared with nothing. */
   bytes(): Uint8Array;
 }
@@ -20,16 +21,33 @@ export interface SinkRequest {
   readonly allowNan: boolean;
 }
 
-/** Reads a row through `one`, which takes the element that begins with `byte`, where the scanner stands. */
-export function readRow(
+/** A sink's `readRun` by way of `one`, which takes the element that begins with `byte`, where the scanner stands. */
+export function readEach(
   scan: JsonScanner,
   from: number,
-  count: number,
+  begin: number,
+  end: number,
   one: (scan: JsonScanner, index: number, byte: number) => void,
 ): number {
-  for (let i = 0; i < count; i++) {
+  for (let i = begin; i < end; i++) {
     if (!scan.element(i === 0)) return i;
     one(scan, from + i, scan.peek());
+  }
+  return end;
+}
+
+/**
+ * Elements of one run. The engine makes its best of functions that are called often: in one that is called once and loops
+ * long it compiles the loop only, from what it has seen by then, and falls out of that code at the end of every call.
+ */
+const RUN_ELEMENTS = 512;
+
+/** Reads a row of `count` elements whose `[` is taken; returns how many came, `count` at most, as `readRun` does. */
+export function readRow(sink: ElementSink, scan: JsonScanner, from: number, count: number): number {
+  for (let begin = 0; begin < count; begin += RUN_ELEMENTS) {
+    const end = Math.min(begin + RUN_ELEMENTS, count);
+    const came = sink.readRun(scan, from, begin, end);
+    if (came < end) return came;
   }
   return count;
 }

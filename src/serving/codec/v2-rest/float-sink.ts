@@ -1,5 +1,6 @@
 import { type ElementSink, refuseElement, type SinkRequest } from './element-sink.js';
 import type { JsonScanner } from './json-scanner.js';
+import { LongDecimal } from './long-decimal.js';
 
 const SPACE = 0x20;
 const COMMA = 0x2c;
@@ -8,27 +9,21 @@ const DOT = 0x2e;
 const ZERO = 0x30;
 const CLOSE_ARRAY = 0x5d;
 /** Powers of ten that a double holds exactly. */
-const POWERS = Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
-/** Up to here another digit keeps the mantissa below 2^53. */
-const ROOM = 9e14;
-/** Doubles from here round to infinity in FP32. */
-const FP32_LIMIT = 2 ** 128 - 2 ** 103;
-/** More than the error of a mantissa cut at 15 digits or more and scaled once (1.3e-15). */
-const MARGIN = 4e-15;
-
+const POWERS = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
+/** From here another digit would make a mantissa of more than nine. */
+const NINE_DIGITS = 1e8;
+const SIGNS = Float64Array.of(1, -1);
 /**
- * FP32, FP64: the same bits as `Number(text)` (then `Math.fround` for FP32), which is what `JSON.parse` gives, and faster
- * for the numbers clients send. Three ways, each exact:
- * - a mantissa below 2^53 and a power of ten up to 22 are both exact doubles, so that one product or quotient rounds once
- *   (Clinger, "How to read floating point numbers accurately");
- * - for FP32 a longer mantissa is cut: where both ends of the interval that holds the number round to one FP32, so does it;
- * - the rest goes through `Number`.
+ * FP32, FP64: the same bits as `Number(text)` (then `Math.fround` for FP32), which is what `JSON.parse` gives. Here numbers of
+ * up to nine digits: they and powers of ten up to 22 are exact doubles, so that their quotient rounds once (Clinger, "How to
+ * read floating point numbers accurately"). `LongDecimal` goes on where digits are left, or an exponent.
  * Finite text too large for the data type is refused, `NaN`, `Infinity` and `-Infinity` unless they are allowed.
  */
 export class FloatSink implements ElementSink {
   readonly #request: SinkRequest;
   readonly #out: Float32Array | Float64Array;
   readonly #single: boolean;
+  readonly #long = new LongDecimal();
 
   constructor(request: SinkRequest) {
     this.#request = request;
@@ -40,14 +35,12 @@ export class FloatSink implements ElementSink {
     return new Uint8Array(this.#out.buffer);
   }
 
-  readRow(scan: JsonScanner, from: number, count: number): number {
+  readRun(scan: JsonScanner, from: number, begin: number, end: number): number {
     const { bytes } = scan;
     const out = this.#out;
-    const single = this.#single;
-    const limit = single ? FP32_LIMIT : Number.POSITIVE_INFINITY;
     let at = scan.at;
-    for (let i = 0; i < count; i++) {
-      let byte = bytes[at] as number;
+    let byte = bytes[at] as number;
+    for (let i = begin; i < end; i++) {
       if (i > 0) {
         if (byte === COMMA) byte = bytes[++at] as number;
         else {
@@ -57,6 +50,7 @@ export class FloatSink implements ElementSink {
           byte = bytes[at] as number;
         }
       }
+      if (byte === SPACE) byte = bytes[++at] as number;
       if (byte <= SPACE) {
         scan.at = at;
         byte = scan.peek();
@@ -67,69 +61,55 @@ export class FloatSink implements ElementSink {
         return 0;
       }
       const start = at;
-      const negative = byte === MINUS;
-      if (negative) byte = bytes[++at] as number;
+      // No branch: signs cannot be predicted.
+      const negative = ((byte ^ MINUS) - 1) >>> 31;
+      const first = start + negative;
+      at = first;
       let mantissa = 0;
-      let exponent = 0;
-      let cut = false;
-      let digit = byte - ZERO;
-      if (!(digit >= 0 && digit <= 9)) {
-        out[from + i] = this.#word(scan, from + i, start);
-        at = scan.at;
-        continue;
-      }
-      if (digit === 0) {
+      let digit = (bytes[at] as number) - ZERO;
+      while (digit >= 0 && digit <= 9 && mantissa < NINE_DIGITS) {
+        mantissa = (Math.imul(mantissa, 10) + digit) | 0;
         digit = (bytes[++at] as number) - ZERO;
-        if (digit >= 0 && digit <= 9) this.#refuse(scan, from + i, start);
-      } else {
-        do {
-          if (mantissa < ROOM) mantissa = mantissa * 10 + digit;
-          else {
-            exponent++;
-            if (digit !== 0) cut = true;
-          }
-          digit = (bytes[++at] as number) - ZERO;
-        } while (digit >= 0 && digit <= 9);
       }
+      const whole = at - first;
+      let fraction = 0;
+      let scale = 0;
       if (digit === DOT - ZERO) {
-        const first = ++at;
+        fraction = ++at;
         digit = (bytes[at] as number) - ZERO;
-        while (digit >= 0 && digit <= 9) {
-          if (mantissa < ROOM) {
-            mantissa = mantissa * 10 + digit;
-            exponent--;
-          } else if (digit !== 0) cut = true;
+        while (digit >= 0 && digit <= 9 && mantissa < NINE_DIGITS) {
+          mantissa = (Math.imul(mantissa, 10) + digit) | 0;
           digit = (bytes[++at] as number) - ZERO;
         }
-        if (at === first) this.#refuse(scan, from + i, start);
+        scale = at - fraction;
       }
-      if (digit === 0x65 - ZERO || digit === 0x45 - ZERO) {
-        byte = bytes[++at] as number;
-        const minus = byte === MINUS;
-        if (minus || byte === 0x2b) at++;
-        const first = at;
-        let power = 0;
-        digit = (bytes[at] as number) - ZERO;
-        while (digit >= 0 && digit <= 9) {
-          if (power < 100_000) power = power * 10 + digit;
-          digit = (bytes[++at] as number) - ZERO;
+      byte = digit + ZERO;
+      const ends = byte === COMMA || byte === CLOSE_ARRAY || byte <= SPACE;
+      const sound = whole === 1 || (whole > 0 && bytes[first] !== ZERO);
+      if (ends && sound && scale <= 22 && at !== fraction) {
+        out[from + i] = (mantissa / (POWERS[scale] as number)) * (SIGNS[negative] as number);
+      } else {
+        if (sound) {
+          at = this.#readLong(scan, from + i, first, at, mantissa, fraction);
+          out[from + i] = (this.#long.value[0] as number) * (SIGNS[negative] as number);
+        } else {
+          out[from + i] = this.#word(scan, from + i, start);
+          at = scan.at;
         }
-        if (at === first) this.#refuse(scan, from + i, start);
-        exponent += minus ? -power : power;
+        byte = bytes[at] as number;
       }
-      let value: number;
-      if (mantissa === 0) value = 0;
-      else if (exponent >= -22 && exponent <= 22) {
-        value = exponent < 0 ? mantissa / (POWERS[-exponent] as number) : mantissa * (POWERS[exponent] as number);
-        if (cut && !(single && Math.fround(value * (1 - MARGIN)) === Math.fround(value * (1 + MARGIN)))) {
-          value = Math.abs(Number(scan.text(start, at)));
-        }
-      } else value = Math.abs(Number(scan.text(start, at)));
-      if (!(value < limit)) this.#refuse(scan, from + i, start);
-      out[from + i] = negative ? -value : value;
     }
     scan.at = at;
-    return count;
+    return end;
+  }
+
+  /** Goes on with a number that the row has read up to `at`; returns where it ends. */
+  #readLong(scan: JsonScanner, index: number, first: number, at: number, mantissa: number, fraction: number): number {
+    const end = this.#long.read(scan.bytes, first, at, mantissa, fraction, this.#single);
+    if (end < 0 || this.#long.value[0] === Number.POSITIVE_INFINITY) {
+      this.#refuse(scan, index, scan.bytes[first - 1] === MINUS ? first - 1 : first);
+    }
+    return end;
   }
 
   #word(scan: JsonScanner, index: number, start: number): number {

@@ -1,8 +1,8 @@
 import { DATA_TYPES, type JsonForm, ServingError } from '../../../core/index.js';
 import { BooleanSink } from './boolean-sink.js';
-import type { ElementSink, SinkRequest } from './element-sink.js';
+import { type ElementSink, readRow, type SinkRequest } from './element-sink.js';
 import { FloatSink } from './float-sink.js';
-import { Integer64Sink, IntegerSink } from './integer-sink.js';
+import { IntegerSink } from './integer-sink.js';
 import type { JsonScanner } from './json-scanner.js';
 import { StringSink } from './string-sink.js';
 
@@ -12,7 +12,7 @@ const OPEN_ARRAY = 0x5b;
 const FORMS = {
   boolean: { fewestBytes: 2, open: (request) => new BooleanSink(request) },
   integer: { fewestBytes: 2, open: (request) => new IntegerSink(request) },
-  integer64: { fewestBytes: 2, open: (request) => new Integer64Sink(request) },
+  integer64: { fewestBytes: 2, open: (request) => new IntegerSink(request) },
   float: { fewestBytes: 2, open: (request) => new FloatSink(request) },
   string: { fewestBytes: 2, open: (request) => new StringSink(request) },
   none: {
@@ -76,7 +76,7 @@ function readFlat(
   from: number,
   count: number,
 ): number {
-  const came = sink.readRow(scan, from, count);
+  const came = readRow(sink, scan, from, count);
   const axis = count === request.count ? undefined : shape.length - 1;
   if (came < count) refuseCount(request, shape, axis, count, `${came}`);
   if (scan.element(count === 0)) refuseCount(request, shape, axis, count, 'more');

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CONTEXT } from '../../../../test/support/inference-samples.js';
+import { NUMBER_BYTES, writeFloat32, writeFloat64 } from './float-text.js';
 import { decodeInferBody } from './infer-request.js';
-import { NUMBER_BYTES, writeFloat32, writeFloat64, writeInteger64 } from './number-text.js';
+import { writeInteger64 } from './integer-text.js';
 
 const STRICT = { ...CONTEXT, headerLength: undefined, allowNan: false };
 
@@ -63,7 +64,45 @@ const HARD = [
   '0.000000000000000000000000000001234567890123456789',
   '1E2',
   '1e+2',
+  '0.00000000000000000000000000000000000000000000000000',
+  `0.${'0'.repeat(400)}1e400`,
+  `1${'0'.repeat(400)}e-400`,
+  `0.${'1234567890'.repeat(100)}`,
+  `${'9'.repeat(300)}.${'9'.repeat(300)}`,
+  '1e-99999999999999999999',
+  '0e99999999999999999999',
+  '123456789',
+  '1234567890',
+  '0.123456789',
+  '0.1234567890',
+  '123456789.0',
+  '123456789012345678901234567.5',
+  '1.7976931348623157e308',
 ];
+
+/** The number half-way between two neighbours of FP32 or FP64, all its digits, exactly or off by one in a late digit. */
+function halfways(count: number, random: () => number): string[] {
+  const all: string[] = [];
+  while (all.length < count) {
+    const value = random() * 10 ** Math.floor(random() * 36 - 18);
+    const [mantissaBits, single] = random() < 0.5 ? [24, true] : [53, false];
+    const near = single ? Math.fround(value) : value;
+    const unit = Math.floor(Math.log2(near)) + 1 - mantissaBits;
+    const mantissa = BigInt(near / 2 ** unit) * 2n + 1n;
+    const point = 1 - unit;
+    if (point <= 0) continue;
+    const digits = `${mantissa * 5n ** BigInt(point)}`.padStart(point + 1, '0');
+    const text = `${digits.slice(0, -point)}.${digits.slice(-point)}`;
+    const kept = Math.min(text.length, text.indexOf('.') + 12 + Math.floor(random() * 20));
+    all.push(text, `${text}0001`, text.slice(0, -1) + 4, text.slice(0, kept));
+  }
+  return all;
+}
+
+/** Digits in front of any exponent that a number's text needs. */
+function significant(text: string): number {
+  return text.replace(/e.*/, '').replace(/\D/g, '').replace(/^0+/, '').replace(/0+$/, '').length;
+}
 
 function seeded(seed: number): () => number {
   let state = seed;
@@ -74,7 +113,7 @@ function seeded(seed: number): () => number {
 }
 
 describe('reading JSON floats', () => {
-  const all = [...HARD, ...texts(200_000, seeded(7))];
+  const all = [...HARD, ...halfways(40_000, seeded(5)), ...texts(200_000, seeded(7))];
 
   it('gives the bits of JSON.parse for FP64', () => {
     const expected = Float64Array.from(all, (text) => JSON.parse(text));
@@ -167,8 +206,7 @@ describe('writing JSON numbers', () => {
       if (!Number.isFinite(number)) continue;
       const text = out.toString('latin1', 0, writeFloat32(out, 0, number));
       if (!Object.is(Math.fround(JSON.parse(text)), number)) expect(text).toBe(number);
-      const digits = text.replace(/e.*/, '').replace(/\D/g, '').replace(/^0+/, '').replace(/0+$/, '').length;
-      if (digits > 9) expect(text).toBe('at most 9 digits');
+      if (significant(text) > 9) expect(text).toBe('at most 9 digits');
     }
   });
 
@@ -180,7 +218,7 @@ describe('writing JSON numbers', () => {
     [Math.fround(0.1), '0.1'],
     [Math.fround(1e-7), '1e-7'],
     [Math.fround(3.4028235e38), '3.4028235e+38'],
-    [Math.fround(1e-45), '1.401298e-45'],
+    [Math.fround(1e-45), '1e-45'],
     [16777216, '16777216.0'],
     [Math.fround(1e10), '10000000000.0'],
     [Math.fround(123456.79), '123456.79'],
@@ -189,6 +227,41 @@ describe('writing JSON numbers', () => {
     const came = out.toString('latin1', 0, writeFloat32(out, 0, value));
     expect(Math.fround(Number(came))).toBe(value);
     expect(came).toBe(text);
+  });
+
+  it('writes FP32 in no more digits than it takes', () => {
+    const random = seeded(13);
+    const bits = new Uint32Array(1);
+    const any = new Float32Array(bits.buffer);
+    for (let i = 0; i < 100_000; i++) {
+      if (i % 4 === 0) any[0] = 2 ** Math.floor(random() * 277 - 149);
+      else if (i % 4 === 1) any[0] = Number((random() * 1000).toPrecision(1 + Math.floor(random() * 8)));
+      else bits[0] = random() * 2 ** 31;
+      const value = any[0] as number;
+      // Integers below 10^9 are written digit for digit.
+      if (!Number.isFinite(value) || (Number.isInteger(value) && value < 1e9)) continue;
+      const text = out.toString('latin1', 0, writeFloat32(out, 0, value));
+      let digits = 0;
+      while (Math.fround(Number(value.toExponential(digits))) !== value) digits++;
+      if (significant(text) > digits + 1) expect(text).toBe(value.toExponential(digits));
+    }
+  });
+
+  it('writes FP64 as JavaScript does, with a fraction or an exponent', () => {
+    const random = seeded(17);
+    const words = new Uint32Array(2);
+    const any = new Float64Array(words.buffer);
+    for (let i = 0; i < 200_000; i++) {
+      if (i % 5 === 0) any[0] = 2 ** Math.floor(random() * 2098 - 1074);
+      else if (i % 5 === 1) any[0] = Number((random() * 1000).toPrecision(1 + Math.floor(random() * 17)));
+      else if (i % 5 === 2) any[0] = Math.floor(random() * 2 ** 53) * 2 ** Math.floor(random() * 20);
+      else words.set([random() * 2 ** 32, random() * 2 ** 32]);
+      const value = any[0] as number;
+      if (!Number.isFinite(value)) continue;
+      const expected = Number.isInteger(value) && Math.abs(value) < 1e21 ? `${value}.0` : `${value}`;
+      const text = out.toString('latin1', 0, writeFloat64(out, 0, value));
+      if (text !== expected) expect(text).toBe(expected);
+    }
   });
 
   it('writes FP64 that read back to the same bits', () => {

@@ -20,7 +20,7 @@ describe('decoding on another thread', () => {
   const body = Buffer.concat([json, Uint8Array.of(8, 9)]);
 
   it('gives the request that decoding at once gives, after a post to another thread', () => {
-    const task = decodeV2Json({ body, jsonBytes: json.length, allowNan: false });
+    const task = decodeV2Json({ body, jsonBytes: json.length, allowNan: false, binaryByDefault: false });
     const posted = structuredClone(task, { transfer: [task.buffer] });
     const attached = attachV2Json(posted, CONTEXT);
     const direct = decodeInferBody(body, { ...CONTEXT, headerLength: json.length, allowNan: false });
@@ -34,12 +34,17 @@ describe('decoding on another thread', () => {
   });
 
   it('aligns every tensor and shares one buffer', () => {
-    const { request } = attachV2Json(decodeV2Json({ body, jsonBytes: json.length, allowNan: false }), CONTEXT);
+    const { request } = attachV2Json(
+      decodeV2Json({ body, jsonBytes: json.length, allowNan: false, binaryByDefault: false }),
+      CONTEXT,
+    );
     expect(new Set(request.inputs.map(({ data }) => data.buffer)).size).toBe(1);
     for (const { data } of request.inputs) expect(data.byteOffset % 8).toBe(0);
   });
 
   it('refuses what decoding at once refuses', () => {
-    expect(() => decodeV2Json({ body: Buffer.from('{'), jsonBytes: 1, allowNan: false })).toThrow(/JSON at byte 1/);
+    expect(() =>
+      decodeV2Json({ body: Buffer.from('{'), jsonBytes: 1, allowNan: false, binaryByDefault: false }),
+    ).toThrow(/JSON at byte 1/);
   });
 });

@@ -38,8 +38,8 @@ export interface DetachedBody {
  * The worker's side of the `decodeV2Json` task: `decodeBody` with its tensors in one buffer. Throws what
  * `decodeInferBody` throws.
  */
-export function decodeV2Json({ body, jsonBytes, allowNan }: OffloadTasks['decodeV2Json']['input']): DetachedBody {
-  const decoded = decodeBody(body, { jsonBytes, allowNan, binaryByDefault: false });
+export function decodeV2Json({ body, ...options }: OffloadTasks['decodeV2Json']['input']): DetachedBody {
+  const decoded = decodeBody(body, options);
   let total = 0;
   for (const input of decoded.inputs) total += aligned(input.data.byteLength);
   const buffer = new ArrayBuffer(total);

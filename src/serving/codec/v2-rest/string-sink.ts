@@ -1,4 +1,4 @@
-import { type ElementSink, readRow, refuseElement, type SinkRequest } from './element-sink.js';
+import { type ElementSink, readEach, refuseElement, type SinkRequest } from './element-sink.js';
 import type { JsonScanner } from './json-scanner.js';
 
 const QUOTE = 0x22;
@@ -32,8 +32,8 @@ export class StringSink implements ElementSink {
     this.#out = Buffer.allocUnsafeSlow(request.count * 12);
   }
 
-  readRow(scan: JsonScanner, from: number, count: number): number {
-    return readRow(scan, from, count, this.#one);
+  readRun(scan: JsonScanner, from: number, begin: number, end: number): number {
+    return readEach(scan, from, begin, end, this.#one);
   }
 
   bytes(): Uint8Array {

@@ -1,9 +1,10 @@
-import { type InferenceResponse, ServingError } from '../../../core/index.js';
+import { type InferenceResponse, type OffloadTasks, ServingError } from '../../../core/index.js';
 import { shown } from '../checked-tensor.js';
 import { decodeBody } from '../v2-rest/infer-body.js';
 import { encodeInferReply } from '../v2-rest/infer-reply.js';
 import { type DecodedRequest, type RequestContext, requestOf } from '../v2-rest/infer-request.js';
 import { JsonScanner } from '../v2-rest/json-scanner.js';
+import { attachV2Json, type DetachedBody } from '../v2-rest/offload-decode.js';
 import type { ReplyFormat } from '../v2-rest/reply-format.js';
 
 /** Bytes of the JSON length, a little-endian uint32, that a binary frame starts with. */
@@ -29,15 +30,38 @@ export interface OutgoingFrame {
 export function decodeStreamFrame(frame: Uint8Array, binary: boolean, options: StreamFrameOptions): StreamFrame {
   const { allowNan } = options;
   const body = binary ? frame.subarray(LENGTH_BYTES) : frame;
-  const jsonBytes = binary ? jsonLength(frame) : frame.byteLength;
+  const jsonBytes = streamJsonBytes(frame, binary);
   const decoded = decodeBody(body, { jsonBytes, allowNan, binaryByDefault: binary });
-  if (decoded.modelName !== undefined && decoded.modelName !== options.model) {
+  checkModelName(decoded, options);
+  return requestOf(decoded, options);
+}
+
+/** Bytes of JSON that a frame has, or says it has. Throws `MALFORMED_REQUEST` where a binary frame is too short to say. */
+export function streamJsonBytes(frame: Uint8Array, binary: boolean): number {
+  if (!binary) return frame.byteLength;
+  if (frame.byteLength < LENGTH_BYTES) {
     throw new ServingError(
       'MALFORMED_REQUEST',
-      `this connection is for model ${shown(options.model)}, the frame asks for ${shown(decoded.modelName)}`,
+      `a binary frame starts with the length of its JSON in ${LENGTH_BYTES} bytes, came ${frame.byteLength}`,
     );
   }
-  return requestOf(decoded, options);
+  return new DataView(frame.buffer, frame.byteOffset, LENGTH_BYTES).getUint32(0, true);
+}
+
+/** A frame as the `decodeV2Json` task takes it, its body in memory of its own. Throws what `streamJsonBytes` throws. */
+export function detachStreamFrame(
+  frame: Uint8Array,
+  binary: boolean,
+  { allowNan }: StreamFrameOptions,
+): OffloadTasks['decodeV2Json']['input'] {
+  const jsonBytes = streamJsonBytes(frame, binary);
+  return { body: frame.slice(binary ? LENGTH_BYTES : 0), jsonBytes, allowNan, binaryByDefault: binary };
+}
+
+/** What that task gave as the request `decodeStreamFrame` would have given. */
+export function attachStreamFrame(detached: DetachedBody, options: StreamFrameOptions): StreamFrame {
+  checkModelName(detached, options);
+  return attachV2Json(detached, options);
 }
 
 /**
@@ -46,8 +70,8 @@ export function decodeStreamFrame(frame: Uint8Array, binary: boolean, options: S
  */
 export function streamFrameId(frame: Uint8Array, binary: boolean): string {
   try {
-    const json = binary ? frame.subarray(LENGTH_BYTES, LENGTH_BYTES + jsonLength(frame)) : frame;
-    const scan = new JsonScanner(json);
+    const start = binary ? LENGTH_BYTES : 0;
+    const scan = new JsonScanner(frame.subarray(start, start + streamJsonBytes(frame, binary)));
     scan.openObject('the request');
     for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
       if (key === 'id') return scan.string('id');
@@ -78,12 +102,10 @@ export function encodeStreamError(error: ServingError, id: string): OutgoingFram
   return { data: Buffer.from(JSON.stringify({ error: message, ...named, reason, status: facts.http })), binary: false };
 }
 
-function jsonLength(frame: Uint8Array): number {
-  if (frame.byteLength < LENGTH_BYTES) {
-    throw new ServingError(
-      'MALFORMED_REQUEST',
-      `a binary frame starts with the length of its JSON in ${LENGTH_BYTES} bytes, came ${frame.byteLength}`,
-    );
-  }
-  return new DataView(frame.buffer, frame.byteOffset, LENGTH_BYTES).getUint32(0, true);
+function checkModelName({ modelName }: { modelName: string | undefined }, { model }: StreamFrameOptions): void {
+  if (modelName === undefined || modelName === model) return;
+  throw new ServingError(
+    'MALFORMED_REQUEST',
+    `this connection is for model ${shown(model)}, the frame asks for ${shown(modelName)}`,
+  );
 }

@@ -20,7 +20,7 @@ function pool(threads = 1, maxQueue = 2): OffloadPool {
 
 const text = (value: string) => new TextEncoder().encode(value);
 const json = (offload: OffloadPool, body: Uint8Array, jsonBytes = 0, signal?: AbortSignal) =>
-  offload.run('decodeV2Json', { body, jsonBytes, allowNan: false }, signal);
+  offload.run('decodeV2Json', { body, jsonBytes, allowNan: false, binaryByDefault: false }, signal);
 const reason = (promise: Promise<unknown>) =>
   promise.then(
     () => undefined,

@@ -175,8 +175,8 @@ class InferExchange extends Exchange implements InferenceReply {
 
   async #decodeOffThread(body: Uint8Array, options: InferBodyOptions): Promise<void> {
     try {
-      const { allowNan } = options;
-      const input = { body, jsonBytes: options.headerLength ?? body.byteLength, allowNan };
+      const { allowNan, headerLength } = options;
+      const input = { body, jsonBytes: headerLength ?? body.byteLength, allowNan, binaryByDefault: false };
       const detached = await this.server.offload.run('decodeV2Json', input, this.#signal());
       if (this.open) this.#start(attachV2Json(detached as DetachedBody, options));
     } catch (thrown) {

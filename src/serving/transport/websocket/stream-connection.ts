@@ -7,9 +7,10 @@ import {
   toServingError,
 } from '../../../core/index.js';
 import {
-  attachV2Json,
+  attachStreamFrame,
   type DetachedBody,
   decodeStreamFrame,
+  detachStreamFrame,
   encodeStreamError,
   encodeStreamReply,
   type OutgoingFrame,
@@ -17,6 +18,7 @@ import {
   type StreamFrame,
   type StreamFrameOptions,
   streamFrameId,
+  streamJsonBytes,
 } from '../../codec/index.js';
 import type { HttpState } from '../http/http-options.js';
 import type { ModelPath } from '../http/model-path.js';
@@ -60,14 +62,12 @@ export class StreamConnection {
       return;
     }
     this.#calls.add(call);
-    const frame = new Uint8Array(message.slice(0));
-    if (!isBinary && call.bytes >= server.offloadJsonBytes) {
-      // Settles by itself: every failure is answered inside.
-      void this.#decodeOffThread(call, frame, options);
-      return;
-    }
+    const frame = new Uint8Array(message);
     try {
-      this.#start(call, decodeStreamFrame(frame, isBinary, options));
+      if (this.#isLargeJson(frame, isBinary)) {
+        // Settles by itself: every failure is answered inside.
+        void this.#decodeOffThread(call, frame, isBinary, options);
+      } else this.#start(call, decodeStreamFrame(frame.slice(), isBinary, options));
     } catch (thrown) {
       server.onRefused(toServingError(thrown).reason);
       if (call.id === '') call.id = streamFrameId(frame, isBinary);
@@ -117,22 +117,27 @@ export class StreamConnection {
     call.handle = this.server.inference.infer(frame.request, call);
   }
 
-  async #decodeOffThread(call: StreamCall, body: Uint8Array, options: StreamFrameOptions): Promise<void> {
+  /** Whether decoding a frame here would hold the event loop too long. */
+  #isLargeJson(frame: Uint8Array, isBinary: boolean): boolean {
+    const jsonBytes = Math.min(streamJsonBytes(frame, isBinary), frame.byteLength);
+    return jsonBytes >= this.server.offloadJsonBytes;
+  }
+
+  async #decodeOffThread(
+    call: StreamCall,
+    frame: Uint8Array,
+    isBinary: boolean,
+    options: StreamFrameOptions,
+  ): Promise<void> {
     const abort = new AbortController();
     call.handle = { cancel: () => abort.abort() };
     // The frame goes to the other thread for good: an error can name the request where the id stands before the tensors.
-    call.id = streamFrameId(body.subarray(0, ID_WITHIN_BYTES), false);
+    call.id = streamFrameId(frame.subarray(0, ID_WITHIN_BYTES), isBinary);
     try {
-      const input = { body, jsonBytes: body.byteLength, allowNan: options.allowNan };
+      const input = detachStreamFrame(frame, isBinary, options);
       const detached = (await this.server.offload.run('decodeV2Json', input, abort.signal)) as DetachedBody;
       if (!this.#open) return this.#forget(call);
-      if (detached.modelName !== undefined && detached.modelName !== options.model) {
-        throw new ServingError(
-          'MALFORMED_REQUEST',
-          `this connection is for model '${options.model}', the frame asks for another`,
-        );
-      }
-      this.#start(call, attachV2Json(detached, options));
+      this.#start(call, attachStreamFrame(detached, options));
     } catch (thrown) {
       this.server.onRefused(toServingError(thrown).reason);
       this.refuse(call, thrown);

@@ -109,7 +109,31 @@ describe('a stream of inferences over WebSocket', () => {
     expect(await client.json()).toMatchObject({ id: 'large', outputs: [{ shape: [1, 80_000] }] });
     expect(fixture.offload.ran).toEqual(['decodeV2Json']);
     client.socket.send(request('other', values, { model_name: 'n' }));
-    expect((await client.json()).error).toMatch(/is for model 'm'/);
+    expect((await client.json()).error).toMatch(/is for model "m", the frame asks for "n"/);
+    client.socket.close();
+  });
+
+  it('decodes the large JSON of a binary frame on a pool thread, and answers in binary', async () => {
+    const { client, fixture } = await connect();
+    const values = Array.from({ length: 80_000 }, (_, i) => i + 0.5);
+    const frame = (text: string) => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(Buffer.byteLength(text));
+      return Buffer.concat([length, Buffer.from(text)]);
+    };
+    client.socket.send(frame(request('large', values)));
+    const answer = await client.next();
+    expect(answer.binary).toBe(true);
+    const jsonBytes = answer.data.readUInt32LE();
+    expect(JSON.parse(answer.data.toString('utf8', 4, 4 + jsonBytes))).toMatchObject({ id: 'large' });
+    expect(answer.data.readFloatLE(4 + jsonBytes + 4 * 79_999)).toBe(79_999.5);
+    expect(fixture.offload.ran).toEqual(['decodeV2Json']);
+    client.socket.send(frame(request('other', values, { model_name: 'n' })));
+    expect(await client.json()).toMatchObject({ id: 'other', error: expect.stringContaining('is for model "m"') });
+    const broken = frame(request('broken', values));
+    broken.writeUInt32LE(broken.length, 0);
+    client.socket.send(broken);
+    expect(await client.json()).toMatchObject({ id: 'broken', reason: 'MALFORMED_REQUEST' });
     client.socket.close();
   });
 
