@@ -22,6 +22,8 @@ const ZERO = 0x30;
 const E = 0x65;
 const EIGHT_DIGITS = 1e8;
 const MARGIN = 1e-6;
+/** What `shortest` gives where `MARGIN` is too little to tell. */
+const UNDECIDED = -(2 ** 31);
 /** Integers below are written as such: below 10^9 for FP32, 10^15 for FP64. */
 const FP32_PLAIN = 1e9;
 const FP64_PLAIN = 1e15;
@@ -50,7 +52,7 @@ export function writeFloat32(out: Uint8Array, at: number, value: number): number
   // Below a power of two the next number is half as far.
   const below = ((high & 0xfffff) | (words[0] as number)) === 0 && unit > -149 ? half / 2 : half;
   const digits = shortest(value * powerOfTen(-exponent), below, half);
-  if (!Number.isNaN(digits)) return writeDecimal(out, at, digits, 0, 0, exponent);
+  if (digits !== UNDECIDED) return writeDecimal(out, at, digits, 0, 0, exponent);
   for (let count = 0; count < 8; count++) {
     const text = value.toExponential(count);
     if (Math.fround(Number(text)) === value) return writeAscii(out, at, text);
@@ -69,7 +71,7 @@ export function writeFloat64(out: Uint8Array, at: number, value: number): number
   if (value < FP64_PLAIN && value === Math.floor(value)) return writeAscii(out, writeInteger(out, at, value), '.0');
   const thousandths = value * 1000;
   if (thousandths < FP32_PLAIN && thousandths === Math.floor(thousandths) && thousandths / 1000 === value) {
-    return writeDecimal(out, at, thousandths, 0, 0, -3);
+    return writeDecimal(out, at, thousandths | 0, 0, 0, -3);
   }
   const unit = ((high >>> 20) & 0x7ff) - 1075;
   const exponent = decimalExponent(unit);
@@ -80,9 +82,9 @@ export function writeFloat64(out: Uint8Array, at: number, value: number): number
   const product = value * power;
   const rest = lostInProduct(value, power, product) + value * restOfPowerOfTen(-exponent);
   // Sixteen or seventeen digits are too many for one double: the last eight are taken apart, with the fraction.
-  let upper = Math.floor(product / EIGHT_DIGITS);
+  let upper = Math.floor(product / EIGHT_DIGITS) | 0;
   let lower = shortest(product - upper * EIGHT_DIGITS + rest, below, half);
-  if (Number.isNaN(lower))
+  if (lower === UNDECIDED)
     return writeAscii(out, at, Number.isInteger(value) && value < 1e21 ? `${value}.0` : `${value}`);
   if (lower >= EIGHT_DIGITS) {
     lower -= EIGHT_DIGITS;
@@ -108,19 +110,19 @@ function halfUnit(unit: number, exponent: number): number {
   return half;
 }
 
-/** The integer with the fewest digits from `scaled - below` to `scaled + above`; NaN where `MARGIN` is too little to tell. */
+/** The integer with the fewest digits from `scaled - below` to `scaled + above` (below 2^31), or `UNDECIDED`. */
 function shortest(scaled: number, below: number, above: number): number {
   const top = scaled + above;
   const tens = Math.floor(top / 10) * 10;
   const gap = top - tens;
   const width = below + above;
-  if (gap < MARGIN || gap > 10 - MARGIN) return Number.NaN;
-  if (gap < width - MARGIN) return tens;
-  if (gap < width + MARGIN) return Number.NaN;
+  if (gap < MARGIN || gap > 10 - MARGIN) return UNDECIDED;
+  if (gap < width - MARGIN) return tens | 0;
+  if (gap < width + MARGIN) return UNDECIDED;
   const nearest = Math.floor(scaled + 0.5);
   const off = nearest - scaled;
   const limit = 0.5 - MARGIN;
-  return off > limit || -off > limit || off > above - MARGIN || -off > below - MARGIN ? Number.NaN : nearest;
+  return off > limit || -off > limit || off > above - MARGIN || -off > below - MARGIN ? UNDECIDED : nearest | 0;
 }
 
 /** `upper * 10^exponent`, or where `lowerDigits` is 8 `(upper * 10^8 + lower) * 10^exponent`, without trailing zeros. */
