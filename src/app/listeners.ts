@@ -117,6 +117,7 @@ function grpcOptions({ grpc }: ServerConfig, share: Share = ALONE) {
     port: grpc.port,
     maxInputBytes: grpc.maxMessageBytes,
     keepaliveTimeMs: grpc.keepaliveTimeMs,
+    answerTimeoutMs: grpc.answerTimeoutMs,
     keepaliveTimeoutMs: grpc.keepaliveTimeoutMs,
     ...(grpc.maxConnectionAgeMs === 0 ? {} : { maxConnectionAgeMs: grpc.maxConnectionAgeMs }),
     ...(grpc.maxConnectionAgeGraceMs === 0 ? {} : { maxConnectionAgeGraceMs: grpc.maxConnectionAgeGraceMs }),

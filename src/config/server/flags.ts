@@ -70,6 +70,7 @@ export const FLAGS: readonly Flag[] = [
   triton('grpc-address', 'grpc.address'),
   triton('grpc-port', 'grpc.port', 'number'),
   own('grpc-max-message-bytes', 'grpc.maxMessageBytes', 'number'),
+  own('grpc-answer-timeout-ms', 'grpc.answerTimeoutMs', 'number'),
   triton('grpc-keepalive-time', 'grpc.keepaliveTimeMs', 'number'),
   triton('grpc-keepalive-timeout', 'grpc.keepaliveTimeoutMs', 'number'),
   triton('grpc-max-connection-age', 'grpc.maxConnectionAgeMs', 'number'),

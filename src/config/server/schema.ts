@@ -48,7 +48,10 @@ const grpc = z.strictObject({
   maxMessageBytes: bytes()
     .default(64 * 1024 * 1024)
     .describe('Largest message, in bytes'),
-  keepaliveTimeMs: durationMs().default(7_200_000).describe('Ping a silent connection after so many milliseconds'),
+  answerTimeoutMs: durationMs()
+    .default(60_000)
+    .describe('Reset a call whose answer is not read in so many milliseconds, and one more per 64 bytes; 0 = never'),
+  keepaliveTimeMs: durationMs().default(60_000).describe('Ping a connection every so many milliseconds; 0 = never'),
   keepaliveTimeoutMs: durationMs().default(20_000).describe('Close it where no answer comes in so many milliseconds'),
   maxConnectionAgeMs: durationMs()
     .default(0)

@@ -18,7 +18,7 @@ export interface GrpcOptions {
   readonly shared?: boolean;
   /** Largest message, before and after decompression; default 64 MiB. */
   readonly maxInputBytes?: number;
-  /** Requests in flight together, in bytes as they came; default eight times `maxInputBytes`. */
+  /** Requests in flight and answers that are not read yet, together, in bytes; default eight times `maxInputBytes`. */
   readonly maxInFlightBytes?: number;
   /** Requests of one ModelStreamInfer stream that are not answered yet; the rest waits unread. Default 256. */
   readonly maxStreamRequests?: number;
@@ -26,7 +26,9 @@ export interface GrpcOptions {
   readonly maxConcurrentStreams?: number;
   /** Streams of the health service's Watch, over all connections; default 1024. */
   readonly maxWatchers?: number;
-  /** Milliseconds between the server's pings on a connection; default 7200000 (gRPC's), 0 = none. */
+  /** Milliseconds a client has to read an answer, and one more for each 64 bytes of it; default 60000, 0 = no limit. */
+  readonly answerTimeoutMs?: number;
+  /** Milliseconds between the server's pings on a connection; default 60000, 0 = none. */
   readonly keepaliveTimeMs?: number;
   /** Milliseconds a ping may stay without answer before its connection is closed; default 20000. */
   readonly keepaliveTimeoutMs?: number;

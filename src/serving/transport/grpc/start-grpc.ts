@@ -2,6 +2,7 @@ import { type Call, healthCalls, inferenceCalls, reflectionCalls } from '../../c
 import { controlCall } from './control-calls.js';
 import type { CallHandler, Method } from './framing/method.js';
 import type { ServerCall } from './framing/server-call.js';
+import { UnreadAnswers } from './framing/unread-answers.js';
 import { GrpcListener, type ListenerOptions } from './grpc-listener.js';
 import {
   DEFAULT_MAX_INPUT_BYTES,
@@ -37,6 +38,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
     log: options.log,
     offload: options.offload,
     maxMessageBytes: options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
+    unread: new UnreadAnswers(options.clock, state.budget, options.answerTimeoutMs ?? 60_000),
   });
   return new RunningServer({ listener, state, health, streams, closeTimeoutMs: options.closeTimeoutMs ?? 10_000 });
 }
@@ -110,7 +112,7 @@ function listenerOptions(options: GrpcOptions): ListenerOptions {
     shared: options.shared ?? false,
     maxConcurrentStreams: options.maxConcurrentStreams ?? 1024,
     connections: {
-      keepaliveTimeMs: options.keepaliveTimeMs ?? 7_200_000,
+      keepaliveTimeMs: options.keepaliveTimeMs ?? 60_000,
       keepaliveTimeoutMs: options.keepaliveTimeoutMs ?? 20_000,
       maxAgeMs: options.maxConnectionAgeMs,
       maxAgeGraceMs: options.maxConnectionAgeGraceMs,

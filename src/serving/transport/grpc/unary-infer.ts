@@ -42,7 +42,8 @@ class UnaryInfer implements CallHandler, InferenceReply {
       this.#takenBytes = bytes.byteLength;
       inFlight.enter();
       const request = decodeModelInfer(bytes, { deadlineNs: this.#call.deadlineNs, receivedNs, nowNs });
-      this.#handle = inference.infer(request, this);
+      const handle = inference.infer(request, this);
+      if (this.#takenBytes !== undefined) this.#handle = handle;
     } catch (thrown) {
       this.#state.onRefused(toServingError(thrown).reason);
       this.failed(thrown);
@@ -52,7 +53,7 @@ class UnaryInfer implements CallHandler, InferenceReply {
   halfClosed(): void {}
 
   cancelled(): void {
-    if (this.#takenBytes !== undefined) this.#handle?.cancel();
+    this.#handle?.cancel();
   }
 
   done(response: InferenceResponse): void {
@@ -76,6 +77,8 @@ class UnaryInfer implements CallHandler, InferenceReply {
     if (this.#takenBytes === undefined) return;
     this.#state.budget.release(this.#takenBytes);
     this.#takenBytes = undefined;
+    // It holds the request, and the call may live on until its answer is read.
+    this.#handle = undefined;
     this.#state.inFlight.leave();
   }
 }

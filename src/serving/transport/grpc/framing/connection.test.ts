@@ -1,6 +1,7 @@
-import { constants } from 'node:http2';
-import { connect, type Socket } from 'node:net';
+import { constants, createServer, type ServerHttp2Session } from 'node:http2';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { FakeClock } from '../../../../../test/support/fake-clock.js';
 import {
   type GrpcFixture,
   INFERENCE,
@@ -10,6 +11,7 @@ import {
 } from '../../../../../test/support/grpc-server.js';
 import { RawGrpc } from '../../../../../test/support/raw-grpc.js';
 import type { GrpcOptions } from '../grpc-options.js';
+import { Connection } from './connection.js';
 import { frameOf } from './frame.js';
 
 const INFER = methodOf(INFERENCE, 'ModelInfer');
@@ -22,7 +24,7 @@ const start = async (options: Partial<GrpcOptions> = {}) => {
   fixture = await startGrpcFixture(options);
   return fixture.server.port;
 };
-afterEach(() => fixture.stop());
+afterEach(() => fixture?.stop());
 
 const gone = (socket: Socket) =>
   new Promise<void>((resolve) => {
@@ -56,6 +58,32 @@ describe('a connection', () => {
     expect(pings).toBeGreaterThan(2);
     expect((await raw.call(INFER.path, BYTES)).status).toBe(0);
     raw.destroy();
+  });
+
+  it('that is destroyed when its ping is due is let go', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    const session = new Promise<ServerHttp2Session>((resolve) => server.once('session', resolve));
+    await new Promise((resolve) => server.once('listening', resolve));
+    const raw = new RawGrpc((server.address() as AddressInfo).port);
+    const clock = new FakeClock();
+    const ended = new Promise<void>((resolve) => {
+      void session.then((session) => {
+        new Connection(
+          session,
+          clock,
+          { keepaliveTimeMs: 20, keepaliveTimeoutMs: 10, maxAgeMs: undefined, maxAgeGraceMs: undefined },
+          resolve,
+        );
+        session.once('remoteSettings', () => {
+          session.destroy();
+          // Its close is told later than this.
+          clock.advance(20e6);
+        });
+      });
+    });
+    await ended;
+    raw.destroy();
+    await new Promise((resolve) => server.close(resolve));
   });
 
   it('that is old is told to go when its calls are answered, and cut after the grace', async () => {

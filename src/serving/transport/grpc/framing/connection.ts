@@ -44,6 +44,8 @@ export class Connection {
   #keepAlive(): void {
     const { keepaliveTimeMs, keepaliveTimeoutMs } = this.#options;
     this.#after('keepalive', keepaliveTimeMs, () => {
+      // Destroyed, and its close not told yet: a ping would throw.
+      if (this.#session.destroyed) return;
       this.#after('pong', keepaliveTimeoutMs, () => this.#session.destroy());
       const sent = this.#session.ping((error) => {
         this.#forget('pong');

@@ -1,5 +1,6 @@
 import type { Clock, Log, Offload, Reason } from '../../../../core/index.js';
 import type { ServerCall } from './server-call.js';
+import type { UnreadAnswers } from './unread-answers.js';
 
 /** What a method does with one call. After `cancelled`, or once the call was ended, nothing more comes. */
 export interface CallHandler {
@@ -27,4 +28,5 @@ export interface CallContext {
   readonly offload: Offload | undefined;
   /** Of a message, before and after decompression. */
   readonly maxMessageBytes: number;
+  readonly unread: UnreadAnswers;
 }

@@ -87,7 +87,11 @@ export class ServerCall implements StreamEvents {
   write(frame: Buffer, flushed: () => void): void {
     if (this.#ended || this.#gone) return;
     if (!this.#stream.headersSent) this.#respond(this.answerEncoding);
-    this.#stream.write(frame, flushed);
+    this.#stream.write(frame, () => {
+      read();
+      flushed();
+    });
+    const read = this.#context.unread.watch(this.#stream, frame.byteLength);
   }
 
   /** Ends the call with OK after what was written. */
@@ -242,5 +246,6 @@ export class ServerCall implements StreamEvents {
     if (this.#gone) return;
     this.#respond(encoding);
     this.#stream.end(frame);
+    this.#context.unread.watch(this.#stream, frame.byteLength);
   }
 }
