@@ -103,6 +103,7 @@ function httpOptions({ http, jsonNan, offload }: ServerConfig, share: Share = AL
     maxStreamRequests: http.websocket.maxInFlight,
     streamIdleSeconds: http.websocket.idleTimeoutSecs,
     maxStreamBacklogBytes: http.websocket.maxBackpressureBytes,
+    streamCompression: http.websocket.compression,
     serverName: 'penstock',
     serverVersion: PENSTOCK_VERSION,
   };

@@ -16,7 +16,7 @@ const FORBIDDEN = /[/\\\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 export function checkModelName(name: string): string {
   const wrong = wrongName(name);
   if (wrong === undefined) return name;
-  throw new ServingError('MALFORMED_REQUEST', `the model name ${shown(name)} ${wrong}`);
+  throw new ServingError('MALFORMED_REQUEST', `the model name ${shownText(name)} ${wrong}`);
 }
 
 /**
@@ -48,7 +48,7 @@ export function parseVersion(text: string): number {
   if (version !== undefined && version <= MAX_VERSION) return version;
   throw new ServingError(
     'MALFORMED_REQUEST',
-    `the model version ${shown(text)} is not an integer from 1 to ${MAX_VERSION} in decimal digits`,
+    `the model version ${shownText(text)} is not an integer from 1 to ${MAX_VERSION} in decimal digits`,
   );
 }
 
@@ -58,6 +58,6 @@ export function versionOf(text: string): number | undefined {
 }
 
 /** A caller's text inside a message: quoted, escaped and short, whatever it holds. */
-function shown(text: string): string {
+export function shownText(text: string): string {
   return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}...` : text);
 }

@@ -65,6 +65,7 @@ export const FLAGS: readonly Flag[] = [
   own('websocket-max-in-flight', 'http.websocket.maxInFlight', 'number'),
   own('websocket-max-frame-bytes', 'http.websocket.maxFrameBytes', 'number'),
   own('websocket-max-backpressure-bytes', 'http.websocket.maxBackpressureBytes', 'number'),
+  own('websocket-compression', 'http.websocket.compression', 'boolean'),
   own('websocket-idle-timeout-secs', 'http.websocket.idleTimeoutSecs', 'number'),
   triton('allow-grpc', 'grpc.enabled', 'boolean'),
   triton('grpc-address', 'grpc.address'),

@@ -23,6 +23,10 @@ const websocket = z.strictObject({
   maxBackpressureBytes: bytes()
     .default(64 * 1024 * 1024)
     .describe('Most bytes waiting for a slow reader before its connection is closed'),
+  compression: z
+    .boolean()
+    .default(false)
+    .describe('Offer permessage-deflate; frames are compressed and inflated on the thread of the sockets'),
   idleTimeoutSecs: z
     .int()
     .min(8)

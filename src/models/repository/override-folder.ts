@@ -1,6 +1,6 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
-import { ServingError, versionOf, wrongName } from '../../core/index.js';
+import { ServingError, shownText, versionOf, wrongName } from '../../core/index.js';
 import type { ModelPlace } from './folders.js';
 
 /**
@@ -51,6 +51,5 @@ function parseKey(key: string): { readonly version: string; readonly file: strin
   const file = key.slice(slash + 1);
   if (versionOf(version) !== undefined && wrongName(version) === undefined && wrongName(file) === undefined)
     return { version, file };
-  const shown = JSON.stringify(key.length > 100 ? `${key.slice(0, 100)}...` : key);
-  throw new ServingError('MODEL_INVALID', `file ${shown} of the load request: expected <version>/<file name>`);
+  throw new ServingError('MODEL_INVALID', `file ${shownText(key)} of the load request: expected <version>/<file name>`);
 }

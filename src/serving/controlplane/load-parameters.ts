@@ -1,4 +1,4 @@
-import { type LoadParameters, parseVersion, ServingError, wrongName } from '../../core/index.js';
+import { type LoadParameters, parseVersion, ServingError, shownText, wrongName } from '../../core/index.js';
 
 /** Parameters of a load or an unload as they came: base64 text for files in JSON, bytes in gRPC. */
 export type RepositoryParameters = Readonly<Record<string, unknown>>;
@@ -16,7 +16,10 @@ export function parseLoadParameters(parameters: RepositoryParameters): LoadParam
   for (const [name, value] of Object.entries(parameters)) {
     if (name === 'config') config = configText(value);
     else if (name.startsWith(FILE_PREFIX)) files.set(filePath(name), fileContent(name, value));
-    else throw malformed(`unknown parameter ${shown(name)} of a load; known are config and file:<version>/<file name>`);
+    else
+      throw malformed(
+        `unknown parameter ${shownText(name)} of a load; known are config and file:<version>/<file name>`,
+      );
   }
   if (files.size > 0 && config === undefined) throw malformed('a load with files needs the parameter config too');
   return { config, files };
@@ -27,7 +30,7 @@ export function parseUnloadParameters(parameters: RepositoryParameters): { reado
   let unloadDependents = false;
   for (const [name, value] of Object.entries(parameters)) {
     if (name !== 'unload_dependents')
-      throw malformed(`unknown parameter ${shown(name)} of an unload; known is unload_dependents`);
+      throw malformed(`unknown parameter ${shownText(name)} of an unload; known is unload_dependents`);
     if (typeof value !== 'boolean')
       throw malformed(`the parameter unload_dependents is a ${typeof value}, expected a boolean`);
     unloadDependents = value;
@@ -44,29 +47,24 @@ function configText(value: unknown): string {
 function filePath(name: string): string {
   const path = name.slice(FILE_PREFIX.length);
   const slash = path.indexOf('/');
-  if (slash < 0) throw malformed(`the parameter ${shown(name)} is not of the form file:<version>/<file name>`);
+  if (slash < 0) throw malformed(`the parameter ${shownText(name)} is not of the form file:<version>/<file name>`);
   const version = parseVersion(path.slice(0, slash));
   const file = path.slice(slash + 1);
   const wrong = wrongName(file);
-  if (wrong !== undefined) throw malformed(`the file name in the parameter ${shown(name)} ${wrong}`);
+  if (wrong !== undefined) throw malformed(`the file name in the parameter ${shownText(name)} ${wrong}`);
   return `${version}/${file}`;
 }
 
 function fileContent(name: string, value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   if (typeof value !== 'string')
-    throw malformed(`the parameter ${shown(name)} is a ${typeof value}, expected base64 text`);
+    throw malformed(`the parameter ${shownText(name)} is a ${typeof value}, expected base64 text`);
   // Buffer skips what is not base64, so that a damaged file would load as a shorter one.
   if (value.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(value))
-    throw malformed(`the parameter ${shown(name)} is not base64 text`);
+    throw malformed(`the parameter ${shownText(name)} is not base64 text`);
   return Buffer.from(value, 'base64');
 }
 
 function malformed(message: string): ServingError {
   return new ServingError('MALFORMED_REQUEST', message);
-}
-
-/** A caller's text inside a message: quoted, escaped and short. */
-function shown(text: string): string {
-  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}...` : text);
 }

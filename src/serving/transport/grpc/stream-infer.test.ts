@@ -129,7 +129,7 @@ describe('ModelStreamInfer', () => {
 
   it('cancels what is in flight when the deadline of the stream passes', async () => {
     fixture.inference.hold = true;
-    const stream = fixture.client.bidi(STREAM, { deadlineMs: 60 }).send(...numbered(1, 2));
+    const stream = fixture.client.bidi(STREAM, { deadlineMs: 1000 }).send(...numbered(1, 2));
     expect(await stream.ended).toMatchObject({ code: status.DEADLINE_EXCEEDED });
     await fixture.inference.when(() => fixture.inference.cancelled === 2);
   });

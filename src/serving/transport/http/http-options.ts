@@ -37,6 +37,8 @@ export interface HttpOptions {
   readonly streamIdleSeconds?: number;
   /** Bytes a WebSocket's client may leave unread before it is closed; default 64 MiB. */
   readonly maxStreamBacklogBytes?: number;
+  /** Whether WebSockets may use permessage-deflate; default false. */
+  readonly streamCompression?: boolean;
   /** How long `close` waits for replies that clients read slowly; default 10000. */
   readonly closeTimeoutMs?: number;
   /** Told of each inference that was refused here, before the data path saw it (broken body, too large, draining). */
@@ -64,6 +66,7 @@ export interface HttpState {
   readonly maxStreamRequests: number;
   readonly streamIdleSeconds: number;
   readonly maxStreamBacklogBytes: number;
+  readonly streamCompression: boolean;
   readonly nowNs: () => number;
   readonly onRefused: (reason: Reason) => void;
 }
@@ -93,6 +96,7 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
     // The library ends the process for an idle time outside of these bounds, and keeps sizes in 31 bits.
     streamIdleSeconds: Math.min(Math.max(options.streamIdleSeconds ?? 120, 8), 960),
     maxStreamBacklogBytes: Math.min(options.maxStreamBacklogBytes ?? 64 * MIB, MAX_INT32),
+    streamCompression: options.streamCompression ?? false,
     nowNs: () => options.clock.nowNs(),
     onRefused: options.onRefused ?? (() => {}),
   };

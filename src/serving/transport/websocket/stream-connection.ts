@@ -27,6 +27,10 @@ import type { WebSocket } from '../uws/uws-types.js';
 /** Where a large frame's id is looked for. */
 const ID_WITHIN_BYTES = 4096;
 
+/** Frames compressed where the client can inflate them: below it is no gain, above the socket's thread would stand still. */
+const COMPRESSED_FROM_BYTES = 1024;
+const COMPRESSED_TO_BYTES = 1024 * 1024;
+
 /** One WebSocket: requests in, each answered by a frame with its id, in the order they finish. */
 export class StreamConnection {
   readonly server: HttpState;
@@ -159,7 +163,10 @@ export class StreamConnection {
 
   /** A client that reads too slowly is closed by the library at the backlog's bound, and told nothing more. */
   #send({ data, binary }: OutgoingFrame): void {
-    this.#socket.send(data, binary);
+    const { byteLength } = data;
+    const compress =
+      this.server.streamCompression && byteLength >= COMPRESSED_FROM_BYTES && byteLength <= COMPRESSED_TO_BYTES;
+    this.#socket.send(data, binary, compress);
   }
 
   #endWhenDrained(): void {

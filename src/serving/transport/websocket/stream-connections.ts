@@ -32,7 +32,10 @@ export class StreamConnections {
       sendPingsAutomatically: true,
       maxBackpressure: server.maxStreamBacklogBytes,
       closeOnBackpressureLimit: true,
-      compression: server.uws.DISABLED,
+      // Shared: a window for all connections, reset with each message, so that a connection holds none.
+      compression: server.streamCompression
+        ? server.uws.SHARED_COMPRESSOR | server.uws.SHARED_DECOMPRESSOR
+        : server.uws.DISABLED,
       upgrade: (response, request, context) => this.#upgrade(response, request, context, versioned),
       open: (socket) => this.#open(socket),
       message: (socket, message, isBinary) => socket.getUserData().connection?.receive(message, isBinary),

@@ -224,6 +224,43 @@ describe('a stream of inferences over WebSocket', () => {
     await closed;
   });
 
+  describe('with compression', () => {
+    const values = Array(5000).fill(0.5);
+    /** Bytes that came over the wire. */
+    const cameBytes = ({ socket }: Client) =>
+      (socket as unknown as { _socket: { bytesRead: number } })._socket.bytesRead;
+
+    it('is off unless asked for', async () => {
+      const { client } = await connect();
+      expect(client.socket.extensions).toBe('');
+      client.socket.send(request('a', values));
+      expect(await client.json()).toMatchObject({ id: 'a' });
+      expect(cameBytes(client)).toBeGreaterThan(10_000);
+      client.socket.close();
+    });
+
+    it('takes and sends compressed frames, small and large, in any number', async () => {
+      const { client } = await connect({ streamCompression: true });
+      expect(client.socket.extensions).toMatch(/permessage-deflate/);
+      for (let i = 0; i < 50; i++) client.socket.send(request(String(i), i % 2 === 0 ? values : [i]));
+      for (let i = 0; i < 50; i++) {
+        const { id, outputs } = (await client.json()) as { id: string; outputs: { data: number[] }[] };
+        expect(outputs[0]?.data).toEqual(Number(id) % 2 === 0 ? values : [Number(id)]);
+      }
+      expect(cameBytes(client)).toBeLessThan(50_000);
+      client.socket.close();
+    });
+
+    it('closes where a frame inflates past the limit', async () => {
+      const { client, fixture } = await connect({ streamCompression: true, maxFrameBytes: 100_000 });
+      const beforeBytes = process.memoryUsage.rss();
+      client.socket.send(Buffer.alloc(50_000_000));
+      expect(await client.closed).toBe(1006);
+      expect(fixture.inference.requests).toEqual([]);
+      expect(process.memoryUsage.rss() - beforeBytes).toBeLessThan(100_000_000);
+    });
+  });
+
   it('refuses a name that is a path before it upgrades, and a plain GET', async () => {
     const { client, fixture } = await connect();
     const bad = new Client(`${fixture.url.replace('http', 'ws')}/v2/models/%2e%2e%2fx/stream`);
