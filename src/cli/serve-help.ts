@@ -25,7 +25,7 @@ export function serveFlagsHelp(): string {
     const names = [flag.name, ...flag.aliases].map((name) => `--${name}`).join(', ');
     return {
       head: `  ${names}${flag.negates ? '' : value}${flag.repeatable ? ' ...' : ''}`,
-      text: flag.negates ? `Sets this off: ${description}` : description + shown,
+      text: flag.negates ? `Turns this off: ${description}` : description + shown,
     };
   });
   return ['Flags:', ...entries.map(({ head, text }) => `${head}\n      ${text}`)].join('\n');

@@ -150,7 +150,9 @@ const fields = z.strictObject({
     .describe(
       "ONNX engine: ONNX Runtime's C API (native), or onnxruntime-node's binding in worker threads (node). Ours",
     ),
-  max_execution_ms: count64().optional().describe('A run past this marks its lane lost; 0 = no limit. Ours'),
+  max_execution_ms: count64()
+    .optional()
+    .describe('A run of more milliseconds marks its instance lost; 0 = no limit. Ours'),
   provider: provider.optional().describe('Execution provider policy. Ours'),
 });
 

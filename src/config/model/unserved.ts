@@ -13,7 +13,7 @@ const accelerator = z.strictObject({
 
 const optimization = z.strictObject({
   graph: z
-    .strictObject({ level: int32().optional().describe('-1 basic, 1 all (default), 2 extended') })
+    .strictObject({ level: int32().optional().describe('-1 basic, 1 extended, 2 none; not given: all') })
     .optional()
     .describe('Graph optimisation'),
   priority: z.enum(['PRIORITY_DEFAULT', 'PRIORITY_MAX', 'PRIORITY_MIN']).optional(),

@@ -19,7 +19,7 @@ const websocket = z.strictObject({
   maxInFlight: count().default(64).describe('Most requests of one connection that are not answered yet'),
   maxFrameBytes: bytes()
     .default(64 * 1024 * 1024)
-    .describe('Largest frame, in bytes'),
+    .describe('Largest WebSocket frame, in bytes, before and after decompression'),
   maxBackpressureBytes: bytes()
     .default(64 * 1024 * 1024)
     .describe('Most bytes waiting for a slow reader before its connection is closed'),
@@ -47,7 +47,7 @@ const http = z.strictObject({
 
 const grpc = z.strictObject({
   enabled: z.boolean().default(true).describe('Serve gRPC'),
-  address: address().default('127.0.0.1').describe('Address to listen on'),
+  address: address().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 is every network'),
   port: port().default(8001).describe('Port; 0 takes a free one'),
   maxMessageBytes: bytes()
     .default(64 * 1024 * 1024)
@@ -56,11 +56,15 @@ const grpc = z.strictObject({
     .default(60_000)
     .describe('Reset a call whose answer is not read in so many milliseconds, and one more per 64 bytes; 0 = never'),
   keepaliveTimeMs: durationMs().default(60_000).describe('Ping a connection every so many milliseconds; 0 = never'),
-  keepaliveTimeoutMs: durationMs().default(20_000).describe('Close it where no answer comes in so many milliseconds'),
+  keepaliveTimeoutMs: durationMs()
+    .default(20_000)
+    .describe('Close a connection that leaves a ping or the handshake unanswered for so many milliseconds'),
   maxConnectionAgeMs: durationMs()
     .default(0)
     .describe('Ask a connection to close after so many milliseconds; 0 = never'),
-  maxConnectionAgeGraceMs: durationMs().default(0).describe('Time its calls get to end, in milliseconds; 0 = no limit'),
+  maxConnectionAgeGraceMs: durationMs()
+    .default(0)
+    .describe('Time the calls of such a connection get to end, in milliseconds; 0 = no limit'),
 });
 
 const ingress = z.strictObject({
@@ -80,7 +84,7 @@ const ingress = z.strictObject({
 
 const metrics = z.strictObject({
   enabled: z.boolean().default(true).describe('Serve Prometheus metrics at /metrics'),
-  address: address().default('127.0.0.1').describe('Address to listen on'),
+  address: address().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 is every network'),
   port: port().default(8002).describe('Port; 0 takes a free one'),
 });
 
@@ -129,10 +133,10 @@ const offload = z.strictObject({
     .max(256)
     .optional()
     .describe('Threads for large JSON bodies and decompression; default by the number of cores'),
-  maxQueueSize: count().default(256).describe('Most tasks waiting for these threads'),
+  maxQueueSize: count().default(256).describe('Most tasks waiting for the offload threads'),
   jsonBytes: bytes()
     .default(256 * 1024)
-    .describe('JSON bodies from this size on are decoded there, in bytes'),
+    .describe('JSON bodies from this size on are decoded on the offload threads, in bytes'),
 });
 
 const buffers = z.strictObject({
@@ -162,7 +166,7 @@ const cache = z.strictObject({
     .min(1)
     .max(2 ** 50)
     .default(8 * 1024 ** 3)
-    .describe('Most bytes in that folder; what was used longest ago goes first'),
+    .describe('Most bytes in the folder of compiled models; what was used longest ago goes first'),
   minModelBytes: z
     .int()
     .min(0)
@@ -190,7 +194,7 @@ export const serverConfigSchema = z.strictObject({
   autoCompleteConfig: z
     .boolean()
     .default(true)
-    .describe("Complete a model's config from the model; false: its config must be whole"),
+    .describe('Complete the config of a model from its file; without, the config must be whole'),
   exitTimeoutSecs: z
     .int()
     .min(0)
@@ -207,7 +211,7 @@ export const serverConfigSchema = z.strictObject({
     .describe('Most requests waiting for one model version; its config may set less'),
   maxExecutionMs: durationMs()
     .default(0)
-    .describe('A run past this marks its instance lost; 0 = no limit. A model may set its own'),
+    .describe('A run of more milliseconds marks its instance lost; 0 = no limit. A model may set its own'),
   engine: z
     .enum(['native', 'node'])
     .default('native')
@@ -232,7 +236,7 @@ export const serverConfigSchema = z.strictObject({
   backends: z
     .record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)))
     .default({})
-    .describe("Default parameters by backend, e.g. backends.onnxruntime.intra_op_thread_count; a model's own win"),
+    .describe('Default parameters by backend, e.g. `onnxruntime,intra_op_thread_count=2`; those of a model win'),
 });
 
 /** The server's configuration, complete. Frozen by `loadServerConfig`. */
