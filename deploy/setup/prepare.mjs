@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -57,13 +57,16 @@ function step(what, stampFile, stamp, command, args) {
   console.error(`penstock: ${what} took ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
 }
 
-step(
-  'installing packages',
-  'node_modules/.penstock-installed',
-  stampOf(['package.json', 'package-lock.json', '.npmrc'], process.platform, process.arch),
-  'npm',
-  ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
-);
+// Through a link `npm ci` would empty the folder of another checkout and install here: whoever linked it installs it.
+if (!lstatSync(join(ROOT, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink()) {
+  step(
+    'installing packages',
+    'node_modules/.penstock-installed',
+    stampOf(['package.json', 'package-lock.json', '.npmrc'], process.platform, process.arch),
+    'npm',
+    ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
+  );
+}
 step(
   'building',
   'dist/.built',
