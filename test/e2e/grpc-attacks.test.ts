@@ -13,7 +13,7 @@ let gateway: RunningGateway;
 let client: GrpcClient;
 beforeAll(async () => {
   gateway = await RunningGateway.start(repositoryOf({ same: 'identity_fp32' }), [
-    ...['--grpc-keepalive-time', '1000', '--grpc-keepalive-timeout', '1000', '--grpc-answer-timeout-ms', '500'],
+    ...['--grpc-keepalive-time', '1000', '--grpc-keepalive-timeout', '3000', '--grpc-answer-timeout-ms', '500'],
   ]);
   client = new GrpcClient(gateway.grpcPort);
 });

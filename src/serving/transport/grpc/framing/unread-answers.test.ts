@@ -48,7 +48,7 @@ describe('an answer that its client does not read', () => {
   });
 
   it('counts as bytes in flight until then', async () => {
-    fixture = await startGrpcFixture({ answerTimeoutMs: 200, maxInFlightBytes: 150_000 });
+    fixture = await startGrpcFixture({ answerTimeoutMs: 3000, maxInFlightBytes: 150_000 });
     let reset: Promise<unknown> | undefined;
     await new Promise<void>((resolve) => {
       reset = unread(INFER.path, 100_000, resolve);
