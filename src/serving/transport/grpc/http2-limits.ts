@@ -15,7 +15,7 @@ const MAX_HEADER_BYTES = 64 * 1024;
  * What one connection may do. A connection that resets its calls by the thousand (rapid reset), has the server reset them,
  * never ends its header block, or floods it with settings, pings or empty frames is ended by nghttp2, at its own limits
  * (test/e2e/grpc-attacks.test.ts). Node does not tell of some of these ends and reads no more, so that it would not even see the
- * client go: the next ping closes the socket (Connection).
+ * client go: the next ping closes the socket (decisions/0015).
  */
 export function serverLimits(maxConcurrentStreams: number, maxMessageBytes: number): ServerOptions {
   return {
