@@ -6,8 +6,10 @@
  * measured many gates are drawn.
  *
  *   node native-bench/gate-power.mjs [--samples 24] [--starts 12] [--rounds 4] [--ms 250] [--scenario mlp-http-c8] [--percents 0,5,10,20]
+ *       [--keep FILE]: samples are added to the file, so that they can be taken in several runs
  *   node native-bench/gate-power.mjs --counted --samples 6 --starts 3
  */
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +36,7 @@ const { values: options } = parseArgs({
     scenario: { type: 'string', default: 'mlp-http-c8' },
     percents: { type: 'string', default: '0,5,10,20' },
     counted: { type: 'boolean' },
+    keep: { type: 'string' },
     thresholds: { type: 'string', default: join(HERE, 'gate-thresholds.json') },
   },
 });
@@ -41,6 +44,8 @@ const scenario = SCENARIOS.find(({ name }) => name === options.scenario);
 if (scenario?.protocol !== 'http') throw new Error('--scenario: one of scenarios.mjs over HTTP, where the burn is');
 const thresholds = readThresholds(options.thresholds);
 const starts = Number(options.starts);
+/** Turns of the burn that cost one percent of a request, once measured. */
+let turnsForOne;
 const generator = startLoadGenerator();
 const random = randomSource(11);
 
@@ -90,6 +95,25 @@ function judge([before, after], numbers) {
   return figures.filter(({ verdict }) => verdict === 'worse').map(({ metric }) => metric);
 }
 
+/** As many samples as asked for; with `--keep` those of earlier runs count, and each is written down when it is there. */
+async function keptSamples(percent) {
+  const key = `${scenario.name} ${options.counted ? 'counted' : 'timed'}`;
+  const kept = existsSync(options.keep ?? '')
+    ? readFileSync(options.keep, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+    : [];
+  const pairs = kept.filter((one) => one.key === key && one.percent === percent);
+  while (pairs.length < Number(options.samples)) {
+    turnsForOne ??= kept.find((one) => one.key === key)?.turnsForOne ?? (await turnsFor(1));
+    const [[before], [after]] = await samples(turnsForOne * percent, 1);
+    pairs.push({ key, turnsForOne, percent, before, after });
+    if (options.keep !== undefined) appendFileSync(options.keep, `${JSON.stringify(pairs.at(-1))}\n`);
+  }
+  return [pairs.map(({ before }) => before), pairs.map(({ after }) => after)];
+}
+
 function tell(title, pairs) {
   const count = pairs[0].length;
   const whole = Array.from({ length: Math.floor(count / starts) }, (_, gate) =>
@@ -128,9 +152,7 @@ try {
       ? `a gate is ${starts} counts under valgrind`
       : `a gate is ${starts} starts of ${options.rounds} rounds of ${options.ms} ms each`,
   );
-  const turnsForOne = await turnsFor(1);
-  for (const percent of options.percents.split(',').map(Number))
-    tell(`+${percent} %`, await samples(turnsForOne * percent, Number(options.samples)));
+  for (const percent of options.percents.split(',').map(Number)) tell(`+${percent} %`, await keptSamples(percent));
 } finally {
   generator.end();
 }
