@@ -18,6 +18,8 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const { values: options } = parseArgs({ options: { prove: { type: 'boolean' }, json: { type: 'boolean' } } });
 const limits = limitsOf('work');
 const why = whyNoInstructions();
+/** By cores elsewhere: limits are to mean the same on every machine. */
+const ALIKE = { flags: ['--ingress-threads', '0'] };
 
 /** Scenarios that have a limit of this figure. */
 const limited = (limit) => COUNTED.filter(({ name }) => limits[name]?.[limit] !== undefined);
@@ -52,7 +54,7 @@ function failuresOf(rows, figures) {
 
 const startedAt = performance.now();
 const all = Object.keys(FIGURES);
-const rows = await counted(all, {});
+const rows = await counted(all, ALIKE);
 const failures = failuresOf(rows, all);
 if (options.json) console.log(JSON.stringify(rows));
 else
@@ -66,7 +68,7 @@ else
 if (why !== undefined) console.log(`instructions are not counted: ${why}`);
 
 if (options.prove) {
-  const injected = { preload: [join(HERE, 'injected-work.mjs')] };
+  const injected = { ...ALIKE, preload: [join(HERE, 'injected-work.mjs')] };
   const withEnv = (env) => ({
     ...injected,
     env: Object.fromEntries(Object.entries(env).map(([key, value]) => [key, String(value)])),
