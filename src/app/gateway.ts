@@ -8,14 +8,13 @@ import { pageReturner, sharedPages, usableCores } from '../serving/backend/index
 import { Authority, ControlPlane } from '../serving/controlplane/index.js';
 import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload, Devices } from '../serving/executor/index.js';
-import { ControlDesk, type IngressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
+import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
 import { type AdminToken, adminToken } from './admin-token.js';
 import { availableBackends } from './backends.js';
 import { defaultDevice } from './default-device.js';
 import { exampleHint } from './example-hint.js';
 import { Hosting } from './hosting.js';
 import { createIngress, startIngress, threadFigures } from './ingress.js';
-import { ingressThreads } from './ingress-settings.js';
 import { Lifetime } from './lifetime.js';
 import { type Listeners, type RequestServers, startListeners, startServers } from './listeners.js';
 import { logOptions } from './log-options.js';

@@ -1,5 +1,4 @@
 import type { ServerConfig } from '../config/index.js';
-import { ServingError } from '../core/index.js';
 import type { ListeningPorts } from '../serving/ingress/index.js';
 import type { Share } from './listeners.js';
 
@@ -22,21 +21,4 @@ export function withPorts(config: ServerConfig, ports: ListeningPorts): ServerCo
     http: { ...config.http, port: ports.http ?? config.http.port },
     grpc: { ...config.grpc, port: ports.grpc ?? config.grpc.port },
   };
-}
-
-/**
- * How many ingress threads a configuration asks for. `auto`: none where the cores are few, for then a thread more takes from
- * the models what it gives to the sockets (figures in decisions/0010), and none but on Linux, where alone the system shares
- * out the connections of a port. Throws `UNSUPPORTED` for several elsewhere.
- */
-export function ingressThreads(threads: ServerConfig['ingress']['threads'], cores: number, platform: string): number {
-  if (threads !== 'auto') {
-    if (threads <= 1 || platform === 'linux') return threads;
-    throw new ServingError(
-      'UNSUPPORTED',
-      `--ingress-threads ${threads}: only Linux shares a port among threads; at most 1 here`,
-    );
-  }
-  if (platform !== 'linux' || cores <= 4) return 0;
-  return Math.min(4, Math.floor(cores / 4));
 }

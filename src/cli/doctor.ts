@@ -4,7 +4,8 @@ import { createServer } from 'node:net';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { loadServerConfig } from '../config/index.js';
-import { cudaPresence } from '../serving/backend/index.js';
+import { cudaPresence, usableCores } from '../serving/backend/index.js';
+import { ingressThreads } from '../serving/ingress/index.js';
 import { EXIT_CODES } from './exit-codes.js';
 import type { CliIo } from './io.js';
 import { textTable } from './text-table.js';
@@ -35,6 +36,11 @@ export async function doctor(options: { readonly json: boolean }, io: CliIo): Pr
       name: 'cores',
       status: 'ok',
       detail: `${availableParallelism()}, pool threads ${io.env.UV_THREADPOOL_SIZE ?? '4 (start with the penstock command to have more)'}`,
+    },
+    {
+      name: 'ingress threads',
+      status: 'ok',
+      detail: `${ingressThreads('auto', usableCores(), process.platform)} by default; --ingress-threads`,
     },
     memoryCheck(),
     ...(await portChecks()),

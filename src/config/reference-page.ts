@@ -110,6 +110,9 @@ function typeText(schema: SchemaNode): string {
   if (bare instanceof z.ZodArray) return `list of ${typeText(bare.element)}`;
   if (bare instanceof z.ZodRecord) return `map to ${typeText(bare.valueType)}`;
   if (bare instanceof z.ZodEnum) return bare.options.map((value) => code(String(value))).join(', ');
+  if (bare instanceof z.ZodLiteral) return [...bare.values].map((value) => code(String(value))).join(', ');
+  if (bare instanceof z.ZodUnion && bare.options.some((option) => unwrapped(option) instanceof z.ZodLiteral))
+    return bare.options.map(typeText).join(', ');
   if (bare instanceof z.ZodUnion)
     return bare.options.some((option) => unwrapped(option) instanceof z.ZodObject)
       ? 'text'

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { ingressThreads } from './ingress-settings.js';
+import { ingressThreads } from './thread-count.js';
 
 describe('the number of ingress threads', () => {
   it.each([
     [1, 0],
     [2, 0],
     [4, 0],
+    [5, 2],
     [8, 2],
     [16, 4],
     [64, 4],
