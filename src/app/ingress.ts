@@ -1,3 +1,4 @@
+import { Worker } from 'node:worker_threads';
 import type { ServerConfig } from '../config/index.js';
 import { type Clock, type Log, toServingError } from '../core/index.js';
 import type { Metrics, ThreadFigures } from '../insight/index.js';
@@ -6,6 +7,8 @@ import { type GrpcServer, type HeldPort, holdPort } from '../serving/transport/i
 import { type IngressSettings, withPorts } from './ingress-settings.js';
 import type { RequestServers } from './listeners.js';
 import { clockOriginNs } from './system-clock.js';
+
+const ENTRY = new URL('./ingress-entry.js', import.meta.url);
 
 export interface IngressParts {
   readonly threads: number;
@@ -23,7 +26,7 @@ export function createIngress(config: ServerConfig, parts: IngressParts): Ingres
   const originNs = clockOriginNs();
   const ingress: IngressThreads = new IngressThreads({
     threads,
-    entry: new URL('./ingress-entry.js', import.meta.url),
+    begin: (name, workerData, transferList) => new Worker(ENTRY, { name, workerData, transferList: [...transferList] }),
     calls: 2 ** Math.ceil(Math.log2(config.ingress.maxInFlight)),
     settingsOf: (index, ports): IngressSettings => ({
       config: withPorts(config, ports),

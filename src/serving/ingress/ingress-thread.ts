@@ -1,4 +1,4 @@
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Log } from '../../core/index.js';
 import type { RequestQueue } from '../batcher/index.js';
 import { CallReceiver } from './call-receiver.js';
@@ -13,8 +13,22 @@ export interface RoutedVersion extends PublishedVersion {
   readonly queue: RequestQueue;
 }
 
+/** What this needs of a `Worker`. */
+export interface RunningThread {
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  once(event: 'exit', listener: () => void): unknown;
+  readonly performance: { eventLoopUtilization(): { readonly active: number } };
+}
+
+/** Begins a thread whose entry finds `start` in its `workerData`. */
+export type BeginThread = (
+  name: string,
+  start: ThreadStart<unknown>,
+  transferList: readonly MessagePort[],
+) => RunningThread;
+
 export interface ThreadParts {
-  readonly entry: URL;
+  readonly begin: BeginThread;
   readonly name: string;
   /** Calls of the thread in flight at once; a power of two. */
   readonly calls: number;
@@ -29,7 +43,7 @@ export interface ThreadParts {
 /** One ingress thread as the control thread holds it. */
 export class IngressThread {
   readonly #parts: ThreadParts;
-  readonly #worker: Worker;
+  readonly #worker: RunningThread;
   readonly #port: MessagePort;
   readonly #beside: MessagePort;
   readonly #started: Promise<void>;
@@ -55,11 +69,7 @@ export class IngressThread {
       memory: this.#memory,
       settings: parts.settings,
     };
-    this.#worker = new Worker(parts.entry, {
-      name: parts.name,
-      workerData: start,
-      transferList: [main.port2, beside.port2],
-    });
+    this.#worker = parts.begin(parts.name, start, [main.port2, beside.port2]);
     this.#worker.on('error', (error) => {
       this.#why = error.stack ?? error.message;
     });

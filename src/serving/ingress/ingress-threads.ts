@@ -1,6 +1,6 @@
 import type { Clock, ClockTimer, Log, ModelSpec } from '../../core/index.js';
 import type { RequestQueue } from '../batcher/index.js';
-import { IngressThread, type RoutedVersion } from './ingress-thread.js';
+import { type BeginThread, IngressThread, type RoutedVersion } from './ingress-thread.js';
 import type { ControlDesk } from './remote-control.js';
 import type { ListeningPorts } from './thread-messages.js';
 
@@ -9,7 +9,7 @@ const REPLACE_AFTER_MS = 1000;
 
 export interface IngressOptions {
   readonly threads: number;
-  readonly entry: URL;
+  readonly begin: BeginThread;
   /** Calls of one thread in flight at once; a power of two. */
   readonly calls: number;
   /** What the entry of thread `index` is given; `ports` are those to listen on. */
@@ -113,10 +113,10 @@ export class IngressThreads {
   }
 
   async #startThread(index: number): Promise<void> {
-    const { entry, calls, settingsOf, desk, log, clock } = this.#options;
+    const { begin, calls, settingsOf, desk, log, clock } = this.#options;
     const beganNs = clock.nowNs();
     const thread = new IngressThread({
-      entry,
+      begin,
       name: `ingress ${index}`,
       calls,
       settings: settingsOf(index, this.#ports),

@@ -1,0 +1,199 @@
+import { EventEmitter } from 'node:events';
+import { afterEach, describe, expect, it } from 'vitest';
+import { FakeClock } from '../../../test/support/fake-clock.js';
+import { FakeExecutor } from '../../../test/support/fake-executor.js';
+import { SilentLog } from '../../../test/support/silent-log.js';
+import { modelSpec, request } from '../../../test/support/specs.js';
+import { type RequestMetrics, ServingError, type VersionMetrics } from '../../core/index.js';
+import { Arena } from '../arena/index.js';
+import { Batcher } from '../batcher/index.js';
+import type { ControlPlane } from '../controlplane/index.js';
+import { Dataplane } from '../dataplane/index.js';
+import type { RunningThread } from './ingress-thread.js';
+import { IngressThreads, type PublishableVersion } from './ingress-threads.js';
+import { ControlDesk } from './remote-control.js';
+import type { ThreadStart } from './thread-messages.js';
+import { ThreadSide } from './thread-side.js';
+
+const turn = () => new Promise<void>((resolve) => void setImmediate(resolve));
+
+const UNCOUNTED: VersionMetrics & RequestMetrics = {
+  succeeded() {},
+  failed() {},
+  executed() {},
+  setQueueDepth() {},
+};
+
+/** A thread's end, on this thread: the messages between the two are real, and so is their delay. */
+class NearThread extends EventEmitter implements RunningThread {
+  readonly performance = { eventLoopUtilization: () => ({ active: 1500 }) };
+  readonly dataplane: Dataplane;
+  readonly side: ThreadSide;
+
+  constructor(start: ThreadStart<unknown>) {
+    super();
+    const clock = new FakeClock();
+    const arena = new Arena({ memory: new Uint8Array(new SharedArrayBuffer(2 ** 25)), clock });
+    this.side = new ThreadSide(start, arena);
+    const { whyAbsent } = this.side;
+    this.dataplane = new Dataplane({ clock, metrics: { refused() {} }, whyAbsent });
+    const servers = { refreshHealth() {}, closeIntake() {}, close: async () => void setImmediate(() => this.end()) };
+    this.side.run(this.dataplane, servers, () => UNCOUNTED);
+  }
+
+  end(): void {
+    this.emit('exit');
+  }
+
+  /** The outcome of a request: the version's mark, or the reason it was refused. */
+  ask(model: string): Promise<string> {
+    return new Promise((resolve) => {
+      this.dataplane.infer(request({ model }), {
+        done: ({ version }) => resolve(`${version.model}/${version.version}`),
+        failed: (error) => resolve(error.reason),
+      });
+    });
+  }
+}
+
+interface Hosted extends PublishableVersion {
+  readonly batcher: Batcher;
+  readonly executor: FakeExecutor;
+}
+
+function hosted(model: string, version = 1): Hosted {
+  const spec = modelSpec({ id: { model, version } });
+  const executor = new FakeExecutor({ clock: new FakeClock(), slots: 1 });
+  const batcher = new Batcher({ spec, executor, clock: new FakeClock(), metrics: UNCOUNTED, maxQueueSize: 1000 });
+  return { spec, queue: batcher, batcher, executor };
+}
+
+/** Ends what runs. */
+function work({ executor }: Hosted): void {
+  for (const execution of executor.executions.splice(0)) {
+    execution.finish([
+      { name: 'y', dataType: 'FP32', shape: [execution.batch.rows, 2], data: new Uint8Array(execution.batch.rows * 8) },
+    ]);
+  }
+}
+
+let ingress: IngressThreads | undefined;
+afterEach(async () => {
+  await ingress?.close();
+  ingress = undefined;
+});
+
+async function started(threads: number) {
+  const near: NearThread[] = [];
+  const log = new SilentLog();
+  const clock = new FakeClock();
+  ingress = new IngressThreads({
+    threads,
+    calls: 64,
+    begin: (_, start) => {
+      const thread = new NearThread(start);
+      near.push(thread);
+      return thread;
+    },
+    settingsOf: (index) => ({ index }),
+    figuresOf: () => new SharedArrayBuffer(8),
+    desk: new ControlDesk(
+      () => ({ live: () => ({ live: true }) }) as unknown as ControlPlane,
+      (model) => (model === 'loading' ? new ServingError('VERSION_NOT_READY', 'it loads') : undefined),
+    ),
+    clock,
+    log,
+  });
+  await ingress.start({ http: 1, grpc: 2 });
+  return { ingress, near, log, clock };
+}
+
+describe('ingress threads', () => {
+  it('refuse and lose nothing while a model is reloaded again and again', async () => {
+    const { ingress, near } = await started(3);
+    let serving = hosted('m');
+    await ingress.publish('m', [serving]);
+    const asked: Promise<string>[] = [];
+    const drained: Promise<void>[] = [];
+    const all = [serving];
+    for (let round = 0; round < 400; round++) {
+      for (const [i, thread] of near.entries()) if ((round + i) % 3 !== 2) asked.push(thread.ask('m'));
+      if (round % 4 === 1) {
+        const old = serving;
+        serving = hosted('m');
+        all.push(serving);
+        void ingress.publish('m', [serving]);
+        drained.push(ingress.routed().then(() => old.batcher.drain(1000)));
+      }
+      if (round % 3 === 0) await turn();
+      for (const version of all) work(version);
+    }
+    // Whatever is drained leaves what it had to be done here.
+    for (let rest = 0; rest < 20; rest++) {
+      await turn();
+      for (const version of all) work(version);
+    }
+    await Promise.all(drained);
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['m/1']));
+    expect(asked.length).toBeGreaterThan(700);
+  });
+
+  it('find a model that was published a moment ago, on any thread, before they have heard of it', async () => {
+    const { ingress, near } = await started(2);
+    const version = hosted('new');
+    void ingress.publish('new', [version]);
+    const asked = near.map((thread) => thread.ask('new'));
+    for (let i = 0; i < 10; i++) {
+      await turn();
+      work(version);
+    }
+    expect(await Promise.all(asked)).toEqual(['new/1', 'new/1']);
+  });
+
+  it('say why a model is not there, as the control thread does', async () => {
+    const { near } = await started(1);
+    const [thread] = near as [NearThread];
+    expect(await thread.ask('loading')).toBe('VERSION_NOT_READY');
+    expect(await thread.ask('nobody')).toBe('MODEL_NOT_FOUND');
+    expect(await thread.side.control.live()).toEqual({ live: true });
+    await expect(thread.side.control.ready()).rejects.toMatchObject({ reason: 'INTERNAL' });
+  });
+
+  it('are replaced where one ends by itself; its calls are cancelled and nobody waits for it', async () => {
+    const { ingress, near, log, clock } = await started(2);
+    const version = hosted('m');
+    await ingress.publish('m', [version]);
+    void near[0]?.ask('m');
+    const other = near[1]?.ask('m');
+    await turn();
+    await turn();
+    const unrouted = ingress.publish('m', [version]);
+    near[0]?.end();
+    await unrouted;
+    expect(ingress.serving).toBe(1);
+    expect(ingress.failures).toBe(1);
+    expect(log.lines).toContainEqual(
+      expect.objectContaining({ level: 'error', message: expect.stringMatching(/failed/) }),
+    );
+    for (let i = 0; i < 4; i++) {
+      work(version);
+      await turn();
+    }
+    expect(await other).toBe('m/1');
+    expect(version.batcher.depth).toBe(0);
+
+    clock.advance(1000e6);
+    for (let i = 0; i < 4; i++) await turn();
+    expect(ingress.serving).toBe(2);
+    const again = near[2]?.ask('m');
+    for (let i = 0; i < 4; i++) {
+      await turn();
+      work(version);
+    }
+    expect(await again).toBe('m/1');
+    expect([...ingress.busySeconds()]).toEqual([
+      ['ingress 0', 1.5],
+      ['ingress 1', 1.5],
+    ]);
+  });
+});
