@@ -91,10 +91,11 @@ export class RunningGateway {
   /** Resolves when every model is loaded or has failed to load. Takes `models` along: `stop` removes the folder. */
   static async start(models: ModelFolder, flags: readonly string[] = []): Promise<RunningGateway> {
     if (!existsSync(PROGRAM)) throw new Error('the program is not built: npm run build');
-    const ports = ['--http-port=0', '--grpc-port=0', '--metrics-port=0'].filter(
-      (port) => !flags.some((flag) => flag.startsWith(port.slice(0, -1))),
+    const nameOf = (flag: string) => flag.split('=')[0];
+    const given = ['--http-port=0', '--grpc-port=0', '--metrics-port=0', ...ALWAYS].filter(
+      (flag) => !flags.some((own) => nameOf(own) === nameOf(flag)),
     );
-    const child = spawn(process.execPath, [PROGRAM, 'serve', models.path, ...ports, ...ALWAYS, ...flags], {
+    const child = spawn(process.execPath, [PROGRAM, 'serve', models.path, ...given, ...flags], {
       cwd: models.path,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
