@@ -50,7 +50,7 @@ export class IngressThread {
   readonly #ended: Promise<void>;
   readonly #memory: ReturnType<typeof callMemory>;
   readonly #waiting = new Map<number, () => void>();
-  /** Numbers that the thread routes to, by model; and those that it is being told to leave out. */
+  /** What the thread was last told to route to, by model. */
   readonly #routed = new Map<string, readonly RoutedVersion[]>();
   #receiver: CallReceiver | undefined;
   #state: 'starting' | 'serving' | 'closing' | 'ended' = 'starting';
@@ -120,7 +120,6 @@ export class IngressThread {
     const before = this.#routed.get(model) ?? [];
     this.#routed.set(model, versions);
     for (const { number, spec, queue } of versions) receiver.add(number, spec, queue);
-    const gone = before.filter(({ number }) => !versions.some((version) => version.number === number));
     this.#tell({
       kind: 'publish',
       publication,
@@ -129,7 +128,8 @@ export class IngressThread {
     });
     return new Promise((resolve) => {
       this.#waiting.set(publication, () => {
-        for (const { number } of gone) receiver.remove(number);
+        const routed = this.#routed.get(model) ?? [];
+        for (const { number } of before) if (!routed.some((now) => now.number === number)) receiver.remove(number);
         resolve();
       });
     });
