@@ -1,6 +1,7 @@
 // Cost of the batcher alone: nanoseconds per request from enqueue to settle, with an executor that computes nothing.
 // Run on the compiled sources: npm run build && node native-bench/micro/batcher.mjs
 import { Batcher } from '../../dist/serving/batcher/index.js';
+import { fluidBoundPerSecond, linearCurve, SimulatedExecutor, VirtualClock } from '../../dist/simulation/index.js';
 
 const ROUNDS = 5;
 const REQUESTS = 200_000;
@@ -21,6 +22,7 @@ function createExecutor(slots) {
   const executor = {
     onSlotFree: () => {},
     freeSlots: () => slots - running.length,
+    slots: () => slots,
     execute(batch, settle) {
       running.push({ batch, settle });
       return { cancel() {} };
@@ -38,20 +40,22 @@ function createExecutor(slots) {
   return executor;
 }
 
+const NO_LIMITS = { timeoutAction: 'REJECT', defaultTimeoutUs: 0, allowTimeoutOverride: false, maxQueueSize: 0 };
+const POLICY = {
+  dynamic: true,
+  maxBatchSize: 0,
+  preferredBatchSizes: [],
+  maxQueueDelayUs: 0,
+  preserveOrdering: false,
+  sloMs: 0,
+  priorityLevels: 0,
+  defaultPriorityLevel: 0,
+  defaultQueuePolicy: NO_LIMITS,
+  priorityQueuePolicies: new Map(),
+};
+
 function bench(name, { maxBatchSize, inFlight, deadline, keys = 1, ...changes }) {
-  const noLimits = { timeoutAction: 'REJECT', defaultTimeoutUs: 0, allowTimeoutOverride: false, maxQueueSize: 0 };
-  const batching = {
-    dynamic: maxBatchSize > 0,
-    maxBatchSize,
-    preferredBatchSizes: [],
-    maxQueueDelayUs: 0,
-    preserveOrdering: false,
-    priorityLevels: 0,
-    defaultPriorityLevel: 0,
-    defaultQueuePolicy: noLimits,
-    priorityQueuePolicies: new Map(),
-    ...changes,
-  };
+  const batching = { ...POLICY, dynamic: maxBatchSize > 0, maxBatchSize, ...changes };
   const executor = createExecutor(1);
   const spec = { id: { model: 'm', version: 1 }, maxBatchSize, batching };
   const batcher = new Batcher({ spec, executor, clock, metrics, maxQueueSize: 100_000 });
@@ -88,3 +92,46 @@ bench('batch of 32, 256 in flight, deadlines', { maxBatchSize: 32, inFlight: 256
 bench('batch of 32, 256 in flight, replies in order', { maxBatchSize: 32, inFlight: 256, preserveOrdering: true });
 bench('batch of 32, 10,000 waiting, 200 shapes', { maxBatchSize: 32, inFlight: 10_000, keys: 200 });
 bench('batch of 32, 10,000 waiting, deadlines', { maxBatchSize: 32, inFlight: 10_000, deadline: true });
+
+/**
+ * What a request costs where deadlines decide: a load on a virtual clock, each call into the batcher timed by itself (its
+ * enqueue with the decisions that follow; the ends of executions and timers are shared out over the requests).
+ */
+function benchDeadlines(name, { curve, instances, sloMs, share }) {
+  const load = { curve: linearCurve(...curve), instances, sloMs, maxBatchSize: 1024, jitter: 0 };
+  const virtual = new VirtualClock();
+  const executor = new SimulatedExecutor(virtual, load.curve, instances, 0, Math.random);
+  const policy = { ...POLICY, maxBatchSize: 1024, sloMs };
+  const spec = { id: { model: 'm', version: 1 }, maxBatchSize: 1024, batching: policy };
+  const costs = { curve: () => load.curve, observe() {} };
+  const batcher = new Batcher({ spec, executor, clock: virtual, metrics, maxQueueSize: 100_000, costs });
+  const gapNs = 1e9 / (fluidBoundPerSecond(load) * share);
+  const member = { inputs: [], rows: 1 };
+  const settle = () => {};
+  const calls = new Float64Array(REQUESTS);
+  let otherNs = 0;
+  let atNs = 0;
+  for (let i = 0; i < REQUESTS; i++) {
+    atNs -= gapNs * Math.log(1 - Math.random());
+    const before = process.hrtime.bigint();
+    virtual.advanceTo(atNs);
+    const between = process.hrtime.bigint();
+    try {
+      batcher.enqueue({ member, key: '', priority: 0, timeoutUs: 0, deadlineNs: Infinity, enqueuedNs: atNs, settle });
+    } catch {}
+    const after = process.hrtime.bigint();
+    calls[i] = Number(after - between);
+    otherNs += Number(between - before);
+  }
+  calls.sort();
+  const at = (p) => (calls[Math.floor(p * REQUESTS)] / 1000).toFixed(2).padStart(6);
+  const other = (otherNs / REQUESTS / 1000).toFixed(2);
+  console.log(
+    `${name.padEnd(44)} p50${at(0.5)} us, p99${at(0.99)} us a request, and ${other} us for its execution's share`,
+  );
+}
+
+benchDeadlines('deadlines, 4 instances, D 2 L(1), 80 %', { curve: [4, 0.3], instances: 4, sloMs: 8.6, share: 0.8 });
+benchDeadlines('deadlines, 4 instances, D 4 L(1), 90 %', { curve: [2, 0.05], instances: 4, sloMs: 8.2, share: 0.9 });
+benchDeadlines('deadlines, 4 instances, D 10 L(1), 90 %', { curve: [2, 0.05], instances: 4, sloMs: 20.5, share: 0.9 });
+benchDeadlines('deadlines, 4 instances, D 4 L(1), 10 times', { curve: [2, 0.05], instances: 4, sloMs: 8.2, share: 10 });

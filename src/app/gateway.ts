@@ -92,6 +92,7 @@ export class Gateway implements RunningServer {
       backendDefaults: config.backends,
       autoComplete: config.autoCompleteConfig,
       maxExecutionMs: config.maxExecutionMs,
+      sloMs: config.sloMs,
       drainTimeoutMs: config.exitTimeoutSecs * 1000,
       backends: availableBackends({
         log,

@@ -7,6 +7,7 @@ import { LAYOUTS, type Layout } from './image-input.js';
 import type { CliIo } from './io.js';
 import { serve } from './serve.js';
 import { serveFlagsHelp } from './serve-help.js';
+import { addSimulate } from './simulate/index.js';
 
 const DEFAULT_URL = 'http://127.0.0.1:8000';
 
@@ -61,6 +62,7 @@ function buildProgram(io: CliIo, exit: (code: number) => void): Command {
   addInfer(program, io, exit);
   addOthers(program, io, exit);
   addBench(program, io, exit);
+  addSimulate(program, io, exit);
   return program;
 }
 

@@ -61,6 +61,8 @@ export interface BatchHandle {
 export interface Executor {
   /** Executions that could start now. */
   freeSlots(): number;
+  /** Executions that can run at once, those that run now included; less while some are out of service. */
+  slots(): number;
   /** Called (synchronously, outside `execute`) whenever a slot becomes free. One listener: the batcher of the version. */
   onSlotFree: () => void;
   /**

@@ -45,6 +45,8 @@ export interface BatchPolicy {
   readonly preferredBatchSizes: readonly number[];
   readonly maxQueueDelayUs: number;
   readonly preserveOrdering: boolean;
+  /** Within how many milliseconds of its arrival a request shall be answered; 0 = no such aim. */
+  readonly sloMs: number;
   /** 0 = priorities off; else levels 1 (highest) to this. */
   readonly priorityLevels: number;
   readonly defaultPriorityLevel: number;

@@ -48,6 +48,8 @@ export interface ModelRepositoryOptions {
   readonly backendDefaults?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Default 0: no limit. */
   readonly maxExecutionMs?: number;
+  /** Where a model's config has no `slo_ms`; default 0: none. */
+  readonly sloMs?: number;
   /** False: configs must be whole (Triton's --disable-auto-complete-config); default true. */
   readonly autoComplete?: boolean;
   /** Versions that load at once; default 4, as Triton's `--model-load-thread-count`. */
@@ -92,6 +94,7 @@ export class ModelRepository implements ModelControl {
         strict: options.provider?.strict ?? false,
         backendParameters: options.backendDefaults ?? {},
         maxExecutionMs: options.maxExecutionMs ?? 0,
+        sloMs: options.sloMs ?? 0,
         autoComplete: options.autoComplete ?? true,
       }),
       slots: new LoadSlots(options.loadThreads ?? 4),

@@ -63,6 +63,10 @@ export class FakeExecutor implements Executor {
     return Math.max(this.#slots - this.#busy, 0);
   }
 
+  slots(): number {
+    return this.#slots;
+  }
+
   execute(batch: Batch, settle: (outcome: BatchOutcome) => void): BatchHandle {
     if (this.freeSlots() === 0) throw new Error('no slot is free');
     this.#busy++;

@@ -76,6 +76,7 @@ export function specOf(name: string, signature: ModelSignature, maxBatchSize: nu
       preferredBatchSizes: [],
       maxQueueDelayUs: 0,
       preserveOrdering: false,
+      sloMs: 0,
       priorityLevels: 0,
       defaultPriorityLevel: 0,
       defaultQueuePolicy: {

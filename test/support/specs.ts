@@ -16,6 +16,7 @@ export function policy(changes: Partial<BatchPolicy> = {}): BatchPolicy {
     preferredBatchSizes: [],
     maxQueueDelayUs: 0,
     preserveOrdering: false,
+    sloMs: 0,
     priorityLevels: 0,
     defaultPriorityLevel: 0,
     defaultQueuePolicy: { timeoutAction: 'REJECT', defaultTimeoutUs: 0, allowTimeoutOverride: false, maxQueueSize: 0 },

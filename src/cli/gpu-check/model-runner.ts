@@ -131,6 +131,7 @@ const BATCHING: BatchPolicy = {
   preferredBatchSizes: [],
   maxQueueDelayUs: 0,
   preserveOrdering: false,
+  sloMs: 0,
   priorityLevels: 0,
   defaultPriorityLevel: 0,
   defaultQueuePolicy: { timeoutAction: 'REJECT', defaultTimeoutUs: 0, allowTimeoutOverride: false, maxQueueSize: 0 },

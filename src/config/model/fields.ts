@@ -44,6 +44,15 @@ export const fileName = () =>
     if (fault !== undefined) context.addIssue(fault);
   });
 
+/** Milliseconds, fractions too; text as well, as parameters are. */
+export const milliseconds = () =>
+  z.union([z.number(), z.string().regex(/^\d+(\.\d+)?$/, 'expected milliseconds')]).transform((value, context) => {
+    const ms = Number(value);
+    if (ms >= 0 && ms <= INT32_MAX) return ms;
+    context.addIssue(`expected milliseconds from 0 to ${INT32_MAX}, got ${value}`);
+    return z.NEVER;
+  });
+
 /** A parameter's value: Triton's message, or, for short, a plain value. */
 export const parameterValue = () =>
   z

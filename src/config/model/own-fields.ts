@@ -5,6 +5,7 @@ const OPTION_PREFIX = 'penstock.provider.options.';
 const OWN_PARAMETERS: Readonly<Record<string, readonly [string] | readonly [string, string]>> = {
   'penstock.engine': ['engine'],
   'penstock.max_execution_ms': ['max_execution_ms'],
+  'penstock.slo_ms': ['slo_ms'],
   'penstock.provider.device': ['provider', 'device'],
   'penstock.provider.on_gpu_error': ['provider', 'on_gpu_error'],
   'penstock.provider.strict': ['provider', 'strict'],

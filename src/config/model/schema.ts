@@ -1,6 +1,16 @@
 import { z } from 'zod';
 import { checkModelConfig } from './checks.js';
-import { count32, count64, dataType, dimension, fileName, parameterValue, positive32, positive64 } from './fields.js';
+import {
+  count32,
+  count64,
+  dataType,
+  dimension,
+  fileName,
+  milliseconds,
+  parameterValue,
+  positive32,
+  positive64,
+} from './fields.js';
 import { SCHEDULING_FIELDS } from './scheduling.js';
 import { OTHER_FIELDS } from './unserved.js';
 
@@ -153,12 +163,15 @@ const fields = z.strictObject({
   max_execution_ms: count64()
     .optional()
     .describe('A run of more milliseconds marks its instance lost; 0 = no limit. Ours'),
+  slo_ms: milliseconds()
+    .optional()
+    .describe('Requests shall be answered within so many ms of their arrival; 0 = no such aim. Ours'),
   provider: provider.optional().describe('Execution provider policy. Ours'),
 });
 
 /**
- * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it three
- * fields of ours (`engine`, `max_execution_ms`, `provider`). Everything is optional: what is absent is completed from
+ * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it four
+ * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `provider`). Everything is optional: what is absent is completed from
  * the model. Unknown fields are refused.
  */
 export const modelConfigSchema = fields.superRefine(checkModelConfig);

@@ -49,6 +49,7 @@ export const FLAGS: readonly Flag[] = [
   triton('backend-config', 'backends', 'pair', { repeatable: true }),
   own('max-queue-size', 'maxQueueSize', 'number'),
   own('max-execution-ms', 'maxExecutionMs', 'number'),
+  own('slo-ms', 'sloMs', 'number'),
   own('engine', 'engine'),
   own('device', 'provider.device'),
   own('on-gpu-error', 'provider.onGpuError'),

@@ -212,6 +212,14 @@ export const serverConfigSchema = z.strictObject({
   maxExecutionMs: durationMs()
     .default(0)
     .describe('A run of more milliseconds marks its instance lost; 0 = no limit. A model may set its own'),
+  sloMs: z
+    .number()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(0)
+    .describe(
+      'Requests shall be answered within so many ms of their arrival; those that cannot be are refused early. 0 = no such aim. A model may set its own',
+    ),
   engine: z
     .enum(['native', 'node'])
     .default('native')

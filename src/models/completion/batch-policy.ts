@@ -8,7 +8,7 @@ type ConfigQueuePolicy = NonNullable<DynamicBatching['default_queue_policy']>;
  * Triton's `dynamic_batching` with its defaults, checked as `ValidateModelConfig` does. Absent: one request is one
  * execution. Throws MODEL_INVALID.
  */
-export function batchPolicyOf(batching: ModelConfig['dynamic_batching'], maxBatchSize: number): BatchPolicy {
+export function batchPolicyOf(batching: ModelConfig['dynamic_batching'], maxBatchSize: number, sloMs = 0): BatchPolicy {
   const given: DynamicBatching = batching ?? {};
   const policy: BatchPolicy = {
     dynamic: batching !== undefined && maxBatchSize > 0,
@@ -16,6 +16,7 @@ export function batchPolicyOf(batching: ModelConfig['dynamic_batching'], maxBatc
     preferredBatchSizes: [...new Set(given.preferred_batch_size ?? [])].sort((a, b) => a - b),
     maxQueueDelayUs: given.max_queue_delay_microseconds ?? 0,
     preserveOrdering: given.preserve_ordering ?? false,
+    sloMs,
     priorityLevels: given.priority_levels ?? 0,
     defaultPriorityLevel: given.default_priority_level ?? 0,
     defaultQueuePolicy: queuePolicyOf(given.default_queue_policy),

@@ -136,6 +136,7 @@ function shownParameters(config: ModelConfig): Json {
   const own: Record<string, string | number | boolean | undefined> = {
     engine: config.engine,
     max_execution_ms: config.max_execution_ms,
+    slo_ms: config.slo_ms,
     'provider.device': config.provider?.device,
     'provider.on_gpu_error': config.provider?.on_gpu_error,
     'provider.strict': config.provider?.strict,

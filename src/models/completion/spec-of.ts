@@ -14,6 +14,7 @@ export interface SpecFacts {
   readonly platform: string;
   readonly backend: string;
   readonly source: string;
+  readonly sloMs: number;
   /** Class names by output. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
   /** Rank-0 tensors of the model, by name: clients may see them as [1], the model takes []. */
@@ -29,7 +30,7 @@ export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
     maxBatchSize: tensors.maxBatchSize,
     inputs: tensors.inputs.map((input) => tensorOf(input, facts, input.optional ?? false, undefined)),
     outputs: tensors.outputs.map((output) => tensorOf(output, facts, false, facts.labels.get(output.name))),
-    batching: batchPolicyOf(tensors.dynamicBatching, tensors.maxBatchSize),
+    batching: batchPolicyOf(tensors.dynamicBatching, tensors.maxBatchSize, facts.sloMs),
     source: facts.source,
   });
 }

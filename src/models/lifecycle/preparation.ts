@@ -25,6 +25,7 @@ import { type WarmSample, warmSamples } from '../warmup/warm-samples.js';
 export interface PreparationDefaults extends DeviceDefaults, OpenDefaults {
   readonly engine: Engine;
   readonly autoComplete: boolean;
+  readonly sloMs: number;
 }
 
 /** A version whose file is open, before its config is complete. */
@@ -94,6 +95,7 @@ export class Preparation {
       platform,
       backend,
       source: source.found.source,
+      sloMs: config.slo_ms ?? this.#defaults.sloMs,
       labels: await readLabels(source.place, id.model, tensors.outputs),
       scalars: scalarsOf([...opened.signature.inputs, ...opened.signature.outputs]),
     });

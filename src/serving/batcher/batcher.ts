@@ -3,6 +3,7 @@ import {
   type BatchOutcome,
   type BatchPolicy,
   type Clock,
+  type CostModel,
   type Executor,
   type ModelSpec,
   NO_DEADLINE,
@@ -11,14 +12,21 @@ import {
   toServingError,
   type VersionMetrics,
 } from '../../core/index.js';
-import { type Decision, decide, type SchedulingView } from './decide.js';
+import { cannotMeet } from './admission-forecast.js';
+import { AdmissionMargin } from './admission-margin.js';
+import { ArrivalRate } from './arrival-rate.js';
+import { PROBE_NS } from './deadline-rules.js';
+import { decide } from './decide.js';
 import { DrainRate } from './drain-rate.js';
 import { DueHeap } from './due-heap.js';
 import { Entry } from './entry.js';
+import { InFlight } from './in-flight.js';
+import { LineView } from './line-view.js';
 import type { MemberOutcome, QueueItem, RequestQueue } from './queue-item.js';
 import * as refusals from './refusals.js';
 import { ReplyOrder } from './reply-order.js';
 import { RunningBatch } from './running-batch.js';
+import type { Decide, Decision, Why } from './scheduling-view.js';
 import { splitOutputs } from './split.js';
 import { type Level, Levels, waitLimits } from './wait-limits.js';
 import { WaitList } from './wait-list.js';
@@ -32,10 +40,13 @@ export interface BatcherOptions {
   readonly metrics: VersionMetrics;
   /** Most requests that wait, where their level's policy sets no bound of its own; at least 1. */
   readonly maxQueueSize: number;
+  /** How long executions take: with it requests that have a deadline are planned for. Told of each that ends well. */
+  readonly costs?: CostModel;
+  /** Another decision than `decide`, for comparisons; it does its own refusing. */
+  readonly decide?: Decide;
 }
 
 type Wait = Extract<Decision, { kind: 'wait' }>;
-type Filled<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * The queue of one model version. Free instances pull: whenever a slot is free, `decide` is asked, and until a slot takes
@@ -52,15 +63,21 @@ export class Batcher implements RequestQueue {
 
   readonly #levels: Levels;
   readonly #entries = new Map<QueueItem, Entry>();
-  readonly #waiting = new WaitList();
+  readonly #waiting: WaitList;
   readonly #due = new DueHeap();
   readonly #order: ReplyOrder | undefined;
   readonly #rate = new DrainRate();
   readonly #wakeUp: WakeUp;
 
-  /** What `decide` sees; the array is filled anew for each question. */
-  readonly #candidates: Entry[] = [];
-  readonly #view: Filled<SchedulingView>;
+  readonly #costs: CostModel | undefined;
+  readonly #decide: Decide;
+  /** Refuses what cannot be in time: as soon as that is known, from admission on. */
+  readonly #refusesEarly: boolean;
+  readonly #margin = new AdmissionMargin();
+  readonly #arrivals = new ArrivalRate();
+  readonly #inFlight = new InFlight();
+  /** What the decision sees. */
+  readonly #view: LineView;
   #wait: Wait | undefined;
   #waitHead: Entry | undefined;
 
@@ -82,14 +99,18 @@ export class Batcher implements RequestQueue {
     this.#maxQueueSize = maxQueueSize;
     this.#levels = new Levels(this.#policy);
     this.#order = this.#policy.preserveOrdering ? new ReplyOrder() : undefined;
-    this.#view = {
+    this.#costs = options.costs;
+    this.#decide = options.decide ?? decide;
+    this.#refusesEarly = options.costs !== undefined && options.decide === undefined;
+    this.#waiting = new WaitList(options.costs !== undefined && !this.#policy.preserveOrdering);
+    this.#view = new LineView({
       policy: this.#policy,
-      freeSlots: 0,
-      waiting: 0,
-      candidates: this.#candidates,
-      saturated: false,
-      draining: false,
-    };
+      waiting: this.#waiting,
+      executor,
+      inFlight: this.#inFlight,
+      arrivals: this.#arrivals,
+      costs: options.costs,
+    });
     executor.onSlotFree = () => this.#pump();
   }
 
@@ -107,14 +128,16 @@ export class Batcher implements RequestQueue {
     if (this.#draining !== undefined) throw refusals.draining(this.#spec);
     const level = this.#levels.of(item.priority);
     this.#checkRoom(level);
-    const limits = waitLimits(item, level.policy);
+    const limits = waitLimits(item, level.policy, this.#policy.sloMs);
     if (limits.deadlineNs <= item.enqueuedNs) throw refusals.lateOnArrival(item);
+    this.#arrivals.arrived(item.member.rows, item.enqueuedNs);
+    if (this.#refusesEarly && limits.deadlineNs !== NO_DEADLINE) this.#checkDeadline(item, level, limits.deadlineNs);
 
     const entry = new Entry(item, level, limits);
     this.#entries.set(item, entry);
     this.#order?.add(entry);
     this.#waiting.add(entry);
-    this.#due.set(entry, Math.min(entry.expiresNs, entry.deadlineNs));
+    this.#due.set(entry, this.#dueWhileWaiting(entry));
     if (this.#mayChangeTheDecision(entry)) this.#pump();
     else this.#arm();
     this.#tellDepth();
@@ -176,28 +199,31 @@ export class Batcher implements RequestQueue {
     this.#wait = undefined;
     this.#waitHead = undefined;
     while (this.#waiting.size > 0) {
-      const freeSlots = this.#executor.freeSlots();
-      if (freeSlots < 1) return;
-      const decision = this.#decide(freeSlots, nowNs);
-      if (decision.kind === 'run') {
-        this.#start(this.#candidates.slice(0, decision.members));
-        continue;
+      if (this.#executor.freeSlots() < 1) return;
+      const view = this.#view;
+      view.look(this.#draining !== undefined, nowNs);
+      const decision = this.#decide(view, nowNs);
+      if (decision.kind === 'run') this.#start(view.taken(decision.members), nowNs);
+      else if (decision.kind === 'drop') this.#drop(view.taken(decision.members), decision.why, nowNs);
+      else {
+        if (decision.kind === 'wait') {
+          this.#wait = decision;
+          this.#waitHead = this.#waiting.head();
+        }
+        return;
       }
-      if (decision.kind === 'wait') {
-        this.#wait = decision;
-        this.#waitHead = this.#waiting.head();
-      }
-      return;
     }
   }
 
-  #decide(freeSlots: number, nowNs: number): Decision {
-    const view = this.#view;
-    view.freeSlots = freeSlots;
-    view.waiting = this.#waiting.size;
-    view.draining = this.#draining !== undefined;
-    view.saturated = this.#waiting.gather(this.#policy.dynamic ? this.#policy.maxBatchSize : 0, this.#candidates);
-    return decide(view, nowNs);
+  /** Refuses requests of the line for the sake of the others. */
+  #drop(entries: readonly Entry[], why: Why, nowNs: number): void {
+    if (entries.length === 0) throw new Error('a decision to drop nothing');
+    for (const entry of entries) {
+      this.#margin.broken();
+      const error = refusals.dropped(entry, why, nowNs, this.#view.curveOf(entry.item.key)?.upperNs(entry.rows));
+      this.#detach(entry);
+      this.#finish(entry, { kind: 'failed', error });
+    }
   }
 
   /** While a batch is held open, a request matters only if it is served first now or brings a size worth asking at. */
@@ -206,34 +232,50 @@ export class Batcher implements RequestQueue {
     return entry.group === this.#waitHead?.group && (entry.group?.rows ?? 0) >= this.#wait.untilRows;
   }
 
-  #start(entries: Entry[]): void {
+  #start(entries: Entry[], nowNs: number): void {
     if (entries.length === 0) throw new Error('a decision to run nothing');
     let rows = 0;
     for (const entry of entries) rows += entry.rows;
     const batch: Batch = { version: this.#spec.id, members: entries.map((entry) => entry.item.member), rows };
-    const running = new RunningBatch(batch, entries);
+    const running = new RunningBatch(batch, entries, nowNs + this.#expectedNs(entries, rows));
     for (const entry of entries) {
       this.#waiting.remove(entry);
       entry.state = 'running';
       entry.batch = running;
       entry.expiresNs = NO_DEADLINE;
-      this.#due.set(entry, entry.deadlineNs);
+      this.#due.set(entry, entry.answerByNs);
     }
     this.#running++;
+    this.#inFlight.add(running.endsNs);
+    this.#view.lastStartNs = nowNs;
     try {
       running.handle = this.#executor.execute(batch, (outcome) => this.#ended(running, outcome));
     } catch (thrown) {
-      this.#running--;
+      this.#left(running);
       this.#failMembers(running, toServingError(thrown));
     }
   }
 
-  #ended(running: RunningBatch, outcome: BatchOutcome): void {
+  /** How long an execution is expected to take; 0 while nothing is known. */
+  #expectedNs(entries: readonly Entry[], rows: number): number {
+    return this.#costs?.curve((entries[0] as Entry).item.key)?.meanNs(rows) ?? 0;
+  }
+
+  #left(running: RunningBatch): void {
     this.#running--;
+    this.#inFlight.remove(running.endsNs);
+  }
+
+  #ended(running: RunningBatch, outcome: BatchOutcome): void {
+    this.#left(running);
     const { takenNs, finishedNs } = outcome.timing;
     this.#rate.ended(running.entries.length, takenNs, finishedNs, this.#running > 0 || this.#waiting.size > 0);
     if (outcome.kind === 'failed') this.#failMembers(running, outcome.error);
-    else this.#answerMembers(running, outcome);
+    else {
+      const { key } = (running.entries[0] as Entry).item;
+      this.#costs?.observe(key, running.batch.rows, finishedNs - takenNs, finishedNs);
+      this.#answerMembers(running, outcome);
+    }
   }
 
   #answerMembers(running: RunningBatch, outcome: Extract<BatchOutcome, { kind: 'done' }>): void {
@@ -253,6 +295,7 @@ export class Batcher implements RequestQueue {
       const entry = entries[i] as Entry;
       const outputs = parts[i];
       if (entry.state !== 'running' || outputs === undefined) continue;
+      this.#margin.kept();
       this.#finish(entry, {
         kind: 'done',
         outputs,
@@ -274,13 +317,15 @@ export class Batcher implements RequestQueue {
     if (nowNs >= this.#drainUntilNs) this.#giveUp();
     for (let entry = this.#due.first; entry !== undefined && entry.dueNs <= nowNs; entry = this.#due.first) {
       const waited = nowNs - entry.enqueuedNs;
-      if (entry.deadlineNs <= nowNs) {
+      if (entry.state === 'waiting' && entry.deadlineNs > nowNs && entry.expiresNs > nowNs) {
+        this.#outOfReach(entry, nowNs);
+      } else if (entry.deadlineNs <= nowNs) {
         const error = refusals.deadlinePassed(entry, waited);
         this.#detach(entry);
         this.#finish(entry, { kind: 'failed', error });
       } else if (entry.level.policy.timeoutAction === 'DELAY') {
         entry.expiresNs = NO_DEADLINE;
-        this.#due.set(entry, entry.deadlineNs);
+        this.#due.set(entry, this.#dueWhileWaiting(entry));
         this.#waiting.delay(entry);
       } else {
         const error = refusals.expired(entry, waited);
@@ -288,6 +333,52 @@ export class Batcher implements RequestQueue {
         this.#finish(entry, { kind: 'failed', error });
       }
     }
+  }
+
+  /**
+   * The instant at which something happens to a waiting request: its time-out, its deadline, or the instant after which an
+   * execution would end past its deadline.
+   */
+  #dueWhileWaiting(entry: Entry): number {
+    const dueNs = Math.min(entry.expiresNs, entry.deadlineNs);
+    if (!this.#refusesEarly || entry.deadlineNs === NO_DEADLINE) return dueNs;
+    const curve = this.#costs?.curve(entry.item.key);
+    if (curve === undefined) return dueNs;
+    // After it, not at it: an execution that starts now and takes what is left is in time.
+    return Math.min(dueNs, Math.max(entry.deadlineNs - curve.upperNs(entry.rows), this.#clock.nowNs()) + 1);
+  }
+
+  /** No execution that starts now would end by its deadline: refuses it, unless it is time to try whether that is true. */
+  #outOfReach(entry: Entry, nowNs: number): void {
+    const needNs = this.#costs?.curve(entry.item.key)?.upperNs(entry.rows) ?? 0;
+    if (nowNs - this.#view.lastStartNs > PROBE_NS || nowNs + needNs <= entry.deadlineNs) {
+      this.#due.set(entry, Math.min(entry.expiresNs, entry.deadlineNs));
+      return;
+    }
+    this.#margin.broken();
+    const error = refusals.dropped(entry, 'its deadline cannot be met any more', nowNs, needNs);
+    this.#detach(entry);
+    this.#finish(entry, { kind: 'failed', error });
+  }
+
+  /** Refuses a request that could not be answered in time: `DEADLINE_EXCEEDED` whatever the load, else `OVERLOADED`. */
+  #checkDeadline(item: QueueItem, level: Level, deadlineNs: number): void {
+    const view = this.#view;
+    const curve = view.curveOf(item.key);
+    if (curve === undefined) return;
+    const nowNs = this.#clock.nowNs();
+    if (nowNs - view.lastStartNs > PROBE_NS) return;
+    const { rows } = item.member;
+    if (nowNs + curve.upperNs(rows) > deadlineNs) throw refusals.tooShort(deadlineNs - nowNs, curve.upperNs(rows));
+    if (!this.#policy.dynamic || (this.#waiting.size === 0 && this.#executor.freeSlots() > 0)) return;
+    view.lookAhead(nowNs);
+    const { instances, freeSlots, busyUntilNs, mostRows } = view;
+    const rowsAhead = this.#levels.rowsUpTo(level.level) - this.#waiting.rowsOvertaken(level.level, deadlineNs);
+    const tightestNs = this.#waiting.head()?.orderNs ?? NO_DEADLINE;
+    const { share: margin } = this.#margin;
+    const backlog = { curve, margin, mostRows, rowsAhead, tightestNs, instances, freeSlots, busyUntilNs };
+    const roomNs = cannotMeet(backlog, rows, deadlineNs, nowNs);
+    if (roomNs !== undefined) throw refusals.noRoomInTime(deadlineNs - nowNs, roomNs - nowNs, rowsAhead);
   }
 
   /** The drain took too long: whoever still waits is told so. */

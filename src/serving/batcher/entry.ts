@@ -1,6 +1,6 @@
-import type { Candidate } from './decide.js';
 import type { MemberOutcome, QueueItem } from './queue-item.js';
 import type { RunningBatch } from './running-batch.js';
+import type { Candidate } from './scheduling-view.js';
 import type { Level, WaitLimits } from './wait-limits.js';
 import type { KeyGroup } from './wait-list.js';
 
@@ -16,7 +16,7 @@ export class Link {
   }
 }
 
-/** First in, first out, with removal from anywhere; every operation O(1). */
+/** First in, first out (`push`) or in the order of `orderNs` (`insert`), with removal from anywhere in O(1). */
 export class LinkedFifo {
   head: Link | undefined = undefined;
   tail: Link | undefined = undefined;
@@ -28,6 +28,23 @@ export class LinkedFifo {
     if (this.tail === undefined) this.head = link;
     else this.tail.next = link;
     this.tail = link;
+  }
+
+  /** Puts it before those that are wanted later, after those of the same instant. Linear in those it overtakes. */
+  insert(link: Link): void {
+    let before = this.tail;
+    while (before !== undefined && before.entry.orderNs > link.entry.orderNs) before = before.prev;
+    if (before === this.tail) {
+      this.push(link);
+      return;
+    }
+    const after = before === undefined ? this.head : before.next;
+    link.list = this;
+    link.prev = before;
+    link.next = after;
+    if (before === undefined) this.head = link;
+    else before.next = link;
+    if (after !== undefined) after.prev = link;
   }
 
   remove(link: Link): void {
@@ -42,6 +59,9 @@ export class LinkedFifo {
   }
 }
 
+/** Who names no deadline, or a late one, is served as if the answer were wanted within this: it cannot starve. */
+const PATIENCE_NS = 1e9;
+
 /** What the batcher keeps of a request from `enqueue` to `settle`. */
 export class Entry implements Candidate {
   readonly item: QueueItem;
@@ -49,6 +69,10 @@ export class Entry implements Candidate {
   readonly enqueuedNs: number;
   readonly level: Level;
   readonly deadlineNs: number;
+  /** When nobody waits for its answer any more: the caller's deadline alone. An SLO that is missed is answered late. */
+  readonly answerByNs: number;
+  /** Its place in the line of its level: its deadline, or a patience where that is later. */
+  readonly orderNs: number;
   /** Queue time-out; `NO_DEADLINE` once it has acted or the request was taken. */
   expiresNs: number;
   /** `finished`: has its outcome, which waits for earlier replies (preserve_ordering). */
@@ -74,6 +98,8 @@ export class Entry implements Candidate {
     this.enqueuedNs = item.enqueuedNs;
     this.level = level;
     this.deadlineNs = limits.deadlineNs;
+    this.answerByNs = limits.answerByNs;
+    this.orderNs = Math.min(limits.deadlineNs, item.enqueuedNs + PATIENCE_NS);
     this.expiresNs = limits.expiresNs;
   }
 }

@@ -1,2 +1,4 @@
 export { Batcher, type BatcherOptions } from './batcher.js';
+export { prefixInTime } from './look-ahead.js';
 export type { MemberDone, MemberOutcome, QueueItem, RequestQueue } from './queue-item.js';
+export type { Decide, Plan, SchedulingView } from './scheduling-view.js';

@@ -1,6 +1,7 @@
 import { type ModelSpec, NO_DEADLINE, ServingError, versionKey } from '../../core/index.js';
 import type { Entry } from './entry.js';
 import type { QueueItem } from './queue-item.js';
+import type { Why } from './scheduling-view.js';
 
 /** The version takes no more requests. */
 export function draining(spec: ModelSpec): ServingError {
@@ -30,6 +31,29 @@ export function lateOnArrival(item: QueueItem): ServingError {
   return new ServingError('DEADLINE_EXCEEDED', `the deadline had passed ${late} ms before the request could be queued`);
 }
 
+/** No load would matter: an execution alone takes longer than is left. */
+export function tooShort(leftNs: number, needNs: number): ServingError {
+  return new ServingError(
+    'DEADLINE_EXCEEDED',
+    `refused at admission: an execution takes up to ${inMs(needNs)} ms, ${inMs(leftNs)} ms are left to the deadline`,
+  );
+}
+
+/** What waits before it leaves no room in time; `roomNs` from now there is some. */
+export function noRoomInTime(leftNs: number, roomNs: number, rowsAhead: number): ServingError {
+  const message = `refused at admission: with ${rowsAhead} rows waiting before it, it cannot be answered within the ${inMs(leftNs)} ms left to its deadline`;
+  return new ServingError('OVERLOADED', message, { retryAfterMs: Math.max(Math.ceil(roomNs / 1e6), 1) });
+}
+
+/** Given up in the queue, before its deadline: it would have been late, or would have made others late. */
+export function dropped(entry: Entry, why: Why, nowNs: number, needNs: number | undefined): ServingError {
+  const need = needNs === undefined ? '' : `, an execution takes up to ${inMs(needNs)} ms`;
+  return new ServingError(
+    'DEADLINE_EXCEEDED',
+    `refused in the queue after ${inMs(nowNs - entry.enqueuedNs)} ms: ${why} (${inMs(entry.deadlineNs - nowNs)} ms are left of ${inMs(entry.deadlineNs - entry.enqueuedNs)}${need})`,
+  );
+}
+
 /** The policy's queue time-out, with action REJECT. */
 export function expired(entry: Entry, waitedNs: number): ServingError {
   const limit = inMs(entry.expiresNs - entry.enqueuedNs);
@@ -43,7 +67,8 @@ export function expired(entry: Entry, waitedNs: number): ServingError {
 export function deadlinePassed(entry: Entry, waitedNs: number): ServingError {
   const where = entry.state === 'waiting' ? 'in the queue' : 'in compute';
   const limit = entry.deadlineNs === NO_DEADLINE ? '' : ` (${inMs(entry.deadlineNs - entry.enqueuedNs)} ms were left)`;
-  return new ServingError('DEADLINE_EXCEEDED', `the deadline passed ${where} after ${inMs(waitedNs)} ms${limit}`);
+  const what = entry.state === 'waiting' && entry.answerByNs > entry.deadlineNs ? "the model's SLO" : 'the deadline';
+  return new ServingError('DEADLINE_EXCEEDED', `${what} passed ${where} after ${inMs(waitedNs)} ms${limit}`);
 }
 
 /** The client went away. */

@@ -6,9 +6,12 @@ export class RunningBatch {
   readonly batch: Batch;
   readonly entries: readonly Entry[];
   handle: BatchHandle | undefined = undefined;
+  /** When it is expected to end. */
+  readonly endsNs: number;
   #waiting: number;
 
-  constructor(batch: Batch, entries: readonly Entry[]) {
+  constructor(batch: Batch, entries: readonly Entry[], endsNs: number) {
+    this.endsNs = endsNs;
     this.batch = batch;
     this.entries = entries;
     this.#waiting = entries.length;

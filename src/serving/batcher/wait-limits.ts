@@ -5,8 +5,10 @@ import type { QueueItem } from './queue-item.js';
 export interface WaitLimits {
   /** Queue time-out of the policy; `NO_DEADLINE` where none. It ends when the request is taken. */
   readonly expiresNs: number;
-  /** Past it nobody wants the answer, queued or running. */
+  /** When the answer is wanted: the caller's deadline or the model's SLO, whichever is earlier. */
   readonly deadlineNs: number;
+  /** Past it nobody waits for the answer, queued or running: the caller's deadline. */
+  readonly answerByNs: number;
 }
 
 /**
@@ -14,21 +16,25 @@ export interface WaitLimits {
  * that one (never lengthens it: Triton, `PolicyQueue::Enqueue`). Everywhere else Triton ignores it; here it is a deadline,
  * which is what the caller meant.
  */
-export function waitLimits(item: QueueItem, policy: QueuePolicy): WaitLimits {
+export function waitLimits(item: QueueItem, policy: QueuePolicy, sloMs: number): WaitLimits {
   let timeoutUs = policy.defaultTimeoutUs;
-  let deadlineNs = item.deadlineNs;
+  let answerByNs = item.deadlineNs;
   if (item.timeoutUs > 0) {
     if (policy.allowTimeoutOverride && timeoutUs > 0) timeoutUs = Math.min(timeoutUs, item.timeoutUs);
-    else deadlineNs = Math.min(deadlineNs, item.enqueuedNs + item.timeoutUs * 1000);
+    else answerByNs = Math.min(answerByNs, item.enqueuedNs + item.timeoutUs * 1000);
   }
-  return { expiresNs: timeoutUs > 0 ? item.enqueuedNs + timeoutUs * 1000 : NO_DEADLINE, deadlineNs };
+  const expiresNs = timeoutUs > 0 ? item.enqueuedNs + timeoutUs * 1000 : NO_DEADLINE;
+  const deadlineNs = sloMs > 0 ? Math.min(answerByNs, item.enqueuedNs + sloMs * 1e6) : answerByNs;
+  return { expiresNs, deadlineNs, answerByNs };
 }
 
 /** One priority level: its policy and how many requests of it wait. */
 export interface Level {
   readonly level: number;
   readonly policy: QueuePolicy;
+  /** Requests, and their rows. */
   waiting: number;
+  rows: number;
 }
 
 /** The level that serves `priority`; levels are made when first asked for, at most as many as the policy has. */
@@ -40,6 +46,13 @@ export class Levels {
     this.#policy = policy;
   }
 
+  /** Rows waiting at `level` and at those more urgent. */
+  rowsUpTo(level: number): number {
+    let rows = 0;
+    for (const one of this.#levels.values()) if (one.level <= level) rows += one.rows;
+    return rows;
+  }
+
   of(priority: number): Level {
     const { priorityLevels, defaultPriorityLevel } = this.#policy;
     const asked = priority >= 1 && priority <= priorityLevels;
@@ -47,7 +60,7 @@ export class Levels {
     let level = this.#levels.get(number);
     if (level === undefined) {
       const policy = this.#policy.priorityQueuePolicies.get(number) ?? this.#policy.defaultQueuePolicy;
-      level = { level: number, policy, waiting: 0 };
+      level = { level: number, policy, waiting: 0, rows: 0 };
       this.#levels.set(number, level);
     }
     return level;

@@ -1,3 +1,4 @@
+import { NO_DEADLINE } from '../../core/index.js';
 import { type Entry, type Link, LinkedFifo } from './entry.js';
 
 /** The waiting requests of one key, all priorities. */
@@ -5,9 +6,27 @@ export class KeyGroup {
   readonly key: string;
   readonly line = new RankedLine();
   rows = 0;
+  requests = 0;
+  /** Those of them that have a deadline. */
+  withDeadline = 0;
 
   constructor(key: string) {
     this.key = key;
+  }
+
+  /** No deadline among them is earlier: each level stands in the order of deadlines, so its first one tells. */
+  tightestNs(): number {
+    let tightestNs = NO_DEADLINE;
+    for (const { head } of this.line.fifos)
+      if (head !== undefined) tightestNs = Math.min(tightestNs, head.entry.orderNs);
+    return tightestNs;
+  }
+
+  /** True where they are of more than one level. */
+  get mixedLevels(): boolean {
+    let levels = 0;
+    for (const { head } of this.line.fifos) if (head !== undefined) levels++;
+    return levels > 1;
   }
 }
 
@@ -18,6 +37,14 @@ class RankedLine {
 
   push(link: Link, rank: number): void {
     this.#fifo(rank).push(link);
+  }
+
+  insert(link: Link, rank: number): void {
+    this.#fifo(rank).insert(link);
+  }
+
+  last(rank: number): Link | undefined {
+    return this.#fifos[this.#ranks.indexOf(rank)]?.tail;
   }
 
   first(): Entry | undefined {
@@ -51,17 +78,33 @@ class RankedLine {
 const PASSED_OVER_AT_MOST = 16;
 
 /**
- * The waiting requests in the order of service: priority, then arrival; those whose queue time-out passed with action
+ * The waiting requests in the order of service: priority, then deadline (`byDeadline`) or arrival; those whose queue time-out passed with action
  * DELAY come after all others of their own or a higher priority (Triton, `PriorityQueue`). Every request also stands in
  * the line of its key, so that a batch of the head's key is gathered without walking over the others.
  */
 export class WaitList {
   readonly #line = new RankedLine();
   readonly #groups = new Map<string, KeyGroup>();
+  readonly #byDeadline: boolean;
   #size = 0;
+
+  constructor(byDeadline: boolean) {
+    this.#byDeadline = byDeadline;
+  }
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Rows of `level` that are wanted later than `deadlineNs`: a newcomer goes before them. Linear in them. */
+  rowsOvertaken(level: number, deadlineNs: number): number {
+    let rows = 0;
+    if (!this.#byDeadline) return rows;
+    for (let link = this.#line.last(level * 2); link !== undefined; link = link.prev) {
+      if (link.entry.orderNs <= deadlineNs) break;
+      rows += link.entry.rows;
+    }
+    return rows;
   }
 
   /** The request that is served next: it decides the key of the next batch, so none can starve behind another shape. */
@@ -77,18 +120,20 @@ export class WaitList {
       this.#groups.set(key, group);
     }
     entry.group = group;
-    group.rows += entry.rows;
-    this.#size++;
-    entry.level.waiting++;
-    this.#place(entry, group, entry.level.level * 2);
+    this.#count(entry, group, 1);
+    const rank = entry.level.level * 2;
+    if (!this.#byDeadline) {
+      this.#place(entry, group, rank);
+      return;
+    }
+    this.#line.insert(entry.inLine, rank);
+    group.line.insert(entry.inGroup, rank);
   }
 
   remove(entry: Entry): void {
     const group = this.#unplace(entry);
     entry.group = undefined;
-    group.rows -= entry.rows;
-    this.#size--;
-    entry.level.waiting--;
+    this.#count(entry, group, -1);
     // Keys come from callers' shapes: one that is not waited for must not be remembered. The one of a fixed shape stays.
     if (group.key !== '' && group.line.empty) this.#groups.delete(group.key);
   }
@@ -123,6 +168,15 @@ export class WaitList {
       }
     }
     return rows >= maxRows || passedOver > 0;
+  }
+
+  #count(entry: Entry, group: KeyGroup, sign: 1 | -1): void {
+    group.rows += sign * entry.rows;
+    group.requests += sign;
+    if (entry.deadlineNs !== NO_DEADLINE) group.withDeadline += sign;
+    this.#size += sign;
+    entry.level.waiting += sign;
+    entry.level.rows += sign * entry.rows;
   }
 
   #place(entry: Entry, group: KeyGroup, rank: number): void {

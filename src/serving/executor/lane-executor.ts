@@ -117,6 +117,12 @@ export class LaneExecutor implements Executor {
     return free;
   }
 
+  slots(): number {
+    let serving = 0;
+    for (const instance of this.#instances) if (instance.serving) serving++;
+    return serving;
+  }
+
   execute(batch: Batch, settle: (outcome: BatchOutcome) => void): BatchHandle {
     // The lowest free instance: under little load few instances work, and their caches stay warm.
     for (const instance of this.#instances) {

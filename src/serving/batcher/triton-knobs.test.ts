@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { policy } from '../../../test/support/specs.js';
 import { type BatchPolicy, NO_DEADLINE } from '../../core/index.js';
-import { type Decision, decide, type SchedulingView } from './decide.js';
+import type { SchedulingView } from './scheduling-view.js';
+import { decideByKnobs } from './triton-knobs.js';
 
 const MS = 1e6;
 
@@ -12,11 +13,11 @@ interface Case {
   readonly cameNs?: readonly number[];
   readonly atNs?: number;
   readonly view?: Partial<SchedulingView>;
-  readonly expected: Decision;
+  readonly expected: object;
 }
 
-const run = (members: number): Decision => ({ kind: 'run', members });
-const wait = (untilNs: number, untilRows: number): Decision => ({ kind: 'wait', untilNs, untilRows });
+const run = (members: number) => ({ kind: 'run', members });
+const wait = (untilNs: number, untilRows: number) => ({ kind: 'wait', untilNs, untilRows });
 const delayed = { maxBatchSize: 8, maxQueueDelayUs: 1000 };
 
 const CASES: Readonly<Record<string, Case>> = {
@@ -90,11 +91,18 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-describe('the decision', () => {
+describe('the decision by knobs', () => {
   it.each(Object.entries(CASES))('%s', (_, { expected, ...given }) => {
     const { rows, cameNs = [], view = {}, atNs = 0 } = given;
     const candidates = rows.map((n, i) => ({ rows: n, enqueuedNs: cameNs[i] ?? 0, deadlineNs: NO_DEADLINE }));
-    const whole = { freeSlots: 1, waiting: rows.length, candidates, saturated: false, draining: false };
-    expect(decide({ policy: policy(given.policy), ...whole, ...view }, atNs)).toEqual(expected);
+    const whole = {
+      freeSlots: 1,
+      waiting: rows.length,
+      candidates,
+      saturated: false,
+      draining: false,
+      plan: undefined,
+    };
+    expect(decideByKnobs({ policy: policy(given.policy), ...whole, ...view }, atNs)).toMatchObject(expected);
   });
 });

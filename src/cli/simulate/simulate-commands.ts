@@ -1,0 +1,95 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { POLICIES, type PolicyName } from '../../simulation/index.js';
+import { EXIT_CODE_HELP } from '../exit-codes.js';
+import type { CliIo } from '../io.js';
+import type { CurvePoints } from './simulate.js';
+
+interface LoadFlags {
+  readonly curve: CurvePoints;
+  readonly sloMs: number;
+  readonly maxBatch: number;
+  readonly arrivals: string;
+  readonly requests: number;
+  readonly seed: number;
+  readonly policy: PolicyName;
+  readonly jitter: number;
+  readonly json?: boolean;
+}
+
+/** Adds `simulate` and `plan`. What they run is loaded when they are asked for. */
+export function addSimulate(program: Command, io: CliIo, exit: (code: number) => void): void {
+  const simulate = program
+    .command('simulate')
+    .description('Run the scheduler on a virtual clock: how many requests a second are answered within an SLO');
+  withLoad(simulate)
+    .option('--instances <count>', 'Executions at once', count, 1)
+    .option('--rate <number>', 'One run at this rate, in requests a second, instead of searching the highest', positive)
+    .addHelpText(
+      'after',
+      `\nExamples:\n  penstock simulate --curve 4,0.3 --instances 4 --slo-ms 17.2\n  penstock simulate --curve 1:4.3,8:6.4,32:13.6 --instances 2 --slo-ms 40 --arrivals mmpp --policy pull\n\n${EXIT_CODE_HELP}`,
+    )
+    .action(async (flags: LoadFlags & { readonly instances: number; readonly rate?: number }) => {
+      const { simulate: run } = await import('./simulate.js');
+      exit(await run({ ...flags, json: flags.json === true, rate: flags.rate }, io));
+    });
+  const plan = program.command('plan').description('Say how many instances a rate within an SLO needs');
+  withLoad(plan)
+    .requiredOption('--rate <number>', 'Requests a second', positive)
+    .addHelpText('after', `\nExample:\n  penstock plan --rate 5000 --slo-ms 20 --curve 4,0.3\n\n${EXIT_CODE_HELP}`)
+    .action(async (flags: LoadFlags & { readonly rate: number }) => {
+      const { plan: run } = await import('./simulate.js');
+      exit(await run({ ...flags, json: flags.json === true }, io));
+    });
+}
+
+function withLoad(command: Command): Command {
+  return command
+    .requiredOption(
+      '--curve <a,c | ROWS:MS,...>',
+      'Time of an execution in ms: a + c for each row, or measured points',
+      curve,
+    )
+    .requiredOption('--slo-ms <number>', 'A request shall be answered within so many ms', positive)
+    .option('--max-batch <rows>', 'Most rows of one execution', count, 1024)
+    .option('--arrivals <kind>', 'poisson, mmpp (bursts), or a file with one time in seconds a line', 'poisson')
+    .option('--requests <count>', 'Requests of one run', count, 60_000)
+    .option('--seed <number>', 'Of arrivals and execution times', count, 1)
+    .addOption(
+      new Option('--policy <name>', 'Way to schedule; all but penstock are for comparison')
+        .choices(Object.keys(POLICIES))
+        .default('penstock'),
+    )
+    .option('--jitter <share>', 'Execution times vary by this share, and one in 200 takes twice as long', share, 0)
+    .option('--json', 'Print JSON');
+}
+
+function curve(text: string): CurvePoints {
+  const words = text.split(',');
+  if (words.every((word) => /^\d+:[\d.]+$/.test(word))) {
+    const points = words.map((word) => word.split(':').map(Number) as [number, number]);
+    if (points.every(([rows, ms]) => rows >= 1 && rows <= 1_000_000 && ms > 0 && Number.isFinite(ms)))
+      return { kind: 'measured', points };
+  }
+  const [a, c] = words.map(Number);
+  if (words.length === 2 && a !== undefined && c !== undefined && a >= 0 && c >= 0 && a + c > 0)
+    return { kind: 'linear', aMs: a, cMs: c };
+  throw new InvalidArgumentError('expected a,c in ms (e.g. 4,0.3), or ROWS:MS,... (e.g. 1:4.3,8:6.4)');
+}
+
+function count(text: string): number {
+  if (!/^\d{1,7}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('expected a whole number from 1');
+  return Number(text);
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('expected a number above 0');
+  return value;
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value < 1))
+    throw new InvalidArgumentError('expected a share from 0 to below 1');
+  return value;
+}

@@ -1,0 +1,86 @@
+import { rowsToKeepUp, rowsToStart, rowsWithin } from './batch-size.js';
+import { headsToDrop, prefixInTime } from './look-ahead.js';
+import type { Candidate, Decision, Plan, SchedulingView } from './scheduling-view.js';
+import { startNs } from './stagger.js';
+
+/** Below this share of the size that keeps up, what waits is too little to think of its turn: it waits for its window. */
+const TOO_FEW = 0.1;
+/** A request whose deadline seems out of reach still runs where nothing ran for so long: what is known of cost may be wrong. */
+export const PROBE_NS = 1e9;
+/** How many more of the line than fit are looked at where not all fit. */
+const LOOK_FURTHER = 16;
+
+/**
+ * What to do where deadlines are known, an instance is free and something waits: the head, and as many after it in the
+ * order of service as still make every deadline by the upper quantile. With one instance it never waits. With several it
+ * waits where more rows can join without harm and the other instances suffice meanwhile.
+ */
+export function decideByDeadlines(view: SchedulingView, plan: Plan, nowNs: number): Decision {
+  const { maxBatchSize } = view.policy;
+  const most = rowsToStart(plan.curve, plan.rows, plan.mostRows, maxBatchSize);
+  const fits = rowsWithin(plan.curve, plan.tightestNs - nowNs, most);
+  const keepsUp = rowsToKeepUp(plan.curve, plan.rowsPerNs, plan.instances, reach(plan));
+  if (fits < most) return whenHeadsBind(view, plan, most, fits, keepsUp, nowNs);
+  if (plan.rows > most || most === maxBatchSize)
+    return { kind: 'run', members: plan.line(most).length, why: 'the batch is full' };
+  return whenAllFit(view, plan, keepsUp, nowNs);
+}
+
+/** The largest size that can be kept up: a request waits for a start, at most one distance of starts, and runs then. */
+function reach(plan: Plan): number {
+  const { head, instances, curve, mostRows } = plan;
+  return Math.max(rowsWithin(curve, ((head.deadlineNs - head.enqueuedNs) * instances) / (instances + 1), mostRows), 1);
+}
+
+function whenHeadsBind(
+  view: SchedulingView,
+  plan: Plan,
+  most: number,
+  fits: number,
+  keepsUp: number,
+  nowNs: number,
+): Decision {
+  const line = plan.line(fits + 2 * keepsUp + LOOK_FURTHER);
+  const members = prefixInTime(plan, line, 0, most, nowNs);
+  if (members === 0) {
+    if (nowNs - plan.lastStartNs > PROBE_NS)
+      return { kind: 'run', members: 1, why: 'to see whether its deadline can be met after all' };
+    return { kind: 'drop', members: 1, why: 'its deadline cannot be met any more' };
+  }
+  // Whoever is less urgent must not cost a more urgent one its place.
+  if (plan.mixedLevels || view.draining) return cut(members);
+  const drops = headsToDrop(plan, line, members, keepsUp, view.freeSlots, nowNs);
+  if (drops > 0) return { kind: 'drop', members: drops, why: 'without it more requests meet their deadlines' };
+  return cut(members);
+}
+
+function cut(members: number): Decision {
+  return { kind: 'run', members, why: 'the deadline of the head leaves no time for more' };
+}
+
+function whenAllFit(view: SchedulingView, plan: Plan, keepsUp: number, nowNs: number): Decision {
+  const run = (why: Decision['why']): Decision => ({ kind: 'run', members: plan.line(plan.rows).length, why });
+  if (view.draining) return run('no request can come any more');
+  if (plan.instances === 1 || plan.othersWait) return run('an instance is free');
+  const windowNs = joinUntilNs(view, plan, keepsUp);
+  if (windowNs <= nowNs) return run('the deadline of the head leaves no time for more');
+  const tooFew = plan.rows < keepsUp * TOO_FEW;
+  const untilNs = tooFew ? windowNs : startNs(plan, keepsUp, view.freeSlots, windowNs, nowNs);
+  if (untilNs <= nowNs) return run('its turn has come');
+  const why = tooFew
+    ? 'waits for more rows: the other instances suffice meanwhile'
+    : 'waits for its turn: starts are spread over the instances';
+  return { kind: 'wait', untilNs, untilRows: 0, why };
+}
+
+/**
+ * Until when what waits may be held back: while one more row could join without the earliest deadline being missed, no
+ * longer than an execution takes, and within `max_queue_delay_microseconds` where it is set.
+ */
+function joinUntilNs(view: SchedulingView, plan: Plan, keepsUp: number): number {
+  const { curve, tightestNs, rows } = plan;
+  const head: Candidate = plan.head;
+  const delayUs = view.policy.maxQueueDelayUs;
+  const bound = head.enqueuedNs + (delayUs > 0 ? delayUs * 1000 : curve.meanNs(keepsUp));
+  return Math.min(tightestNs - curve.upperNs(rows + 1), bound);
+}

@@ -1,0 +1,136 @@
+import type { BatchPolicy, CostCurve, CostModel, Executor } from '../../core/index.js';
+import type { ArrivalRate } from './arrival-rate.js';
+import { rowsThatPay, rowsToStart } from './batch-size.js';
+import type { Entry } from './entry.js';
+import type { InFlight } from './in-flight.js';
+import type { Candidate, Plan, SchedulingView } from './scheduling-view.js';
+import type { KeyGroup, WaitList } from './wait-list.js';
+
+/** What the view looks at. */
+export interface LineViewSources {
+  readonly policy: BatchPolicy;
+  readonly waiting: WaitList;
+  readonly executor: Executor;
+  readonly inFlight: InFlight;
+  readonly arrivals: ArrivalRate;
+  readonly costs: CostModel | undefined;
+}
+
+/**
+ * What the decision sees of the line and of time, looked up when it is asked for: the line is walked only where the
+ * decision needs to see each request. One object, taken anew by `look` for each question.
+ */
+export class LineView implements SchedulingView, Plan {
+  readonly policy: BatchPolicy;
+  readonly #sources: LineViewSources;
+  /** Filled by `gather`; which rows of the line it holds. */
+  readonly #line: Entry[] = [];
+  #lineRows = -1;
+  #saturated = false;
+  /** Most rows of the next batch where no deadline decides. */
+  #most = 0;
+  #group: KeyGroup | undefined;
+
+  freeSlots = 0;
+  waiting = 0;
+  draining = false;
+  rows = 0;
+  instances = 0;
+  rowsPerNs = 0;
+  lastStartNs = Number.NEGATIVE_INFINITY;
+  tightestNs = 0;
+  readonly busyUntilNs: number[] = [];
+  #curve: CostCurve | undefined;
+  /** The size that pays, and the curve it was found for: a curve does not change. */
+  #payingCurve: CostCurve | undefined;
+  mostRows = 0;
+  #head: Entry | undefined;
+
+  constructor(sources: LineViewSources) {
+    this.policy = sources.policy;
+    this.#sources = sources;
+  }
+
+  /** Takes in the state at `nowNs`; something must wait. */
+  look(draining: boolean, nowNs: number): void {
+    const { waiting, executor } = this.#sources;
+    const head = waiting.head();
+    if (head?.group === undefined) throw new Error('a view of nothing that waits');
+    this.#head = head;
+    this.#group = head.group;
+    this.#lineRows = -1;
+    this.freeSlots = executor.freeSlots();
+    this.waiting = waiting.size;
+    this.draining = draining;
+    const { dynamic, maxBatchSize, preferredBatchSizes } = this.policy;
+    const curve = dynamic ? this.curveOf(head.item.key) : undefined;
+    this.rows = head.group.rows;
+    const bySize = curve !== undefined && preferredBatchSizes.length === 0;
+    this.#most = bySize ? rowsToStart(curve, this.rows, this.mostRows, maxBatchSize) : dynamic ? maxBatchSize : 0;
+    this.#curve = head.group.withDeadline > 0 ? curve : undefined;
+    if (this.#curve === undefined) return;
+    this.tightestNs = head.group.tightestNs();
+    this.lookAhead(nowNs);
+  }
+
+  /** Takes in when instances come free and how fast requests come. */
+  lookAhead(nowNs: number): void {
+    const { executor, inFlight, arrivals } = this.#sources;
+    this.freeSlots = executor.freeSlots();
+    this.instances = Math.max(executor.slots(), this.freeSlots, 1);
+    inFlight.latest(this.instances - this.freeSlots, this.busyUntilNs);
+    this.rowsPerNs = arrivals.rowsPerNs(nowNs);
+  }
+
+  get plan(): Plan | undefined {
+    return this.#curve === undefined ? undefined : this;
+  }
+
+  get curve(): CostCurve {
+    return this.#curve as CostCurve;
+  }
+
+  get head(): Candidate {
+    return this.#head as Entry;
+  }
+
+  get othersWait(): boolean {
+    return this.waiting > (this.#group?.requests ?? 0);
+  }
+
+  get mixedLevels(): boolean {
+    return this.#group?.mixedLevels ?? false;
+  }
+
+  get candidates(): readonly Entry[] {
+    return this.line(this.#most);
+  }
+
+  get saturated(): boolean {
+    this.line(this.#most);
+    return this.#saturated;
+  }
+
+  /** The first `members` of what the decision looked at last. */
+  taken(members: number): Entry[] {
+    return this.#line.slice(0, members);
+  }
+
+  line(rows: number): readonly Entry[] {
+    if (rows !== this.#lineRows) {
+      this.#lineRows = rows;
+      this.#saturated = this.#sources.waiting.gather(rows, this.#line);
+    }
+    return this.#line;
+  }
+
+  /** The curve of a key, with `mostRows` for it; undefined while it is unknown. */
+  curveOf(key: string): CostCurve | undefined {
+    const curve = this.#sources.costs?.curve(key);
+    if (curve !== undefined && curve !== this.#payingCurve) {
+      this.#payingCurve = curve;
+      this.mostRows = rowsThatPay(curve, Math.max(this.policy.maxBatchSize, 1));
+    }
+    return curve;
+  }
+}
