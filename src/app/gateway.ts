@@ -83,6 +83,15 @@ export class Gateway implements RunningServer {
       this.#ingress = createIngress(config, { threads, offloadThreads, desk, metrics, clock, log });
     }
     metrics.watchThreads(() => threadFigures(this.#ingress));
+    const hosting = new Hosting({
+      dataplane: this.#dataplane,
+      metrics,
+      clock,
+      log,
+      devices,
+      maxQueueSize: config.maxQueueSize,
+      ingress: this.#ingress,
+    });
     this.#repository = new ModelRepository({
       folders: config.repositories,
       controlMode: config.modelControlMode,
@@ -100,15 +109,7 @@ export class Gateway implements RunningServer {
         cache: modelCacheOptions(config.cache, surroundings),
         gpu: config.provider,
       }),
-      host: new Hosting({
-        dataplane: this.#dataplane,
-        metrics,
-        clock,
-        log,
-        devices,
-        maxQueueSize: config.maxQueueSize,
-        ingress: this.#ingress,
-      }),
+      host: hosting,
       clock,
       log,
       onVersionReady: (id, info) => metrics.setVersionInfo(id, info),
@@ -118,6 +119,7 @@ export class Gateway implements RunningServer {
     this.#control = new ControlPlane({
       models: this.#repository,
       statistics: metrics,
+      schedulers: hosting,
       process: {
         live: () => this.#lifetime.live(),
         ready: () => this.#lifetime.ready() && devices.noneFailed,

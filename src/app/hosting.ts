@@ -6,6 +6,8 @@ import {
   type MetricsSink,
   type ModelSpec,
   type OpenedModel,
+  type SchedulerReport,
+  type SchedulerSource,
   ServingError,
   type VersionHost,
   type VersionPlan,
@@ -29,8 +31,9 @@ export interface HostingOptions {
 }
 
 /** Joins executor, batcher and figures to a version that `models` opened, and puts it on the data path. */
-export class Hosting implements VersionHost {
+export class Hosting implements VersionHost, SchedulerSource {
   readonly #options: HostingOptions;
+  readonly #published = new Map<string, readonly Hosted[]>();
 
   constructor(options: HostingOptions) {
     this.#options = options;
@@ -45,9 +48,17 @@ export class Hosting implements VersionHost {
   }
 
   async publish(model: string, versions: readonly HostedVersion[]): Promise<void> {
-    const served = versions.map((version) => (version as Hosted).served);
+    const hosted = versions as readonly Hosted[];
+    if (hosted.length === 0) this.#published.delete(model);
+    else this.#published.set(model, hosted);
+    const served = hosted.map((version) => version.served);
     this.#options.dataplane.publish(model, served);
     await this.#options.ingress?.publish(model, served);
+  }
+
+  scheduler(model: string, version: number): SchedulerReport | undefined {
+    const hosted = this.#published.get(model)?.find(({ spec }) => spec.id.version === version);
+    return hosted?.scheduler();
   }
 }
 
@@ -74,6 +85,10 @@ class Hosted implements HostedVersion {
       if (impaired) this.#batcher.failWaiting(new ServingError('EXECUTOR_LOST', why));
       listener(impaired, why);
     };
+  }
+
+  scheduler(): SchedulerReport {
+    return this.#batcher.report();
   }
 
   warm(sample: BatchMember): Promise<void> {

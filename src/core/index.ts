@@ -16,6 +16,7 @@ export * from './names.js';
 export * from './nearest-name.js';
 export * from './offload.js';
 export * from './process-state.js';
+export * from './scheduler-report.js';
 export * from './state-machine.js';
 export * from './tensor.js';
 export * from './version-host.js';

@@ -13,6 +13,7 @@ import { Authority, ControlPlane } from '../../src/serving/controlplane/index.js
 import { type GrpcOptions, type GrpcServer, startGrpc } from '../../src/serving/transport/index.js';
 import { FakeInference } from './fake-inference.js';
 import { FakeModels } from './fake-models.js';
+import { SCHEDULER } from './scheduler-report.js';
 import { SilentLog } from './silent-log.js';
 import { modelSpec } from './specs.js';
 import { WALL_CLOCK } from './wall-clock.js';
@@ -172,6 +173,7 @@ export async function startGrpcFixture(
   const control = new ControlPlane({
     models,
     statistics: { statistics: () => undefined },
+    schedulers: { scheduler: () => SCHEDULER },
     process: { live: () => process.live, ready: () => process.ready },
     strictReadiness: false,
     serverName: 'penstock',

@@ -7,6 +7,7 @@ import { Authority, ControlPlane } from '../../src/serving/controlplane/index.js
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/serving/transport/index.js';
 import { FakeInference } from './fake-inference.js';
 import { FakeModels } from './fake-models.js';
+import { SCHEDULER } from './scheduler-report.js';
 import { modelSpec } from './specs.js';
 
 const CLOCK: Clock = {
@@ -78,6 +79,7 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
   const control = new ControlPlane({
     models,
     statistics: { statistics: () => undefined },
+    schedulers: { scheduler: () => SCHEDULER },
     process: { live: () => process.live, ready: () => process.ready },
     strictReadiness: false,
     serverName: 'penstock',

@@ -242,8 +242,8 @@ describe('batching', () => {
     send(0);
     const members = [send(1), send(2)];
     finish(0);
-    executor.executions[1]?.finish(new ServingError('BACKEND_FAILED', 'no'));
-    expect(members.map(reasonOf)).toEqual(['BACKEND_FAILED', 'BACKEND_FAILED']);
+    executor.executions[1]?.finish(new ServingError('EXECUTOR_LOST', 'no'));
+    expect(members.map(reasonOf)).toEqual(['EXECUTOR_LOST', 'EXECUTOR_LOST']);
     const next = send(3);
     finish(2);
     expect(next.values).toEqual([3]);

@@ -7,24 +7,26 @@ import {
   type Executor,
   type ModelSpec,
   NO_DEADLINE,
+  type SchedulerReport,
   type ServingError,
   type Tensor,
   toServingError,
   type VersionMetrics,
 } from '../../core/index.js';
-import { cannotMeet } from './admission-forecast.js';
-import { AdmissionMargin } from './admission-margin.js';
 import { ArrivalRate } from './arrival-rate.js';
-import { PROBE_NS } from './deadline-rules.js';
+import { DeadlineGuard } from './deadline-guard.js';
 import { decide } from './decide.js';
+import { DecisionLog } from './decision-log.js';
 import { DrainRate } from './drain-rate.js';
 import { DueHeap } from './due-heap.js';
 import { Entry } from './entry.js';
 import { InFlight } from './in-flight.js';
+import { Isolation, mayBeData, type Part } from './isolation.js';
 import { LineView } from './line-view.js';
 import type { MemberOutcome, QueueItem, RequestQueue } from './queue-item.js';
 import * as refusals from './refusals.js';
 import { ReplyOrder } from './reply-order.js';
+import { report } from './report.js';
 import { RunningBatch } from './running-batch.js';
 import type { Decide, Decision, Why } from './scheduling-view.js';
 import { splitOutputs } from './split.js';
@@ -71,13 +73,15 @@ export class Batcher implements RequestQueue {
 
   readonly #costs: CostModel | undefined;
   readonly #decide: Decide;
-  /** Refuses what cannot be in time: as soon as that is known, from admission on. */
-  readonly #refusesEarly: boolean;
-  readonly #margin = new AdmissionMargin();
+  /** Undefined where cost is unknown, or another decision does its own refusing. */
+  readonly #guard: DeadlineGuard | undefined;
   readonly #arrivals = new ArrivalRate();
   readonly #inFlight = new InFlight();
   /** What the decision sees. */
   readonly #view: LineView;
+  readonly #log = new DecisionLog();
+  /** Parts of batches that failed, to be run before anything that waits: their requests waited already. */
+  readonly #parts: Part[] = [];
   #wait: Wait | undefined;
   #waitHead: Entry | undefined;
 
@@ -101,7 +105,6 @@ export class Batcher implements RequestQueue {
     this.#order = this.#policy.preserveOrdering ? new ReplyOrder() : undefined;
     this.#costs = options.costs;
     this.#decide = options.decide ?? decide;
-    this.#refusesEarly = options.costs !== undefined && options.decide === undefined;
     this.#waiting = new WaitList(options.costs !== undefined && !this.#policy.preserveOrdering);
     this.#view = new LineView({
       policy: this.#policy,
@@ -111,7 +114,21 @@ export class Batcher implements RequestQueue {
       arrivals: this.#arrivals,
       costs: options.costs,
     });
+    if (options.costs !== undefined && options.decide === undefined) {
+      const { costs } = options;
+      const sources = { policy: this.#policy, costs, executor, view: this.#view, waiting: this.#waiting };
+      this.#guard = new DeadlineGuard({ ...sources, levels: this.#levels });
+    }
     executor.onSlotFree = () => this.#pump();
+  }
+
+  /** What it does and why, for people. */
+  report(): SchedulerReport {
+    const sources = { batching: this.#policy, view: this.#view, executor: this.#executor, log: this.#log };
+    const idleBecause = this.#executor.freeSlots() > 0 ? this.#wait?.why : undefined;
+    const { running, waiting } = { running: this.#running, waiting: this.#waiting.size };
+    const head = this.#waiting.head();
+    return report(sources, { running, waiting, idleBecause, key: head?.item.key ?? '' }, this.#clock.nowNs());
   }
 
   /** Requests waiting for an instance. */
@@ -131,13 +148,14 @@ export class Batcher implements RequestQueue {
     const limits = waitLimits(item, level.policy, this.#policy.sloMs);
     if (limits.deadlineNs <= item.enqueuedNs) throw refusals.lateOnArrival(item);
     this.#arrivals.arrived(item.member.rows, item.enqueuedNs);
-    if (this.#refusesEarly && limits.deadlineNs !== NO_DEADLINE) this.#checkDeadline(item, level, limits.deadlineNs);
+    if (this.#guard !== undefined && limits.deadlineNs !== NO_DEADLINE)
+      this.#checkDeadline(this.#guard, item, level, limits.deadlineNs);
 
     const entry = new Entry(item, level, limits);
     this.#entries.set(item, entry);
     this.#order?.add(entry);
     this.#waiting.add(entry);
-    this.#due.set(entry, this.#dueWhileWaiting(entry));
+    this.#due.set(entry, this.#dueWhileWaiting(entry, item.enqueuedNs));
     if (this.#mayChangeTheDecision(entry)) this.#pump();
     else this.#arm();
     this.#tellDepth();
@@ -157,6 +175,8 @@ export class Batcher implements RequestQueue {
    * sight.
    */
   failWaiting(error: ServingError): void {
+    const parts = this.#parts.splice(0).flatMap((part) => part.entries);
+    for (const entry of parts) if (entry.state === 'running') this.#dismiss(entry, error);
     for (const entry of [...this.#entries.values()]) if (entry.state === 'waiting') this.#dismiss(entry, error);
     this.#pump();
   }
@@ -198,15 +218,17 @@ export class Batcher implements RequestQueue {
   #schedule(nowNs: number): void {
     this.#wait = undefined;
     this.#waitHead = undefined;
-    while (this.#waiting.size > 0) {
-      if (this.#executor.freeSlots() < 1) return;
+    while (this.#parts.length > 0 && this.#executor.freeSlots() > 0) this.#runPart(this.#parts.shift() as Part, nowNs);
+    while (this.#waiting.size > 0 && this.#executor.freeSlots() > 0) {
       const view = this.#view;
       view.look(this.#draining !== undefined, nowNs);
       const decision = this.#decide(view, nowNs);
-      if (decision.kind === 'run') this.#start(view.taken(decision.members), nowNs);
+      if (decision.kind === 'run') this.#run(view.taken(decision.members), decision.why, nowNs);
       else if (decision.kind === 'drop') this.#drop(view.taken(decision.members), decision.why, nowNs);
       else {
         if (decision.kind === 'wait') {
+          const waitNs = decision.untilNs - nowNs;
+          this.#log.add(nowNs, 'wait', decision.why, view.rows, view.waiting, view.freeSlots, waitNs);
           this.#wait = decision;
           this.#waitHead = this.#waiting.head();
         }
@@ -218,12 +240,18 @@ export class Batcher implements RequestQueue {
   /** Refuses requests of the line for the sake of the others. */
   #drop(entries: readonly Entry[], why: Why, nowNs: number): void {
     if (entries.length === 0) throw new Error('a decision to drop nothing');
+    this.#log.add(nowNs, 'drop', why, entries.length, this.#view.waiting, this.#view.freeSlots);
     for (const entry of entries) {
-      this.#margin.broken();
-      const error = refusals.dropped(entry, why, nowNs, this.#view.curveOf(entry.item.key)?.upperNs(entry.rows));
-      this.#detach(entry);
-      this.#finish(entry, { kind: 'failed', error });
+      this.#guard?.margin.broken();
+      const needNs = this.#view.curveOf(entry.item.key)?.upperNs(entry.rows);
+      this.#fail(entry, refusals.dropped(entry, why, nowNs, needNs));
     }
+  }
+
+  /** Takes an entry from wherever it stands and gives it its error. */
+  #fail(entry: Entry, error: ServingError): void {
+    this.#detach(entry);
+    this.#finish(entry, { kind: 'failed', error });
   }
 
   /** While a batch is held open, a request matters only if it is served first now or brings a size worth asking at. */
@@ -232,19 +260,34 @@ export class Batcher implements RequestQueue {
     return entry.group === this.#waitHead?.group && (entry.group?.rows ?? 0) >= this.#wait.untilRows;
   }
 
-  #start(entries: Entry[], nowNs: number): void {
+  /** Starts what the decision chose. */
+  #run(entries: readonly Entry[], why: Why, nowNs: number): void {
     if (entries.length === 0) throw new Error('a decision to run nothing');
-    let rows = 0;
-    for (const entry of entries) rows += entry.rows;
-    const batch: Batch = { version: this.#spec.id, members: entries.map((entry) => entry.item.member), rows };
-    const running = new RunningBatch(batch, entries, nowNs + this.#expectedNs(entries, rows));
+    const { waiting, freeSlots } = this.#view;
     for (const entry of entries) {
       this.#waiting.remove(entry);
       entry.state = 'running';
-      entry.batch = running;
       entry.expiresNs = NO_DEADLINE;
       this.#due.set(entry, entry.answerByNs);
     }
+    this.#log.add(nowNs, 'run', why, rowsOf(entries), waiting, freeSlots);
+    this.#start(entries, nowNs, undefined);
+  }
+
+  /** Runs what is left of a part of a batch that failed. */
+  #runPart({ entries, isolation }: Part, nowNs: number): void {
+    const left = entries.filter((entry) => entry.state === 'running');
+    if (left.length === 0) return;
+    const why = 'its batch failed: in halves, to find whose data it was';
+    this.#log.add(nowNs, 'run', why, rowsOf(left), this.#waiting.size, this.#executor.freeSlots());
+    this.#start(left, nowNs, isolation);
+  }
+
+  #start(entries: readonly Entry[], nowNs: number, isolation: Isolation | undefined): void {
+    const rows = rowsOf(entries);
+    const batch: Batch = { version: this.#spec.id, members: entries.map((entry) => entry.item.member), rows };
+    const running = new RunningBatch(batch, entries, nowNs + this.#expectedNs(entries, rows), isolation);
+    for (const entry of entries) entry.batch = running;
     this.#running++;
     this.#inFlight.add(running.endsNs);
     this.#view.lastStartNs = nowNs;
@@ -270,8 +313,9 @@ export class Batcher implements RequestQueue {
     this.#left(running);
     const { takenNs, finishedNs } = outcome.timing;
     this.#rate.ended(running.entries.length, takenNs, finishedNs, this.#running > 0 || this.#waiting.size > 0);
-    if (outcome.kind === 'failed') this.#failMembers(running, outcome.error);
+    if (outcome.kind === 'failed') this.#failed(running, outcome.error);
     else {
+      running.isolation?.succeeded();
       const { key } = (running.entries[0] as Entry).item;
       this.#costs?.observe(key, running.batch.rows, finishedNs - takenNs, finishedNs);
       this.#answerMembers(running, outcome);
@@ -295,7 +339,7 @@ export class Batcher implements RequestQueue {
       const entry = entries[i] as Entry;
       const outputs = parts[i];
       if (entry.state !== 'running' || outputs === undefined) continue;
-      this.#margin.kept();
+      this.#guard?.margin.kept();
       this.#finish(entry, {
         kind: 'done',
         outputs,
@@ -309,6 +353,22 @@ export class Batcher implements RequestQueue {
     }
   }
 
+  /** A failed batch is run again in halves where one request's data may be to blame; else all its members fail. */
+  #failed(running: RunningBatch, error: ServingError): void {
+    const left = running.entries.filter((entry) => entry.state === 'running');
+    if (mayBeData(error) && (left.length > 1 || running.isolation !== undefined)) {
+      const isolation = running.isolation ?? new Isolation(left.length);
+      const parts = isolation.parts(left);
+      if (parts.length > 0) {
+        for (const entry of left) entry.batch = undefined;
+        for (const entries of parts) this.#parts.push({ entries, isolation });
+        this.#pump();
+        return;
+      }
+    }
+    this.#failMembers(running, error);
+  }
+
   #failMembers(running: RunningBatch, error: ServingError): void {
     for (const entry of running.entries) if (entry.state === 'running') this.#finish(entry, { kind: 'failed', error });
   }
@@ -318,67 +378,25 @@ export class Batcher implements RequestQueue {
     for (let entry = this.#due.first; entry !== undefined && entry.dueNs <= nowNs; entry = this.#due.first) {
       const waited = nowNs - entry.enqueuedNs;
       if (entry.state === 'waiting' && entry.deadlineNs > nowNs && entry.expiresNs > nowNs) {
-        this.#outOfReach(entry, nowNs);
+        const error = this.#guard?.outOfReach(entry, nowNs);
+        if (error === undefined) this.#due.set(entry, Math.min(entry.expiresNs, entry.deadlineNs));
+        else this.#fail(entry, error);
       } else if (entry.deadlineNs <= nowNs) {
-        const error = refusals.deadlinePassed(entry, waited);
-        this.#detach(entry);
-        this.#finish(entry, { kind: 'failed', error });
+        this.#fail(entry, refusals.deadlinePassed(entry, waited));
       } else if (entry.level.policy.timeoutAction === 'DELAY') {
         entry.expiresNs = NO_DEADLINE;
-        this.#due.set(entry, this.#dueWhileWaiting(entry));
+        this.#due.set(entry, this.#dueWhileWaiting(entry, nowNs));
         this.#waiting.delay(entry);
       } else {
-        const error = refusals.expired(entry, waited);
-        this.#detach(entry);
-        this.#finish(entry, { kind: 'failed', error });
+        this.#fail(entry, refusals.expired(entry, waited));
       }
     }
   }
 
-  /**
-   * The instant at which something happens to a waiting request: its time-out, its deadline, or the instant after which an
-   * execution would end past its deadline.
-   */
-  #dueWhileWaiting(entry: Entry): number {
-    const dueNs = Math.min(entry.expiresNs, entry.deadlineNs);
-    if (!this.#refusesEarly || entry.deadlineNs === NO_DEADLINE) return dueNs;
-    const curve = this.#costs?.curve(entry.item.key);
-    if (curve === undefined) return dueNs;
-    // After it, not at it: an execution that starts now and takes what is left is in time.
-    return Math.min(dueNs, Math.max(entry.deadlineNs - curve.upperNs(entry.rows), this.#clock.nowNs()) + 1);
-  }
-
-  /** No execution that starts now would end by its deadline: refuses it, unless it is time to try whether that is true. */
-  #outOfReach(entry: Entry, nowNs: number): void {
-    const needNs = this.#costs?.curve(entry.item.key)?.upperNs(entry.rows) ?? 0;
-    if (nowNs - this.#view.lastStartNs > PROBE_NS || nowNs + needNs <= entry.deadlineNs) {
-      this.#due.set(entry, Math.min(entry.expiresNs, entry.deadlineNs));
-      return;
-    }
-    this.#margin.broken();
-    const error = refusals.dropped(entry, 'its deadline cannot be met any more', nowNs, needNs);
-    this.#detach(entry);
-    this.#finish(entry, { kind: 'failed', error });
-  }
-
-  /** Refuses a request that could not be answered in time: `DEADLINE_EXCEEDED` whatever the load, else `OVERLOADED`. */
-  #checkDeadline(item: QueueItem, level: Level, deadlineNs: number): void {
-    const view = this.#view;
-    const curve = view.curveOf(item.key);
-    if (curve === undefined) return;
-    const nowNs = this.#clock.nowNs();
-    if (nowNs - view.lastStartNs > PROBE_NS) return;
-    const { rows } = item.member;
-    if (nowNs + curve.upperNs(rows) > deadlineNs) throw refusals.tooShort(deadlineNs - nowNs, curve.upperNs(rows));
-    if (!this.#policy.dynamic || (this.#waiting.size === 0 && this.#executor.freeSlots() > 0)) return;
-    view.lookAhead(nowNs);
-    const { instances, freeSlots, busyUntilNs, mostRows } = view;
-    const rowsAhead = this.#levels.rowsUpTo(level.level) - this.#waiting.rowsOvertaken(level.level, deadlineNs);
-    const tightestNs = this.#waiting.head()?.orderNs ?? NO_DEADLINE;
-    const { share: margin } = this.#margin;
-    const backlog = { curve, margin, mostRows, rowsAhead, tightestNs, instances, freeSlots, busyUntilNs };
-    const roomNs = cannotMeet(backlog, rows, deadlineNs, nowNs);
-    if (roomNs !== undefined) throw refusals.noRoomInTime(deadlineNs - nowNs, roomNs - nowNs, rowsAhead);
+  /** The instant at which something happens to a waiting request. */
+  #dueWhileWaiting(entry: Entry, nowNs: number): number {
+    const lastStartNs = this.#guard?.lastStartNs(entry, nowNs) ?? NO_DEADLINE;
+    return Math.min(entry.expiresNs, entry.deadlineNs, lastStartNs);
   }
 
   /** The drain took too long: whoever still waits is told so. */
@@ -467,6 +485,15 @@ export class Batcher implements RequestQueue {
     if (this.#entries.has(item)) throw new Error('the item is queued already');
   }
 
+  #checkDeadline(guard: DeadlineGuard, item: QueueItem, level: Level, deadlineNs: number): void {
+    const nowNs = this.#clock.nowNs();
+    const error = guard.refusal(item, level, deadlineNs, nowNs);
+    if (error === undefined) return;
+    const [why, free] = ['it cannot be answered by its deadline', this.#executor.freeSlots()] as const;
+    this.#log.add(nowNs, 'refuse', why, item.member.rows, this.#waiting.size, free);
+    throw error;
+  }
+
   #checkRoom(level: Level): void {
     const own = level.policy.maxQueueSize;
     const held = this.#order?.held ?? 0;
@@ -479,4 +506,10 @@ export class Batcher implements RequestQueue {
   #refuse(used: number, bound: number, level: number | undefined): never {
     throw refusals.queueFull(used, bound, level, this.#rate.retryAfterMs(used));
   }
+}
+
+function rowsOf(entries: readonly Entry[]): number {
+  let rows = 0;
+  for (const entry of entries) rows += entry.rows;
+  return rows;
 }

@@ -73,6 +73,11 @@ export class LineView implements SchedulingView, Plan {
     this.lookAhead(nowNs);
   }
 
+  /** Requests a second. */
+  arrivalsPerSecond(nowNs: number): number {
+    return this.#sources.arrivals.rowsPerNs(nowNs) * 1e9;
+  }
+
   /** Takes in when instances come free and how fast requests come. */
   lookAhead(nowNs: number): void {
     const { executor, inFlight, arrivals } = this.#sources;

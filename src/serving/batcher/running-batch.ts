@@ -1,5 +1,6 @@
 import type { Batch, BatchHandle } from '../../core/index.js';
 import type { Entry } from './entry.js';
+import type { Isolation } from './isolation.js';
 
 /** One execution in flight and who still waits for it. */
 export class RunningBatch {
@@ -8,9 +9,12 @@ export class RunningBatch {
   handle: BatchHandle | undefined = undefined;
   /** When it is expected to end. */
   readonly endsNs: number;
+  /** The search that it is a run of. */
+  readonly isolation: Isolation | undefined;
   #waiting: number;
 
-  constructor(batch: Batch, entries: readonly Entry[], endsNs: number) {
+  constructor(batch: Batch, entries: readonly Entry[], endsNs: number, isolation: Isolation | undefined) {
+    this.isolation = isolation;
     this.endsNs = endsNs;
     this.batch = batch;
     this.entries = entries;

@@ -66,7 +66,8 @@ interface Tracked {
   readonly level: number;
   readonly expiresNs: number;
   readonly input: Tensor;
-  state: 'waiting' | 'running' | 'settled';
+  /** `again`: its batch failed by the backend, and is run in halves. */
+  state: 'waiting' | 'running' | 'again' | 'settled';
   settledNs: number;
   cancelledByUs: boolean;
 }
@@ -98,7 +99,13 @@ function run(seed: number): { trace: string[]; drained: Promise<void> } {
     serviceNs: () => 1 + upTo(2 * meanServiceUs * US),
     compute: (batch) => {
       if (random() < faults) {
-        if (random() < 0.5 || batching.maxBatchSize === 0) return new ServingError('BACKEND_FAILED', 'injected');
+        if (random() < 0.5 || batching.maxBatchSize === 0) {
+          for (const member of batch.members) {
+            const one = byMember.get(member) as Tracked;
+            if (one.state === 'running') one.state = 'again';
+          }
+          return new ServingError('BACKEND_FAILED', 'injected');
+        }
         return [{ ...answer(batch, bytes), shape: [batch.rows + 1, 1] }];
       }
       return [answer(batch, bytes)];
@@ -152,6 +159,14 @@ function run(seed: number): { trace: string[]; drained: Promise<void> } {
       members.reduce((rows, one) => rows + one.item.member.rows, 0),
     );
     if (!batching.dynamic) assert.equal(members.length, 1);
+    if (members[0]?.state === 'again') {
+      for (const one of members) {
+        assert.equal(one.state, 'again');
+        assert.ok(one.item.deadlineNs > clock.nowNs());
+        one.state = 'running';
+      }
+      return;
+    }
     const next = head() as Tracked;
     // The head of the line is always taken, so nobody starves; two delayed at one instant may change places.
     const tied = (one: Tracked) => one === next || (one.level === next.level && one.expiresNs === next.expiresNs);
@@ -183,7 +198,7 @@ function run(seed: number): { trace: string[]; drained: Promise<void> } {
 
   function settle(one: Tracked, outcome: MemberOutcome): void {
     assert.notEqual(one.state, 'settled');
-    const wasRunning = one.state === 'running';
+    const wasRunning = one.state === 'running' || one.state === 'again';
     one.state = 'settled';
     one.settledNs = clock.nowNs();
     const what = outcome.kind === 'done' ? 'done' : outcome.error.reason;

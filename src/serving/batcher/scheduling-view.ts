@@ -71,6 +71,8 @@ export type Why =
   | 'waits for its turn: starts are spread over the instances'
   | 'its deadline cannot be met any more'
   | 'without it more requests meet their deadlines'
+  | 'it cannot be answered by its deadline'
+  | 'its batch failed: in halves, to find whose data it was'
   | 'no instance is free';
 
 /**

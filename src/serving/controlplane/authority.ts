@@ -21,6 +21,7 @@ export const RIGHTS = {
   modelConfig: 'open',
   modelStatistics: 'open',
   modelStatus: 'open',
+  modelScheduler: 'open',
   repositoryIndex: 'open',
   repositoryLoad: 'admin',
   repositoryUnload: 'admin',

@@ -1,8 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { FakeModels } from '../../../test/support/fake-models.js';
 import { modelSpec, tensorSpec } from '../../../test/support/specs.js';
-import { ServingError, type VersionStatistics } from '../../core/index.js';
+import { type SchedulerReport, ServingError, type VersionStatistics } from '../../core/index.js';
 import { Authority, type Caller, ControlPlane } from './index.js';
+
+const SCHEDULER: SchedulerReport = {
+  policy: 'deadlines',
+  sloMs: 20,
+  waiting: 3,
+  running: 1,
+  slots: 2,
+  freeSlots: 1,
+  idleBecause: 'waits for its turn',
+  arrivalsPerSecond: 1234.56789,
+  curve: { rows: [1, 4], meanMs: [1, 2], upperMs: [1.5, 2.5], payingRows: 4 },
+  recent: [
+    { agoMs: 0.5, kind: 'wait', why: 'its turn', rows: 3, waiting: 3, freeSlots: 1, waitMs: 1.25 },
+    { agoMs: 2, kind: 'run', why: 'full', rows: 4, waiting: 4, freeSlots: 2, waitMs: undefined },
+  ],
+};
 
 const LOCAL: Caller = { loopback: true, token: undefined };
 
@@ -15,6 +31,7 @@ function setUp(options: { strictReadiness?: boolean; serving?: boolean; figures?
   const control = new ControlPlane({
     models,
     statistics: { statistics: (id) => (id.model === 'm' && id.version === 3 ? options.figures : undefined) },
+    schedulers: { scheduler: (_, version) => (version === 3 ? SCHEDULER : undefined) },
     process: { live: () => true, ready: () => options.serving ?? true },
     strictReadiness: options.strictReadiness ?? false,
     serverName: 'penstock',
@@ -70,6 +87,7 @@ describe('names', () => {
     ['modelReady', (control, name) => control.modelReady(name, undefined)],
     ['modelConfig', (control, name) => control.modelConfig(name, undefined)],
     ['modelStatistics', (control, name) => control.modelStatistics(name, undefined)],
+    ['modelScheduler', (control, name) => control.modelScheduler(name, undefined)],
     ['modelStatus', (control, name) => control.modelStatus(name, undefined)],
     ['repositoryLoad', (control, name) => control.repositoryLoad(name, {}, LOCAL)],
     ['repositoryUnload', (control, name) => control.repositoryUnload(name, {}, LOCAL)],
@@ -192,6 +210,27 @@ describe('repository index', () => {
 });
 
 describe('status', () => {
+  it('shows what the scheduler of the version that a request would meet does, and why', () => {
+    expect(setUp().control.modelScheduler('m', undefined)).toEqual({
+      name: 'm',
+      version: '3',
+      policy: 'deadlines',
+      slo_ms: 20,
+      waiting: 3,
+      running: 1,
+      slots: 2,
+      free_slots: 1,
+      idle_because: 'waits for its turn',
+      arrivals_per_second: 1234.568,
+      curve: { rows: [1, 4], mean_ms: [1, 2], upper_ms: [1.5, 2.5], paying_rows: 4 },
+      recent: [
+        { ago_ms: 0.5, kind: 'wait', why: 'its turn', rows: 3, waiting: 3, free_slots: 1, wait_ms: 1.25 },
+        { ago_ms: 2, kind: 'run', why: 'full', rows: 4, waiting: 4, free_slots: 2 },
+      ],
+    });
+    expect(() => setUp().control.modelScheduler('m', 1)).toThrow(reason('VERSION_NOT_READY'));
+  });
+
   it('tells what runs a version', () => {
     expect(setUp().control.modelStatus('m', 3)).toEqual({
       name: 'm',

@@ -3,6 +3,7 @@ import {
   type ModelControl,
   type ModelSpec,
   type ModelVersionId,
+  type SchedulerSource,
   ServingError,
   type StatisticsSource,
   type TensorSpec,
@@ -12,16 +13,19 @@ import { parseLoadParameters, parseUnloadParameters, type RepositoryParameters }
 import type {
   IndexRow,
   ModelMetadata,
+  ModelScheduler,
   ModelStatistics,
   ModelStatus,
   ServerMetadata,
   TensorMetadata,
 } from './protocol-objects.js';
+import { schedulerObject } from './scheduler-object.js';
 import { statisticsObject } from './statistics.js';
 
 export interface ControlPlaneOptions {
   readonly models: ModelControl;
   readonly statistics: StatisticsSource;
+  readonly schedulers: SchedulerSource;
   /** The process's own state: alive at all, and taking requests (state `serving`). */
   readonly process: { live(): boolean; ready(): boolean };
   /** Ready only when every declared version is. */
@@ -142,6 +146,16 @@ export class ControlPlane {
       carriers: carriers.map(({ runUs, ...use }) => ({ ...use, run_us: runUs })),
       ...(fallback === undefined ? {} : { fallback }),
     };
+  }
+
+  /** Beyond the protocols: the cost curve of a version, the policy in force, its last decisions, why an instance idles. */
+  modelScheduler(model: string, version: number | undefined): ModelScheduler {
+    const { models, schedulers } = this.#options;
+    const { id } = models.spec(checkModelName(model), version);
+    const found = schedulers.scheduler(id.model, id.version);
+    if (found === undefined)
+      throw new ServingError('VERSION_NOT_READY', `model '${id.model}' version ${id.version} takes no requests now`);
+    return schedulerObject(id, found);
   }
 
   #versions(model: string | undefined, version: number | undefined): ModelVersionId[] {

@@ -5,6 +5,7 @@ export type {
   Duration,
   IndexRow,
   ModelMetadata,
+  ModelScheduler,
   ModelStatistics,
   ModelStatus,
   ServerMetadata,

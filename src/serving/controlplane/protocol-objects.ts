@@ -86,3 +86,35 @@ export interface ModelStatus {
     readonly run_us: number;
   }[];
 }
+
+/** Beyond the protocols: what the scheduler of a version does, and why. */
+export interface ModelScheduler {
+  readonly name: string;
+  readonly version: string;
+  /** `deadlines` or `knobs`. */
+  readonly policy: string;
+  readonly slo_ms: number;
+  readonly waiting: number;
+  readonly running: number;
+  readonly slots: number;
+  readonly free_slots: number;
+  /** Why an instance is free beside a waiting request. */
+  readonly idle_because?: string;
+  readonly arrivals_per_second: number;
+  readonly curve?: {
+    readonly rows: readonly number[];
+    readonly mean_ms: readonly number[];
+    readonly upper_ms: readonly number[];
+    readonly paying_rows: number;
+  };
+  /** The newest first. */
+  readonly recent: readonly {
+    readonly ago_ms: number;
+    readonly kind: string;
+    readonly why: string;
+    readonly rows: number;
+    readonly waiting: number;
+    readonly free_slots: number;
+    readonly wait_ms?: number;
+  }[];
+}

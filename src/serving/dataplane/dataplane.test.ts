@@ -152,3 +152,28 @@ describe('data path', () => {
     expect(seen).toEqual(['BYTES 10.000000:1:yes']);
   });
 });
+
+describe('an explanation', () => {
+  it('comes as response parameters where the request asks for it, and only there', () => {
+    const path = dataPath();
+    const seen: unknown[] = [];
+    const ask = (parameters: InferenceRequest['parameters']) =>
+      path.dataplane.infer(request({ ...x(1, 2), parameters }), {
+        done: (response) => seen.push({ ...response.parameters }),
+        failed: (error) => seen.push(error.message),
+      });
+    ask({ penstock_explain: true });
+    ask({ penstock_explain: 'true' });
+    ask({ penstock_explain: false });
+    path.clock.advance(5 * MS);
+    expect(seen).toEqual([
+      { penstock_batch_size: 1, penstock_queue_us: 0, penstock_compute_us: 1000 },
+      { penstock_batch_size: 2, penstock_queue_us: 1000, penstock_compute_us: 1000 },
+      {},
+    ]);
+    expect(path.batcher.report().recent.map(({ kind, rows }) => [kind, rows])).toEqual([
+      ['run', 2],
+      ['run', 1],
+    ]);
+  });
+});

@@ -6,12 +6,13 @@ import {
   type InferenceRequest,
   type InferenceResponse,
   type LatencyBreakdown,
+  type Parameters,
   type ServingError,
   type Tensor,
   type TensorSpec,
   toServingError,
 } from '../../core/index.js';
-import type { MemberOutcome, QueueItem } from '../batcher/index.js';
+import type { MemberDone, MemberOutcome, QueueItem } from '../batcher/index.js';
 import type { Admitted, PickedOutput } from './admission.js';
 import { classify } from './classification.js';
 import type { ServedVersion } from './served-version.js';
@@ -89,7 +90,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
       version: spec.id,
       id: this.#request.id,
       outputs,
-      parameters: NO_PARAMETERS,
+      parameters: isAsked(this.#request.parameters) ? explanation(outcome) : NO_PARAMETERS,
       latency,
       batchRows: outcome.batchRows,
     };
@@ -115,3 +116,17 @@ export class InferenceCall implements QueueItem, InferenceHandle {
 }
 
 const NO_PARAMETERS = Object.freeze({});
+
+/** The request's parameter `penstock_explain`. */
+function isAsked({ penstock_explain: asked }: Parameters): boolean {
+  return asked === true || asked === 'true';
+}
+
+/** What became of the request on its way, as response parameters. */
+function explanation(outcome: MemberDone): Parameters {
+  return {
+    penstock_batch_size: outcome.batchRows,
+    penstock_queue_us: Math.round(outcome.queueNs / 1e3),
+    penstock_compute_us: Math.round((outcome.dispatchNs + outcome.computeNs) / 1e3),
+  };
+}

@@ -19,6 +19,7 @@ const CALLS = {
   modelConfig: true,
   modelStatistics: true,
   modelStatus: true,
+  modelScheduler: true,
   repositoryIndex: true,
   repositoryLoad: true,
   repositoryUnload: true,

@@ -50,6 +50,7 @@ class InferExchange extends Exchange implements InferenceReply {
   #options: Writable<InferBodyOptions> | undefined;
   #contentEncoding = '';
   #acceptEncoding = '';
+  #explain = false;
   #format: ReplyFormat | undefined;
   #handle: InferenceHandle | undefined;
   /** Of work on pool threads; undefined while there is none. */
@@ -68,6 +69,7 @@ class InferExchange extends Exchange implements InferenceReply {
     if (contentLength > server.maxInputBytes) throw bodyTooLarge(server.maxInputBytes, contentLength);
     this.#contentEncoding = headers.contentEncoding;
     this.#acceptEncoding = headers.acceptEncoding;
+    this.#explain = headers.explain;
     if (this.#contentEncoding !== '') this.#contentEncoding = requestEncoding(this.#contentEncoding);
     this.#options = {
       model,
@@ -113,6 +115,7 @@ class InferExchange extends Exchange implements InferenceReply {
       this.#release();
       if (encoded === undefined) return;
       const headers = ['x-penstock-version', String(response.version.version)];
+      if (this.#explain) explainIn(headers, response);
       if (encoded.headerLength !== undefined)
         headers.push('Inference-Header-Content-Length', String(encoded.headerLength));
       const contentType = encoded.headerLength === undefined ? JSON_TYPE : BINARY_TYPE;
@@ -220,6 +223,13 @@ class InferExchange extends Exchange implements InferenceReply {
     this.#body?.release();
     this.#body = undefined;
   }
+}
+
+/** What became of the request on its way, as headers. */
+function explainIn(headers: string[], { batchRows, latency }: InferenceResponse): void {
+  const inUs = (ns: number) => String(Math.round(ns / 1e3));
+  headers.push('x-penstock-batch-size', String(batchRows), 'x-penstock-queue-us', inUs(latency.queueNs));
+  headers.push('x-penstock-compute-us', inUs(latency.dispatchNs + latency.computeNs));
 }
 
 function requestEncoding(header: string): string {

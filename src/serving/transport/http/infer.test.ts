@@ -41,6 +41,20 @@ function post(url: string, body: string | Uint8Array, headers: Record<string, st
 }
 
 describe('inference over HTTP', () => {
+  it('says in headers what became of the request on its way, where it is asked for', async () => {
+    const { url } = await start();
+    const named = (answer: Response) => [...answer.headers.keys()].filter((name) => name.startsWith('x-penstock-'));
+    const asked = await post(`${url}/v2/models/m/infer`, JSON_BODY, { 'x-penstock-explain': 'true' });
+    expect(named(asked).sort()).toEqual([
+      'x-penstock-batch-size',
+      'x-penstock-compute-us',
+      'x-penstock-queue-us',
+      'x-penstock-version',
+    ]);
+    for (const name of named(asked)) expect(asked.headers.get(name)).toMatch(/^\d+$/);
+    expect(named(await post(`${url}/v2/models/m/infer`, JSON_BODY))).toEqual(['x-penstock-version']);
+  });
+
   it('answers JSON with JSON, with and without a version', async () => {
     const { url, inference } = await start();
     const answer = await post(`${url}/v2/models/m/infer`, JSON_BODY);

@@ -12,6 +12,8 @@ export interface RequestHeaders {
   /** `x-request-timeout-ms`; undefined = absent. */
   timeoutMs: number | undefined;
   authorization: string;
+  /** `x-penstock-explain`: the reply shall say in headers what became of the request on its way. */
+  explain: boolean;
   /** A web page or a proxy stands between the client and us. */
   relayed: boolean;
 }
@@ -23,6 +25,7 @@ const read: RequestHeaders = {
   acceptEncoding: '',
   timeoutMs: undefined,
   authorization: '',
+  explain: false,
   relayed: false,
 };
 let problem: string | undefined;
@@ -39,6 +42,7 @@ export function readHeaders(request: HttpRequest): RequestHeaders {
   read.acceptEncoding = '';
   read.timeoutMs = undefined;
   read.authorization = '';
+  read.explain = false;
   read.relayed = false;
   problem = undefined;
   request.forEach(readHeader);
@@ -77,6 +81,9 @@ function readHeader(name: string, value: string): void {
       break;
     case 'authorization':
       read.authorization = value;
+      break;
+    case 'x-penstock-explain':
+      read.explain = value === 'true' || value === '1';
       break;
     case 'origin':
     case 'forwarded':

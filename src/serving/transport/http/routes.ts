@@ -115,6 +115,19 @@ export const ROUTES: readonly Route[] = [
       ({ server, path }) => mapped(server.control.modelStatus(path.model, path.version), asContent),
     ),
   ),
+  ...ofModel('/scheduler', (pattern) =>
+    control(
+      'modelScheduler',
+      'GET',
+      pattern,
+      'metadata',
+      'ModelScheduler',
+      'Cost curve, scheduling policy and last decisions of a model',
+      ({ server, path }) => ({
+        content: server.control.modelScheduler(path.model, path.version),
+      }),
+    ),
+  ),
   ...ofModel(
     '/infer',
     (pattern): Route => ({

@@ -50,6 +50,44 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
     },
     ['version', 'fallback'],
   ),
+  ModelScheduler: object(
+    {
+      name: TEXT,
+      version: TEXT,
+      policy: { ...TEXT, description: 'deadlines, or knobs (the settings of dynamic_batching)' },
+      slo_ms: { type: 'number' },
+      waiting: COUNT,
+      running: COUNT,
+      slots: COUNT,
+      free_slots: COUNT,
+      idle_because: { ...TEXT, description: 'Why an instance is free beside a waiting request' },
+      arrivals_per_second: { type: 'number' },
+      curve: object({
+        rows: list(COUNT),
+        mean_ms: list({ type: 'number' }),
+        upper_ms: list({ type: 'number' }),
+        paying_rows: { ...COUNT, description: 'Most rows of one execution that pay' },
+      }),
+      recent: {
+        ...list(
+          object(
+            {
+              ago_ms: { type: 'number' },
+              kind: TEXT,
+              why: TEXT,
+              rows: COUNT,
+              waiting: COUNT,
+              free_slots: COUNT,
+              wait_ms: { type: 'number' },
+            },
+            ['wait_ms'],
+          ),
+        ),
+        description: 'The last decisions, the newest first',
+      },
+    },
+    ['idle_because', 'curve'],
+  ),
   Statistics: object({
     model_stats: list(
       object({

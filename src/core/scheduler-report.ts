@@ -1,0 +1,46 @@
+/** One decision of a version's scheduler. */
+export interface DecisionRecord {
+  /** Milliseconds before the report. */
+  readonly agoMs: number;
+  readonly kind: 'run' | 'wait' | 'drop' | 'refuse';
+  readonly why: string;
+  /** Rows started, dropped, refused or waiting. */
+  readonly rows: number;
+  /** Requests that waited then. */
+  readonly waiting: number;
+  readonly freeSlots: number;
+  /** `wait`: for how long at most. */
+  readonly waitMs: number | undefined;
+}
+
+/** What is known of the time of executions, at the sizes 1, 2, 4 ... and the most. */
+export interface CurveReport {
+  readonly rows: readonly number[];
+  readonly meanMs: readonly number[];
+  readonly upperMs: readonly number[];
+  /** The most rows of one execution that pay. */
+  readonly payingRows: number;
+}
+
+/** The state of a version's scheduler, for people. */
+export interface SchedulerReport {
+  /** `deadlines`: those who wait are planned for by deadlines; `knobs`: by Triton's settings. */
+  readonly policy: 'deadlines' | 'knobs';
+  readonly sloMs: number;
+  readonly waiting: number;
+  readonly running: number;
+  readonly slots: number;
+  readonly freeSlots: number;
+  /** Why an instance is free beside a waiting request; undefined where that is not so. */
+  readonly idleBecause: string | undefined;
+  readonly arrivalsPerSecond: number;
+  /** Undefined while nothing is known of requests like the last. */
+  readonly curve: CurveReport | undefined;
+  /** The newest first, at most 64; waits that only repeat the one before are left out. */
+  readonly recent: readonly DecisionRecord[];
+}
+
+export interface SchedulerSource {
+  /** Of a version that serves; undefined where it does not. */
+  scheduler(model: string, version: number): SchedulerReport | undefined;
+}

@@ -1,0 +1,43 @@
+import type { ModelVersionId, SchedulerReport } from '../../core/index.js';
+import type { ModelScheduler } from './protocol-objects.js';
+
+/** A scheduler's report in the form of the protocol's other objects. */
+export function schedulerObject(id: ModelVersionId, report: SchedulerReport): ModelScheduler {
+  const { curve, idleBecause } = report;
+  return {
+    name: id.model,
+    version: String(id.version),
+    policy: report.policy,
+    slo_ms: report.sloMs,
+    waiting: report.waiting,
+    running: report.running,
+    slots: report.slots,
+    free_slots: report.freeSlots,
+    ...(idleBecause === undefined ? {} : { idle_because: idleBecause }),
+    arrivals_per_second: round(report.arrivalsPerSecond),
+    ...(curve === undefined
+      ? {}
+      : {
+          curve: {
+            rows: curve.rows,
+            mean_ms: curve.meanMs,
+            upper_ms: curve.upperMs,
+            paying_rows: curve.payingRows,
+          },
+        }),
+    recent: report.recent.map(({ agoMs, kind, why, rows, waiting, freeSlots, waitMs }) => ({
+      ago_ms: round(agoMs),
+      kind,
+      why,
+      rows,
+      waiting,
+      free_slots: freeSlots,
+      ...(waitMs === undefined ? {} : { wait_ms: round(waitMs) }),
+    })),
+  };
+}
+
+/** To a thousandth. */
+function round(value: number): number {
+  return Math.round(value * 1e3) / 1e3;
+}
