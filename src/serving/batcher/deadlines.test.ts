@@ -169,6 +169,22 @@ describe('deadlines', () => {
   });
 });
 
+describe('priorities', () => {
+  const levels = { priorityLevels: 2, defaultPriorityLevel: 2, maxBatchSize: 1 };
+
+  it('are strict in a line of seconds, and age in a longer one, so that nobody starves', () => {
+    const { clock, send, executor } = setup(linearCurve(500, 0), 1, levels);
+    send({ priority: 1 });
+    const patient = send({ priority: 2 });
+    for (let i = 0; i < 100; i++) clock.setTimer(i * 500 * MS, () => void send({ priority: 1 }));
+    clock.advance(5 * 1000 * MS);
+    expect(reasonOf(patient)).toBeUndefined();
+    clock.advance(2 * 1000 * MS);
+    expect(reasonOf(patient)).toBe('done');
+    expect(executor.executions.length).toBeGreaterThan(10);
+  });
+});
+
 describe('several instances', () => {
   it('hold back a small batch while another instance is soon free, and start it before the head is late', () => {
     const { clock, send, batches, batcher } = setup(linearCurve(4, 0.3), 4, { sloMs: 8.6 });

@@ -30,6 +30,12 @@ export class KeyGroup {
   }
 }
 
+/**
+ * How much earlier a request must have come to be served before one of the next lower rank; a priority level is two ranks.
+ * So priorities are strict in lines shorter than this, and nobody starves in longer ones.
+ */
+const AGEING_NS = 2.5e9;
+
 /** Lists by rank, lowest first. Ranks that were used once keep their (empty) list: there are two a priority level. */
 class RankedLine {
   readonly #ranks: number[] = [];
@@ -47,13 +53,23 @@ class RankedLine {
     return this.#fifos[this.#ranks.indexOf(rank)]?.tail;
   }
 
+  /** The first one to serve: of the lowest rank, unless one of a higher rank came so much earlier (`AGEING_NS`). */
   first(): Entry | undefined {
-    for (const fifo of this.#fifos) if (fifo.head !== undefined) return fifo.head.entry;
-    return undefined;
+    let first: Entry | undefined;
+    let firstNs = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < this.#fifos.length; i++) {
+      const entry = this.#fifos[i]?.head?.entry;
+      if (entry === undefined) continue;
+      const agedNs = entry.enqueuedNs + (this.#ranks[i] as number) * AGEING_NS;
+      if (agedNs >= firstNs) continue;
+      first = entry;
+      firstNs = agedNs;
+    }
+    return first;
   }
 
   get empty(): boolean {
-    return this.first() === undefined;
+    return this.#fifos.every((fifo) => fifo.head === undefined);
   }
 
   get fifos(): readonly LinkedFifo[] {
@@ -78,9 +94,10 @@ class RankedLine {
 const PASSED_OVER_AT_MOST = 16;
 
 /**
- * The waiting requests in the order of service: priority, then deadline (`byDeadline`) or arrival; those whose queue time-out passed with action
- * DELAY come after all others of their own or a higher priority (Triton, `PriorityQueue`). Every request also stands in
- * the line of its key, so that a batch of the head's key is gathered without walking over the others.
+ * The waiting requests in the order of service: priority, which ages, then deadline (`byDeadline`) or arrival; those
+ * whose queue time-out passed with action DELAY come after all others of their own or a higher priority (Triton,
+ * `PriorityQueue`). Every request also stands in the line of its key, so that a batch of the head's key is gathered without
+ * walking over the others.
  */
 export class WaitList {
   readonly #line = new RankedLine();
