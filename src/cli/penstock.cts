@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // The launcher: CommonJS, and in the words of old Nodes, because what it does must come before anything else loads: refuse
 // where Penstock cannot run, and set what native libraries read from the environment once, when they are loaded.
-const os = require('node:os') as typeof import('node:os');
 const path = require('node:path') as typeof import('node:path');
 const url = require('node:url') as typeof import('node:url');
 
@@ -31,7 +30,9 @@ if (why !== undefined) {
 } else {
   // Runs of models are carried by libuv's pool, which is fixed in size from its first use and shared with files and zlib.
   if (!process.env.UV_THREADPOOL_SIZE) {
-    process.env.UV_THREADPOOL_SIZE = String(Math.min(256, Math.max(8, os.availableParallelism() * 2 + 4)));
+    // Required, not imported: an import reads its file on that very pool.
+    const machine = require('../machine/index.js') as { usableCores(): number; poolThreads(cores: number): number };
+    process.env.UV_THREADPOOL_SIZE = String(machine.poolThreads(machine.usableCores()));
   }
   // uWebSockets.js refuses headers above 4 KiB by itself: less than a token beside tracing takes.
   if (!process.env.UWS_HTTP_MAX_HEADERS_SIZE) process.env.UWS_HTTP_MAX_HEADERS_SIZE = '65536';

@@ -7,7 +7,6 @@ export {
   onnxNativeBackend,
   pageReturner,
   sharedPages,
-  usableCores,
 } from './onnx/index.js';
 export { carryShape, checkOutputShape } from './onnx/tensor-shape.js';
 export type {

@@ -1,4 +1,3 @@
-export { usableCores } from './core-limit.js';
 export { type CudaPresence, cudaPresence } from './cuda-presence.js';
 export { bundledLibraryPath, loadOrtLibrary } from './library.js';
 export { type CacheOptions, type OnnxNativeOptions, onnxNativeBackend } from './native-backend.js';

@@ -165,7 +165,9 @@ describe('backend parameters', () => {
     [{ intra_op_thread_count: '1e3' }, /expected an integer/],
     [{ execution_mode: '2' }, /from 0 to 1, got '2'/],
     [{ enable_mem_arena: 'maybe' }, /expected true or false, got 'maybe'/],
-    [{ 'session.set_denormal_as_zero': '1' }, /not supported: it changes the arithmetic/],
+    [{ 'session.set_denormal_as_zero': '1', carrier: 'pool' }, /needs carrier thread, not pool/],
+    [{ 'session.set_denormal_as_zero': '1', intra_op_thread_count: '2' }, /needs intra_op_thread_count 1/],
+    [{ carrier: 'threads' }, /expected one of auto, pool, thread, sync, got 'threads'/],
     [{ 'session.optimized_model_filepath': '/x' }, /write files/],
     [{ 'session.enable_cpu_mem_arena': '1' }, /use enable_mem_arena/],
     [{ enable_mem_arena: '0', 'memory.enable_memory_arena_shrinkage': 'cpu:0' }, /needs the arena/],
@@ -195,6 +197,16 @@ describe('backend parameters', () => {
     expect(settings.intraOpThreads).toBe(1);
     expect(settings.sessionConfig.get('session.intra_op.allow_spinning')).toBe('0');
     expect(readSessionSettings({ intra_op_thread_count: '0' }, undefined).intraOpThreads).toBe(0);
+  });
+
+  it('take a container’s quota for "all cores", where it is below them', () => {
+    const threads = (count: string, cores: number, quota: number | undefined) =>
+      readSessionSettings({ intra_op_thread_count: count }, undefined, { cores, quota }).intraOpThreads;
+    expect(threads('0', 64, 2)).toBe(2);
+    expect(threads('0', 2, 4)).toBe(0);
+    expect(threads('0', 64, undefined)).toBe(0);
+    expect(threads('8', 64, 2)).toBe(8);
+    expect(readSessionSettings({}, undefined, { cores: 64, quota: 2 }).intraOpThreads).toBe(1);
   });
 
   it('maps Triton’s older CUDA parameters to provider options', () => {

@@ -88,12 +88,12 @@ class OnnxModel implements OpenedModel {
     this.#opening = opening;
     this.#clock = clock;
     const { library, request, settings } = opening;
-    const { carrier: setting, intraOpThreads } = settings;
+    const { carrier: setting, intraOpThreads, denormalsOff } = settings;
     this.#carriers = new ModelCarriers({
       library,
       setting,
       intraOpThreads,
-      denormalsOff: false,
+      denormalsOff,
       id: request.id,
       clock,
       log,

@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import { didYouMean, ServingError } from '../../../core/index.js';
+import { coreQuota } from '../../../machine/index.js';
 import { CARRIER_SETTINGS, type CarrierSetting } from './carrier/choose-carrier.js';
-import { coreQuota } from './core-limit.js';
 
 /** A version's backend parameters, read and checked. Absent = ONNX Runtime's own default. */
 export interface SessionSettings {
@@ -19,6 +19,8 @@ export interface SessionSettings {
   readonly runConfig: ReadonlyMap<string, string>;
   /** How runs are carried. */
   readonly carrier: CarrierSetting;
+  /** Subnormal numbers count as zero in the threads that run the model, which are its own then. */
+  readonly denormalsOff: boolean;
   /** Options of the CUDA provider given as backend parameters (Triton's older spelling). */
   readonly cudaOptions: Readonly<Record<string, string>>;
 }
@@ -33,6 +35,7 @@ interface Draft {
   sessionConfig: Map<string, string>;
   runConfig: Map<string, string>;
   carrier: CarrierSetting;
+  denormalsOff: boolean;
   cudaOptions: Record<string, string>;
 }
 
@@ -68,6 +71,10 @@ const PARAMETERS: Readonly<Record<string, Apply>> = {
       throw new ServingError('MODEL_INVALID', `backend parameter '${name}': expected one of ${known}, got '${value}'`);
     }
     draft.carrier = setting;
+  },
+  // Not ONNX Runtime's own entry: that changes the thread that creates the first session, and no other.
+  'session.set_denormal_as_zero': (draft, value, name) => {
+    draft.denormalsOff = boolean(value, name);
   },
   // One session serves all instances of a device here in any case: the answers are the same either way.
   share_session_between_instances: (_, value, name) => void boolean(value, name),
@@ -133,8 +140,6 @@ const CONTEXT = 'compiled models are not supported';
 
 /** Entries that ONNX Runtime knows and this engine refuses, with the reason. */
 const REFUSED: Readonly<Record<string, string>> = {
-  'session.set_denormal_as_zero':
-    'it changes the arithmetic of threads that parse requests, and does not reach the threads that run the model',
   'session.use_env_allocators': 'sessions have an arena of their own here',
   'session.intra_op_num_threads': 'use intra_op_thread_count',
   'session.inter_op_num_threads': 'use inter_op_thread_count',
@@ -180,6 +185,7 @@ export function readSessionSettings(
     ]),
     runConfig: new Map(),
     carrier: 'auto',
+    denormalsOff: false,
     cudaOptions: {},
   };
   for (const [name, value] of Object.entries(parameters)) {
@@ -197,7 +203,20 @@ export function readSessionSettings(
   for (const threads of ['intraOpThreads', 'interOpThreads'] as const) {
     draft[threads] = withinQuota(draft[threads], machine);
   }
+  if (draft.denormalsOff) ownThreads(draft);
   return { ...draft, graphOptimization: graphOptimization(graphLevel) };
+}
+
+/** Only threads that do nothing else may take subnormal numbers for zero: one that parses requests would read them so. */
+function ownThreads(draft: Draft): void {
+  const name = 'session.set_denormal_as_zero';
+  if (draft.carrier !== 'auto' && draft.carrier !== 'thread') {
+    throw new ServingError('MODEL_INVALID', `backend parameter '${name}' needs carrier thread, not ${draft.carrier}`);
+  }
+  if (draft.intraOpThreads !== 1) {
+    throw new ServingError('MODEL_INVALID', `backend parameter '${name}' needs intra_op_thread_count 1`);
+  }
+  draft.carrier = 'thread';
 }
 
 /** Logical cores, and how many of them the container's quota is worth. */

@@ -17,6 +17,14 @@ export function usableCores(root = '/'): number {
   return Math.min(availableParallelism(), coreQuota(root) ?? Number.POSITIVE_INFINITY);
 }
 
+/**
+ * Threads of libuv's pool for so many cores: loads, files and compression, and runs of models that have no thread of their
+ * own, often wait in it rather than compute. Their stacks are small until they are used.
+ */
+export function poolThreads(cores: number): number {
+  return Math.min(256, Math.max(8, cores * 2 + 4));
+}
+
 type ReadShare = (text: string | undefined, root: string) => number | undefined;
 
 /** Files that hold a quota: of this process's group and of each above it (version 2), or of the container (version 1). */

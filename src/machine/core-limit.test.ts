@@ -2,8 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { coreQuota, usableCores } from './core-limit.js';
-import { readSessionSettings } from './session-settings.js';
+import { coreQuota, poolThreads, usableCores } from './index.js';
 
 let root: string;
 beforeEach(() => {
@@ -45,14 +44,15 @@ describe('the CPU quota of a container', () => {
     expect(coreQuota(root)).toBe(expected);
     expect(usableCores(root)).toBe(Math.min(availableParallelism(), expected ?? 1000));
   });
+});
 
-  it('takes the place of "all cores" in a session, where it is below them', () => {
-    const threads = (count: string, cores: number, quota: number | undefined) =>
-      readSessionSettings({ intra_op_thread_count: count }, undefined, { cores, quota }).intraOpThreads;
-    expect(threads('0', 64, 2)).toBe(2);
-    expect(threads('0', 2, 4)).toBe(0);
-    expect(threads('0', 64, undefined)).toBe(0);
-    expect(threads('8', 64, 2)).toBe(8);
-    expect(readSessionSettings({}, undefined, { cores: 64, quota: 2 }).intraOpThreads).toBe(1);
+describe('the size of the pool', () => {
+  it.each([
+    [1, 8],
+    [2, 8],
+    [16, 36],
+    [1000, 256],
+  ])('for %i cores is %i, within what libuv takes', (cores, threads) => {
+    expect(poolThreads(cores)).toBe(threads);
   });
 });

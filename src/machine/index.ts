@@ -1,0 +1,1 @@
+export { coreQuota, poolThreads, usableCores } from './core-limit.js';
