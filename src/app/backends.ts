@@ -11,6 +11,7 @@ export function availableBackends(parts: {
   readonly log: Log;
   readonly clock: Clock;
   readonly cache: CacheOptions | undefined;
+  readonly globalThreads: number;
   readonly gpu: Pick<ServerConfig['provider'], 'gpuWait' | 'gpuMemoryBytes'>;
 }): Backend[] {
   const backends: Backend[] = [threadBackend('onnx-node', parts), threadBackend('script', parts)];

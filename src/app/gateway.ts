@@ -108,6 +108,7 @@ export class Gateway implements RunningServer {
         log,
         clock,
         cache: modelCacheOptions(config.cache, surroundings),
+        globalThreads: config.globalThreadPool,
         gpu: config.provider,
       }),
       host: hosting,

@@ -56,6 +56,7 @@ export const FLAGS: readonly Flag[] = [
   own('strict-providers', 'provider.strict', 'boolean'),
   own('gpu-wait', 'provider.gpuWait'),
   own('gpu-memory-bytes', 'provider.gpuMemoryBytes', 'number'),
+  own('global-thread-pool', 'globalThreadPool', 'number'),
   own('json-nan', 'jsonNan', 'boolean'),
   own('admin-token-file', 'adminTokenFile'),
   triton('allow-http', 'http.enabled', 'boolean'),

@@ -224,6 +224,14 @@ export const serverConfigSchema = z.strictObject({
     .enum(['native', 'node'])
     .default('native')
     .describe("ONNX engine: ONNX Runtime's C API, or onnxruntime-node's binding in worker threads"),
+  globalThreadPool: z
+    .int()
+    .min(0)
+    .max(1024)
+    .default(0)
+    .describe(
+      'Threads of one pool that ONNX models share which set no thread counts of their own (native engine, CPU); 0 = each model has its own',
+    ),
   jsonNan: z.boolean().default(false).describe('Read and write NaN and infinities in JSON, which JSON does not have'),
   adminTokenFile: z
     .string()

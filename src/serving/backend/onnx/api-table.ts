@@ -119,6 +119,13 @@ export const ORT_FUNCTIONS = {
   /** (char*** out, int* count) and (char**, count) */
   GetAvailableProviders: row(125, 4, 'ptr', 'ptr ptr'),
   ReleaseAvailableProviders: row(126, 4, 'ptr', 'ptr int'),
+  /** (severity, log id, threading options, OrtEnv** out): copies the options */
+  CreateEnvWithGlobalThreadPools: row(119, 3, 'ptr', 'int text ptr ptr'),
+  /** (session options): its runs work on the threads of the environment */
+  DisablePerSessionThreads: row(120, 3, 'ptr', 'ptr'),
+  /** (OrtThreadingOptions** out) */
+  CreateThreadingOptions: row(121, 3, 'ptr', 'ptr'),
+  ReleaseThreadingOptions: row(122, 3, 'void', 'ptr'),
   /** (options, key, value) */
   AddSessionConfigEntry: row(130, 5, 'ptr', 'ptr text text'),
   /** (session, memory info, OrtAllocator** out): refuses memory that no provider of the session has */
@@ -133,6 +140,11 @@ export const ORT_FUNCTIONS = {
   BindInput: row(136, 5, 'ptr', 'ptr text ptr'),
   /** (binding, name, value): a run writes the value in place */
   BindOutput: row(137, 5, 'ptr', 'ptr text ptr'),
+  /** (threading options, threads) */
+  SetGlobalIntraOpNumThreads: row(147, 5, 'ptr', 'ptr int'),
+  SetGlobalInterOpNumThreads: row(148, 5, 'ptr', 'ptr int'),
+  /** (threading options, 0 threads sleep | 1 they spin) */
+  SetGlobalSpinControl: row(149, 5, 'ptr', 'ptr int'),
   /** (run options, key, value) */
   AddRunConfigEntry: row(165, 8, 'ptr', 'ptr text text'),
   /** (value, int* out): 0 for an optional output that holds nothing */

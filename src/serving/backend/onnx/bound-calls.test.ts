@@ -84,6 +84,19 @@ describe('every bound call', () => {
     expect(ok('CreateCpuMemoryInfo', 0, 0, out)).toBeGreaterThan(0);
   });
 
+  it('makes threads that sessions share', () => {
+    const threading = ok('CreateThreadingOptions', out);
+    ok('SetGlobalIntraOpNumThreads', threading, 2);
+    ok('SetGlobalInterOpNumThreads', threading, 1);
+    ok('SetGlobalSpinControl', threading, 0);
+    // The library has one environment: this is the one that is there.
+    expect(ok('CreateEnvWithGlobalThreadPools', LOG_FATAL, 'test', threading, out)).toBe(env);
+    api.ReleaseThreadingOptions(threading);
+    const options = ok('CreateSessionOptions', out);
+    ok('DisablePerSessionThreads', options);
+    api.ReleaseSessionOptions(options);
+  });
+
   it('reads names and types of a session', () => {
     expect(ok('SessionGetInputCount', session, out)).toBe(1);
     expect(ok('SessionGetOutputCount', session, out)).toBe(1);

@@ -34,6 +34,8 @@ export interface OrtLibrary {
   readonly api: OrtApi;
   has(name: OrtFunctionName): boolean;
   readonly env: Address;
+  /** Threads of the pool that sessions share which have none of their own; 0 = there is none. */
+  readonly globalThreads: number;
   /** The default CPU allocator; ONNX Runtime's own, never released. */
   readonly allocator: Address;
   readonly cpuMemory: Address;
@@ -52,11 +54,14 @@ export interface OrtLibrary {
 export const keptLibraries: LibraryHandle[] = [];
 const loaded = new Map<string, OrtLibrary>();
 
-/** Loads ONNX Runtime's library, by default the one that onnxruntime-node ships. Throws `UNSUPPORTED`. */
-export function loadOrtLibrary(libraryPath: string = bundledLibraryPath()): OrtLibrary {
+/**
+ * Loads ONNX Runtime's library, by default the one that onnxruntime-node ships. `globalThreads` is heard at the first load:
+ * the library has one environment. Throws `UNSUPPORTED`.
+ */
+export function loadOrtLibrary(libraryPath: string = bundledLibraryPath(), globalThreads = 0): OrtLibrary {
   const known = loaded.get(libraryPath);
   if (known !== undefined) return known;
-  const library = bindLibrary(libraryPath);
+  const library = bindLibrary(libraryPath, globalThreads);
   loaded.set(libraryPath, library);
   return library;
 }
@@ -96,7 +101,7 @@ export function runsOnGlibc(): boolean {
   return onGlibc;
 }
 
-function bindLibrary(libraryPath: string): OrtLibrary {
+function bindLibrary(libraryPath: string, globalThreads: number): OrtLibrary {
   // Read once, when the environment is created: a server sends nobody events about its models.
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
   const koffi = koffiModule();
@@ -109,13 +114,44 @@ function bindLibrary(libraryPath: string): OrtLibrary {
   const copy = libc.func('memcpy', C_TYPES.ptr, [C_TYPES.ptr, C_TYPES.ptr, C_TYPES.size]) as OrtLibrary['copy'];
   const textAt = (address: Address) => koffi.decode(BigInt(address), 'char', -1) as string;
 
-  check(api, api.CreateEnv(LOG_FATAL, 'penstock', scratch.address));
-  const env = scratch.word(0);
+  const env = createEnvironment(api, scratch, globalThreads);
   check(api, api.GetAllocatorWithDefaultOptions(scratch.address));
   const allocator = scratch.word(0);
   check(api, api.CreateCpuMemoryInfo(0, 0, scratch.address));
   const cpuMemory = scratch.word(0);
-  return { path: libraryPath, version, apiVersion, api, has, env, allocator, cpuMemory, scratch, copy, textAt };
+  return {
+    path: libraryPath,
+    version,
+    apiVersion,
+    api,
+    has,
+    env,
+    globalThreads,
+    allocator,
+    cpuMemory,
+    scratch,
+    copy,
+    textAt,
+  };
+}
+
+function createEnvironment(api: OrtApi, scratch: NativeMemory, globalThreads: number): Address {
+  if (globalThreads === 0) {
+    check(api, api.CreateEnv(LOG_FATAL, 'penstock', scratch.address));
+    return scratch.word(0);
+  }
+  check(api, api.CreateThreadingOptions(scratch.address));
+  const options = scratch.word(0);
+  try {
+    check(api, api.SetGlobalIntraOpNumThreads(options, globalThreads));
+    check(api, api.SetGlobalInterOpNumThreads(options, 1));
+    // Several sessions share few cores: a thread that spins takes one from another model.
+    check(api, api.SetGlobalSpinControl(options, 0));
+    check(api, api.CreateEnvWithGlobalThreadPools(LOG_FATAL, 'penstock', options, scratch.address));
+    return scratch.word(0);
+  } finally {
+    api.ReleaseThreadingOptions(options);
+  }
 }
 
 /**

@@ -21,7 +21,7 @@ import { OnnxLane } from './lane.js';
 import { loadOrtLibrary } from './library.js';
 import { LANES_PER_INSTANCE, Opening, type Placement } from './opening.js';
 import { providerShares } from './provider-shares.js';
-import type { OrtSession } from './session.js';
+import { type OrtSession, sharesThreads } from './session.js';
 import { readSessionSettings } from './session-settings.js';
 import { readSignature } from './signature.js';
 
@@ -30,6 +30,8 @@ export interface OnnxNativeOptions {
   readonly clock: Clock;
   /** Absolute path of ONNX Runtime's library; by default the one that onnxruntime-node ships. */
   readonly libraryPath?: string;
+  /** Threads of one pool that models share which name no thread counts of their own; default 0 = every model has its own. */
+  readonly globalThreads?: number;
   /** Where compiled models are kept between loads; absent = nowhere. */
   readonly cache?: CacheOptions | undefined;
   /** How threads wait for a GPU; default `block`. */
@@ -58,7 +60,7 @@ export function onnxNativeBackend(options: OnnxNativeOptions): Backend {
     platform: 'onnxruntime_onnx',
     defaultModelFiles: ['model.onnx'],
     async open(request: OpenRequest): Promise<OpenedModel> {
-      const library = loadOrtLibrary(options.libraryPath);
+      const library = loadOrtLibrary(options.libraryPath, options.globalThreads);
       const settings = readSessionSettings(request.parameters, request.graphLevel);
       const cudaOptions = readCudaOptions({ ...settings.cudaOptions, ...request.provider.options });
       const opening = new Opening({ library, request, settings, cudaOptions, gpu, log, cache });
@@ -88,7 +90,8 @@ class OnnxModel implements OpenedModel {
     this.#opening = opening;
     this.#clock = clock;
     const { library, request, settings } = opening;
-    const { carrier: setting, intraOpThreads, denormalsOff } = settings;
+    const { carrier: setting, denormalsOff } = settings;
+    const intraOpThreads = sharesThreads(library, settings) ? library.globalThreads : settings.intraOpThreads;
     this.#carriers = new ModelCarriers({
       library,
       setting,

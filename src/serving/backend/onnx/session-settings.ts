@@ -12,6 +12,8 @@ export interface SessionSettings {
   /** 0 = as many as ONNX Runtime finds cores; never so where a container's quota allows less. */
   readonly intraOpThreads: number;
   readonly interOpThreads: number;
+  /** The version names its threads, so it shares none with others where there is a global pool. */
+  readonly ownThreads: boolean;
   readonly memArena: boolean | undefined;
   readonly memPattern: boolean | undefined;
   /** Entries of the session's and of each run's configuration. */
@@ -30,6 +32,7 @@ interface Draft {
   executionMode: number;
   intraOpThreads: number;
   interOpThreads: number;
+  ownThreads: boolean;
   memArena: boolean | undefined;
   memPattern: boolean | undefined;
   sessionConfig: Map<string, string>;
@@ -51,9 +54,11 @@ const SHRINKAGE = 'memory.enable_memory_arena_shrinkage';
 const PARAMETERS: Readonly<Record<string, Apply>> = {
   intra_op_thread_count: (draft, value, name) => {
     draft.intraOpThreads = integer(value, name, 0, MAX_THREADS);
+    draft.ownThreads = true;
   },
   inter_op_thread_count: (draft, value, name) => {
     draft.interOpThreads = integer(value, name, 0, MAX_THREADS);
+    draft.ownThreads = true;
   },
   execution_mode: (draft, value, name) => {
     draft.executionMode = integer(value, name, 0, 1);
@@ -177,6 +182,7 @@ export function readSessionSettings(
     executionMode: 0,
     intraOpThreads: DEFAULT_INTRA_OP_THREADS,
     interOpThreads: 0,
+    ownThreads: false,
     memArena: undefined,
     memPattern: undefined,
     sessionConfig: new Map([
@@ -203,12 +209,12 @@ export function readSessionSettings(
   for (const threads of ['intraOpThreads', 'interOpThreads'] as const) {
     draft[threads] = withinQuota(draft[threads], machine);
   }
-  if (draft.denormalsOff) ownThreads(draft);
+  if (draft.denormalsOff) withOwnThreads(draft);
   return { ...draft, graphOptimization: graphOptimization(graphLevel) };
 }
 
 /** Only threads that do nothing else may take subnormal numbers for zero: one that parses requests would read them so. */
-function ownThreads(draft: Draft): void {
+function withOwnThreads(draft: Draft): void {
   const name = 'session.set_denormal_as_zero';
   if (draft.carrier !== 'auto' && draft.carrier !== 'thread') {
     throw new ServingError('MODEL_INVALID', `backend parameter '${name}' needs carrier thread, not ${draft.carrier}`);
@@ -217,6 +223,7 @@ function ownThreads(draft: Draft): void {
     throw new ServingError('MODEL_INVALID', `backend parameter '${name}' needs intra_op_thread_count 1`);
   }
   draft.carrier = 'thread';
+  draft.ownThreads = true;
 }
 
 /** Logical cores, and how many of them the container's quota is worth. */

@@ -75,12 +75,21 @@ export async function releaseSession(session: OrtSession): Promise<void> {
   await callOffLoop(session.library.api.ReleaseSession, [session.address], session);
 }
 
+/** True where a session of these settings works on the threads that all sessions share. */
+export function sharesThreads(library: OrtLibrary, settings: SessionSettings): boolean {
+  return library.globalThreads > 0 && !settings.ownThreads;
+}
+
 function applySettings(library: OrtLibrary, options: Address, settings: SessionSettings): void {
   const { api } = library;
   check(api, api.SetSessionGraphOptimizationLevel(options, settings.graphOptimization));
   check(api, api.SetSessionExecutionMode(options, settings.executionMode));
-  check(api, api.SetIntraOpNumThreads(options, settings.intraOpThreads));
-  check(api, api.SetInterOpNumThreads(options, settings.interOpThreads));
+  if (sharesThreads(library, settings)) {
+    check(api, api.DisablePerSessionThreads(options));
+  } else {
+    check(api, api.SetIntraOpNumThreads(options, settings.intraOpThreads));
+    check(api, api.SetInterOpNumThreads(options, settings.interOpThreads));
+  }
   if (settings.memArena === true) check(api, api.EnableCpuMemArena(options));
   if (settings.memArena === false) check(api, api.DisableCpuMemArena(options));
   if (settings.memPattern === true) check(api, api.EnableMemPattern(options));
