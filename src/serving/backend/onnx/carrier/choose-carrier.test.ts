@@ -43,16 +43,16 @@ describe('the choice of a carrier', () => {
   it('goes to a thread of its own for long runs, and stays there', () => {
     const choice = new CarrierChoice('auto');
     const used = play(choice, 200, (run) => (run < 100 ? 4e6 : 2e5));
-    expect(last(used, 180)).toEqual(Array(180).fill('thread'));
+    expect(last(used, 120)).toEqual(Array(120).fill('thread'));
     expect(choice.state.carrier).toBe('thread');
   });
 
   it('goes from a crowded pool to a thread, and from there to the thread that asks', () => {
     const choice = new CarrierChoice('auto');
-    for (let run = 0; run < 30; run++) choice.ran('pool', 256, 5e6, run * 1e6);
-    expect(choice.pick(256, 31e6)).toBe('thread');
-    choice.ran('thread', 256, 5e3, 32e6);
-    expect(choice.pick(256, 33e6)).toBe('sync');
+    for (let run = 0; run < 64; run++) choice.ran('pool', 256, 5e6, run * 1e6);
+    expect(choice.pick(256, 65e6)).toBe('thread');
+    choice.ran('thread', 256, 5e3, 66e6);
+    expect(choice.pick(256, 67e6)).toBe('sync');
   });
 
   it('stays on the pool for runs between the two', () => {

@@ -30,8 +30,9 @@ export const CARRIER_LIMITS: CarrierLimits = {
   longestWaitNs: 300e9,
 };
 
-/** Runs on the pool before they are called long: the first ones touch new memory. */
-const RUNS_BEFORE_LONG = 16;
+/** So many runs, or so much time on the pool, before runs are called long: the first ones touch new memory and cold code. */
+const RUNS_BEFORE_LONG = 64;
+const NS_BEFORE_LONG = 200e6;
 /** Once synchronous, a class stays so until its estimate is so much above the limit. */
 const SLACK = 1.5;
 
@@ -59,6 +60,7 @@ export class CarrierChoice {
   readonly #short = new Set<number>();
   #poolUpperNs = Number.NaN;
   #poolRuns = 0;
+  #poolNs = 0;
   #long = false;
   #syncFromNs = Number.NEGATIVE_INFINITY;
   #waitNs: number;
@@ -115,7 +117,10 @@ export class CarrierChoice {
       this.#times.addWithHop(of, ns);
       this.#poolUpperNs = lifted(this.#poolUpperNs, Math.min(ns, this.#limits.longNs * 8));
       this.#runNs = this.#poolUpperNs;
-      if (++this.#poolRuns >= RUNS_BEFORE_LONG && this.#poolUpperNs > this.#limits.longNs && !this.#long) {
+      this.#poolRuns++;
+      this.#poolNs += ns;
+      const known = this.#poolRuns >= RUNS_BEFORE_LONG || this.#poolNs >= NS_BEFORE_LONG;
+      if (known && this.#poolUpperNs > this.#limits.longNs && !this.#long) {
         this.#long = true;
         this.#review('runs are long, or the pool is crowded');
       }
