@@ -39,19 +39,26 @@ async function carrierOf(model: string): Promise<{ carrier: string; why: string 
 describe('how runs are carried', () => {
   it('follows what they take, and is told with its reason in status and metrics', async () => {
     expect(await carrierOf('quick')).toMatchObject({ device: 'cpu:0', carrier: 'pool', run_us: 0 });
-    const becomes = (carrier: string, request: NeutralRequest) =>
-      eventually(async () => {
-        for (let i = 0; i < 20; i++) expect(await ask(request)).toBe(200);
-        return (await carrierOf(request.model)).carrier === carrier;
-      }, `${request.model} on ${carrier}`);
-    await becomes('sync', quick);
-    expect((await carrierOf('quick')).why).toMatch(/less than a hop/);
-    await becomes('thread', slow('slow', 100n));
-    expect((await carrierOf('slow')).why).toMatch(/runs are long/);
-    const labels = { model: 'quick', version: '1', device: 'cpu:0', carrier: 'sync' };
-    expect(await gateway.metric('penstock_model_carrier', labels)).toBe(1);
+    // On a busy machine a run may look long for a while: what counts is that it comes to this, and why.
+    const why = async (carrier: string, request: NeutralRequest): Promise<string> => {
+      let found = '';
+      await eventually(
+        async () => {
+          for (let i = 0; i < 20; i++) expect(await ask(request)).toBe(200);
+          const use = await carrierOf(request.model);
+          const labels = { model: request.model, version: '1', device: 'cpu:0', carrier };
+          found = use.why;
+          return use.carrier === carrier && (await gateway.metric('penstock_model_carrier', labels)) === 1;
+        },
+        `${request.model} on ${carrier}`,
+        60_000,
+      );
+      return found;
+    };
+    expect(await why('sync', quick)).toMatch(/less than a hop/);
+    expect(await why('thread', slow('slow', 300n))).toMatch(/runs are long/);
     expect(gateway.log).toContain('runs are carried in another way');
-  });
+  }, 120_000);
 
   it('is what the config says, and a word that means nothing refuses the model', async () => {
     expect(await ask(slow('own', 1n))).toBe(200);
