@@ -42,6 +42,8 @@ export interface BatchPolicy {
   readonly dynamic: boolean;
   /** 0: the model has no batch axis; else the most rows of one execution, requests' own rows included. */
   readonly maxBatchSize: number;
+  /** Most rows of one request where larger ones than `maxBatchSize` are split into parts; absent: they are not. */
+  readonly maxRequestRows?: number;
   readonly preferredBatchSizes: readonly number[];
   readonly maxQueueDelayUs: number;
   readonly preserveOrdering: boolean;

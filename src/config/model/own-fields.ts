@@ -6,6 +6,7 @@ const OWN_PARAMETERS: Readonly<Record<string, readonly [string] | readonly [stri
   'penstock.engine': ['engine'],
   'penstock.max_execution_ms': ['max_execution_ms'],
   'penstock.slo_ms': ['slo_ms'],
+  'penstock.split_large_requests': ['split_large_requests'],
   'penstock.provider.device': ['provider', 'device'],
   'penstock.provider.on_gpu_error': ['provider', 'on_gpu_error'],
   'penstock.provider.strict': ['provider', 'strict'],
@@ -29,7 +30,7 @@ export function liftOwnParameters(raw: Record<string, unknown>): string[] {
     if (!name.startsWith(PREFIX)) continue;
     const target = OWN_PARAMETERS[name];
     const plain = plainValue(value);
-    if (target?.length === 1) raw[target[0]] ??= plain;
+    if (target?.length === 1) raw[target[0]] ??= target[0] === 'split_large_requests' ? asBoolean(plain) : plain;
     else if (target?.length === 2) providerOf(raw)[target[1]] ??= (READERS[target[1]] ?? ((text) => text))(plain);
     else if (name.startsWith(OPTION_PREFIX)) optionsOf(raw)[name.slice(OPTION_PREFIX.length)] ??= plain;
     else unknown.push(name);

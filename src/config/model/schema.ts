@@ -166,12 +166,16 @@ const fields = z.strictObject({
   slo_ms: milliseconds()
     .optional()
     .describe('Requests shall be answered within so many ms of their arrival; 0 = no such aim. Ours'),
+  split_large_requests: z
+    .boolean()
+    .optional()
+    .describe('Take requests of up to 64 times max_batch_size rows: split into parts, answered as one. Ours'),
   provider: provider.optional().describe('Execution provider policy. Ours'),
 });
 
 /**
- * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it four
- * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `provider`). Everything is optional: what is absent is completed from
+ * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it
+ * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `split_large_requests`, `provider`). Everything is optional: what is absent is completed from
  * the model. Unknown fields are refused.
  */
 export const modelConfigSchema = fields.superRefine(checkModelConfig);

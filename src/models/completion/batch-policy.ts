@@ -4,15 +4,24 @@ import { type BatchPolicy, type QueuePolicy, ServingError } from '../../core/ind
 type DynamicBatching = NonNullable<ModelConfig['dynamic_batching']>;
 type ConfigQueuePolicy = NonNullable<DynamicBatching['default_queue_policy']>;
 
+/** A request that is split takes so many places in the queue, at most. */
+const PARTS_AT_MOST = 64;
+
 /**
  * Triton's `dynamic_batching` with its defaults, checked as `ValidateModelConfig` does. Absent: one request is one
  * execution. Throws MODEL_INVALID.
  */
-export function batchPolicyOf(batching: ModelConfig['dynamic_batching'], maxBatchSize: number, sloMs = 0): BatchPolicy {
+export function batchPolicyOf(
+  batching: ModelConfig['dynamic_batching'],
+  maxBatchSize: number,
+  sloMs = 0,
+  split = false,
+): BatchPolicy {
   const given: DynamicBatching = batching ?? {};
   const policy: BatchPolicy = {
     dynamic: batching !== undefined && maxBatchSize > 0,
     maxBatchSize,
+    ...(split && maxBatchSize > 0 ? { maxRequestRows: maxBatchSize * PARTS_AT_MOST } : {}),
     preferredBatchSizes: [...new Set(given.preferred_batch_size ?? [])].sort((a, b) => a - b),
     maxQueueDelayUs: given.max_queue_delay_microseconds ?? 0,
     preserveOrdering: given.preserve_ordering ?? false,

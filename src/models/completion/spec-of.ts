@@ -15,6 +15,8 @@ export interface SpecFacts {
   readonly backend: string;
   readonly source: string;
   readonly sloMs: number;
+  /** Requests of more than `maxBatchSize` rows are split. */
+  readonly split: boolean;
   /** Class names by output. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
   /** Rank-0 tensors of the model, by name: clients may see them as [1], the model takes []. */
@@ -30,7 +32,7 @@ export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
     maxBatchSize: tensors.maxBatchSize,
     inputs: tensors.inputs.map((input) => tensorOf(input, facts, input.optional ?? false, undefined)),
     outputs: tensors.outputs.map((output) => tensorOf(output, facts, false, facts.labels.get(output.name))),
-    batching: batchPolicyOf(tensors.dynamicBatching, tensors.maxBatchSize, facts.sloMs),
+    batching: batchPolicyOf(tensors.dynamicBatching, tensors.maxBatchSize, facts.sloMs, facts.split),
     source: facts.source,
   });
 }

@@ -96,6 +96,7 @@ export class Preparation {
       backend,
       source: source.found.source,
       sloMs: config.slo_ms ?? this.#defaults.sloMs,
+      split: config.split_large_requests ?? false,
       labels: await readLabels(source.place, id.model, tensors.outputs),
       scalars: scalarsOf([...opened.signature.inputs, ...opened.signature.outputs]),
     });

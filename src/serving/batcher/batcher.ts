@@ -313,7 +313,7 @@ export class Batcher implements RequestQueue {
     this.#left(running);
     const { takenNs, finishedNs } = outcome.timing;
     this.#rate.ended(running.entries.length, takenNs, finishedNs, this.#running > 0 || this.#waiting.size > 0);
-    if (outcome.kind === 'failed') this.#failed(running, outcome.error);
+    if (outcome.kind === 'failed') this.#failed(running, outcome.error, outcome.deviceFault !== undefined);
     else {
       running.isolation?.succeeded();
       const { key } = (running.entries[0] as Entry).item;
@@ -353,10 +353,10 @@ export class Batcher implements RequestQueue {
     }
   }
 
-  /** A failed batch is run again in halves where one request's data may be to blame; else all its members fail. */
-  #failed(running: RunningBatch, error: ServingError): void {
+  /** A failed batch is run again in halves where one request's data may be to blame, not the device; else all fail. */
+  #failed(running: RunningBatch, error: ServingError, ofDevice: boolean): void {
     const left = running.entries.filter((entry) => entry.state === 'running');
-    if (mayBeData(error) && (left.length > 1 || running.isolation !== undefined)) {
+    if (mayBeData(error) && !ofDevice && (left.length > 1 || running.isolation !== undefined)) {
       const isolation = running.isolation ?? new Isolation(left.length);
       const parts = isolation.parts(left);
       if (parts.length > 0) {

@@ -114,7 +114,8 @@ export class Admission {
   }
 
   #rowsOf(inputs: readonly (Tensor | undefined)[]): number {
-    const { maxBatchSize } = this.#spec;
+    const { maxBatchSize, batching } = this.#spec;
+    const most = batching.maxRequestRows ?? maxBatchSize;
     let first: Tensor | undefined;
     for (const tensor of inputs) {
       if (tensor === undefined) continue;
@@ -127,10 +128,11 @@ export class Admission {
       }
     }
     const rows = first?.shape[0] ?? 1;
-    if (rows < 1 || rows > maxBatchSize) {
+    if (rows < 1 || rows > most) {
+      const whose = most === maxBatchSize ? "the model's max_batch_size" : `in parts of ${maxBatchSize}`;
       throw new ServingError(
         'SHAPE_MISMATCH',
-        `input '${first?.name}': expected a batch size from 1 to ${maxBatchSize} (the model's max_batch_size), got ${rows}`,
+        `input '${first?.name}': expected a batch size from 1 to ${most} (${whose}), got ${rows}`,
       );
     }
     return rows;
