@@ -5,6 +5,14 @@ import { ERRORS, type ErrorFacts, GRPC_CODE_NUMBERS, REASONS, ServingError, toSe
 
 const SRC = resolve(import.meta.dirname, '..');
 
+describe('a ServingError', () => {
+  it('tells where it was made only where that is a mistake of ours', () => {
+    expect(new ServingError('OVERLOADED', 'no room').stack).not.toContain('\n');
+    expect(new ServingError('INTERNAL', 'a bug').stack).toContain('errors.test.ts');
+    expect(new Error('another').stack).toContain('errors.test.ts');
+  });
+});
+
 describe('the table of errors', () => {
   it.each(REASONS)('%s has an HTTP status of an error and a known gRPC code', (reason) => {
     const facts: ErrorFacts = ERRORS[reason];

@@ -98,7 +98,11 @@ export class ServingError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(reason: Reason, message: string, options: ServingErrorOptions = {}) {
+    // A refusal is an answer, made by the thousand under overload: where it was made says nothing, and costs ten times the rest.
+    const { stackTraceLimit } = Error;
+    if (ERRORS[reason].logLevel !== 'error') Error.stackTraceLimit = 0;
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'ServingError';
     this.reason = reason;
     this.retryAfterMs = ERRORS[reason].retry === 'backoff' ? (options.retryAfterMs ?? 1000) : undefined;
