@@ -9,10 +9,12 @@ import {
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { ModelSpec } from '../../src/core/index.js';
+import type { Arena } from '../../src/serving/arena/index.js';
 import { Authority, ControlPlane } from '../../src/serving/controlplane/index.js';
 import { type GrpcOptions, type GrpcServer, startGrpc } from '../../src/serving/transport/index.js';
 import { FakeInference } from './fake-inference.js';
 import { FakeModels } from './fake-models.js';
+import { poisonedArena } from './poisoned-arena.js';
 import { SCHEDULER } from './scheduler-report.js';
 import { SilentLog } from './silent-log.js';
 import { modelSpec } from './specs.js';
@@ -156,6 +158,7 @@ export interface GrpcFixture {
   readonly models: FakeModels;
   readonly control: ControlPlane;
   readonly log: SilentLog;
+  readonly memory: Arena;
   readonly process: { live: boolean; ready: boolean };
   /** Closes client and server, whatever the state. */
   stop(): Promise<void>;
@@ -169,6 +172,7 @@ export async function startGrpcFixture(
   const inference = new FakeInference();
   const models = new FakeModels(specs);
   const log = new SilentLog();
+  const memory = poisonedArena();
   const process = { live: true, ready: true };
   const control = new ControlPlane({
     models,
@@ -185,6 +189,7 @@ export async function startGrpcFixture(
     control,
     clock: WALL_CLOCK,
     log,
+    memory,
     port: 0,
     closeTimeoutMs: 2000,
     ...options,
@@ -194,8 +199,9 @@ export async function startGrpcFixture(
     client.close();
     for (const call of [...inference.held]) call.answer();
     await server.close();
+    if (memory.leases > 0) throw new Error(`${memory.leases} leases were not released`);
   };
-  return { server, client, inference, models, control, log, process, stop };
+  return { server, client, inference, models, control, log, memory, process, stop };
 }
 
 /** A `ModelInferRequest` for the model `m` with one FP32 input. */

@@ -1,12 +1,13 @@
 import { connect, type Socket } from 'node:net';
 import { inflateSync, unzipSync } from 'node:zlib';
 import { type Clock, type Log, type Offload, ServingError } from '../../src/core/index.js';
-import { Arena } from '../../src/serving/arena/index.js';
+import type { Arena } from '../../src/serving/arena/index.js';
 import { decodeV2Json } from '../../src/serving/codec/index.js';
 import { Authority, ControlPlane } from '../../src/serving/controlplane/index.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/serving/transport/index.js';
 import { FakeInference } from './fake-inference.js';
 import { FakeModels } from './fake-models.js';
+import { poisonedArena } from './poisoned-arena.js';
 import { SCHEDULER } from './scheduler-report.js';
 import { modelSpec } from './specs.js';
 
@@ -74,7 +75,7 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
   const models = new FakeModels([modelSpec()]);
   const offload = new InlineOffload();
   const log = new KeptLog();
-  const memory = new Arena({ memory: new Uint8Array(new SharedArrayBuffer(256 << 20)), clock: CLOCK, poison: 0xdb });
+  const memory = poisonedArena();
   const process = { live: true, ready: true };
   const control = new ControlPlane({
     models,

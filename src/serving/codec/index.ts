@@ -12,7 +12,7 @@ export {
   encodeStreamResponseError,
 } from './v2-grpc/infer-response.js';
 export { answerReflection, type ReflectionRequest } from './v2-grpc/reflection.js';
-export { type EncodedReply, encodeError, encodeInferReply } from './v2-rest/infer-reply.js';
+export { type EncodedReply, encodeError, encodeInferReply, type ReplyOptions } from './v2-rest/infer-reply.js';
 export {
   type DecodedRequest,
   decodeInferBody,
@@ -23,6 +23,7 @@ export { attachV2Json, type DetachedBody, decodeV2Json, OFFLOAD_JSON_BYTES } fro
 export type { ReplyFormat } from './v2-rest/reply-format.js';
 export {
   attachStreamFrame,
+  bytesBeforeTensors,
   decodeStreamFrame,
   detachStreamFrame,
   encodeStreamError,

@@ -1,11 +1,28 @@
-import { type Batch, DATA_TYPES, elementCount, type Tensor, type TensorSpec } from '../../../core/index.js';
+import {
+  type Batch,
+  type BatchMember,
+  DATA_TYPES,
+  elementCount,
+  type Lease,
+  type Tensor,
+  type TensorSpec,
+} from '../../../core/index.js';
 import { grownBytes, type InputSlot, MAX_CACHED_ROWS, PREALLOCATED_BYTES, writeShape } from './input-slot.js';
 import type { OrtLibrary } from './library.js';
-import { type Address, NativeMemory, nativeText } from './native-memory.js';
+import { type Address, addressOf, NativeMemory, nativeText } from './native-memory.js';
 import { check } from './status.js';
 import { carryShape, fixedDims } from './tensor-shape.js';
 
-/** An input of fixed-size elements: one buffer in shared memory, which ONNX Runtime reads in place. */
+/**
+ * From this many bytes on an input that lies in pooled memory is read where it is: an OrtValue for one run costs what the
+ * copy of about so many bytes does.
+ */
+const IN_PLACE_BYTES = 16 * 1024;
+
+/**
+ * An input of fixed-size elements: one buffer in shared memory, which ONNX Runtime reads in place. A large input of a batch
+ * of one is not even copied there, where it lies in pooled memory already.
+ */
 export class NumericInput implements InputSlot {
   readonly name: NativeMemory;
   readonly #library: OrtLibrary;
@@ -20,6 +37,8 @@ export class NumericInput implements InputSlot {
   #memory: NativeMemory;
   /** The OrtValue of the run in hand, where it is not a kept one; 0 = none. */
   #ofRun: Address = 0;
+  /** Pooled memory that the run in hand reads in place. */
+  #lease: Lease | undefined;
 
   constructor(library: OrtLibrary, spec: TensorSpec, maxBatchSize: number) {
     this.name = nativeText(spec.name);
@@ -37,20 +56,28 @@ export class NumericInput implements InputSlot {
     const bytes = this.#fixed
       ? this.#rowBytes * batch.rows
       : elementCount(this.#modelShape(batch, index)) * this.#elementBytes;
-    this.#reserve(bytes);
-    this.#gather(batch, index, bytes);
-    if (!this.#fixed || batch.rows > MAX_CACHED_ROWS) {
-      this.#ofRun = this.#makeValue(this.#modelShape(batch, index), bytes);
+    const lent = bytes < IN_PLACE_BYTES ? 0 : this.#lentAddress(batch, index, bytes);
+    if (lent !== 0) {
+      this.#ofRun = this.#makeValue(lent, this.#modelShape(batch, index), bytes);
       return this.#ofRun;
     }
-    this.#kept[batch.rows] ??= this.#makeValue(this.#modelShape(batch, index), bytes);
+    this.#reserve(bytes);
+    this.#gather(batch, index, bytes);
+    const { address } = this.#memory;
+    if (!this.#fixed || batch.rows > MAX_CACHED_ROWS) {
+      this.#ofRun = this.#makeValue(address, this.#modelShape(batch, index), bytes);
+      return this.#ofRun;
+    }
+    this.#kept[batch.rows] ??= this.#makeValue(address, this.#modelShape(batch, index), bytes);
     return this.#kept[batch.rows] as Address;
   }
 
   endRun(): void {
-    if (this.#ofRun === 0) return;
-    this.#library.api.ReleaseValue(this.#ofRun);
+    if (this.#ofRun !== 0) this.#library.api.ReleaseValue(this.#ofRun);
     this.#ofRun = 0;
+    // Not before: whoever waited for this run may have gone long ago.
+    this.#lease?.release();
+    this.#lease = undefined;
   }
 
   close(): void {
@@ -63,6 +90,19 @@ export class NumericInput implements InputSlot {
     const first = (batch.members[0] as Batch['members'][number]).inputs[index] as Tensor;
     const shape = carryShape(first.shape, dims, modelDims, this.#batched);
     return this.#batched ? [batch.rows, ...shape.slice(1)] : shape;
+  }
+
+  /** Where the one member's bytes lie, held until `endRun`; 0 where they have to be copied. */
+  #lentAddress(batch: Batch, index: number, bytes: number): Address {
+    if (batch.members.length !== 1) return 0;
+    const { inputs, lease } = batch.members[0] as BatchMember;
+    const { data } = inputs[index] as Tensor;
+    if (lease === undefined || data.buffer !== lease.bytes.buffer || data.byteLength !== bytes) return 0;
+    const address = addressOf(data.buffer) + data.byteOffset;
+    if (address % this.#elementBytes !== 0) return 0;
+    lease.retain();
+    this.#lease = lease;
+    return address;
   }
 
   /** The one copy of a request's bytes on their way to the model. */
@@ -85,15 +125,12 @@ export class NumericInput implements InputSlot {
     this.#memory = new NativeMemory(grownBytes(bytes));
   }
 
-  #makeValue(shape: readonly number[], bytes: number): Address {
+  #makeValue(address: Address, shape: readonly number[], bytes: number): Address {
     const { api, scratch, cpuMemory } = this.#library;
     const rank = writeShape(scratch, shape);
     const element = DATA_TYPES[this.#spec.dataType].onnxElementType;
     const out = scratch.address + rank * 8;
-    check(
-      api,
-      api.CreateTensorWithDataAsOrtValue(cpuMemory, this.#memory.address, bytes, scratch.address, rank, element, out),
-    );
+    check(api, api.CreateTensorWithDataAsOrtValue(cpuMemory, address, bytes, scratch.address, rank, element, out));
     return scratch.word(rank);
   }
 

@@ -4,13 +4,20 @@ import { JsonWriter, quoted } from './json-writer.js';
 import { type ReplyFormat, wantsBinary } from './reply-format.js';
 
 export interface EncodedReply {
-  /** JSON (UTF-8), or JSON and the binary outputs; the caller's own. */
+  /** JSON (UTF-8), or JSON and the binary outputs, in the room that `place` gave. */
   readonly body: Buffer;
   /** Bytes of JSON where binary outputs follow (then the reply is `application/octet-stream`), else undefined. */
   readonly headerLength: number | undefined;
 }
 
+export interface ReplyOptions {
+  readonly allowNan: boolean;
+  /** Gives room for the encoded reply, of exactly so many bytes; default: memory of its own. */
+  readonly place?: (bytes: number) => Buffer;
+}
+
 const writer = new JsonWriter();
+const ownMemory = (bytes: number): Buffer => Buffer.allocUnsafe(bytes);
 
 /**
  * Encodes a reply; each binary output is copied once. Throws `DATA_TYPE_MISMATCH` for a JSON output whose data type has
@@ -20,7 +27,7 @@ const writer = new JsonWriter();
 export function encodeInferReply(
   response: InferenceResponse,
   format: ReplyFormat,
-  options: { readonly allowNan: boolean },
+  options: ReplyOptions,
   headBytes = 0,
 ): EncodedReply {
   writer.reset();
@@ -46,7 +53,7 @@ export function encodeInferReply(
   }
   writer.text(`${text}]}`);
   const textEnd = writer.at;
-  const body = writer.take(binaryBytes);
+  const body = writer.take(binaryBytes, options.place ?? ownMemory);
   if (!anyBinary) return { body, headerLength: undefined };
   let at = textEnd;
   for (const output of response.outputs) {

@@ -23,9 +23,9 @@ export class JsonWriter {
     this.at += this.bytes.write(text, this.at, 'utf8');
   }
 
-  /** The text so far followed by `tail` bytes for the caller to fill, as a buffer of its own; starts anew. */
-  take(tail: number): Buffer {
-    const body = Buffer.allocUnsafe(this.at + tail);
+  /** The text so far followed by `tail` bytes for the caller to fill, in the room that `place` gives; starts anew. */
+  take(tail: number, place: (bytes: number) => Buffer): Buffer {
+    const body = place(this.at + tail);
     this.bytes.copy(body, 0, 0, this.at);
     this.reset();
     return body;

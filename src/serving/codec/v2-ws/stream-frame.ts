@@ -1,7 +1,7 @@
 import { type InferenceResponse, type OffloadTasks, ServingError } from '../../../core/index.js';
 import { shown } from '../checked-tensor.js';
 import { decodeBody } from '../v2-rest/infer-body.js';
-import { encodeInferReply } from '../v2-rest/infer-reply.js';
+import { encodeInferReply, type ReplyOptions } from '../v2-rest/infer-reply.js';
 import { type DecodedRequest, type RequestContext, requestOf } from '../v2-rest/infer-request.js';
 import { JsonScanner } from '../v2-rest/json-scanner.js';
 import { attachV2Json, type DetachedBody } from '../v2-rest/offload-decode.js';
@@ -16,7 +16,7 @@ export interface StreamFrameOptions extends RequestContext {
 
 export type StreamFrame = DecodedRequest;
 
-/** One WebSocket message; text where `binary` is false. `data` is the caller's own. */
+/** One WebSocket message; text where `binary` is false. `data` lies in the room that `place` gave, or is the caller's own. */
 export interface OutgoingFrame {
   readonly data: Buffer;
   readonly binary: boolean;
@@ -87,7 +87,7 @@ export function streamFrameId(frame: Uint8Array, binary: boolean): string {
 export function encodeStreamReply(
   response: InferenceResponse,
   format: ReplyFormat,
-  options: { readonly allowNan: boolean },
+  options: ReplyOptions,
 ): OutgoingFrame {
   const { body, headerLength } = encodeInferReply(response, format, options, LENGTH_BYTES);
   if (headerLength === undefined) return { data: body.subarray(LENGTH_BYTES), binary: false };
@@ -100,6 +100,11 @@ export function encodeStreamError(error: ServingError, id: string): OutgoingFram
   const { message, reason, facts } = error;
   const named = id === '' ? {} : { id };
   return { data: Buffer.from(JSON.stringify({ error: message, ...named, reason, status: facts.http })), binary: false };
+}
+
+/** Bytes of a binary frame before its first binary input. Throws what `streamJsonBytes` throws. */
+export function bytesBeforeTensors(frame: Uint8Array): number {
+  return LENGTH_BYTES + streamJsonBytes(frame, true);
 }
 
 function checkModelName({ modelName }: { modelName: string | undefined }, { model }: StreamFrameOptions): void {

@@ -1,4 +1,4 @@
-import type { Clock, Log, Offload, Reason } from '../../../core/index.js';
+import type { Clock, LeaseSource, Log, Offload, Reason } from '../../../core/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
@@ -10,6 +10,8 @@ export interface GrpcOptions {
   readonly log: Log;
   /** Inflates large messages; without one zlib's own threads do. */
   readonly offload?: Offload;
+  /** Pooled memory for messages; default none: all is garbage-collected. */
+  readonly memory?: LeaseSource;
   /** IPv4, IPv6 or host name; default 127.0.0.1. */
   readonly address?: string;
   /** 0 = any free port. */

@@ -28,6 +28,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
   const inference = inferenceCalls().map((call) => ({
     ...method(call, inferenceHandler(call, state, streams)),
     refused: INFERENCES.has(call.name) ? state.onRefused : undefined,
+    pooled: INFERENCES.has(call.name),
   }));
   const checks = healthCalls().map((call) =>
     method(call, call.responseStream ? health.watch(call) : health.check(call)),
@@ -37,6 +38,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
     clock: options.clock,
     log: options.log,
     offload: options.offload,
+    memory: options.memory,
     maxMessageBytes: options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
     unread: new UnreadAnswers(options.clock, state.budget, options.answerTimeoutMs ?? 60_000),
   });
@@ -127,5 +129,5 @@ function inferenceHandler(call: Call, state: GrpcState, streams: OpenStreams): (
 }
 
 function method({ path, requestStream }: Call, start: (call: ServerCall) => CallHandler): Method {
-  return { path, requestStream, start };
+  return { path, requestStream, pooled: false, start };
 }

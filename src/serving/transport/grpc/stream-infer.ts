@@ -2,6 +2,7 @@ import {
   type InferenceHandle,
   type InferenceRequest,
   type InferenceResponse,
+  type Lease,
   ServingError,
   toServingError,
 } from '../../../core/index.js';
@@ -72,14 +73,18 @@ class InferStream implements CallHandler {
     this.#abandon();
   }
 
-  message(bytes: Buffer): void {
-    if (this.#ended) return;
+  message(bytes: Buffer, lease: Lease | undefined): void {
+    if (this.#ended) {
+      lease?.release();
+      return;
+    }
     const slot: Slot = { handle: undefined, answer: undefined };
     this.#slots.push(slot);
     if (this.#open >= this.#state.maxStreamRequests) this.#call.pause();
-    const request = this.#admit(bytes, slot);
+    const request = this.#admit(bytes, lease, slot);
     if (request === undefined) return;
     const release = () => {
+      lease?.release();
       this.#state.budget.release(bytes.byteLength);
       this.#state.inFlight.leave();
     };
@@ -98,18 +103,19 @@ class InferStream implements CallHandler {
   }
 
   /** The request, counted as in flight; or undefined, its slot answered with why it is refused. */
-  #admit(bytes: Buffer, slot: Slot): InferenceRequest | undefined {
+  #admit(bytes: Buffer, lease: Lease | undefined, slot: Slot): InferenceRequest | undefined {
     const { budget, inFlight, nowNs } = this.#state;
     const receivedNs = nowNs();
     try {
       if (this.#draining || inFlight.draining) throw new ServingError('DRAINING', 'the server is shutting down');
-      const request = decodeModelInfer(bytes, { deadlineNs: this.#call.deadlineNs, receivedNs, nowNs });
+      const request = decodeModelInfer(bytes, { deadlineNs: this.#call.deadlineNs, receivedNs, nowNs, lease });
       budget.acquire(bytes.byteLength);
       inFlight.enter();
       return request;
     } catch (thrown) {
       this.#state.onRefused(toServingError(thrown).reason);
       this.#failed(slot, requestIdOf(bytes), thrown);
+      lease?.release();
       return undefined;
     }
   }

@@ -2,6 +2,7 @@ import {
   type InferenceHandle,
   type InferenceReply,
   type InferenceResponse,
+  type Lease,
   ServingError,
   toServingError,
 } from '../../../core/index.js';
@@ -18,7 +19,7 @@ export function unaryInfer(state: GrpcState): (call: ServerCall) => CallHandler 
 }
 
 /**
- * Bytes in, bytes out. The request's tensors are views of the message, which nothing writes to; the answer is encoded
+ * Bytes in, bytes out. The request's tensors are views of the message, which is held until the outcome; the answer is encoded
  * inside `done`, while its tensors are valid, behind the free head of its frame.
  */
 class UnaryInfer implements CallHandler, InferenceReply {
@@ -27,13 +28,16 @@ class UnaryInfer implements CallHandler, InferenceReply {
   #handle: InferenceHandle | undefined;
   /** Bytes taken of the budget; undefined where none are, before the request and after its outcome. */
   #takenBytes: number | undefined;
+  /** Of the message, until its outcome. */
+  #lease: Lease | undefined;
 
   constructor(state: GrpcState, call: ServerCall) {
     this.#state = state;
     this.#call = call;
   }
 
-  message(bytes: Buffer): void {
+  message(bytes: Buffer, lease: Lease | undefined): void {
+    this.#lease = lease;
     const { nowNs, inFlight, budget, inference } = this.#state;
     const receivedNs = nowNs();
     try {
@@ -41,7 +45,7 @@ class UnaryInfer implements CallHandler, InferenceReply {
       budget.acquire(bytes.byteLength);
       this.#takenBytes = bytes.byteLength;
       inFlight.enter();
-      const request = decodeModelInfer(bytes, { deadlineNs: this.#call.deadlineNs, receivedNs, nowNs });
+      const request = decodeModelInfer(bytes, { deadlineNs: this.#call.deadlineNs, receivedNs, nowNs, lease });
       const handle = inference.infer(request, this);
       if (this.#takenBytes !== undefined) this.#handle = handle;
     } catch (thrown) {
@@ -74,6 +78,8 @@ class UnaryInfer implements CallHandler, InferenceReply {
   }
 
   #settle(): void {
+    this.#lease?.release();
+    this.#lease = undefined;
     if (this.#takenBytes === undefined) return;
     this.#state.budget.release(this.#takenBytes);
     this.#takenBytes = undefined;

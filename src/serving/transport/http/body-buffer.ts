@@ -56,6 +56,17 @@ export class BodyBuffer {
     this.#filledBytes = needed;
   }
 
+  /** Takes a body that comes in one chunk and is read at once: only its bytes are counted. Throws as `append`. */
+  count(chunk: ArrayBuffer): void {
+    const { maxBytes } = this.#options;
+    if (chunk.byteLength > maxBytes) throw bodyTooLarge(maxBytes, undefined);
+    this.#take(chunk.byteLength);
+  }
+
+  get empty(): boolean {
+    return this.#filledBytes === 0;
+  }
+
   /** What has arrived; valid until `release`. */
   bytes(): Uint8Array {
     return this.#buffer === undefined ? EMPTY : this.#buffer.subarray(this.#start, this.#start + this.#filledBytes);

@@ -1,18 +1,19 @@
-import { toServingError } from '../../../core/index.js';
+import { type Lease, toServingError } from '../../../core/index.js';
 import { encodeError } from '../../codec/index.js';
+import { AT_ONCE_BYTES } from '../reply-memory.js';
 import type { HttpResponse } from '../uws/uws-types.js';
 import type { HttpState } from './http-options.js';
 import { STATUS_OF_REASON } from './status-line.js';
-
-/** Bodies up to this size are handed to the socket whole; larger ones follow the client's pace. */
-const WHOLE_BYTES = 8 * 1024;
 
 /** The reply in the making; one at a time, since writing is synchronous. */
 export interface Reply {
   /** Undefined = 200. */
   readonly status?: string | undefined;
   readonly contentType: string;
+  /** Read until it has left; up to `AT_ONCE_BYTES` only until `answer` returns. */
   readonly body: Uint8Array | string;
+  /** What the body lies in: the exchange's to release when it has left. */
+  readonly lease?: Lease | undefined;
   /** Pairs of name and value. */
   readonly headers?: readonly string[] | undefined;
   /** Close the connection after the reply. */
@@ -37,6 +38,7 @@ export class Exchange {
   #open = true;
   #answered = false;
   #countedBytes = 0;
+  #lease: Lease | undefined;
 
   constructor(server: HttpState, response: HttpResponse, headOnly = false) {
     this.server = server;
@@ -53,8 +55,12 @@ export class Exchange {
 
   /** Sends the answer, once; later answers are dropped. */
   answer(reply: Reply): void {
-    if (!this.open) return;
+    if (!this.open) {
+      reply.lease?.release();
+      return;
+    }
     this.#answered = true;
+    this.#lease = reply.lease;
     writer = this;
     written = reply;
     this.#response.cork(writeCorked);
@@ -109,7 +115,7 @@ export class Exchange {
     if (this.#headOnly) {
       response.endWithoutBody(bodyBytes, close);
       this.#end();
-    } else if (bodyBytes <= WHOLE_BYTES) {
+    } else if (bodyBytes <= AT_ONCE_BYTES) {
       response.end(body, close);
       this.#end();
     } else {
@@ -147,6 +153,8 @@ export class Exchange {
     this.#open = false;
     this.server.budget.release(this.#countedBytes);
     this.#countedBytes = 0;
+    this.#lease?.release();
+    this.#lease = undefined;
     this.server.inFlight.leave();
   }
 }

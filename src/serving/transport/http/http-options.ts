@@ -3,6 +3,7 @@ import { OFFLOAD_JSON_BYTES } from '../../codec/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
+import { ReplyMemory } from '../reply-memory.js';
 import type { Uws } from '../uws/uws-types.js';
 
 export interface HttpOptions {
@@ -56,6 +57,7 @@ export interface HttpState {
   readonly clock: Clock;
   readonly log: Log;
   readonly memory: LeaseSource | undefined;
+  readonly replies: ReplyMemory;
   readonly maxInputBytes: number;
   readonly maxFrameBytes: number;
   readonly maxStreams: number;
@@ -85,6 +87,7 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
     clock: options.clock,
     log: options.log,
     memory: options.memory,
+    replies: new ReplyMemory(options.memory),
     maxInputBytes,
     maxFrameBytes: Math.min(options.maxFrameBytes ?? maxInputBytes, MAX_INT32),
     maxStreams: options.maxStreams ?? 10_000,

@@ -2,6 +2,7 @@ import {
   type InferenceHandle,
   type InferenceReply,
   type InferenceResponse,
+  type Lease,
   NO_DEADLINE,
   ServingError,
   toServingError,
@@ -15,6 +16,7 @@ import {
   type InferBodyOptions,
   type ReplyFormat,
 } from '../../codec/index.js';
+import { AT_ONCE_BYTES } from '../reply-memory.js';
 import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
 import { BodyBuffer, bodyTooLarge } from './body-buffer.js';
 import { Exchange } from './exchange.js';
@@ -92,6 +94,11 @@ class InferExchange extends Exchange implements InferenceReply {
     response.onData((chunk, isLast) => {
       if (!this.open) return;
       try {
+        if (isLast && body.empty && this.#readAtOnce(chunk)) {
+          body.count(chunk);
+          this.#start(decodeInferBody(new Uint8Array(chunk), this.#options as InferBodyOptions));
+          return;
+        }
         body.append(chunk, isLast);
         if (isLast) this.#complete(body);
       } catch (thrown) {
@@ -109,19 +116,23 @@ class InferExchange extends Exchange implements InferenceReply {
 
   done(response: InferenceResponse): void {
     try {
+      const { allowNan, replies } = this.server;
+      const { place } = replies;
       const encoded = this.open
-        ? encodeInferReply(response, this.#format as ReplyFormat, { allowNan: this.server.allowNan })
+        ? encodeInferReply(response, this.#format as ReplyFormat, { allowNan, place })
         : undefined;
       this.#release();
       if (encoded === undefined) return;
+      const { body } = encoded;
+      const lease = replies.takeLease();
       const headers = ['x-penstock-version', String(response.version.version)];
       if (this.#explain) explainIn(headers, response);
       if (encoded.headerLength !== undefined)
         headers.push('Inference-Header-Content-Length', String(encoded.headerLength));
       const contentType = encoded.headerLength === undefined ? JSON_TYPE : BINARY_TYPE;
-      const encoding = replyEncoding(this.#acceptEncoding, encoded.body.byteLength);
-      if (encoding === undefined) this.answer({ contentType, body: encoded.body, headers });
-      else void this.#answerCompressed(encoding, contentType, encoded.body, headers);
+      const encoding = replyEncoding(this.#acceptEncoding, body.byteLength);
+      if (encoding === undefined) this.answer({ contentType, body, lease, headers });
+      else void this.#answerCompressed(encoding, contentType, body, lease, headers);
     } catch (thrown) {
       this.failed(toServingError(thrown));
     }
@@ -191,10 +202,13 @@ class InferExchange extends Exchange implements InferenceReply {
     encoding: ReplyEncoding,
     contentType: string,
     body: Uint8Array,
+    lease: Lease | undefined,
     headers: string[],
   ): Promise<void> {
     try {
-      const compressed = await compressReply(encoding, body);
+      // A small one lies where the next reply will.
+      const source = body.byteLength <= AT_ONCE_BYTES ? Buffer.from(body) : body;
+      const compressed = await compressReply(encoding, source).finally(() => lease?.release());
       headers.push('Content-Encoding', encoding, 'Vary', 'Accept-Encoding');
       this.answer({ contentType, body: compressed, headers });
     } catch (thrown) {
@@ -212,6 +226,12 @@ class InferExchange extends Exchange implements InferenceReply {
     return (
       this.#contentEncoding !== '' || (headerLength === undefined && contentLength >= this.server.offloadJsonBytes)
     );
+  }
+
+  /** Whether nothing of a body is looked at after it is decoded: what comes of JSON has memory of its own. */
+  #readAtOnce(body: ArrayBuffer): boolean {
+    if (this.#contentEncoding !== '' || body.byteLength >= this.server.offloadJsonBytes) return false;
+    return this.#options?.headerLength === undefined;
   }
 
   #signal(): AbortSignal {

@@ -2,12 +2,15 @@ import {
   type InferenceHandle,
   type InferenceReply,
   type InferenceResponse,
+  type Lease,
+  type LeaseSource,
   NO_DEADLINE,
   ServingError,
   toServingError,
 } from '../../../core/index.js';
 import {
   attachStreamFrame,
+  bytesBeforeTensors,
   type DetachedBody,
   decodeStreamFrame,
   detachStreamFrame,
@@ -26,6 +29,8 @@ import type { WebSocket } from '../uws/uws-types.js';
 
 /** Where a large frame's id is looked for. */
 const ID_WITHIN_BYTES = 4096;
+/** Where the first tensor of a binary frame shall begin. */
+const ALIGNMENT = 64;
 
 /** Frames compressed where the client can inflate them: below it is no gain, above the socket's thread would stand still. */
 const COMPRESSED_FROM_BYTES = 1024;
@@ -66,12 +71,16 @@ export class StreamConnection {
       return;
     }
     this.#calls.add(call);
-    const frame = new Uint8Array(message);
+    let frame: Uint8Array = new Uint8Array(message);
     try {
       if (this.#isLargeJson(frame, isBinary)) {
         // Settles by itself: every failure is answered inside.
         void this.#decodeOffThread(call, frame, isBinary, options);
-      } else this.#start(call, decodeStreamFrame(frame.slice(), isBinary, options));
+        return;
+      }
+      // What comes of JSON has memory of its own; only binary inputs are views of their frame.
+      if (isBinary) frame = call.keep(frame, server.memory);
+      this.#start(call, decodeStreamFrame(frame, isBinary, { ...options, lease: call.lease }));
     } catch (thrown) {
       server.onRefused(toServingError(thrown).reason);
       if (call.id === '') call.id = streamFrameId(frame, isBinary);
@@ -95,7 +104,9 @@ export class StreamConnection {
   answer(call: StreamCall, response: InferenceResponse): void {
     if (this.#open) {
       try {
-        this.#send(encodeStreamReply(response, call.format as ReplyFormat, { allowNan: this.server.allowNan }));
+        const { allowNan, replies } = this.server;
+        this.#send(encodeStreamReply(response, call.format as ReplyFormat, { allowNan, place: replies.place }));
+        replies.takeLease()?.release();
       } catch (thrown) {
         this.#refuse(call.id, thrown);
       }
@@ -150,6 +161,7 @@ export class StreamConnection {
 
   #forget(call: StreamCall): void {
     this.server.budget.release(call.bytes);
+    call.release();
     this.#calls.delete(call);
     this.#endWhenDrained();
   }
@@ -161,7 +173,10 @@ export class StreamConnection {
     if (this.#open) this.#send(encodeStreamError(error, id));
   }
 
-  /** A client that reads too slowly is closed by the library at the backlog's bound, and told nothing more. */
+  /**
+   * The library has sent or copied the bytes when this returns. A client that reads too slowly is closed by it at the
+   * backlog's bound, and told nothing more.
+   */
   #send({ data, binary }: OutgoingFrame): void {
     const { byteLength } = data;
     const compress =
@@ -182,11 +197,28 @@ class StreamCall implements InferenceReply {
   /** Of its frame, taken from the server's budget. */
   readonly bytes: number;
   handle: InferenceHandle | undefined;
+  /** What its frame lies in. */
+  lease: Lease | undefined;
   readonly #connection: StreamConnection;
 
   constructor(connection: StreamConnection, bytes: number) {
     this.#connection = connection;
     this.bytes = bytes;
+  }
+
+  /** A copy of its frame that stays until `release`, placed so that the first tensor is aligned. */
+  keep(frame: Uint8Array, memory: LeaseSource | undefined): Uint8Array {
+    const start = (ALIGNMENT - (bytesBeforeTensors(frame) % ALIGNMENT)) % ALIGNMENT;
+    this.lease = memory?.lease(start + frame.byteLength);
+    if (this.lease === undefined) return frame.slice();
+    const kept = this.lease.bytes.subarray(start, start + frame.byteLength);
+    kept.set(frame);
+    return kept;
+  }
+
+  release(): void {
+    this.lease?.release();
+    this.lease = undefined;
   }
 
   done(response: InferenceResponse): void {

@@ -8,6 +8,7 @@ let fixture: HttpFixture | undefined;
 afterEach(async () => {
   for (const call of [...(fixture?.inference.held ?? [])]) call.answer();
   await fixture?.server.close();
+  expect(fixture?.memory.leases ?? 0).toBe(0);
   fixture = undefined;
 });
 

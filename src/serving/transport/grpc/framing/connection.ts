@@ -68,7 +68,11 @@ export class Connection {
   #after(name: string, ms: number | undefined, act: () => void): void {
     if (!ms || this.#session.destroyed) return;
     this.#forget(name);
-    this.#timers.set(name, this.#clock.setTimer(this.#clock.nowNs() + ms * 1e6, act));
+    const fire = () => {
+      // Destroyed, but not closed yet: a ping would throw.
+      if (!this.#session.destroyed) act();
+    };
+    this.#timers.set(name, this.#clock.setTimer(this.#clock.nowNs() + ms * 1e6, fire));
   }
 
   #forget(name: string): void {

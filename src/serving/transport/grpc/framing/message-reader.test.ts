@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { POISON, poisonedArena } from '../../../../../test/support/poisoned-arena.js';
 import { frameOf } from './frame.js';
 import { MessageReader } from './message-reader.js';
 
@@ -34,6 +35,46 @@ describe('messages', () => {
     const [came, ...rest] = read(frameOf(large), cuts, new MessageReader(4 << 20));
     expect(came?.equals(large)).toBe(true);
     expect(rest).toEqual([]);
+  });
+
+  it('that span chunks lie in pooled memory until they are released, their end at a 64-byte boundary', () => {
+    const memory = poisonedArena();
+    const size = fc.oneof(fc.nat(60), fc.nat(300_000));
+    fc.assert(
+      fc.property(fc.array(size, { maxLength: 5 }), fc.array(fc.nat(), { maxLength: 12 }), (sizes, cuts) => {
+        const sent = sizes.map((bytes, i) => Buffer.alloc(bytes, i + 1));
+        const reader = new MessageReader(1 << 20, memory);
+        const all = Buffer.concat(sent.map((bytes) => frameOf(bytes)));
+        const places = [...new Set([...cuts.map((cut) => cut % (all.length + 1)), all.length])].sort((a, b) => a - b);
+        let from = 0;
+        let count = 0;
+        for (const to of places) {
+          if (to > from) reader.push(Buffer.from(all.subarray(from, to)));
+          from = to;
+          for (let message = reader.next(); message !== undefined; message = reader.next()) {
+            expect(message.equals(sent[count++] as Buffer)).toBe(true);
+            if (reader.lease === undefined) continue;
+            expect((message.byteOffset + message.byteLength) % 64).toBe(0);
+            reader.lease.release();
+            expect(message.byteLength === 0 || message[0] === POISON).toBe(true);
+          }
+        }
+        expect([count, memory.leases]).toEqual([sent.length, 0]);
+      }),
+    );
+  });
+
+  it('that are compressed, or never end, leave no slot behind', () => {
+    const memory = poisonedArena();
+    const reader = new MessageReader(1 << 20, memory);
+    const frame = frameOf(Buffer.alloc(100_000), true);
+    reader.push(Buffer.from(frame.subarray(0, 50_000)));
+    expect([reader.next(), memory.leases]).toEqual([undefined, 0]);
+    const cut = new MessageReader(1 << 20, memory);
+    cut.push(frameOf(Buffer.alloc(100_000)).subarray(0, 50_000));
+    expect([cut.next(), memory.leases]).toEqual([undefined, 1]);
+    cut.release();
+    expect(memory.leases).toBe(0);
   });
 
   it('wait for the rest of a chunk that comes while one is unread', () => {

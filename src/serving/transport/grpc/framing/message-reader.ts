@@ -1,4 +1,4 @@
-import { ServingError } from '../../../../core/index.js';
+import { type Lease, type LeaseSource, ServingError } from '../../../../core/index.js';
 import { FRAME_HEAD_BYTES } from './frame.js';
 
 /** Reserved for a message at first, whatever length it declares: what the window lets a client send anyway. */
@@ -7,24 +7,41 @@ const FIRST_BYTES = 1024 * 1024;
 /** A message below this is copied, so that a request that waits does not hold the whole read it came with. */
 const COPIED_BYTES = 4096;
 
+/** A tensor's bytes mostly end where the message does: the end lies at such a boundary, so their start lies at an element's. */
+const ALIGNMENT = 64;
+
 /**
  * Messages out of the chunks of a call, pulled one at a time so that a call can stop in the middle of a chunk. A message
  * may begin and end anywhere in a chunk, its head included.
  */
 export class MessageReader {
   readonly #maxBytes: number;
+  readonly #memory: LeaseSource | undefined;
   #chunk: Buffer | undefined;
   #at = 0;
   #headFilled = 0;
   #flag = 0;
   #length = 0;
   #message: Buffer | undefined;
+  /** What the message lies in, while it is gathered in pooled memory. */
+  #slot: Lease | undefined;
   #filled = 0;
   /** Of the message that `next` gave last. */
   compressed = false;
+  /** What the message that `next` gave last lies in, the caller's to release; undefined: garbage-collected memory. */
+  lease: Lease | undefined;
 
-  constructor(maxBytes: number) {
+  /** `memory`: where messages that span chunks are gathered; compressed ones, which are read once, never are. */
+  constructor(maxBytes: number, memory?: LeaseSource | undefined) {
     this.#maxBytes = maxBytes;
+    this.#memory = memory;
+  }
+
+  /** Forgets a message that is not whole. */
+  release(): void {
+    this.#slot?.release();
+    this.#slot = undefined;
+    this.#message = undefined;
   }
 
   /** Takes over a chunk; the buffer is not copied before it is read. */
@@ -43,6 +60,7 @@ export class MessageReader {
    * again. Throws BODY_TOO_LARGE as soon as a head declares too much, MALFORMED_REQUEST for a head that is none.
    */
   next(): Buffer | undefined {
+    this.lease = undefined;
     const chunk = this.#chunk;
     if (chunk === undefined || !this.#readHead(chunk)) return undefined;
     const missing = this.#length - this.#filled;
@@ -94,8 +112,16 @@ export class MessageReader {
     const old = this.#message;
     if (old !== undefined && old.byteLength >= needed) return old;
     const wanted = old === undefined ? Math.max(FIRST_BYTES, needed) : Math.max(2 * old.byteLength, needed);
-    const grown = Buffer.allocUnsafeSlow(Math.min(this.#length, wanted));
+    const capacity = Math.min(this.#length, wanted);
+    const start = (ALIGNMENT - (this.#length % ALIGNMENT)) % ALIGNMENT;
+    const slot = this.#flag === 0 ? this.#memory?.lease(start + capacity) : undefined;
+    const grown =
+      slot === undefined
+        ? Buffer.allocUnsafeSlow(capacity)
+        : Buffer.from(slot.bytes.buffer, slot.bytes.byteOffset + start, capacity);
     old?.copy(grown, 0, 0, this.#filled);
+    this.#slot?.release();
+    this.#slot = slot;
     this.#message = grown;
     return grown;
   }
@@ -106,6 +132,8 @@ export class MessageReader {
     this.#length = 0;
     this.#message = undefined;
     this.#filled = 0;
+    this.lease = this.#slot;
+    this.#slot = undefined;
     return message;
   }
 }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
-import { type ClockTimer, NO_DEADLINE, ServingError } from '../../../../core/index.js';
+import { type ClockTimer, type Lease, NO_DEADLINE, ServingError } from '../../../../core/index.js';
 import { failureOf, statusOf } from '../grpc-status.js';
 import { ANSWER_HEADERS, failStream, stopReceiving } from './answer-head.js';
 import { FRAME_HEAD_BYTES, frameOf } from './frame.js';
@@ -47,7 +47,7 @@ export class ServerCall implements StreamEvents {
     this.#context = context;
     this.deadlineNs = deadlineNs;
     this.#encoding = encoding;
-    this.#reader = new MessageReader(context.maxMessageBytes);
+    this.#reader = new MessageReader(context.maxMessageBytes, method.pooled ? context.memory : undefined);
     this.#handler = method.start(this);
     if (deadlineNs !== NO_DEADLINE && deadlineNs - context.clock.nowNs() < LONGEST_TIMER_NS)
       this.#timer = context.clock.setTimer(deadlineNs, () => this.#expire());
@@ -152,6 +152,7 @@ export class ServerCall implements StreamEvents {
     if (this.#ended) return false;
     this.#ended = true;
     this.#timer?.clear();
+    this.#reader.release();
     // What still comes is read and dropped: a stream that is not read to its end is never closed.
     if (this.#paused || this.#inflating) this.#stream.resume();
     return true;
@@ -166,7 +167,7 @@ export class ServerCall implements StreamEvents {
         const message = this.#reader.next();
         if (message === undefined) break;
         if (this.#reader.compressed) this.#inflate(message);
-        else this.#handOver(message);
+        else this.#handOver(message, this.#reader.lease);
       }
       if (this.#allReceived && !this.#paused && !this.#inflating && !this.#ended) this.#halfClose();
     } catch (thrown) {
@@ -177,11 +178,13 @@ export class ServerCall implements StreamEvents {
     this.#stream.resume();
   }
 
-  #handOver(message: Buffer): void {
-    if (!this.#method.requestStream && this.#messages > 0)
+  #handOver(message: Buffer, lease: Lease | undefined): void {
+    if (!this.#method.requestStream && this.#messages > 0) {
+      lease?.release();
       throw new ServingError('UNSUPPORTED', `${this.#method.path} takes one message, more came`);
+    }
     this.#messages++;
-    this.#handler.message(message);
+    this.#handler.message(message, lease);
   }
 
   #halfClose(): void {
@@ -200,14 +203,14 @@ export class ServerCall implements StreamEvents {
     const { maxMessageBytes, offload } = this.#context;
     const inflated = inflateMessage(this.#encoding, message, maxMessageBytes, offload);
     if (Buffer.isBuffer(inflated)) {
-      this.#handOver(inflated);
+      this.#handOver(inflated, undefined);
       return;
     }
     this.#inflating = true;
     this.#stream.pause();
     inflated
       .then((bytes) => {
-        if (!this.#ended) this.#handOver(bytes);
+        if (!this.#ended) this.#handOver(bytes, undefined);
       })
       .catch((thrown: unknown) => this.#refuse(thrown))
       .finally(() => {
