@@ -69,6 +69,8 @@ export async function startGateway({
     memoryBytes: () => treeMemoryBytes(child.pid),
     /** CPU time that the process has used, in microseconds. */
     cpuUs: () => ask('cpu'),
+    /** Its garbage collections so far, `{ count, ms }`; counted where it was started with `BENCH_GC=1`. */
+    collections: () => ask('gc'),
     /** What `work-probe.mjs` counted until now, in all threads; where that is preloaded. */
     work: () => ask('work'),
     pid: child.pid,
