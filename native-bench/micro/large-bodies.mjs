@@ -90,13 +90,18 @@ async function measureAll() {
   });
   const [rounds, ms, concurrency] = [options.rounds, options.ms, options.concurrency].map(Number);
   const env = options.gc ? { BENCH_GC: '1' } : {};
-  const sides = [await startStubs(), { name: 'gateway', ...(await startGateway({ env, flags: options.flags.split(' ').filter(Boolean) })) }];
+  const sides = [
+    await startStubs(),
+    { name: 'gateway', ...(await startGateway({ env, flags: options.flags.split(' ').filter(Boolean) })) },
+  ];
   if (options.baseline !== undefined) {
     sides.push({ name: 'baseline', ...(await startGateway({ dist: join(resolve(options.baseline)), env })) });
   }
   const generator = startLoadGenerator();
   const clients = fastClients();
-  console.log(`node ${process.version}, ${options.model}, ${concurrency} in flight, ${rounds} rounds of ${ms} ms by turns`);
+  console.log(
+    `node ${process.version}, ${options.model}, ${concurrency} in flight, ${rounds} rounds of ${ms} ms by turns`,
+  );
   try {
     for (const protocol of ['http', 'grpc']) {
       if (options.only !== '' && options.only !== protocol) continue;
@@ -155,7 +160,9 @@ async function compare(sides, protocol, model, load, { rounds, ms }) {
       words.push(`rate ${spread(ratio('perSecond'))} of bare`);
       words.push(`work ${spread(ratio('cpuUs').map((value) => 1 / value))}`);
       if (side.collections !== undefined && median(of('collections')) > 0)
-        words.push(`${median(of('collections')).toFixed(0)} collections, ${median(of('collectionMs')).toFixed(0)} ms of them a 10,000`);
+        words.push(
+          `${median(of('collections')).toFixed(0)} collections, ${median(of('collectionMs')).toFixed(0)} ms of them a 10,000`,
+        );
     }
     console.log(`  ${words.join(', ')}`);
   }

@@ -4,13 +4,13 @@ import { ServingError } from '../core/index.js';
 import { createLog, createMetrics, type Metrics, type ServerLog } from '../insight/index.js';
 import { usableCores } from '../machine/index.js';
 import { ModelRepository } from '../models/index.js';
-import { Arena } from '../serving/arena/index.js';
-import { pageReturner, sharedPages } from '../serving/backend/index.js';
+import type { Arena } from '../serving/arena/index.js';
 import { Authority, ControlPlane } from '../serving/controlplane/index.js';
 import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload, Devices } from '../serving/executor/index.js';
 import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
 import { type AdminToken, adminToken } from './admin-token.js';
+import { createArena } from './arena.js';
 import { availableBackends } from './backends.js';
 import { defaultDevice } from './default-device.js';
 import { exampleHint } from './example-hint.js';
@@ -182,12 +182,7 @@ export class Gateway implements RunningServer {
       this.#log.info('ingress threads own the sockets', { threads: this.#ingress.serving });
       return servers;
     }
-    const giveBackPages = pageReturner();
-    this.#memory = new Arena({
-      memory: sharedPages(this.#config.buffers.maxBytes),
-      clock: SYSTEM_CLOCK,
-      ...(giveBackPages === undefined ? {} : { giveBackPages }),
-    });
+    this.#memory = createArena(this.#config.buffers.maxBytes, SYSTEM_CLOCK);
     return startServers(this.#config, {
       memory: this.#memory,
       inference: this.#dataplane,

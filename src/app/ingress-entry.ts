@@ -1,10 +1,9 @@
 import { workerData } from 'node:worker_threads';
 import { RequestFigures, refusedInto } from '../insight/index.js';
-import { Arena } from '../serving/arena/index.js';
-import { pageReturner, sharedPages } from '../serving/backend/index.js';
 import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload } from '../serving/executor/index.js';
 import { ThreadSide, type ThreadStart } from '../serving/ingress/index.js';
+import { createArena } from './arena.js';
 import type { IngressSettings } from './ingress-settings.js';
 import { startServers } from './listeners.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
@@ -16,12 +15,7 @@ const LEAST_BYTES = 512 * 1024 * 1024;
 const start = workerData as ThreadStart<IngressSettings>;
 const { config, share, offloadThreads, clockOriginNs: controlOriginNs, refused } = start.settings;
 const clock = systemClock(clockOriginNs() - controlOriginNs);
-const giveBackPages = pageReturner();
-const arena = new Arena({
-  memory: sharedPages(Math.max(LEAST_BYTES, Math.ceil(config.buffers.maxBytes / share.of))),
-  clock,
-  ...(giveBackPages === undefined ? {} : { giveBackPages }),
-});
+const arena = createArena(Math.max(LEAST_BYTES, Math.ceil(config.buffers.maxBytes / share.of)), clock);
 const side = new ThreadSide(start, arena);
 const onRefused = refusedInto(new Float64Array(refused));
 const dataplane = new Dataplane({ clock, metrics: { refused: onRefused }, whyAbsent: side.whyAbsent });

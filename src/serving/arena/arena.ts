@@ -1,4 +1,11 @@
-import type { Clock, ClockTimer, Lease, LeaseSource } from '../../core/index.js';
+import {
+  type ByteCopy,
+  type Clock,
+  type ClockTimer,
+  type Lease,
+  type LeaseSource,
+  setBytes,
+} from '../../core/index.js';
 import { Region } from './region.js';
 import { LARGEST_BYTES, SIZE_CLASSES, sizeClassOf } from './size-class.js';
 
@@ -12,6 +19,8 @@ export interface ArenaOptions {
   readonly clock: Clock;
   /** Gives the pages that lie wholly in `memory` back to the system; their contents are lost. Default: they are kept. */
   readonly giveBackPages?: (memory: Uint8Array) => void;
+  /** Copies to and from shared memory; default: as JavaScript does, which is slow where the two sides are aligned differently. */
+  readonly copy?: ByteCopy;
   /** Memory that was not used for one to two such periods is given back; default 10000. */
   readonly idleMs?: number;
   /** For tests: fills a slot that is freed with this byte, so that a reader who holds no reference reads it. */
@@ -30,6 +39,7 @@ export interface ArenaPlace {
  * Other threads may read and write the bytes of a lease; only the thread that made the arena leases and releases.
  */
 export class Arena implements LeaseSource {
+  readonly copy: ByteCopy;
   readonly #options: ArenaOptions;
   /** By class: the regions with free slots, filled from the first one on. */
   readonly #open: Region[][] = Array.from({ length: SIZE_CLASSES }, () => []);
@@ -43,6 +53,7 @@ export class Arena implements LeaseSource {
   constructor(options: ArenaOptions) {
     this.#options = options;
     const { memory, poison = -1 } = options;
+    this.copy = options.copy ?? setBytes;
     const count = Math.floor(memory.byteLength / LARGEST_BYTES);
     this.#regions = Array.from(
       { length: count },

@@ -1,6 +1,8 @@
 export {
+  bytesCopied,
   type CacheOptions,
   type CudaPresence,
+  copyBytes,
   cudaPresence,
   loadOrtLibrary,
   type OnnxNativeOptions,

@@ -1,3 +1,4 @@
+export { OWN_ROOM, type ReplyRoom } from './reply-room.js';
 export { V2_REST_SCHEMAS } from './schemas.js';
 export {
   type Call,
@@ -12,7 +13,7 @@ export {
   encodeStreamResponseError,
 } from './v2-grpc/infer-response.js';
 export { answerReflection, type ReflectionRequest } from './v2-grpc/reflection.js';
-export { type EncodedReply, encodeError, encodeInferReply, type ReplyOptions } from './v2-rest/infer-reply.js';
+export { type EncodedReply, encodeError, encodeInferReply } from './v2-rest/infer-reply.js';
 export {
   type DecodedRequest,
   decodeInferBody,

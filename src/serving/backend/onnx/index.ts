@@ -1,3 +1,4 @@
+export { bytesCopied, copyBytes } from './byte-copy.js';
 export { type CudaPresence, cudaPresence } from './cuda-presence.js';
 export { bundledLibraryPath, loadOrtLibrary } from './library.js';
 export { type CacheOptions, type OnnxNativeOptions, onnxNativeBackend } from './native-backend.js';

@@ -7,6 +7,7 @@ import {
   type Tensor,
   type TensorSpec,
 } from '../../../core/index.js';
+import { copyBytes } from './byte-copy.js';
 import { grownBytes, type InputSlot, MAX_CACHED_ROWS, PREALLOCATED_BYTES, writeShape } from './input-slot.js';
 import type { OrtLibrary } from './library.js';
 import { type Address, addressOf, NativeMemory, nativeText } from './native-memory.js';
@@ -112,7 +113,7 @@ export class NumericInput implements InputSlot {
     for (const member of batch.members) {
       const { data } = member.inputs[index] as Tensor;
       if (at + data.byteLength > bytes) throw new Error(`input '${this.#spec.name}': more bytes than its shapes say`);
-      target.set(data, at);
+      copyBytes(target, at, data);
       at += data.byteLength;
     }
     // A short member would let the rest of an earlier request through.

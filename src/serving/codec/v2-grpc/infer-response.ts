@@ -1,22 +1,23 @@
 import type { InferenceResponse, Tensor } from '../../../core/index.js';
+import { OWN_ROOM } from '../reply-room.js';
 import { fieldBytes, parameterMessage, textFieldBytes, varintBytes, WireWriter } from './wire-writer.js';
 
 /**
  * A `ModelInferResponse`, its outputs raw: one allocation, each output copied once. `headBytes` are left free before it,
  * not written, for the frame of who sends it.
  */
-export function encodeModelInferResponse(response: InferenceResponse, headBytes = 0): Buffer {
+export function encodeModelInferResponse(response: InferenceResponse, headBytes = 0, room = OWN_ROOM): Buffer {
   const sized = new SizedResponse(response);
-  const writer = new WireWriter(Buffer.allocUnsafe(headBytes + sized.bytes));
+  const writer = new WireWriter(room.place(headBytes + sized.bytes), room.copy);
   writer.at = headBytes;
   sized.write(writer);
   return writer.bytes;
 }
 
 /** The same inside a `ModelStreamInferResponse`. */
-export function encodeStreamResponse(response: InferenceResponse, headBytes = 0): Buffer {
+export function encodeStreamResponse(response: InferenceResponse, headBytes = 0, room = OWN_ROOM): Buffer {
   const sized = new SizedResponse(response);
-  const writer = new WireWriter(Buffer.allocUnsafe(headBytes + fieldBytes(sized.bytes)));
+  const writer = new WireWriter(room.place(headBytes + fieldBytes(sized.bytes)), room.copy);
   writer.at = headBytes;
   writer.open(2, sized.bytes);
   sized.write(writer);

@@ -1,4 +1,4 @@
-import type { ParameterValue } from '../../../core/index.js';
+import { type ByteCopy, type ParameterValue, setBytes } from '../../../core/index.js';
 
 /** Bytes a varint takes; `value` is a non-negative safe integer. */
 export function varintBytes(value: number): number {
@@ -25,10 +25,12 @@ export function textFieldBytes(text: string): number {
 /** Writes the protocol buffers wire format into a buffer whose size was computed before. All tags are of one byte. */
 export class WireWriter {
   readonly bytes: Buffer;
+  readonly #copy: ByteCopy;
   at = 0;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, copy: ByteCopy = setBytes) {
     this.bytes = bytes;
+    this.#copy = copy;
   }
 
   varint(value: number): void {
@@ -57,7 +59,7 @@ export class WireWriter {
 
   view(field: number, data: Uint8Array): void {
     this.open(field, data.byteLength);
-    this.bytes.set(data, this.at);
+    this.#copy(this.bytes, this.at, data);
     this.at += data.byteLength;
   }
 }

@@ -1,10 +1,11 @@
 import type { InferenceResponse, ServingError, Tensor } from '../../../core/index.js';
+import { OWN_ROOM, type ReplyRoom } from '../reply-room.js';
 import { writeJsonData } from './data-text.js';
 import { JsonWriter, quoted } from './json-writer.js';
 import { type ReplyFormat, wantsBinary } from './reply-format.js';
 
 export interface EncodedReply {
-  /** JSON (UTF-8), or JSON and the binary outputs, in the room that `place` gave. */
+  /** JSON (UTF-8), or JSON and the binary outputs, in its room. */
   readonly body: Buffer;
   /** Bytes of JSON where binary outputs follow (then the reply is `application/octet-stream`), else undefined. */
   readonly headerLength: number | undefined;
@@ -12,12 +13,11 @@ export interface EncodedReply {
 
 export interface ReplyOptions {
   readonly allowNan: boolean;
-  /** Gives room for the encoded reply, of exactly so many bytes; default: memory of its own. */
-  readonly place?: (bytes: number) => Buffer;
+  /** Default: memory of its own for each reply. */
+  readonly room?: ReplyRoom;
 }
 
 const writer = new JsonWriter();
-const ownMemory = (bytes: number): Buffer => Buffer.allocUnsafe(bytes);
 
 /**
  * Encodes a reply; each binary output is copied once. Throws `DATA_TYPE_MISMATCH` for a JSON output whose data type has
@@ -53,12 +53,13 @@ export function encodeInferReply(
   }
   writer.text(`${text}]}`);
   const textEnd = writer.at;
-  const body = writer.take(binaryBytes, options.place ?? ownMemory);
+  const room = options.room ?? OWN_ROOM;
+  const body = writer.take(binaryBytes, room);
   if (!anyBinary) return { body, headerLength: undefined };
   let at = textEnd;
   for (const output of response.outputs) {
     if (!wantsBinary(format, output.name)) continue;
-    body.set(output.data, at);
+    room.copy(body, at, output.data);
     at += output.data.byteLength;
   }
   return { body, headerLength: textEnd - headBytes };

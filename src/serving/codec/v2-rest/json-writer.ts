@@ -1,3 +1,5 @@
+import type { ReplyRoom } from '../reply-room.js';
+
 /** A scratch buffer past this size is dropped after use, so that one large reply does not stay in memory. */
 const KEPT_BYTES = 4 * 1024 * 1024;
 
@@ -23,10 +25,10 @@ export class JsonWriter {
     this.at += this.bytes.write(text, this.at, 'utf8');
   }
 
-  /** The text so far followed by `tail` bytes for the caller to fill, in the room that `place` gives; starts anew. */
-  take(tail: number, place: (bytes: number) => Buffer): Buffer {
-    const body = place(this.at + tail);
-    this.bytes.copy(body, 0, 0, this.at);
+  /** The text so far followed by `tail` bytes for the caller to fill, in the room for it; starts anew. */
+  take(tail: number, room: ReplyRoom): Buffer {
+    const body = room.place(this.at + tail);
+    room.copy(body, 0, this.bytes.subarray(0, this.at));
     this.reset();
     return body;
   }

@@ -16,7 +16,7 @@ export interface StreamFrameOptions extends RequestContext {
 
 export type StreamFrame = DecodedRequest;
 
-/** One WebSocket message; text where `binary` is false. `data` lies in the room that `place` gave, or is the caller's own. */
+/** One WebSocket message; text where `binary` is false. `data` lies in the reply's room, or is the caller's own. */
 export interface OutgoingFrame {
   readonly data: Buffer;
   readonly binary: boolean;

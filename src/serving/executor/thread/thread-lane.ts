@@ -9,7 +9,7 @@ import {
   type Tensor,
   type TensorSpec,
 } from '../../../core/index.js';
-import { carryShape, checkOutputShape } from '../../backend/index.js';
+import { carryShape, checkOutputShape, copyBytes } from '../../backend/index.js';
 import type { ModelWorker } from './model-worker.js';
 import { alignUp, SharedMemory } from './shared-memory.js';
 import type { FailedReply, LaneLayout, RanReply, RunTask, TensorPlace } from './thread-message.js';
@@ -102,7 +102,7 @@ export class ThreadLane implements Lane {
       for (const member of members) {
         const data = member.inputs[index]?.data;
         if (data === undefined) continue;
-        bytes.set(data, at);
+        copyBytes(bytes, at, data);
         at += data.byteLength;
       }
     }

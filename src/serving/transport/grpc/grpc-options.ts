@@ -1,4 +1,5 @@
 import type { Clock, LeaseSource, Log, Offload, Reason } from '../../../core/index.js';
+import { OWN_ROOM, type ReplyRoom } from '../../codec/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
@@ -56,6 +57,8 @@ export interface GrpcState {
   readonly clock: Clock;
   readonly log: Log;
   readonly budget: ByteBudget;
+  /** Of answers: memory of their own, for HTTP/2 may read a frame after its stream was reset. */
+  readonly room: ReplyRoom;
   readonly inFlight: InFlight;
   readonly maxStreamRequests: number;
   readonly maxWatchers: number;
@@ -73,6 +76,7 @@ export function grpcState(options: GrpcOptions): GrpcState {
     control: options.control,
     clock: options.clock,
     log: options.log,
+    room: { ...OWN_ROOM, copy: options.memory?.copy ?? OWN_ROOM.copy },
     budget: new ByteBudget(options.maxInFlightBytes ?? 8 * (options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES)),
     inFlight: new InFlight(),
     maxStreamRequests: options.maxStreamRequests ?? 256,

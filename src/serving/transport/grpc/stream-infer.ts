@@ -125,7 +125,7 @@ class InferStream implements CallHandler {
     try {
       // Triton marks the last answer of a request, and clients of decoupled models wait for the mark.
       const parameters = { ...response.parameters, triton_final_response: true };
-      frame = sealFrame(encodeStreamResponse({ ...response, parameters }, FRAME_HEAD_BYTES));
+      frame = sealFrame(encodeStreamResponse({ ...response, parameters }, FRAME_HEAD_BYTES, this.#state.room));
     } catch (thrown) {
       this.#failed(slot, id, thrown);
       return;

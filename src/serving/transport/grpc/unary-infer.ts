@@ -63,7 +63,7 @@ class UnaryInfer implements CallHandler, InferenceReply {
   done(response: InferenceResponse): void {
     let frame: Buffer;
     try {
-      frame = encodeModelInferResponse(response, FRAME_HEAD_BYTES);
+      frame = encodeModelInferResponse(response, FRAME_HEAD_BYTES, this.#state.room);
     } catch (thrown) {
       this.failed(thrown);
       return;

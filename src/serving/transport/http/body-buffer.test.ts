@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../../test/support/fake-clock.js';
-import type { LeaseSource } from '../../../core/index.js';
+import { type LeaseSource, setBytes } from '../../../core/index.js';
 import { Arena } from '../../arena/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { BodyBuffer, type BodyOptions } from './body-buffer.js';
@@ -70,6 +70,7 @@ describe('body buffer', () => {
     const leased: number[] = [];
     const pool = arena();
     const memory: LeaseSource = {
+      copy: setBytes,
       lease(bytes) {
         leased.push(bytes);
         return pool.lease(bytes);
@@ -87,6 +88,7 @@ describe('body buffer', () => {
     const pool = arena();
     const most: number[] = [];
     const memory: LeaseSource = {
+      copy: setBytes,
       lease(bytes) {
         most.push(bytes);
         return pool.lease(bytes);

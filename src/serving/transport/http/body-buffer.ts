@@ -1,4 +1,4 @@
-import { type Lease, type LeaseSource, ServingError } from '../../../core/index.js';
+import { type ByteCopy, type Lease, type LeaseSource, ServingError, setBytes } from '../../../core/index.js';
 import type { ByteBudget } from '../byte-budget.js';
 
 /** Of garbage-collected memory, whatever length was declared. */
@@ -26,6 +26,7 @@ export interface BodyOptions {
  */
 export class BodyBuffer {
   readonly #options: BodyOptions;
+  readonly #copy: ByteCopy;
   #lease: Lease | undefined;
   #buffer: Uint8Array | undefined;
   /** Where the body begins in the buffer, so that its tensors are aligned. */
@@ -35,6 +36,7 @@ export class BodyBuffer {
 
   constructor(options: BodyOptions) {
     this.#options = options;
+    this.#copy = options.memory?.copy ?? setBytes;
   }
 
   /** What `bytes` lies in, where it is a slot; the body's until `release`. */
@@ -52,7 +54,7 @@ export class BodyBuffer {
     let buffer = this.#buffer;
     if (buffer === undefined || this.#start + needed > buffer.byteLength) buffer = this.#grow(needed, isLast);
     if (this.#lease !== undefined) this.#take(needed);
-    buffer.set(new Uint8Array(chunk), this.#start + this.#filledBytes);
+    this.#copy(buffer, this.#start + this.#filledBytes, chunk);
     this.#filledBytes = needed;
   }
 
@@ -112,7 +114,7 @@ export class BodyBuffer {
       grown = new Uint8Array(capacity);
     } else grown = lease.bytes;
     const newStart = lease === undefined ? 0 : start;
-    if (this.#filledBytes > 0) grown.set(this.bytes(), newStart);
+    if (this.#filledBytes > 0) this.#copy(grown, newStart, this.bytes());
     this.#lease?.release();
     this.#lease = lease;
     this.#buffer = grown;

@@ -117,9 +117,8 @@ class InferExchange extends Exchange implements InferenceReply {
   done(response: InferenceResponse): void {
     try {
       const { allowNan, replies } = this.server;
-      const { place } = replies;
       const encoded = this.open
-        ? encodeInferReply(response, this.#format as ReplyFormat, { allowNan, place })
+        ? encodeInferReply(response, this.#format as ReplyFormat, { allowNan, room: replies })
         : undefined;
       this.#release();
       if (encoded === undefined) return;

@@ -105,7 +105,7 @@ export class StreamConnection {
     if (this.#open) {
       try {
         const { allowNan, replies } = this.server;
-        this.#send(encodeStreamReply(response, call.format as ReplyFormat, { allowNan, place: replies.place }));
+        this.#send(encodeStreamReply(response, call.format as ReplyFormat, { allowNan, room: replies }));
         replies.takeLease()?.release();
       } catch (thrown) {
         this.#refuse(call.id, thrown);
@@ -210,9 +210,9 @@ class StreamCall implements InferenceReply {
   keep(frame: Uint8Array, memory: LeaseSource | undefined): Uint8Array {
     const start = (ALIGNMENT - (bytesBeforeTensors(frame) % ALIGNMENT)) % ALIGNMENT;
     this.lease = memory?.lease(start + frame.byteLength);
-    if (this.lease === undefined) return frame.slice();
+    if (memory === undefined || this.lease === undefined) return frame.slice();
     const kept = this.lease.bytes.subarray(start, start + frame.byteLength);
-    kept.set(frame);
+    memory.copy(kept, 0, frame);
     return kept;
   }
 

@@ -1,4 +1,4 @@
-import { type Lease, type LeaseSource, ServingError } from '../../../../core/index.js';
+import { type ByteCopy, type Lease, type LeaseSource, ServingError, setBytes } from '../../../../core/index.js';
 import { FRAME_HEAD_BYTES } from './frame.js';
 
 /** Reserved for a message at first, whatever length it declares: what the window lets a client send anyway. */
@@ -17,6 +17,7 @@ const ALIGNMENT = 64;
 export class MessageReader {
   readonly #maxBytes: number;
   readonly #memory: LeaseSource | undefined;
+  readonly #copy: ByteCopy;
   #chunk: Buffer | undefined;
   #at = 0;
   #headFilled = 0;
@@ -35,6 +36,7 @@ export class MessageReader {
   constructor(maxBytes: number, memory?: LeaseSource | undefined) {
     this.#maxBytes = maxBytes;
     this.#memory = memory;
+    this.#copy = memory?.copy ?? setBytes;
   }
 
   /** Forgets a message that is not whole. */
@@ -72,7 +74,7 @@ export class MessageReader {
     }
     const taken = Math.min(missing, available);
     const message = this.#room(taken);
-    chunk.copy(message, this.#filled, this.#at, this.#at + taken);
+    this.#copy(message, this.#filled, chunk.subarray(this.#at, this.#at + taken));
     this.#filled += taken;
     this.#advance(chunk, taken);
     return taken === missing ? this.#complete(message) : undefined;
@@ -119,7 +121,7 @@ export class MessageReader {
       slot === undefined
         ? Buffer.allocUnsafeSlow(capacity)
         : Buffer.from(slot.bytes.buffer, slot.bytes.byteOffset + start, capacity);
-    old?.copy(grown, 0, 0, this.#filled);
+    if (old !== undefined) this.#copy(grown, 0, old.subarray(0, this.#filled));
     this.#slot?.release();
     this.#slot = slot;
     this.#message = grown;
