@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { type Agent, Agent as HttpAgent, type IncomingHttpHeaders, request } from 'node:http';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { ModelFolder } from './model-folder.js';
 import { fixturePath } from './onnx-fixtures.js';
@@ -88,22 +89,27 @@ export class RunningGateway {
     });
   }
 
-  /** Resolves when every model is loaded or has failed to load. Takes `models` along: `stop` removes the folder. */
-  static async start(models: ModelFolder, flags: readonly string[] = []): Promise<RunningGateway> {
+  /**
+   * Resolves when every model is loaded or has failed to load. Takes `models` along: `stop` removes the folder.
+   * `probe`: a module that its process loads before the program and that answers `ask`.
+   */
+  static async start(models: ModelFolder, flags: readonly string[] = [], probe?: URL): Promise<RunningGateway> {
     if (!existsSync(PROGRAM)) throw new Error('the program is not built: npm run build');
     const nameOf = (flag: string) => flag.split('=')[0];
     const given = ['--http-port=0', '--grpc-port=0', '--metrics-port=0', ...ALWAYS].filter(
       (flag) => !flags.some((own) => nameOf(own) === nameOf(flag)),
     );
-    const child = spawn(process.execPath, [PROGRAM, 'serve', models.path, ...given, ...flags], {
+    const node = probe === undefined ? [] : ['--import', probe.href];
+    const child = spawn(process.execPath, [...node, PROGRAM, 'serve', models.path, ...given, ...flags], {
       cwd: models.path,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(probe === undefined ? [] : ['ipc' as const])],
     });
     const log: string[] = [];
-    child.stderr.setEncoding('utf8').on('data', (text: string) => log.push(text));
+    const { stdout, stderr } = child as { stdout: Readable; stderr: Readable };
+    stderr.setEncoding('utf8').on('data', (text: string) => log.push(text));
     const text = await new Promise<string>((resolve, reject) => {
       let out = '';
-      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      stdout.setEncoding('utf8').on('data', (chunk: string) => {
         out += chunk;
         // The last line of the list of listeners; printed when the models are loaded.
         if (/Metrics +http.*\n/.test(out)) resolve(out);
@@ -190,6 +196,14 @@ export class RunningGateway {
   /** The value of one sample, its labels in any order; undefined where it is not there. */
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number | undefined> {
     return sampleOf(await this.scrape(), name, labels);
+  }
+
+  /** What the probe says. */
+  ask(): Promise<unknown> {
+    return new Promise((resolve) => {
+      this.#process.once('message', resolve);
+      this.#process.send('probe');
+    });
   }
 
   /** Ends the process as an operator does and waits for it; its exit code. */

@@ -159,7 +159,7 @@ export class CallSender {
       else if (tensor.data.buffer === slot.memory) words.push(tensor.data.byteOffset, tensor.data.byteLength);
       else {
         const { data } = tensor;
-        new Uint8Array(slot.memory, at, data.byteLength).set(data);
+        this.#arena.copy(new Uint8Array(slot.memory, at, data.byteLength), 0, data);
         words.push(at, data.byteLength);
         at += slotBytes(data.byteLength);
       }

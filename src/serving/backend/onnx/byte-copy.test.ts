@@ -25,7 +25,8 @@ describe('copied bytes', () => {
         copyBytes(target, at, source);
         expected.set(new Uint8Array(source), at);
         expect(Buffer.compare(target, expected)).toBe(0);
-        expect(bytesCopied() - before).toBe(source.byteLength);
+        const native = source.byteLength > 0 && (from === 'shared' || to === 'shared');
+        expect(bytesCopied() - before).toBe(native ? source.byteLength : 0);
       }),
       { numRuns: 500 },
     );

@@ -18,7 +18,7 @@ import { carryShape, fixedDims } from './tensor-shape.js';
  * From this many bytes on an input that lies in pooled memory is read where it is: an OrtValue for one run costs what the
  * copy of about so many bytes does.
  */
-const IN_PLACE_BYTES = 16 * 1024;
+const IN_PLACE_BYTES = 8 * 1024;
 
 /**
  * An input of fixed-size elements: one buffer in shared memory, which ONNX Runtime reads in place. A large input of a batch

@@ -1,4 +1,5 @@
 import { DATA_TYPES, elementCount, type Tensor, type TensorSpec } from '../../../core/index.js';
+import { countCopied } from './byte-copy.js';
 import { grownBytes, MAX_CACHED_ROWS, PREALLOCATED_BYTES, writeShape } from './input-slot.js';
 import type { OrtLibrary } from './library.js';
 import { type Address, NativeMemory, nativeText } from './native-memory.js';
@@ -168,6 +169,7 @@ class AllocatedOutput implements OutputSlot {
     if (bytes > 0) {
       check(api, api.GetTensorMutableData(value, scratch.address));
       this.#library.copy(this.#memory.address, scratch.word(0), bytes);
+      countCopied(bytes);
     }
     return this.#memory.bytes.subarray(0, bytes);
   }

@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Form, InferForms, type NeutralRequest, tensor } from '../support/infer-forms.js';
+import { RunningGateway, repositoryOf } from '../support/running-gateway.js';
+
+// How often a byte of a tensor is copied on the main thread, in and out together, by every route. A copy more is a slower
+// server: who adds one changes this table and `src/decisions/0009`. What the libraries below us copy is not counted.
+
+const PROBE = new URL('../fixtures/copy-probe.mjs', import.meta.url);
+const WIDTH = 50_000;
+const BYTES = 4 * WIDTH;
+
+let gateway: RunningGateway;
+let forms: InferForms;
+
+beforeAll(async () => {
+  const io = (name: string) => `[{ name: "${name}" data_type: TYPE_FP32 dims: [ -1 ] }]`;
+  const pair = 'dynamic_batching { preferred_batch_size: [ 2 ] max_queue_delay_microseconds: 5000000 }';
+  gateway = await RunningGateway.start(
+    repositoryOf({
+      one: 'identity_fp32',
+      pair: { fixture: 'identity_fp32', config: `max_batch_size: 2 ${pair}` },
+      script: {
+        fixture: 'echo.cjs',
+        config: `backend: "script" max_batch_size: 4 input ${io('INPUT0')} output ${io('INPUT0_out')}`,
+      },
+      binding: {
+        fixture: 'identity_fp32',
+        config: 'parameters { key: "penstock.engine" value { string_value: "node" } }',
+      },
+    }),
+    ['--ingress-threads=0'],
+    PROBE,
+  );
+  forms = new InferForms(gateway);
+}, 60_000);
+
+afterAll(async () => {
+  await forms.close();
+  expect(await gateway.stop()).toBe(0);
+});
+
+function request(model: string): NeutralRequest {
+  // Numbers whose text is short, so that JSON is not larger than the tensor.
+  const values = Float32Array.from({ length: WIDTH }, (_, i) => i % 10);
+  return { model, inputs: [tensor('INPUT0', 'FP32', [1, WIDTH], values)] };
+}
+
+const form = (name: string): Form => [...forms.all, forms.rawBody].find((one) => one.name === name) as Form;
+
+/** Copies of each of the tensor's bytes, over `times` requests at once. */
+async function copies(name: string, model: string, times = 1): Promise<number> {
+  const send = async () => {
+    const answer = await form(name).send(request(model));
+    if (!answer.ok) throw new Error(answer.message);
+    const [output] = answer.outputs;
+    expect(Buffer.compare(output?.data as Uint8Array, request(model).inputs[0]?.data as Uint8Array)).toBe(0);
+  };
+  await Promise.all(Array.from({ length: times }, send));
+  const before = (await gateway.ask()) as number;
+  await Promise.all(Array.from({ length: times }, send));
+  return (((await gateway.ask()) as number) - before) / BYTES / times;
+}
+
+describe('copies of a byte', () => {
+  it.each([
+    // In: from the socket's chunks into a slot, read there. Out: out of ONNX Runtime, whose shape varies, and into the reply.
+    ['HTTP binary', 'one', 1, 3],
+    ['HTTP raw body', 'one', 1, 3],
+    ['gRPC raw', 'one', 1, 3],
+    ['gRPC stream', 'one', 1, 3],
+    ['WebSocket binary', 'one', 1, 3],
+    // In: into a slot, and gathered with the other's. Out: as above.
+    ['HTTP binary', 'pair', 2, 4],
+    ['gRPC raw', 'pair', 2, 4],
+    // In: the inflated body comes from another thread and belongs to nobody else; gathered.
+    ['HTTP binary, deflate', 'one', 1, 3],
+    // In: into a slot, then into memory that the model's thread reads. Out: from what it wrote into the reply.
+    ['HTTP binary', 'script', 1, 3],
+    ['HTTP binary', 'binding', 1, 3],
+    // Floats in one packed run are bytes.
+    ['gRPC typed', 'one', 1, 3],
+    // In: the elements of parsed text, gathered. Out: out of ONNX Runtime; their text, half as long here, from where it was
+    // written, once because that had to grow.
+    ['WebSocket text', 'one', 1, 3],
+    ['HTTP JSON', 'one', 1, 3],
+    ['HTTP JSON, gzip both ways', 'one', 1, 3],
+  ])('by %s to the model %s, %i at once: %f', async (name, model, times, expected) => {
+    expect(await copies(name, model, times)).toBeCloseTo(expected, 1);
+  });
+});
