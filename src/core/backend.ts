@@ -118,8 +118,9 @@ export interface OpenedModel {
 /** A set of input and output buffers and what runs them. Holds one batch at a time. */
 export interface Lane {
   /**
-   * Copies the members' inputs into its buffers before it returns, then runs off the event loop. Calls `settle` exactly
-   * once, never before it returns. Output views are valid until `settle` returns. Does not throw.
+   * Copies the members' inputs into its buffers before it returns, or reads them where they lie and holds the member's
+   * `lease` until the model has; runs off the event loop where that takes long. Calls `settle` exactly once, never before it
+   * returns. Output views are valid until `settle` returns. Does not throw.
    */
   run(batch: Batch, settle: (outcome: BatchOutcome) => void): void;
   /** Asks the run in flight to stop as soon as it can; no effect where none is. */
