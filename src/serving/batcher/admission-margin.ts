@@ -1,8 +1,10 @@
-/** How much one broken promise adds. */
-const STEP = 0.02;
-/** Broken promises among the kept ones at which the margin stays as it is. */
-const BROKEN_SHARE = 0.03;
-const MOST = 1;
+/** How much broken promises add, a batch full of them. */
+const STEP = 0.1;
+/** Broken promises among the kept ones that are no reason to mistrust. */
+const BROKEN_SHARE = 0.01;
+/** Share of the margin that a batch of kept promises takes away: what was learned under one load does not outlive it long. */
+const DECAY = 0.004;
+const MOST = 2;
 
 /**
  * How much the forecast of admission is to be mistrusted: it grows with each request that was admitted and then refused in
@@ -11,17 +13,22 @@ const MOST = 1;
  */
 export class AdmissionMargin {
   #share = 0;
+  /** Of the last execution that ended. */
+  #batchRows = 1;
 
   /** Share by which a newcomer and what waits before it are overstated. */
   get share(): number {
     return this.#share;
   }
 
-  kept(): void {
-    this.#share = Math.max(this.#share - STEP * BROKEN_SHARE, 0);
+  /** An admitted request was answered, out of an execution of `batchRows` rows. */
+  kept(batchRows: number): void {
+    this.#batchRows = batchRows;
+    this.#share = Math.max(this.#share - (STEP * BROKEN_SHARE + this.#share * DECAY) / batchRows, 0);
   }
 
+  /** An admitted request was refused in the queue. */
   broken(): void {
-    this.#share = Math.min(this.#share + STEP, MOST);
+    this.#share = Math.min(this.#share + STEP / this.#batchRows, MOST);
   }
 }

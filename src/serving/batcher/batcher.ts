@@ -339,7 +339,7 @@ export class Batcher implements RequestQueue {
       const entry = entries[i] as Entry;
       const outputs = parts[i];
       if (entry.state !== 'running' || outputs === undefined) continue;
-      this.#guard?.margin.kept();
+      this.#guard?.margin.kept(batch.rows);
       this.#finish(entry, {
         kind: 'done',
         outputs,
