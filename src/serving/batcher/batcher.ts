@@ -23,12 +23,12 @@ import { Entry } from './entry.js';
 import { InFlight } from './in-flight.js';
 import { Isolation, mayBeData, type Part } from './isolation.js';
 import { LineView } from './line-view.js';
-import type { MemberOutcome, QueueItem, RequestQueue } from './queue-item.js';
+import type { QueueItem, RequestQueue } from './queue-item.js';
 import * as refusals from './refusals.js';
-import { ReplyOrder } from './reply-order.js';
 import { report } from './report.js';
 import { RunningBatch } from './running-batch.js';
 import type { Decide, Decision, Why } from './scheduling-view.js';
+import { Settlement } from './settlement.js';
 import { splitOutputs } from './split.js';
 import { type Level, Levels, waitLimits } from './wait-limits.js';
 import { WaitList } from './wait-list.js';
@@ -64,10 +64,9 @@ export class Batcher implements RequestQueue {
   readonly #maxQueueSize: number;
 
   readonly #levels: Levels;
-  readonly #entries = new Map<QueueItem, Entry>();
   readonly #waiting: WaitList;
   readonly #due = new DueHeap();
-  readonly #order: ReplyOrder | undefined;
+  readonly #settlement: Settlement;
   readonly #rate = new DrainRate();
   readonly #wakeUp: WakeUp;
 
@@ -102,10 +101,12 @@ export class Batcher implements RequestQueue {
     this.#metrics = options.metrics;
     this.#maxQueueSize = maxQueueSize;
     this.#levels = new Levels(this.#policy);
-    this.#order = this.#policy.preserveOrdering ? new ReplyOrder() : undefined;
     this.#costs = options.costs;
     this.#decide = options.decide ?? decide;
     this.#waiting = new WaitList(options.costs !== undefined && !this.#policy.preserveOrdering);
+    this.#settlement = new Settlement({ waiting: this.#waiting, due: this.#due }, this.#policy.preserveOrdering, () =>
+      this.#endDrain(),
+    );
     this.#view = new LineView({
       policy: this.#policy,
       waiting: this.#waiting,
@@ -152,8 +153,7 @@ export class Batcher implements RequestQueue {
       this.#checkDeadline(this.#guard, item, level, limits.deadlineNs);
 
     const entry = new Entry(item, level, limits);
-    this.#entries.set(item, entry);
-    this.#order?.add(entry);
+    this.#settlement.add(entry);
     this.#waiting.add(entry);
     this.#due.set(entry, this.#dueWhileWaiting(entry, item.enqueuedNs));
     if (this.#mayChangeTheDecision(entry)) this.#pump();
@@ -163,10 +163,10 @@ export class Batcher implements RequestQueue {
 
   /** The caller went away: settles it with `CLIENT_CANCELLED` now and frees its place. No effect once it is settled. */
   cancel(item: QueueItem): void {
-    const entry = this.#entries.get(item);
+    const entry = this.#settlement.find(item);
     if (entry === undefined) return;
     const waited = entry.state === 'waiting';
-    this.#dismiss(entry, refusals.cancelled());
+    this.#settlement.dismiss(entry, refusals.cancelled());
     if (waited) this.#pump();
   }
 
@@ -176,8 +176,8 @@ export class Batcher implements RequestQueue {
    */
   failWaiting(error: ServingError): void {
     const parts = this.#parts.splice(0).flatMap((part) => part.entries);
-    for (const entry of parts) if (entry.state === 'running') this.#dismiss(entry, error);
-    for (const entry of [...this.#entries.values()]) if (entry.state === 'waiting') this.#dismiss(entry, error);
+    for (const entry of parts) if (entry.state === 'running') this.#settlement.dismiss(entry, error);
+    for (const entry of this.#settlement.all()) if (entry.state === 'waiting') this.#settlement.dismiss(entry, error);
     this.#pump();
   }
 
@@ -244,14 +244,8 @@ export class Batcher implements RequestQueue {
     for (const entry of entries) {
       this.#guard?.margin.broken();
       const needNs = this.#view.curveOf(entry.item.key)?.upperNs(entry.rows);
-      this.#fail(entry, refusals.dropped(entry, why, nowNs, needNs));
+      this.#settlement.fail(entry, refusals.dropped(entry, why, nowNs, needNs));
     }
-  }
-
-  /** Takes an entry from wherever it stands and gives it its error. */
-  #fail(entry: Entry, error: ServingError): void {
-    this.#detach(entry);
-    this.#finish(entry, { kind: 'failed', error });
   }
 
   /** While a batch is held open, a request matters only if it is served first now or brings a size worth asking at. */
@@ -340,7 +334,7 @@ export class Batcher implements RequestQueue {
       const outputs = parts[i];
       if (entry.state !== 'running' || outputs === undefined) continue;
       this.#guard?.margin.kept(batch.rows);
-      this.#finish(entry, {
+      this.#settlement.finish(entry, {
         kind: 'done',
         outputs,
         queueNs: Math.max(takenNs - entry.enqueuedNs, 0),
@@ -370,7 +364,8 @@ export class Batcher implements RequestQueue {
   }
 
   #failMembers(running: RunningBatch, error: ServingError): void {
-    for (const entry of running.entries) if (entry.state === 'running') this.#finish(entry, { kind: 'failed', error });
+    for (const entry of running.entries)
+      if (entry.state === 'running') this.#settlement.finish(entry, { kind: 'failed', error });
   }
 
   #expire(nowNs: number): void {
@@ -380,15 +375,15 @@ export class Batcher implements RequestQueue {
       if (entry.state === 'waiting' && entry.deadlineNs > nowNs && entry.expiresNs > nowNs) {
         const error = this.#guard?.outOfReach(entry, nowNs);
         if (error === undefined) this.#due.set(entry, Math.min(entry.expiresNs, entry.deadlineNs));
-        else this.#fail(entry, error);
+        else this.#settlement.fail(entry, error);
       } else if (entry.deadlineNs <= nowNs) {
-        this.#fail(entry, refusals.deadlinePassed(entry, waited));
+        this.#settlement.fail(entry, refusals.deadlinePassed(entry, waited));
       } else if (entry.level.policy.timeoutAction === 'DELAY') {
         entry.expiresNs = NO_DEADLINE;
         this.#due.set(entry, this.#dueWhileWaiting(entry, nowNs));
         this.#waiting.delay(entry);
       } else {
-        this.#fail(entry, refusals.expired(entry, waited));
+        this.#settlement.fail(entry, refusals.expired(entry, waited));
       }
     }
   }
@@ -402,64 +397,13 @@ export class Batcher implements RequestQueue {
   /** The drain took too long: whoever still waits is told so. */
   #giveUp(): void {
     this.#drainUntilNs = Number.POSITIVE_INFINITY;
-    for (const entry of [...this.#entries.values()]) {
-      if (entry.state !== 'settled') this.#dismiss(entry, refusals.cutOff(this.#spec));
+    for (const entry of this.#settlement.all()) {
+      if (entry.state !== 'settled') this.#settlement.dismiss(entry, refusals.cutOff(this.#spec));
     }
-  }
-
-  /** Settles an entry now, whatever it is doing, out of the order of replies. */
-  #dismiss(entry: Entry, error: ServingError): void {
-    this.#detach(entry);
-    this.#order?.remove(entry);
-    this.#answer(entry, { kind: 'failed', error });
-    this.#release();
-  }
-
-  /** Takes an entry from wherever it stands; the last one of a batch to go stops the run. */
-  #detach(entry: Entry): void {
-    const { state, batch } = entry;
-    this.#due.remove(entry);
-    if (state === 'waiting') this.#waiting.remove(entry);
-    // Before the run is stopped, whose end must find that this one is settled.
-    entry.state = 'finished';
-    entry.batch = undefined;
-    if (state === 'running') batch?.leave();
-  }
-
-  /** An entry has its outcome: settles it, in its turn where the order of replies is kept. */
-  #finish(entry: Entry, outcome: MemberOutcome): void {
-    this.#due.remove(entry);
-    entry.batch = undefined;
-    if (this.#order !== undefined) {
-      if (!this.#order.isNext(entry)) {
-        this.#order.hold(entry, outcome);
-        return;
-      }
-      this.#order.remove(entry);
-    }
-    this.#answer(entry, outcome);
-    this.#release();
-  }
-
-  /** Settles replies that waited for the one before them. */
-  #release(): void {
-    if (this.#order === undefined) return;
-    for (let entry = this.#order.ready(); entry !== undefined; entry = this.#order.ready()) {
-      const { outcome } = entry;
-      this.#order.remove(entry);
-      if (outcome !== undefined) this.#answer(entry, outcome);
-    }
-  }
-
-  #answer(entry: Entry, outcome: MemberOutcome): void {
-    entry.state = 'settled';
-    this.#entries.delete(entry.item);
-    entry.item.settle(outcome);
-    if (this.#draining !== undefined) this.#endDrain();
   }
 
   #endDrain(): void {
-    if (this.#draining === undefined || this.#entries.size > 0) return;
+    if (this.#draining === undefined || this.#settlement.open > 0) return;
     for (const resolve of this.#draining.splice(0)) resolve();
     this.#drainUntilNs = Number.POSITIVE_INFINITY;
     this.#wakeUp.clear();
@@ -482,7 +426,7 @@ export class Batcher implements RequestQueue {
     const { rows } = item.member;
     const most = this.#policy.maxBatchSize === 0 ? 1 : this.#policy.maxBatchSize;
     if (!(rows >= 1 && rows <= most)) throw new Error(`a request of ${rows} rows, where 1 to ${most} can be taken`);
-    if (this.#entries.has(item)) throw new Error('the item is queued already');
+    if (this.#settlement.find(item) !== undefined) throw new Error('the item is queued already');
   }
 
   #checkDeadline(guard: DeadlineGuard, item: QueueItem, level: Level, deadlineNs: number): void {
@@ -496,7 +440,7 @@ export class Batcher implements RequestQueue {
 
   #checkRoom(level: Level): void {
     const own = level.policy.maxQueueSize;
-    const held = this.#order?.held ?? 0;
+    const { held } = this.#settlement;
     const all = this.#waiting.size + held;
     if (own > 0 && level.waiting >= own) this.#refuse(level.waiting, own, level.level);
     // Held replies keep memory, so they are bounded where a level's own bound counts only who waits.
