@@ -7,7 +7,7 @@ import { ModelRepository } from '../models/index.js';
 import type { Arena } from '../serving/arena/index.js';
 import { Authority, ControlPlane } from '../serving/controlplane/index.js';
 import { Dataplane } from '../serving/dataplane/index.js';
-import { createOffload, Devices } from '../serving/executor/index.js';
+import { createOffload, Devices, ResourcePool } from '../serving/executor/index.js';
 import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
 import { type AdminToken, adminToken } from './admin-token.js';
 import { createArena } from './arena.js';
@@ -90,6 +90,7 @@ export class Gateway implements RunningServer {
       clock,
       log,
       devices,
+      resources: config.rateLimit === 'off' ? undefined : new ResourcePool(clock, config.rateLimitResources),
       maxQueueSize: config.maxQueueSize,
       ingress: this.#ingress,
     });

@@ -14,7 +14,7 @@ import {
 } from '../core/index.js';
 import { Batcher } from '../serving/batcher/index.js';
 import { type Dataplane, ServedVersion } from '../serving/dataplane/index.js';
-import { createExecutor, type Devices, type LaneExecutor } from '../serving/executor/index.js';
+import { createExecutor, type Devices, type LaneExecutor, type ResourcePool } from '../serving/executor/index.js';
 import type { IngressThreads } from '../serving/ingress/index.js';
 
 export interface HostingOptions {
@@ -24,6 +24,8 @@ export interface HostingOptions {
   readonly log: Log;
   /** Shared by all versions: what fails under one is out of use for all. */
   readonly devices: Devices;
+  /** What the instances of all versions share; undefined = they are not limited. */
+  readonly resources: ResourcePool | undefined;
   /** Bound of a version's queue where its config names none, in requests. */
   readonly maxQueueSize: number;
   /** Threads that take requests too, or instead; undefined = none. */
@@ -40,8 +42,8 @@ export class Hosting implements VersionHost, SchedulerSource {
   }
 
   async start(opened: OpenedModel, plan: VersionPlan): Promise<HostedVersion> {
-    const { clock, log, devices, metrics, maxQueueSize } = this.#options;
-    const executor = await createExecutor({ opened, plan, clock, log, devices });
+    const { clock, log, devices, resources, metrics, maxQueueSize } = this.#options;
+    const executor = await createExecutor({ opened, plan, clock, log, devices, resources });
     const figures = metrics.version(plan.spec.id);
     const batcher = new Batcher({ spec: plan.spec, executor, clock, metrics: figures, maxQueueSize });
     return new Hosted(new ServedVersion(plan.spec, batcher, figures), batcher, executor, this.#options.ingress);

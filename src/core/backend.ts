@@ -31,6 +31,15 @@ export interface InstanceGroup {
   /** CUDA device index; 0 on CPU. */
   readonly deviceId: number;
   readonly count: number;
+  /** What each of its instances needs to run, where instances are limited by resources. */
+  readonly rateLimiter?: RateLimiter;
+}
+
+/** Triton's `ModelRateLimiter`. */
+export interface RateLimiter {
+  readonly resources: readonly { readonly name: string; readonly global: boolean; readonly count: number }[];
+  /** An instance of priority 2 gets half the time of one of priority 1. */
+  readonly priority: number;
 }
 
 /** How a lane's tensors are kept. */

@@ -295,7 +295,6 @@ describe('fields that are not honoured', () => {
     'optimization { output_pinned_memory { enable: true } }',
     'optimization { gather_kernel_buffer_threshold: 4 }',
     'instance_group { host_policy: "x" }',
-    'instance_group { rate_limiter { priority: 2 } }',
     'instance_group { secondary_devices { kind: KIND_NVDLA } }',
     'instance_group { profile: "1" }',
     'instance_group { passive: true }',

@@ -157,12 +157,6 @@ export const UNHONOURED: readonly Unhonoured[] = [
     asked: (config) => config.optimization?.eager_batching === true,
   },
   {
-    field: 'instance_group.rate_limiter',
-    effect: 'warning',
-    why: 'instances are not limited by resources',
-    asked: anyGroup((group) => filled(group.rate_limiter)),
-  },
-  {
     field: 'instance_group.secondary_devices',
     effect: 'warning',
     why: 'there are no secondary devices',

@@ -50,6 +50,8 @@ export const FLAGS: readonly Flag[] = [
   own('max-queue-size', 'maxQueueSize', 'number'),
   own('max-execution-ms', 'maxExecutionMs', 'number'),
   own('slo-ms', 'sloMs', 'number'),
+  triton('rate-limit', 'rateLimit'),
+  triton('rate-limit-resource', 'rateLimitResources', 'string', { repeatable: true }),
   own('engine', 'engine'),
   own('device', 'provider.device'),
   own('on-gpu-error', 'provider.onGpuError'),

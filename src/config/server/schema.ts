@@ -175,6 +175,15 @@ const cache = z.strictObject({
     .describe('Smaller models are not kept: they load faster without'),
 });
 
+/** Triton's `--rate-limit-resource`. */
+const rateLimitResource = z
+  .string()
+  .regex(/^[^:]+:\d{1,9}(:\d{1,4})?$/, 'expected NAME:COUNT or NAME:COUNT:DEVICE')
+  .transform((text) => {
+    const [name = '', count, device] = text.split(':');
+    return { name, count: Number(count), device: device === undefined ? undefined : Number(device) };
+  });
+
 /**
  * The one schema of the server: types, defaults, checks and descriptions. `penstock.yaml` has these keys; the flags of
  * the command line (`flags.ts`) name paths in it; the reference page is written from it.
@@ -219,6 +228,16 @@ export const serverConfigSchema = z.strictObject({
     .default(0)
     .describe(
       'Requests shall be answered within so many ms of their arrival; those that cannot be are refused early. 0 = no such aim. A model may set its own',
+    ),
+  rateLimit: z
+    .enum(['off', 'execution_count'])
+    .default('off')
+    .describe("execution_count: instances run only while they hold the resources of their group's `rate_limiter`"),
+  rateLimitResources: z
+    .array(rateLimitResource)
+    .default([])
+    .describe(
+      'How much of a resource there is, NAME:COUNT or NAME:COUNT:DEVICE; default the most that an instance needs',
     ),
   engine: z
     .enum(['native', 'node'])

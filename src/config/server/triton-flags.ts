@@ -68,8 +68,6 @@ export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
   'cache-config': warning('responses are not cached: every request is computed'),
   'cache-directory': warning('responses are not cached: every request is computed'),
   'response-cache-byte-size': warning('responses are not cached: every request is computed'),
-  'rate-limit': warning('instances are not limited by resources'),
-  'rate-limit-resource': warning('instances are not limited by resources'),
   'pinned-memory-pool-byte-size': MEMORY_POOL,
   'cuda-memory-pool-byte-size': MEMORY_POOL,
   'cuda-virtual-address-size': MEMORY_POOL,

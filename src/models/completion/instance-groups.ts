@@ -1,5 +1,5 @@
 import type { ModelConfig } from '../../config/index.js';
-import { type InstanceGroup, ServingError } from '../../core/index.js';
+import { type InstanceGroup, type RateLimiter, ServingError } from '../../core/index.js';
 import type { ConfigGroup } from './config-parts.js';
 
 /** Where groups run that do not say it themselves. */
@@ -32,8 +32,9 @@ export function completeGroups(config: ModelConfig, name: string, defaults: Devi
     const kind = kindOf(group, label, device);
     const count = group.count === undefined || group.count === 0 ? 1 : group.count;
     const gpus = kind === 'KIND_CPU' ? [] : [...(group.gpus?.length ? group.gpus : defaults.gpus)];
-    if (kind === 'KIND_CPU') instances.push({ device: 'cpu', deviceId: 0, count });
-    for (const deviceId of gpus) instances.push({ device: 'cuda', deviceId, count });
+    const limited = limitOf(group);
+    if (kind === 'KIND_CPU') instances.push({ device: 'cpu', deviceId: 0, count, ...limited });
+    for (const deviceId of gpus) instances.push({ device: 'cuda', deviceId, count, ...limited });
     return { ...group, name: label, kind, count, gpus };
   });
   const total = instances.reduce((sum, group) => sum + group.count, 0);
@@ -44,6 +45,16 @@ export function completeGroups(config: ModelConfig, name: string, defaults: Devi
     );
   }
   return { instances, config: completed };
+}
+
+function limitOf({ rate_limiter: given }: ConfigGroup): { readonly rateLimiter?: RateLimiter } {
+  if (given === undefined) return {};
+  const resources = (given.resources ?? []).map(({ name = '', global = false, count = 0 }) => ({
+    name,
+    global,
+    count,
+  }));
+  return { rateLimiter: { resources, priority: given.priority ?? 1 } };
 }
 
 function kindOf(group: ConfigGroup, label: string, device: 'cpu' | 'cuda'): 'KIND_CPU' | 'KIND_GPU' {

@@ -12,6 +12,7 @@ import {
 import type { DeviceHealth } from './device-health.js';
 import { LaneSlot } from './lane-slot.js';
 import { decideRecovery, type RecoveryPolicy } from './recovery.js';
+import type { Ration } from './resource-pool.js';
 import { RunWatch } from './run-watch.js';
 
 /** What an instance needs of the executor it is part of. */
@@ -23,6 +24,8 @@ export interface InstanceOptions {
   readonly createLane: () => Promise<Lane>;
   /** Where its lanes run. Whoever listens to it calls `bench` and `unbench`. */
   readonly device: DeviceHealth;
+  /** Undefined: it needs no resource that others share. */
+  readonly ration?: Ration | undefined;
   readonly recovery: RecoveryPolicy;
   readonly clock: Clock;
   readonly log: Log;
@@ -88,6 +91,11 @@ export class Instance {
 
   /** True where a batch can start now. */
   get free(): boolean {
+    return this.idle && this.#options.ration?.open !== false;
+  }
+
+  /** True where it could run, whether or not the resources that it shares with others are there. */
+  get idle(): boolean {
     if (this.#run !== undefined || this.#stopping || !this.#options.device.open) return false;
     for (const slot of this.#slots) if (slot.open) return true;
     return false;
@@ -118,15 +126,16 @@ export class Instance {
     return this.#slots;
   }
 
-  /** Starts one execution. `limitMs` 0 = no limit. Throws where the instance is not free. */
-  execute(batch: Batch, settle: (outcome: BatchOutcome) => void, limitMs: number): BatchHandle {
-    const slot = this.free ? this.#slots.find((candidate) => candidate.open) : undefined;
+  /** Starts one execution. `limitMs` 0 = no limit. Not `rationed`: past the shared resources. Throws where it is not free. */
+  execute(batch: Batch, settle: (outcome: BatchOutcome) => void, limitMs: number, rationed = true): BatchHandle {
+    const slot = (rationed ? this.free : this.idle) ? this.#slots.find((candidate) => candidate.open) : undefined;
     if (slot?.lane === undefined) throw new Error(`instance ${this.#options.index} is not free`);
     const { lane } = slot;
     const takenNs = this.#options.clock.nowNs();
     const run: Run = { slot, settle, takenNs, settled: false, lost: false, ended: false };
     slot.move('busy');
     this.#run = run;
+    if (rationed) this.#options.ration?.take();
     this.#options.device.started(run);
     this.#watch.watch(takenNs, limitMs);
     try {
@@ -170,6 +179,7 @@ export class Instance {
       if (slot.state === 'idle' || slot.state === 'busy' || slot.state === 'starting') slot.move('draining');
     }
     await this.#quiet();
+    this.#options.ration?.leave();
     for (const slot of this.#slots) {
       const { lane } = slot;
       slot.lane = undefined;
@@ -192,8 +202,10 @@ export class Instance {
     this.#run = undefined;
     this.#options.device.ended(run, outcome);
     if (!run.lost && run.slot.lane?.broken === false) this.#failures = 0;
-    const offered = this.free;
     this.#pending++;
+    // Whose turn it is with what came free is for the pool to say; this instance may be among them.
+    this.#options.ration?.give();
+    const offered = this.free;
     if (offered) this.#options.onFree();
     this.#deliver(run, outcome);
     // Where no other lane could be offered, the next batch would run on this one: not before its settle has returned.

@@ -5,6 +5,7 @@ import {
   type BatchOutcome,
   type Clock,
   type Executor,
+  type InstanceGroup,
   type Log,
   type OpenedModel,
   ServingError,
@@ -13,6 +14,7 @@ import {
 import { Devices } from './devices.js';
 import { Instance } from './instance.js';
 import { DEFAULT_RECOVERY, type RecoveryPolicy } from './recovery.js';
+import type { ResourcePool } from './resource-pool.js';
 
 export interface ExecutorOptions {
   readonly opened: OpenedModel;
@@ -22,6 +24,8 @@ export interface ExecutorOptions {
   readonly recovery?: RecoveryPolicy;
   /** The process's devices; by default those of this version alone. */
   readonly devices?: Devices;
+  /** What instances of all versions share; by default they are not limited. */
+  readonly resources?: ResourcePool | undefined;
 }
 
 /**
@@ -60,7 +64,7 @@ export class LaneExecutor implements Executor {
     this.#turnEnding = false;
   };
 
-  constructor({ opened, plan, clock, log, recovery = DEFAULT_RECOVERY, devices }: ExecutorOptions) {
+  constructor({ opened, plan, clock, log, recovery = DEFAULT_RECOVERY, devices, resources }: ExecutorOptions) {
     this.#plan = plan;
     this.#log = log;
     const { spec } = plan;
@@ -75,6 +79,7 @@ export class LaneExecutor implements Executor {
           lanes: opened.lanesPerInstance,
           createLane: () => opened.createLane(spec, index),
           device,
+          ration: resources?.join(groups[index] as InstanceGroup, () => this.#offer()),
           recovery,
           clock,
           log,
@@ -199,8 +204,8 @@ export class LaneExecutor implements Executor {
 function warmInstance(instance: Instance, batch: Batch, limitMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     if (!instance.deviceUsable) throw new ServingError('EXECUTOR_LOST', `device ${instance.device} has failed`);
-    if (!instance.free) throw new ServingError('CONFLICT', 'a warm-up needs idle instances');
+    if (!instance.idle) throw new ServingError('CONFLICT', 'a warm-up needs idle instances');
     const settle = (outcome: BatchOutcome) => (outcome.kind === 'done' ? resolve() : reject(outcome.error));
-    instance.execute(batch, settle, limitMs);
+    instance.execute(batch, settle, limitMs, false);
   });
 }
