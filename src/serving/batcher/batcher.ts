@@ -285,6 +285,7 @@ export class Batcher implements RequestQueue {
     this.#running++;
     this.#inFlight.add(running.endsNs);
     this.#view.lastStartNs = nowNs;
+    this.#view.starts++;
     try {
       running.handle = this.#executor.execute(batch, (outcome) => this.#ended(running, outcome));
     } catch (thrown) {

@@ -249,6 +249,13 @@ describe('the best batch size', () => {
     }
   });
 
+  it('is tried twice as large once in a while, as what is believed of that may be wrong', () => {
+    const { clock, send, batches } = setup(slowPastTwo, 1);
+    for (let i = 0; i < 300; i++) send();
+    clock.advance(10_000 * MS);
+    expect(batches().filter((rows) => rows > 3)).toEqual([4, 4]);
+  });
+
   it('is passed where that ends sooner than two executions', () => {
     const steps = measuredCurve([
       [1, 10],

@@ -6,6 +6,12 @@ import type { InFlight } from './in-flight.js';
 import type { Candidate, Plan, SchedulingView } from './scheduling-view.js';
 import type { KeyGroup, WaitList } from './wait-list.js';
 
+/**
+ * One start in so many may be twice as large as pays: what is believed of a larger size can be wrong, and only a run tells.
+ * Where deadlines decide, batches grow past it by themselves.
+ */
+const TRY_EVERY = 64;
+
 /** What the view looks at. */
 export interface LineViewSources {
   readonly policy: BatchPolicy;
@@ -38,6 +44,8 @@ export class LineView implements SchedulingView, Plan {
   instances = 0;
   rowsPerNs = 0;
   lastStartNs = Number.NEGATIVE_INFINITY;
+  /** Executions started so far. */
+  starts = 0;
   tightestNs = 0;
   readonly busyUntilNs: number[] = [];
   #curve: CostCurve | undefined;
@@ -66,7 +74,12 @@ export class LineView implements SchedulingView, Plan {
     const curve = dynamic ? this.curveOf(head.item.key) : undefined;
     this.rows = head.group.rows;
     const bySize = curve !== undefined && preferredBatchSizes.length === 0;
-    this.#most = bySize ? rowsToStart(curve, this.rows, this.mostRows, maxBatchSize) : dynamic ? maxBatchSize : 0;
+    const paying = this.starts % TRY_EVERY === TRY_EVERY - 1 ? this.mostRows * 2 : this.mostRows;
+    this.#most = bySize
+      ? rowsToStart(curve, this.rows, Math.min(paying, maxBatchSize), maxBatchSize)
+      : dynamic
+        ? maxBatchSize
+        : 0;
     this.#curve = head.group.withDeadline > 0 ? curve : undefined;
     if (this.#curve === undefined) return;
     this.tightestNs = head.group.tightestNs();
