@@ -12,7 +12,7 @@ import {
   type VersionHost,
   type VersionPlan,
 } from '../core/index.js';
-import { Batcher } from '../serving/batcher/index.js';
+import { Batcher, LearnedCost } from '../serving/batcher/index.js';
 import { type Dataplane, ServedVersion } from '../serving/dataplane/index.js';
 import { createExecutor, type Devices, type LaneExecutor, type ResourcePool } from '../serving/executor/index.js';
 import type { IngressThreads } from '../serving/ingress/index.js';
@@ -45,7 +45,8 @@ export class Hosting implements VersionHost, SchedulerSource {
     const { clock, log, devices, resources, metrics, maxQueueSize } = this.#options;
     const executor = await createExecutor({ opened, plan, clock, log, devices, resources });
     const figures = metrics.version(plan.spec.id);
-    const batcher = new Batcher({ spec: plan.spec, executor, clock, metrics: figures, maxQueueSize });
+    const costs = new LearnedCost();
+    const batcher = new Batcher({ spec: plan.spec, executor, clock, metrics: figures, maxQueueSize, costs });
     return new Hosted(new ServedVersion(plan.spec, batcher, figures), batcher, executor, this.#options.ingress);
   }
 

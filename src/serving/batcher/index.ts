@@ -1,4 +1,5 @@
 export { Batcher, type BatcherOptions } from './batcher.js';
+export { LearnedCost } from './learned-cost.js';
 export { prefixInTime } from './look-ahead.js';
 export type { MemberDone, MemberOutcome, QueueItem, RequestQueue } from './queue-item.js';
 export type { Decide, Plan, SchedulingView } from './scheduling-view.js';

@@ -1,0 +1,89 @@
+import type { CostCurve } from '../../core/index.js';
+
+/** What is known of one size. `rows` need not be whole: it is the mean of what was seen. */
+export interface SizeCost {
+  readonly rows: number;
+  readonly meanNs: number;
+  readonly upperNs: number;
+  /** Executions it rests on. */
+  readonly weight: number;
+}
+
+/** Part of the time of one row that further rows are taken to cost before any was seen. */
+const UNTRIED = 0.5;
+
+/**
+ * A curve through measured sizes, made non-decreasing by pooling neighbours that contradict each other (weighted isotonic
+ * regression), straight between them. Below the smallest size it is level; beyond the largest it goes on as steeply as
+ * between the last two. From one size alone the upper quantile grows in proportion to rows, as if batching gained nothing,
+ * but the mean half as fast: larger sizes look worth a try until they have had one.
+ */
+export class MeasuredCurve implements CostCurve {
+  readonly #rows: readonly number[];
+  readonly #mean: readonly number[];
+  readonly #upper: readonly number[];
+
+  /** `sizes` ascending in rows, at least one. */
+  constructor(sizes: readonly SizeCost[]) {
+    const weights = sizes.map(({ weight }) => weight);
+    this.#rows = sizes.map(({ rows }) => rows);
+    this.#mean = isotonic(
+      sizes.map(({ meanNs }) => meanNs),
+      weights,
+    );
+    this.#upper = isotonic(
+      sizes.map(({ upperNs }) => upperNs),
+      weights,
+    );
+  }
+
+  meanNs(rows: number): number {
+    return at(this.#rows, this.#mean, rows, UNTRIED);
+  }
+
+  upperNs(rows: number): number {
+    // Beyond the last size the mean may be the steeper of the two.
+    return Math.max(at(this.#rows, this.#upper, rows, 1), this.meanNs(rows));
+  }
+}
+
+/** Non-decreasing values nearest to `values` (pool adjacent violators). */
+function isotonic(values: readonly number[], weights: readonly number[]): number[] {
+  const pools: { sum: number; weight: number; count: number }[] = [];
+  values.forEach((value, i) => {
+    const weight = weights[i] as number;
+    pools.push({ sum: value * weight, weight, count: 1 });
+    for (;;) {
+      const last = pools.at(-1);
+      const before = pools.at(-2);
+      if (last === undefined || before === undefined || before.sum / before.weight <= last.sum / last.weight) break;
+      pools.pop();
+      before.sum += last.sum;
+      before.weight += last.weight;
+      before.count += last.count;
+    }
+  });
+  return pools.flatMap(({ sum, weight, count }) => new Array<number>(count).fill(sum / weight));
+}
+
+/** `growth`: of the time, for each time the rows of the one known size. */
+function at(sizes: readonly number[], values: readonly number[], rows: number, growth: number): number {
+  const last = sizes.length - 1;
+  const first = sizes[0] as number;
+  if (rows <= first) return values[0] as number;
+  if (rows >= (sizes[last] as number)) {
+    const [size, value] = [sizes[last] as number, values[last] as number];
+    if (last === 0) return value * (1 + growth * (rows / size - 1));
+    const steepness = (value - (values[last - 1] as number)) / (size - (sizes[last - 1] as number));
+    return value + steepness * (rows - size);
+  }
+  let low = 0;
+  let high = last;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((sizes[middle] as number) <= rows) low = middle;
+    else high = middle;
+  }
+  const share = (rows - (sizes[low] as number)) / ((sizes[high] as number) - (sizes[low] as number));
+  return (values[low] as number) + share * ((values[high] as number) - (values[low] as number));
+}

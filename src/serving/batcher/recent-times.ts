@@ -1,0 +1,44 @@
+import type { SizeCost } from './measured-curve.js';
+
+/** Times of one size that count. */
+const KEPT = 32;
+
+/** Share of executions that the upper quantile covers. */
+const UPPER = 0.95;
+
+/** Few times say little of a quantile: this much is added to the highest of `n`, divided by n. */
+const UNSURE = 0.5;
+
+/** The last times of executions of about one size: a ring, so that what has changed is forgotten. */
+export class RecentTimes {
+  readonly #times = new Float64Array(KEPT);
+  readonly #rows = new Float64Array(KEPT);
+  #count = 0;
+  #next = 0;
+  seenNs = 0;
+
+  add(computeNs: number, rows: number, nowNs: number): void {
+    this.#times[this.#next] = computeNs;
+    this.#rows[this.#next] = rows;
+    this.#next = (this.#next + 1) % KEPT;
+    if (this.#count < KEPT) this.#count++;
+    this.seenNs = nowNs;
+  }
+
+  /**
+   * Mean of the middle four fifths, so that a run which the system interrupted does not count, and the quantile that
+   * planning uses.
+   */
+  cost(): SizeCost {
+    const count = this.#count;
+    const sorted = this.#times.slice(0, count).sort();
+    const cut = Math.floor(count / 10);
+    let sum = 0;
+    for (let i = cut; i < count - cut; i++) sum += sorted[i] as number;
+    const meanNs = sum / (count - 2 * cut);
+    const upper = sorted[Math.min(count - 1, Math.floor(count * UPPER))] as number;
+    let rows = 0;
+    for (let i = 0; i < count; i++) rows += this.#rows[i] as number;
+    return { rows: rows / count, meanNs, upperNs: Math.max(upper, meanNs * (1 + UNSURE / count)), weight: count };
+  }
+}
