@@ -45,8 +45,9 @@ export class Hosting implements VersionHost, SchedulerSource {
     const { clock, log, devices, resources, metrics, maxQueueSize } = this.#options;
     const executor = await createExecutor({ opened, plan, clock, log, devices, resources });
     const figures = metrics.version(plan.spec.id);
-    const costs = new LearnedCost();
-    const batcher = new Batcher({ spec: plan.spec, executor, clock, metrics: figures, maxQueueSize, costs });
+    // Planning by learned times is for models that have an SLO; all others run as Triton's knobs say.
+    const costs = plan.spec.batching.sloMs > 0 ? { costs: new LearnedCost() } : {};
+    const batcher = new Batcher({ spec: plan.spec, executor, clock, metrics: figures, maxQueueSize, ...costs });
     return new Hosted(new ServedVersion(plan.spec, batcher, figures), batcher, executor, this.#options.ingress);
   }
 

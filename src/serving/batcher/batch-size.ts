@@ -16,11 +16,15 @@ export function rowsWithin(curve: CostCurve, budgetNs: number, most: number): nu
 /** A larger batch must give this much more rows a second to be worth the longer wait of its members. */
 const WORTH_IT = 1.02;
 
+/** Of shorter executions what is measured is mostly their hand-over, which larger batches share: they always pay. */
+const SHORT_NS = 500e3;
+
 /**
  * The most rows of an execution that pay: the smallest size that comes near the highest rate of rows. Sizes are tried in
  * steps of a half and a third, which is as fine as a measured curve is exact.
  */
 export function rowsThatPay(curve: CostCurve, most: number): number {
+  if (curve.meanNs(1) < SHORT_NS) return most;
   let best = 1;
   let bestRate = 1 / curve.meanNs(1);
   for (let rows = 2, step = 0; rows < most; step++, rows = step % 2 === 0 ? (rows * 4) / 3 : rows * 1.5) {

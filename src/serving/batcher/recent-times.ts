@@ -3,8 +3,11 @@ import type { SizeCost } from './measured-curve.js';
 /** Times of one size that count. */
 const KEPT = 32;
 
-/** Share of executions that the upper quantile covers. */
-const UPPER = 0.95;
+/** Share of executions that the upper quantile covers; the highest of a few times is no quantile, but an accident. */
+const UPPER = 0.9;
+
+/** What an execution costs beside its run: handing it over, settling it. Matters where runs are shorter. */
+const OVERHEAD_NS = 30e3;
 
 /** Few times say little of a quantile: this much is added to the highest of `n`, divided by n. */
 const UNSURE = 0.5;
@@ -36,9 +39,10 @@ export class RecentTimes {
     let sum = 0;
     for (let i = cut; i < count - cut; i++) sum += sorted[i] as number;
     const meanNs = sum / (count - 2 * cut);
-    const upper = sorted[Math.min(count - 1, Math.floor(count * UPPER))] as number;
+    const upper = sorted[Math.floor((count - 1) * UPPER)] as number;
     let rows = 0;
     for (let i = 0; i < count; i++) rows += this.#rows[i] as number;
-    return { rows: rows / count, meanNs, upperNs: Math.max(upper, meanNs * (1 + UNSURE / count)), weight: count };
+    const upperNs = Math.max(upper, meanNs * (1 + UNSURE / count));
+    return { rows: rows / count, meanNs: meanNs + OVERHEAD_NS, upperNs: upperNs + OVERHEAD_NS, weight: count };
   }
 }
