@@ -123,9 +123,7 @@ export const ROUTES: readonly Route[] = [
       'metadata',
       'ModelScheduler',
       'Cost curve, scheduling policy and last decisions of a model',
-      ({ server, path }) => ({
-        content: server.control.modelScheduler(path.model, path.version),
-      }),
+      ({ server, path }) => mapped(server.control.modelScheduler(path.model, path.version), asContent),
     ),
   ),
   ...ofModel(
