@@ -7,7 +7,8 @@ const ALLOCATED = ['mlp-http-c1', 'mlp-http-json-c8', 'mlp-ws-c8', 'mlp-grpc-c8'
 const INSTRUCTED = ['mlp-http-c8'];
 
 /**
- * `starts` counts for both of `launches` (options of `startGateway`), both at the same time: what is counted does not mind.
+ * `starts` counts for each of `launches` (options of `startGateway`), one after the other: side by side, one of two equal builds
+ * gathers larger batches than the other, and took a fifth fewer instructions a request.
  * @returns {Promise<{ name, rounds }[][]>} for A and for B; names end in `counted`
  */
 export async function countedStarts(launches, starts, { allocated = ALLOCATED, instructed = INSTRUCTED } = {}) {
@@ -20,15 +21,15 @@ export async function countedStarts(launches, starts, { allocated = ALLOCATED, i
     }
   };
   const chosen = (names) => COUNTED.filter(({ name }) => names.includes(name));
-  const both = async (count, key) => {
-    const counts = await Promise.all(launches.map(count));
-    for (const [side, found] of counts.entries()) add(side, found, key);
+  const each = async (start, count, key) => {
+    const order = [...launches.keys()];
+    for (const side of start % 2 === 0 ? order : order.reverse()) add(side, await count(launches[side]), key);
   };
   for (let start = 0; start < starts; start++) {
     if (whyNoInstructions() === undefined && instructed.length > 0)
-      await both((launch) => instructions(chosen(instructed), launch), 'instructionsPerRequest');
+      await each(start, (launch) => instructions(chosen(instructed), launch), 'instructionsPerRequest');
     if (allocated.length > 0)
-      await both((launch) => allocatedOrCopied(chosen(allocated), launch), 'heapBytesPerRequest');
+      await each(start, (launch) => allocatedOrCopied(chosen(allocated), launch), 'heapBytesPerRequest');
   }
   return sides.map((side) => [...side].map(([name, rounds]) => ({ name, rounds })));
 }
