@@ -1,20 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { POLICIES, type PolicyName } from '../../simulation/index.js';
+import { POLICIES } from '../../simulation/index.js';
 import { EXIT_CODE_HELP } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
-import type { CurvePoints } from './simulate.js';
+import type { CurvePoints, LoadOptions } from './simulate.js';
 
-interface LoadFlags {
-  readonly curve: CurvePoints;
-  readonly sloMs: number;
-  readonly maxBatch: number;
-  readonly arrivals: string;
-  readonly requests: number;
-  readonly seed: number;
-  readonly policy: PolicyName;
-  readonly jitter: number;
-  readonly json?: boolean;
-}
+/** As the parser leaves them: a flag that was not given is absent. */
+type LoadFlags = Omit<LoadOptions, 'json'> & { readonly json?: boolean };
 
 /** Adds `simulate` and `plan`. What they run is loaded when they are asked for. */
 export function addSimulate(program: Command, io: CliIo, exit: (code: number) => void): void {

@@ -22,7 +22,8 @@ export type CurvePoints =
   | { readonly kind: 'linear'; readonly aMs: number; readonly cMs: number }
   | { readonly kind: 'measured'; readonly points: readonly (readonly [rows: number, ms: number])[] };
 
-interface LoadOptions {
+/** What is simulated, as the commands `simulate` and `plan` were given it. */
+export interface LoadOptions {
   readonly curve: CurvePoints;
   readonly sloMs: number;
   readonly maxBatch: number;

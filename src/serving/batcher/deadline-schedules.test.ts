@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { echo, FakeExecutor } from '../../../test/support/fake-executor.js';
+import { seeded } from '../../../test/support/seeded-random.js';
 import { modelSpec, policy } from '../../../test/support/specs.js';
 import { type Batch, type CostModel, NO_DEADLINE, ServingError, type Tensor } from '../../core/index.js';
 import { linearCurve } from '../../simulation/index.js';
@@ -47,20 +48,6 @@ function replayable(seed: number): { trace: string[]; drained: Promise<unknown> 
   } catch (error) {
     throw new Error(`seed ${seed} fails; PENSTOCK_SEED=${seed} replays it`, { cause: error });
   }
-}
-
-type Random = () => number;
-
-/** mulberry32 */
-function seeded(seed: number): Random {
-  let state = (seed * 2654435761) >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 interface Tracked {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { FakeExecutor } from '../../../test/support/fake-executor.js';
+import { type Random, seeded } from '../../../test/support/seeded-random.js';
 import { modelSpec, policy } from '../../../test/support/specs.js';
 import {
   type Batch,
@@ -45,20 +46,6 @@ describe('ten thousand random schedules', () => {
     expect([...seen].sort()).toEqual([...kinds, 'OUTPUT_SHAPE_MISMATCH'].sort());
   });
 });
-
-type Random = () => number;
-
-/** mulberry32 */
-function seeded(seed: number): Random {
-  let state = (seed * 2654435761) >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 interface Tracked {
   readonly id: number;
