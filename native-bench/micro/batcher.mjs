@@ -1,6 +1,6 @@
 // Cost of the batcher alone: nanoseconds per request from enqueue to settle, with an executor that computes nothing.
 // Run on the compiled sources: npm run build && node native-bench/micro/batcher.mjs
-import { Batcher } from '../../dist/serving/batcher/index.js';
+import { Batcher, LearnedCost } from '../../dist/serving/batcher/index.js';
 import { fluidBoundPerSecond, linearCurve, SimulatedExecutor, VirtualClock } from '../../dist/simulation/index.js';
 
 const ROUNDS = 5;
@@ -33,7 +33,9 @@ function createExecutor(slots) {
       executor.onSlotFree();
       const data = output.subarray(0, batch.rows * 64);
       const outputs = [{ name: 'y', dataType: 'FP32', shape: [batch.rows, 16], data }];
-      settle({ kind: 'done', outputs, timing: { takenNs: now, gatheredNs: now, startedNs: now, finishedNs: now } });
+      // Some time, so that it is learned from.
+      const timing = { takenNs: now - 1e6 - batch.rows * 1e4, gatheredNs: now, startedNs: now, finishedNs: now };
+      settle({ kind: 'done', outputs, timing });
     },
     busy: () => running.length > 0,
   };
@@ -54,11 +56,18 @@ const POLICY = {
   priorityQueuePolicies: new Map(),
 };
 
-function bench(name, { maxBatchSize, inFlight, deadline, keys = 1, ...changes }) {
+function bench(name, { maxBatchSize, inFlight, deadline, learns = false, keys = 1, ...changes }) {
   const batching = { ...POLICY, dynamic: maxBatchSize > 0, maxBatchSize, ...changes };
   const executor = createExecutor(1);
   const spec = { id: { model: 'm', version: 1 }, maxBatchSize, batching };
-  const batcher = new Batcher({ spec, executor, clock, metrics, maxQueueSize: 100_000 });
+  const batcher = new Batcher({
+    spec,
+    executor,
+    clock,
+    metrics,
+    maxQueueSize: 100_000,
+    ...(learns ? { costs: new LearnedCost() } : {}),
+  });
   let settled = 0;
   const settle = () => settled++;
   const member = { inputs: [input], rows: 1 };
@@ -86,8 +95,12 @@ function bench(name, { maxBatchSize, inFlight, deadline, keys = 1, ...changes })
 
 console.log(`node ${process.version}, ${REQUESTS} requests a round, median of ${ROUNDS}`);
 bench('one at a time, no batching', { maxBatchSize: 0, inFlight: 1 });
+bench('the same, with costs learned', { maxBatchSize: 0, inFlight: 1, learns: true });
 bench('batch of 8, 16 in flight', { maxBatchSize: 8, inFlight: 16 });
+bench('the same, with costs learned', { maxBatchSize: 8, inFlight: 16, learns: true });
 bench('batch of 32, 256 in flight', { maxBatchSize: 32, inFlight: 256 });
+bench('the same, with costs learned', { maxBatchSize: 32, inFlight: 256, learns: true });
+bench('the same, and deadlines a second away', { maxBatchSize: 32, inFlight: 256, learns: true, deadline: true });
 bench('batch of 32, 256 in flight, deadlines', { maxBatchSize: 32, inFlight: 256, deadline: true });
 bench('batch of 32, 256 in flight, replies in order', { maxBatchSize: 32, inFlight: 256, preserveOrdering: true });
 bench('batch of 32, 10,000 waiting, 200 shapes', { maxBatchSize: 32, inFlight: 10_000, keys: 200 });

@@ -93,6 +93,7 @@ export class Gateway implements RunningServer {
       resources: config.rateLimit === 'off' ? undefined : new ResourcePool(clock, config.rateLimitResources),
       maxQueueSize: config.maxQueueSize,
       ingress: this.#ingress,
+      keepCosts: config.costs.keep,
     });
     this.#repository = new ModelRepository({
       folders: config.repositories,
@@ -104,6 +105,7 @@ export class Gateway implements RunningServer {
       autoComplete: config.autoCompleteConfig,
       maxExecutionMs: config.maxExecutionMs,
       sloMs: config.sloMs,
+      costSweepMs: config.costs.sweepMs,
       drainTimeoutMs: config.exitTimeoutSecs * 1000,
       backends: availableBackends({
         log,

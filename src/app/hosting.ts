@@ -12,10 +12,11 @@ import {
   type VersionHost,
   type VersionPlan,
 } from '../core/index.js';
-import { Batcher, LearnedCost } from '../serving/batcher/index.js';
+import { Batcher } from '../serving/batcher/index.js';
 import { type Dataplane, ServedVersion } from '../serving/dataplane/index.js';
 import { createExecutor, type Devices, type LaneExecutor, type ResourcePool } from '../serving/executor/index.js';
 import type { IngressThreads } from '../serving/ingress/index.js';
+import { VersionCosts } from './version-costs.js';
 
 export interface HostingOptions {
   readonly dataplane: Dataplane;
@@ -30,6 +31,8 @@ export interface HostingOptions {
   readonly maxQueueSize: number;
   /** Threads that take requests too, or instead; undefined = none. */
   readonly ingress: IngressThreads | undefined;
+  /** What is learned of the time of executions lasts from one start to the next. */
+  readonly keepCosts: boolean;
 }
 
 /** Joins executor, batcher and figures to a version that `models` opened, and puts it on the data path. */
@@ -45,10 +48,12 @@ export class Hosting implements VersionHost, SchedulerSource {
     const { clock, log, devices, resources, metrics, maxQueueSize } = this.#options;
     const executor = await createExecutor({ opened, plan, clock, log, devices, resources });
     const figures = metrics.version(plan.spec.id);
-    // Planning by learned times is for models that have an SLO; all others run as Triton's knobs say.
-    const costs = plan.spec.batching.sloMs > 0 ? { costs: new LearnedCost() } : {};
-    const batcher = new Batcher({ spec: plan.spec, executor, clock, metrics: figures, maxQueueSize, ...costs });
-    return new Hosted(new ServedVersion(plan.spec, batcher, figures), batcher, executor, this.#options.ingress);
+    const kept = this.#options.keepCosts ? opened.kept : undefined;
+    const costs = new VersionCosts({ plan, kept, clock, log });
+    const { spec } = plan;
+    const batcher = new Batcher({ spec, executor, clock, metrics: figures, maxQueueSize, costs: costs.model });
+    const { ingress } = this.#options;
+    return new Hosted({ served: new ServedVersion(spec, batcher, figures), batcher, executor, costs, ingress });
   }
 
   async publish(model: string, versions: readonly HostedVersion[]): Promise<void> {
@@ -66,16 +71,27 @@ export class Hosting implements VersionHost, SchedulerSource {
   }
 }
 
+interface HostedParts {
+  readonly served: ServedVersion;
+  readonly batcher: Batcher;
+  readonly executor: LaneExecutor;
+  readonly costs: VersionCosts;
+  readonly ingress: IngressThreads | undefined;
+}
+
 class Hosted implements HostedVersion {
   readonly served: ServedVersion;
   readonly #batcher: Batcher;
   readonly #executor: LaneExecutor;
+  readonly #costs: VersionCosts;
   readonly #ingress: IngressThreads | undefined;
+  #sample: BatchMember | undefined;
 
-  constructor(served: ServedVersion, batcher: Batcher, executor: LaneExecutor, ingress: IngressThreads | undefined) {
+  constructor({ served, batcher, executor, costs, ingress }: HostedParts) {
     this.served = served;
     this.#batcher = batcher;
     this.#executor = executor;
+    this.#costs = costs;
     this.#ingress = ingress;
   }
 
@@ -96,7 +112,13 @@ class Hosted implements HostedVersion {
   }
 
   warm(sample: BatchMember): Promise<void> {
+    this.#sample ??= sample;
     return this.#executor.warm(sample);
+  }
+
+  async learn(): Promise<void> {
+    await this.#costs.begin(this.served, this.#executor, this.#sample);
+    this.#sample = undefined;
   }
 
   async drain(timeoutMs: number): Promise<void> {
@@ -105,8 +127,9 @@ class Hosted implements HostedVersion {
     await this.#batcher.drain(timeoutMs);
   }
 
-  stop(): Promise<void> {
-    return this.#executor.stop();
+  async stop(): Promise<void> {
+    await this.#costs.end();
+    await this.#executor.stop();
   }
 
   laneStates(): Readonly<Record<string, number>> {

@@ -120,8 +120,21 @@ export interface OpenedModel {
   readonly lanesPerInstance: number;
   /** How runs are carried, by device; absent where there is one way only. */
   carriers?(): readonly CarrierUse[];
+  /** Where to keep what was learned of its executions; absent where nothing is kept. */
+  readonly kept?: KeptText | undefined;
   /** Releases everything; all lanes are closed before. Gives memory back to the system. */
   close(): Promise<void>;
+}
+
+/**
+ * A text that lasts from one start of the program to the next, for one version: the same one where everything is the same
+ * that the time of its executions depends on (files, engine, devices, threads, machine).
+ */
+export interface KeptText {
+  /** Undefined where there is none, or none that can be read: the log says why. Never rejects. */
+  read(): Promise<string | undefined>;
+  /** Replaces it in one step. Never rejects: where it cannot be written the log says so. */
+  write(text: string): Promise<void>;
 }
 
 /** A set of input and output buffers and what runs them. Holds one batch at a time. */

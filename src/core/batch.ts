@@ -50,6 +50,8 @@ export type BatchOutcome =
     };
 
 export interface BatchHandle {
+  /** Where it runs, where the instances are on several devices. */
+  readonly device?: string | undefined;
   /** Nobody waits any more: stop at the next node boundary. The settle callback is still called, once. */
   cancel(): void;
 }
@@ -63,6 +65,8 @@ export interface Executor {
   freeSlots(): number;
   /** Executions that can run at once, those that run now included; less while some are out of service. */
   slots(): number;
+  /** Where `execute` would run a batch now: `cuda:1`. Undefined where no slot is free, or all instances are on one device. */
+  nextDevice?(): string | undefined;
   /** Called (synchronously, outside `execute`) whenever a slot becomes free. One listener: the batcher of the version. */
   onSlotFree: () => void;
   /**

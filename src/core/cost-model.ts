@@ -6,10 +6,22 @@ export interface CostCurve {
   upperNs(rows: number): number;
 }
 
-/** What is known of the time that the executions of one version take, learned from those that ended. */
+/** What is known of the time of executions of one size, in nanoseconds. `rows` need not be whole: a mean of what was seen. */
+export interface SizeCost {
+  readonly rows: number;
+  readonly meanNs: number;
+  readonly upperNs: number;
+  /** Executions that it rests on. */
+  readonly weight: number;
+}
+
+/**
+ * What is known of the time that the executions of one version take, learned from those that ended. `device` is named
+ * where the instances are on several devices, as `Executor.nextDevice` names them.
+ */
 export interface CostModel {
-  /** Undefined while nothing is known of `shapeClass`. */
-  curve(shapeClass: string): CostCurve | undefined;
+  /** Undefined while nothing is known of `shapeClass` there; without `device`, of the fastest device. */
+  curve(shapeClass: string, device?: string): CostCurve | undefined;
   /** One execution of `rows` rows ended well after `computeNs`, at the monotonic instant `nowNs`. */
-  observe(shapeClass: string, rows: number, computeNs: number, nowNs: number): void;
+  observe(shapeClass: string, rows: number, computeNs: number, nowNs: number, device?: string): void;
 }

@@ -49,6 +49,11 @@ export interface BatchPolicy {
   readonly preserveOrdering: boolean;
   /** Within how many milliseconds of its arrival a request shall be answered; 0 = no such aim. */
   readonly sloMs: number;
+  /**
+   * `auto`: no batch is larger than pays by what executions were seen to take; `max`: up to `maxBatchSize`. Absent: `auto`
+   * where deadlines decide or there is an SLO, else `max`.
+   */
+  readonly batchLimit?: 'auto' | 'max';
   /** 0 = priorities off; else levels 1 (highest) to this. */
   readonly priorityLevels: number;
   readonly defaultPriorityLevel: number;

@@ -7,16 +7,20 @@ export interface VersionPlan {
   readonly spec: ModelSpec;
   readonly instances: readonly InstanceGroup[];
   readonly maxExecutionMs: number;
+  /** Milliseconds that `HostedVersion.learn` may take; absent or 0 = nothing is measured before requests come. */
+  readonly costSweepMs?: number;
 }
 
 /**
  * A version with its lanes, executor and queue: `models` decides about its life, the data path sends requests through it.
- * Order of calls: warm*, (published), drain, stop; then the owner closes the `OpenedModel`.
+ * Order of calls: warm*, learn, (published), drain, stop; then the owner closes the `OpenedModel`.
  */
 export interface HostedVersion {
   readonly spec: ModelSpec;
   /** Runs one warm-up execution on every instance, past the queue and the statistics. Rejects with the reason it failed. */
   warm(sample: BatchMember): Promise<void>;
+  /** Takes in what is known of the time of executions, or measures it with the samples of `warm`. Never rejects. */
+  learn(): Promise<void>;
   /** Takes no more requests and resolves when every accepted one is settled. `timeoutMs` past: cancels the rest, then resolves. */
   drain(timeoutMs: number): Promise<void>;
   /** Stops lanes and executor; resolves when their buffers are freed. */

@@ -570,7 +570,7 @@ describe('warm-up', () => {
   it('runs every sample before the version is published', async () => {
     folder.model('a', [1], sample);
     await started({ controlMode: 'none' });
-    expect(host.events).toEqual(['start a/1', 'warm a/1', 'warm a/1', 'warm a/1', 'publish a [1]']);
+    expect(host.events).toEqual(['start a/1', 'warm a/1', 'warm a/1', 'warm a/1', 'learn a/1', 'publish a [1]']);
     const [member] = host.hosted[0]?.warmed ?? [];
     expect(member?.rows).toBe(2);
     expect(member?.inputs[0]).toMatchObject({ name: 'x', dataType: 'FP32', shape: [2, 3] });

@@ -50,6 +50,8 @@ export interface ModelRepositoryOptions {
   readonly maxExecutionMs?: number;
   /** Where a model's config has no `slo_ms`; default 0: none. */
   readonly sloMs?: number;
+  /** Of versions that plan by the time of their executions and whose config has no `cost_sweep_ms`; default 0: none. */
+  readonly costSweepMs?: number;
   /** False: configs must be whole (Triton's --disable-auto-complete-config); default true. */
   readonly autoComplete?: boolean;
   /** Versions that load at once; default 4, as Triton's `--model-load-thread-count`. */
@@ -95,6 +97,7 @@ export class ModelRepository implements ModelControl {
         backendParameters: options.backendDefaults ?? {},
         maxExecutionMs: options.maxExecutionMs ?? 0,
         sloMs: options.sloMs ?? 0,
+        costSweepMs: options.costSweepMs ?? 0,
         autoComplete: options.autoComplete ?? true,
       }),
       slots: new LoadSlots(options.loadThreads ?? 4),

@@ -136,7 +136,8 @@ describe('a deadline', () => {
   };
   const MS = 150;
   const inTime = (ms: number) => {
-    expect(ms).toBeGreaterThan(MS - 10);
+    // A request that waits is given up a little earlier: when what is left is less than an execution takes.
+    expect(ms).toBeGreaterThan(MS / 2);
     expect(ms).toBeLessThan(MS + 1000);
   };
   const refused = (work: Promise<unknown>): Promise<ServiceError> =>

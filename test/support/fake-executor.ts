@@ -36,6 +36,7 @@ export interface FakeExecutorOptions {
  * are overwritten once `settle` returned, so that whoever kept a view reads rubbish.
  */
 export class FakeExecutor implements Executor {
+  nextDevice?: () => string | undefined;
   onSlotFree: () => void = () => {};
   readonly executions: FakeExecution[] = [];
   readonly #options: FakeExecutorOptions;

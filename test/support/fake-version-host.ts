@@ -63,6 +63,10 @@ export class FakeHostedVersion implements HostedVersion {
     await this.#host.onWarm(sample, this);
   }
 
+  async learn(): Promise<void> {
+    if (this.warmed.length > 0) this.#host.events.push(`learn ${this.label}`);
+  }
+
   async drain(): Promise<void> {
     if (this.drained) throw new Error(`${this.label} is drained twice`);
     this.drained = true;

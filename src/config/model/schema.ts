@@ -166,6 +166,17 @@ const fields = z.strictObject({
   slo_ms: milliseconds()
     .optional()
     .describe('Requests shall be answered within so many ms of their arrival; 0 = no such aim. Ours'),
+  batch_limit: z
+    .enum(['auto', 'max'])
+    .optional()
+    .describe(
+      'auto: no batch is larger than pays by what executions were seen to take; max: up to max_batch_size. Default auto where there is an SLO, and for requests with a deadline; else max. Ours',
+    ),
+  cost_sweep_ms: milliseconds()
+    .optional()
+    .describe(
+      "Most ms after warm-up in which the time of executions is measured by batch size; 0 = not. Default the server's costs.sweepMs where there is an SLO or batch_limit is auto, else 0. Needs model_warmup. Ours",
+    ),
   split_large_requests: z
     .boolean()
     .optional()
@@ -175,7 +186,7 @@ const fields = z.strictObject({
 
 /**
  * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it
- * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `split_large_requests`, `provider`). Everything is optional: what is absent is completed from
+ * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `batch_limit`, `cost_sweep_ms`, `split_large_requests`, `provider`). Everything is optional: what is absent is completed from
  * the model. Unknown fields are refused.
  */
 export const modelConfigSchema = fields.superRefine(checkModelConfig);

@@ -93,6 +93,8 @@ export const FLAGS: readonly Flag[] = [
   own('model-cache-dir', 'cache.folder'),
   own('model-cache-max-bytes', 'cache.maxBytes', 'number'),
   own('model-cache-min-model-bytes', 'cache.minModelBytes', 'number'),
+  own('cost-sweep-ms', 'costs.sweepMs', 'number'),
+  own('keep-costs', 'costs.keep', 'boolean'),
   own('ingress-threads', 'ingress.threads', 'count'),
   own('ingress-max-in-flight', 'ingress.maxInFlight', 'number'),
   own('offload-threads', 'offload.threads', 'number'),

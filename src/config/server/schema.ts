@@ -175,6 +175,23 @@ const cache = z.strictObject({
     .describe('Smaller models are not kept: they load faster without'),
 });
 
+const costs = z.strictObject({
+  sweepMs: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(500)
+    .describe(
+      'Most ms after the warm-up of a version that plans by the time of its executions (slo_ms, batch_limit) in which it is measured by batch size; 0 = it is learned from requests only. A model may set its own (cost_sweep_ms)',
+    ),
+  keep: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Keep what was learned of the time of executions with the compiled models, for the next start (native engine)',
+    ),
+});
+
 /** Triton's `--rate-limit-resource`. */
 const rateLimitResource = z
   .string()
@@ -265,6 +282,7 @@ export const serverConfigSchema = z.strictObject({
   log: log.prefault({}).describe('Log'),
   provider: provider.prefault({}).describe('Execution providers'),
   cache: cache.prefault({}).describe('Compiled models'),
+  costs: costs.prefault({}).describe('Time of executions'),
   buffers: buffers.prefault({}).describe('Pooled memory for bodies'),
   ingress: ingress.prefault({}).describe('Threads that own sockets'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),

@@ -4,6 +4,15 @@ import { type BatchPolicy, type QueuePolicy, ServingError } from '../../core/ind
 type DynamicBatching = NonNullable<ModelConfig['dynamic_batching']>;
 type ConfigQueuePolicy = NonNullable<DynamicBatching['default_queue_policy']>;
 
+/** What a config wants of batching beside Triton's fields. */
+export interface BatchAims {
+  /** Default 0: none. */
+  readonly sloMs?: number;
+  /** Requests of more than `max_batch_size` rows are split; default no. */
+  readonly split?: boolean;
+  readonly batchLimit?: BatchPolicy['batchLimit'];
+}
+
 /** A request that is split takes so many places in the queue, at most. */
 const PARTS_AT_MOST = 64;
 
@@ -14,9 +23,9 @@ const PARTS_AT_MOST = 64;
 export function batchPolicyOf(
   batching: ModelConfig['dynamic_batching'],
   maxBatchSize: number,
-  sloMs = 0,
-  split = false,
+  aims: BatchAims = {},
 ): BatchPolicy {
+  const { sloMs = 0, split = false, batchLimit } = aims;
   const given: DynamicBatching = batching ?? {};
   const policy: BatchPolicy = {
     dynamic: batching !== undefined && maxBatchSize > 0,
@@ -26,6 +35,7 @@ export function batchPolicyOf(
     maxQueueDelayUs: given.max_queue_delay_microseconds ?? 0,
     preserveOrdering: given.preserve_ordering ?? false,
     sloMs,
+    ...(batchLimit === undefined ? {} : { batchLimit }),
     priorityLevels: given.priority_levels ?? 0,
     defaultPriorityLevel: given.default_priority_level ?? 0,
     defaultQueuePolicy: queuePolicyOf(given.default_queue_policy),

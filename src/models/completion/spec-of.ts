@@ -5,7 +5,7 @@ import {
   type ModelVersionId,
   type TensorSpec,
 } from '../../core/index.js';
-import { batchPolicyOf } from './batch-policy.js';
+import { type BatchAims, batchPolicyOf } from './batch-policy.js';
 import type { Complete, CompletedTensors, ConfigInput, ConfigOutput } from './config-parts.js';
 
 /** What a spec needs beside its tensors. */
@@ -14,9 +14,7 @@ export interface SpecFacts {
   readonly platform: string;
   readonly backend: string;
   readonly source: string;
-  readonly sloMs: number;
-  /** Requests of more than `maxBatchSize` rows are split. */
-  readonly split: boolean;
+  readonly aims: BatchAims;
   /** Class names by output. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
   /** Rank-0 tensors of the model, by name: clients may see them as [1], the model takes []. */
@@ -32,7 +30,7 @@ export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
     maxBatchSize: tensors.maxBatchSize,
     inputs: tensors.inputs.map((input) => tensorOf(input, facts, input.optional ?? false, undefined)),
     outputs: tensors.outputs.map((output) => tensorOf(output, facts, false, facts.labels.get(output.name))),
-    batching: batchPolicyOf(tensors.dynamicBatching, tensors.maxBatchSize, facts.sloMs, facts.split),
+    batching: batchPolicyOf(tensors.dynamicBatching, tensors.maxBatchSize, facts.aims),
     source: facts.source,
   });
 }

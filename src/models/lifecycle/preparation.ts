@@ -26,6 +26,7 @@ export interface PreparationDefaults extends DeviceDefaults, OpenDefaults {
   readonly engine: Engine;
   readonly autoComplete: boolean;
   readonly sloMs: number;
+  readonly costSweepMs: number;
 }
 
 /** A version whose file is open, before its config is complete. */
@@ -90,17 +91,27 @@ export class Preparation {
     const tensors = completeTensors(config, opened.signature, defaultSize, this.#defaults.autoComplete);
     if (tensors.outputs.length === 0) throw new ServingError('MODEL_INVALID', 'the model has no output');
     const { name: backend, platform } = file.family;
+    const sloMs = config.slo_ms ?? this.#defaults.sloMs;
     const spec = specOf(tensors, {
       id,
       platform,
       backend,
       source: source.found.source,
-      sloMs: config.slo_ms ?? this.#defaults.sloMs,
-      split: config.split_large_requests ?? false,
+      aims: {
+        sloMs,
+        split: config.split_large_requests ?? false,
+        ...(config.batch_limit === undefined ? {} : { batchLimit: config.batch_limit }),
+      },
       labels: await readLabels(source.place, id.model, tensors.outputs),
       scalars: scalarsOf([...opened.signature.inputs, ...opened.signature.outputs]),
     });
-    const plan = { spec, instances: groups.instances, maxExecutionMs: opening.options.maxExecutionMs };
+    const plansByCost = sloMs > 0 || config.batch_limit === 'auto';
+    const plan = {
+      spec,
+      instances: groups.instances,
+      maxExecutionMs: opening.options.maxExecutionMs,
+      costSweepMs: config.cost_sweep_ms ?? (plansByCost ? this.#defaults.costSweepMs : 0),
+    };
     return {
       plan,
       samples: await warmSamples(config.model_warmup ?? [], spec, source.place),

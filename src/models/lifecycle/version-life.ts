@@ -119,6 +119,8 @@ export class VersionLife {
     this.#machine.move('warming');
     for (const sample of prepared.samples) await this.#warm(hosted, sample);
     checkRunning();
+    await hosted.learn();
+    checkRunning();
   }
 
   async #warm(hosted: HostedVersion, sample: WarmSample): Promise<void> {

@@ -14,6 +14,7 @@ import {
   type VersionMetrics,
 } from '../../core/index.js';
 import { ArrivalRate } from './arrival-rate.js';
+import { CostUse } from './cost-use.js';
 import { DeadlineGuard } from './deadline-guard.js';
 import { decide } from './decide.js';
 import { DecisionLog } from './decision-log.js';
@@ -70,7 +71,7 @@ export class Batcher implements RequestQueue {
   readonly #rate = new DrainRate();
   readonly #wakeUp: WakeUp;
 
-  readonly #costs: CostModel | undefined;
+  readonly #costs: CostUse;
   readonly #decide: Decide;
   /** Undefined where cost is unknown, or another decision does its own refusing. */
   readonly #guard: DeadlineGuard | undefined;
@@ -101,7 +102,7 @@ export class Batcher implements RequestQueue {
     this.#metrics = options.metrics;
     this.#maxQueueSize = maxQueueSize;
     this.#levels = new Levels(this.#policy);
-    this.#costs = options.costs;
+    this.#costs = new CostUse(options.costs, this.#policy, executor);
     this.#decide = options.decide ?? decide;
     this.#waiting = new WaitList(options.costs !== undefined && !this.#policy.preserveOrdering);
     this.#settlement = new Settlement({ waiting: this.#waiting, due: this.#due }, this.#policy.preserveOrdering, () =>
@@ -127,9 +128,9 @@ export class Batcher implements RequestQueue {
   report(): SchedulerReport {
     const sources = { batching: this.#policy, view: this.#view, executor: this.#executor, log: this.#log };
     const idleBecause = this.#executor.freeSlots() > 0 ? this.#wait?.why : undefined;
-    const { running, waiting } = { running: this.#running, waiting: this.#waiting.size };
-    const head = this.#waiting.head();
-    return report(sources, { running, waiting, idleBecause, key: head?.item.key ?? '' }, this.#clock.nowNs());
+    const state = { running: this.#running, waiting: this.#waiting.size, planning: this.#costs.planning };
+    const key = this.#waiting.head()?.item.key ?? '';
+    return report(sources, { ...state, idleBecause, key }, this.#clock.nowNs());
   }
 
   /** Requests waiting for an instance. */
@@ -149,8 +150,10 @@ export class Batcher implements RequestQueue {
     const limits = waitLimits(item, level.policy, this.#policy.sloMs);
     if (limits.deadlineNs <= item.enqueuedNs) throw refusals.lateOnArrival(item);
     this.#arrivals.arrived(item.member.rows, item.enqueuedNs);
-    if (this.#guard !== undefined && limits.deadlineNs !== NO_DEADLINE)
-      this.#checkDeadline(this.#guard, item, level, limits.deadlineNs);
+    if (limits.deadlineNs !== NO_DEADLINE) {
+      this.#costs.plan();
+      if (this.#guard !== undefined) this.#checkDeadline(this.#guard, item, level, limits.deadlineNs);
+    }
 
     const entry = new Entry(item, level, limits);
     this.#settlement.add(entry);
@@ -280,7 +283,8 @@ export class Batcher implements RequestQueue {
   #start(entries: readonly Entry[], nowNs: number, isolation: Isolation | undefined): void {
     const rows = rowsOf(entries);
     const batch: Batch = { version: this.#spec.id, members: entries.map((entry) => entry.item.member), rows };
-    const running = new RunningBatch(batch, entries, nowNs + this.#expectedNs(entries, rows), isolation);
+    const expectedNs = this.#costs.expectedNs((entries[0] as Entry).item.key, rows);
+    const running = new RunningBatch(batch, entries, nowNs + expectedNs, isolation);
     for (const entry of entries) entry.batch = running;
     this.#running++;
     this.#inFlight.add(running.endsNs);
@@ -292,11 +296,6 @@ export class Batcher implements RequestQueue {
       this.#left(running);
       this.#failMembers(running, toServingError(thrown));
     }
-  }
-
-  /** How long an execution is expected to take; 0 while nothing is known. */
-  #expectedNs(entries: readonly Entry[], rows: number): number {
-    return this.#costs?.curve((entries[0] as Entry).item.key)?.meanNs(rows) ?? 0;
   }
 
   #left(running: RunningBatch): void {
@@ -311,8 +310,7 @@ export class Batcher implements RequestQueue {
     if (outcome.kind === 'failed') this.#failed(running, outcome.error, outcome.deviceFault !== undefined);
     else {
       running.isolation?.succeeded();
-      const { key } = (running.entries[0] as Entry).item;
-      this.#costs?.observe(key, running.batch.rows, finishedNs - takenNs, finishedNs);
+      this.#costs.ended(running, (running.entries[0] as Entry).item.key, takenNs, finishedNs);
       this.#answerMembers(running, outcome);
     }
   }

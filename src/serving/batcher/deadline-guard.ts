@@ -39,6 +39,9 @@ export class DeadlineGuard {
     const { rows } = item.member;
     if (nowNs + curve.upperNs(rows) > deadlineNs) return refusals.tooShort(deadlineNs - nowNs, curve.upperNs(rows));
     if (!policy.dynamic || (waiting.size === 0 && executor.freeSlots() > 0)) return undefined;
+    // One instance by itself would serve all that waits in time: no need to look closer.
+    const wholeNs = (levels.rowsUpTo(level.level) / view.mostRows + 2) * curve.upperNs(view.mostRows);
+    if (wholeNs * (1 + this.margin.share) < deadlineNs - nowNs) return undefined;
     view.lookAhead(nowNs);
     const { instances, freeSlots, busyUntilNs, mostRows } = view;
     const rowsAhead = levels.rowsUpTo(level.level) - waiting.rowsOvertaken(level.level, deadlineNs);

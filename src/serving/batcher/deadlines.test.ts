@@ -242,7 +242,7 @@ describe('the best batch size', () => {
 
   it('is not passed where more rows only make the model slower, with and without deadlines', () => {
     for (const sloMs of [0, 10_000]) {
-      const { clock, send, batches } = setup(slowPastTwo, 1, { sloMs });
+      const { clock, send, batches } = setup(slowPastTwo, 1, { sloMs, batchLimit: 'auto' });
       for (let i = 0; i < 21; i++) send();
       clock.advance(5000 * MS);
       expect(batches()).toEqual([1, ...Array.from({ length: 10 }, () => 2)]);
@@ -250,7 +250,7 @@ describe('the best batch size', () => {
   });
 
   it('is tried twice as large once in a while, as what is believed of that may be wrong', () => {
-    const { clock, send, batches } = setup(slowPastTwo, 1);
+    const { clock, send, batches } = setup(slowPastTwo, 1, { batchLimit: 'auto' });
     for (let i = 0; i < 300; i++) send();
     clock.advance(10_000 * MS);
     expect(batches().filter((rows) => rows > 3)).toEqual([4, 4]);
@@ -264,7 +264,7 @@ describe('the best batch size', () => {
       [8, 40],
       [64, 400],
     ]);
-    const { clock, send, batches } = setup(steps, 1);
+    const { clock, send, batches } = setup(steps, 1, { batchLimit: 'auto' });
     for (let i = 0; i < 6; i++) send();
     clock.advance(100 * MS);
     expect(batches()).toEqual([1, 5]);

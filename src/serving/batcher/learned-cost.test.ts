@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rowsThatPay } from './batch-size.js';
+import { costsText, recallCosts } from './kept-costs.js';
 import { LearnedCost } from './learned-cost.js';
 
 const MS = 1e6;
@@ -86,6 +87,12 @@ describe('learned cost', () => {
     expect(cost.curve('100')).toBeUndefined();
   });
 
+  it('makes no curve where nobody asks for one', () => {
+    const cost = learned([1, 8, 32], () => 4);
+    expect(cost.observed).toBe(120);
+    expect(curveOf(cost)).toBe(curveOf(cost));
+  });
+
   it('is non-decreasing, finite and never below its mean, whatever was seen', () => {
     const run = fc.record({
       rows: fc.integer({ min: 1, max: 200 }),
@@ -108,6 +115,105 @@ describe('learned cost', () => {
         return Number.isFinite(upper);
       }),
       { numRuns: 500 },
+    );
+  });
+});
+
+describe('cost on several devices', () => {
+  it('is one curve a device; where none is named, that of the fastest', () => {
+    const cost = new LearnedCost();
+    cost.observe('x', 1, 8 * MS, 0, 'cpu:0');
+    cost.observe('x', 1, 2 * MS, 1, 'cuda:0');
+    const meanMs = (device?: string) => ((cost.curve('x', device)?.meanNs(1) ?? 0) - EXTRA) / MS;
+    expect([meanMs('cpu:0'), meanMs('cuda:0'), meanMs()]).toEqual([8, 2, 2]);
+    expect(cost.curve('x', 'cuda:1')).toBeUndefined();
+    expect(cost.curve('y')).toBeUndefined();
+  });
+});
+
+describe('what is believed', () => {
+  const believed = (ms: (rows: number) => number): LearnedCost => {
+    const cost = new LearnedCost();
+    const sizes = [1, 4, 16, 32].map((rows) => {
+      return { rows, meanNs: ms(rows) * MS, upperNs: ms(rows) * 1.1 * MS, weight: 32 };
+    });
+    cost.believe({ shapeClass: '', device: undefined, sizes });
+    return cost;
+  };
+  const line = (rows: number) => 4 + 0.3 * rows;
+
+  it('is the curve until executions end', () => {
+    const curve = curveOf(believed(line));
+    for (const rows of [1, 8, 16, 24]) expect(curve.meanNs(rows) / MS).toBeCloseTo(line(rows), 6);
+    expect(curve.upperNs(16) / curve.meanNs(16)).toBeCloseTo(1.1, 6);
+  });
+
+  it('gives way to a few executions of a size', () => {
+    const cost = believed(line);
+    for (let i = 0; i < 4; i++) cost.observe('', 16, 30 * MS, i);
+    expect(curveOf(cost).meanNs(16)).toBe(30 * MS + EXTRA);
+  });
+
+  it('shifts for the sizes nearby where the machine has become slower, and little for one slow execution', () => {
+    const slow = believed(line);
+    for (let i = 0; i < 8; i++) slow.observe('', 4, 3 * line(4) * MS, i);
+    expect(curveOf(slow).meanNs(16) / MS / line(16)).toBeCloseTo(3, 1);
+    const once = believed(line);
+    once.observe('', 4, 10 * line(4) * MS, 0);
+    expect(curveOf(once).meanNs(32) / MS / line(32)).toBeLessThan(2);
+  });
+
+  it('comes back when a size was not seen for long, shifted by what is seen beside it', () => {
+    const cost = believed(line);
+    for (let i = 0; i < 40; i++) cost.observe('', 16, 2 * line(16) * MS, i);
+    for (let i = 0; i < 40; i++) cost.observe('', 4, line(4) * MS, 400e9 + i);
+    expect(curveOf(cost).meanNs(16) / MS).toBeCloseTo(line(16), 0);
+  });
+});
+
+describe('the text of what is known', () => {
+  it('makes another model of cost believe the same, by class and device', () => {
+    const cost = learned([1, 2, 8], (rows) => 3 + rows);
+    cost.observe('7,', 4, 9 * MS, 0);
+    const other = new LearnedCost();
+    recallCosts(other, costsText(cost));
+    for (const rows of [1, 2, 5, 8]) {
+      expect(curveOf(other).meanNs(rows)).toBeCloseTo(curveOf(cost).meanNs(rows), -1);
+      expect(curveOf(other).upperNs(rows)).toBeCloseTo(curveOf(cost).upperNs(rows), -1);
+    }
+    expect(curveOf(other, '7,').meanNs(4)).toBe(9 * MS + EXTRA);
+    expect(other.observed).toBe(0);
+  });
+
+  it.each([
+    '',
+    '{}',
+    'null',
+    '{"form":2,"classes":[]}',
+    '{"form":1,"classes":[["",null,[[1,5,4,1]]]]}',
+    '{"form":1,"classes":[["",null,[[0,5,6,1]]]]}',
+    '{"form":1,"classes":[["",7,[]]]}',
+    '{"form":1,"classes":[["",null,[[1,1000,1000,1]]],["",null,[[1,null,1,1]]]]}',
+  ])('is refused whole where it is %s', (text) => {
+    const cost = new LearnedCost();
+    expect(() => recallCosts(cost, text)).toThrow();
+    expect(cost.curve('')).toBeUndefined();
+  });
+
+  it('is refused or believed as a finite curve, whatever it holds', () => {
+    const number = fc.oneof(fc.double(), fc.integer({ min: -2, max: 1e9 }), fc.constant(null));
+    const sizes = fc.array(fc.tuple(number, number, number, number), { maxLength: 8 });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.constantFrom('', 'x'), fc.constant(null), sizes)), (classes) => {
+        const cost = new LearnedCost();
+        try {
+          recallCosts(cost, JSON.stringify({ form: 1, classes }));
+        } catch {
+          return cost.curve('') === undefined && cost.curve('x') === undefined;
+        }
+        const curve = cost.curve('');
+        return curve === undefined || (Number.isFinite(curve.meanNs(64)) && curve.upperNs(64) >= curve.meanNs(64));
+      }),
     );
   });
 });

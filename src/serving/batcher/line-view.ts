@@ -12,6 +12,12 @@ import type { KeyGroup, WaitList } from './wait-list.js';
  */
 const TRY_EVERY = 64;
 
+/**
+ * Where no SLO makes every deadline a near one, those are left alone that are further away than this many executions of the
+ * best size: callers who only do not want to wait for ever (gRPC's usual deadline) get Triton's knobs.
+ */
+const FAR_EXECUTIONS = 16;
+
 /** What the view looks at. */
 export interface LineViewSources {
   readonly policy: BatchPolicy;
@@ -29,6 +35,8 @@ export interface LineViewSources {
 export class LineView implements SchedulingView, Plan {
   readonly policy: BatchPolicy;
   readonly #sources: LineViewSources;
+  /** Batches are no larger than pays, also where nobody has a deadline. */
+  readonly #paysAlways: boolean;
   /** Filled by `gather`; which rows of the line it holds. */
   readonly #line: Entry[] = [];
   #lineRows = -1;
@@ -55,7 +63,9 @@ export class LineView implements SchedulingView, Plan {
   #head: Entry | undefined;
 
   constructor(sources: LineViewSources) {
+    const { batchLimit, sloMs } = sources.policy;
     this.policy = sources.policy;
+    this.#paysAlways = batchLimit === 'auto' || (batchLimit === undefined && sloMs > 0);
     this.#sources = sources;
   }
 
@@ -71,18 +81,21 @@ export class LineView implements SchedulingView, Plan {
     this.waiting = waiting.size;
     this.draining = draining;
     const { dynamic, maxBatchSize, preferredBatchSizes } = this.policy;
-    const curve = dynamic ? this.curveOf(head.item.key) : undefined;
+    const planned = head.group.withDeadline > 0;
+    const curve = dynamic && (planned || this.#paysAlways) ? this.curveOf(head.item.key) : undefined;
     this.rows = head.group.rows;
-    const bySize = curve !== undefined && preferredBatchSizes.length === 0;
+    const bySize = curve !== undefined && this.#paysAlways && preferredBatchSizes.length === 0;
     const paying = this.starts % TRY_EVERY === TRY_EVERY - 1 ? this.mostRows * 2 : this.mostRows;
     this.#most = bySize
       ? rowsToStart(curve, this.rows, Math.min(paying, maxBatchSize), maxBatchSize)
       : dynamic
         ? maxBatchSize
         : 0;
-    this.#curve = head.group.withDeadline > 0 ? curve : undefined;
-    if (this.#curve === undefined) return;
+    this.#curve = undefined;
+    if (curve === undefined || !planned) return;
     this.tightestNs = head.group.tightestNs();
+    if (this.policy.sloMs === 0 && this.tightestNs - nowNs > curve.upperNs(this.mostRows) * FAR_EXECUTIONS) return;
+    this.#curve = curve;
     this.lookAhead(nowNs);
   }
 
@@ -144,10 +157,12 @@ export class LineView implements SchedulingView, Plan {
 
   /** The curve of a key, with `mostRows` for it; undefined while it is unknown. */
   curveOf(key: string): CostCurve | undefined {
-    const curve = this.#sources.costs?.curve(key);
+    const { costs, executor } = this.#sources;
+    const curve = costs?.curve(key, executor.nextDevice?.());
     if (curve !== undefined && curve !== this.#payingCurve) {
       this.#payingCurve = curve;
-      this.mostRows = rowsThatPay(curve, Math.max(this.policy.maxBatchSize, 1));
+      const most = Math.max(this.policy.maxBatchSize, 1);
+      this.mostRows = this.policy.batchLimit === 'max' ? most : rowsThatPay(curve, most);
     }
     return curve;
   }

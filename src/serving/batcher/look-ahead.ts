@@ -34,7 +34,8 @@ export function prefixInTime(
 /**
  * How many heads to give up where the earliest deadlines leave time only for a small batch: as many as make the sum of
  * those given up and of those that would be lost at the next start the least. The next start is when the next instance
- * comes free; what is left over then, and what will have come, makes a batch if its own head leaves the time for it.
+ * comes free; what is left over then, and what will have come, makes a batch if its own head leaves the time for it. Who
+ * could wait for the start after the next as well is not given up for others, nor is who has no deadline.
  */
 export function headsToDrop(
   plan: Plan,
@@ -47,6 +48,7 @@ export function headsToDrop(
   let best = 0;
   let least = Number.POSITIVE_INFINITY;
   let rowsBefore = 0;
+  const patientNs = nowNs + plan.curve.upperNs(plan.mostRows) + plan.curve.meanNs(plan.mostRows);
   for (let drops = 0; drops <= DROPS_AT_MOST && drops < line.length && drops * DROP_COST < least; drops++) {
     const members = drops === 0 ? taken : prefixInTime(plan, line, drops, plan.mostRows, nowNs);
     const rows = rowsOf(line, drops, drops + members);
@@ -56,7 +58,9 @@ export function headsToDrop(
       least = loss;
       best = drops;
     }
-    rowsBefore += (line[drops] as Candidate).rows;
+    const next = line[drops] as Candidate;
+    if (next.deadlineNs > patientNs) break;
+    rowsBefore += next.rows;
   }
   return best;
 }

@@ -1,13 +1,4 @@
-import type { CostCurve } from '../../core/index.js';
-
-/** What is known of one size. `rows` need not be whole: it is the mean of what was seen. */
-export interface SizeCost {
-  readonly rows: number;
-  readonly meanNs: number;
-  readonly upperNs: number;
-  /** Executions it rests on. */
-  readonly weight: number;
-}
+import type { CostCurve, SizeCost } from '../../core/index.js';
 
 /** Part of the time of one row that further rows are taken to cost before any was seen. */
 const UNTRIED = 0.5;

@@ -1,4 +1,4 @@
-import type { SizeCost } from './measured-curve.js';
+import type { SizeCost } from '../../core/index.js';
 
 /** Times of one size that count. */
 const KEPT = 32;

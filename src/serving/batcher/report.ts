@@ -12,6 +12,8 @@ export interface ReportSources {
 export interface ReportState {
   readonly running: number;
   readonly waiting: number;
+  /** Somebody has, or had, a deadline. */
+  readonly planning: boolean;
   readonly idleBecause: string | undefined;
   /** Key of the requests whose curve is shown. */
   readonly key: string;
@@ -20,10 +22,10 @@ export interface ReportState {
 /** What a scheduler does and why, as people are shown it. */
 export function report(sources: ReportSources, state: ReportState, nowNs: number): SchedulerReport {
   const { batching, view, executor, log } = sources;
-  const { key, ...told } = state;
+  const { key, planning, ...told } = state;
   const curve = view.curveOf(key);
   return {
-    policy: curve !== undefined && batching.sloMs > 0 ? 'deadlines' : 'knobs',
+    policy: curve !== undefined && planning ? 'deadlines' : 'knobs',
     sloMs: batching.sloMs,
     ...told,
     slots: executor.slots(),

@@ -24,6 +24,8 @@ export interface InstanceOptions {
   readonly createLane: () => Promise<Lane>;
   /** Where its lanes run. Whoever listens to it calls `bench` and `unbench`. */
   readonly device: DeviceHealth;
+  /** Its executions tell where they run: the version has instances elsewhere too. */
+  readonly deviceNamed?: boolean;
   /** Undefined: it needs no resource that others share. */
   readonly ration?: Ration | undefined;
   readonly recovery: RecoveryPolicy;
@@ -145,6 +147,7 @@ export class Instance {
       queueMicrotask(() => this.#finished(run, this.#failed(run, toServingError(thrown))));
     }
     return {
+      device: this.#options.deviceNamed ? this.#options.device.name : undefined,
       cancel: () => {
         if (!run.ended && !run.lost) lane.cancel();
       },

@@ -3,6 +3,7 @@ import {
   type BatchHandle,
   type BatchMember,
   type BatchOutcome,
+  type BatchTiming,
   type Clock,
   type Executor,
   type InstanceGroup,
@@ -41,6 +42,12 @@ export async function createExecutor(options: ExecutorOptions): Promise<LaneExec
 /** Warm-up runs may take longer than any later one: kernels are compiled, buffers and devices touched first. */
 const WARM_LIMIT_MS = 60_000;
 
+/** One execution that was tried: where, undefined where all instances are on one device; and from its take to its end. */
+export interface Trial {
+  readonly device: string | undefined;
+  readonly computeNs: number;
+}
+
 /** Executes the batches of one version on its instances, each one execution at a time. */
 export class LaneExecutor implements Executor {
   onSlotFree: () => void = () => {};
@@ -50,6 +57,7 @@ export class LaneExecutor implements Executor {
   readonly #plan: VersionPlan;
   readonly #log: Log;
   readonly #instances: readonly Instance[];
+  readonly #severalDevices: boolean;
   /** Ends listening to the devices. */
   readonly #unlisten: readonly (() => void)[];
   #impaired = false;
@@ -71,6 +79,7 @@ export class LaneExecutor implements Executor {
     const known = devices ?? new Devices({ clock, log });
     const groups = plan.instances.flatMap((group) => Array.from({ length: group.count }, () => group));
     const homes = groups.map((group, index) => known.of(opened.placements?.[index] ?? group));
+    this.#severalDevices = new Set(homes).size > 1;
     this.#instances = homes.map(
       (device, index) =>
         new Instance({
@@ -79,6 +88,7 @@ export class LaneExecutor implements Executor {
           lanes: opened.lanesPerInstance,
           createLane: () => opened.createLane(spec, index),
           device,
+          deviceNamed: this.#severalDevices,
           ration: resources?.join(groups[index] as InstanceGroup, () => this.#offer()),
           recovery,
           clock,
@@ -128,6 +138,10 @@ export class LaneExecutor implements Executor {
     return serving;
   }
 
+  nextDevice(): string | undefined {
+    return this.#severalDevices ? this.#instances.find((instance) => instance.free)?.device : undefined;
+  }
+
   execute(batch: Batch, settle: (outcome: BatchOutcome) => void): BatchHandle {
     // The lowest free instance: under little load few instances work, and their caches stay warm.
     for (const instance of this.#instances) {
@@ -143,8 +157,24 @@ export class LaneExecutor implements Executor {
   async warm(sample: BatchMember): Promise<void> {
     const batch: Batch = Object.freeze({ version: this.#plan.spec.id, members: [sample], rows: sample.rows });
     const limitMs = this.#plan.maxExecutionMs === 0 ? 0 : Math.max(this.#plan.maxExecutionMs, WARM_LIMIT_MS);
-    const runs = await Promise.allSettled(this.#instances.map((instance) => warmInstance(instance, batch, limitMs)));
+    const runs = await Promise.allSettled(this.#instances.map((instance) => runApart(instance, batch, limitMs)));
     for (const run of runs) if (run.status === 'rejected') throw run.reason;
+  }
+
+  /**
+   * Runs a batch on the first instance of each device, past any queue, side by side; how long each took, by device. Rejects
+   * with the first error. For a version that no batcher feeds yet.
+   */
+  async tryBatch(batch: Batch): Promise<readonly Trial[]> {
+    const first = this.#instances.filter(
+      ({ device }, index) => this.#instances.findIndex((other) => other.device === device) === index,
+    );
+    return await Promise.all(
+      first.map(async (instance) => {
+        const { takenNs, finishedNs } = await runApart(instance, batch, this.#plan.maxExecutionMs);
+        return { device: this.#severalDevices ? instance.device : undefined, computeNs: finishedNs - takenNs };
+      }),
+    );
   }
 
   /** Takes no more batches, waits for the runs in flight, closes the lanes. The second call waits for the first. */
@@ -201,11 +231,13 @@ export class LaneExecutor implements Executor {
   }
 }
 
-function warmInstance(instance: Instance, batch: Batch, limitMs: number): Promise<void> {
+/** One execution past the queue; when it ran. */
+function runApart(instance: Instance, batch: Batch, limitMs: number): Promise<BatchTiming> {
   return new Promise((resolve, reject) => {
     if (!instance.deviceUsable) throw new ServingError('EXECUTOR_LOST', `device ${instance.device} has failed`);
     if (!instance.idle) throw new ServingError('CONFLICT', 'a warm-up needs idle instances');
-    const settle = (outcome: BatchOutcome) => (outcome.kind === 'done' ? resolve() : reject(outcome.error));
+    const settle = (outcome: BatchOutcome) =>
+      outcome.kind === 'done' ? resolve(outcome.timing) : reject(outcome.error);
     instance.execute(batch, settle, limitMs, false);
   });
 }

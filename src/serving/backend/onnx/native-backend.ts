@@ -2,6 +2,7 @@ import {
   type Backend,
   type CarrierUse,
   type Clock,
+  type KeptText,
   type Lane,
   type Log,
   type ModelSignature,
@@ -13,6 +14,7 @@ import {
 } from '../../../core/index.js';
 import { bindingOptions, openBoundLane } from './bound/index.js';
 import { ModelCarriers } from './carrier/model-carriers.js';
+import { KeptCosts } from './compiled/kept-costs.js';
 import { ModelCache, type ModelCacheOptions } from './compiled/model-cache.js';
 import { readCudaOptions } from './cuda-options.js';
 import type { GpuWait } from './cuda-runtime.js';
@@ -55,6 +57,11 @@ export function onnxNativeBackend(options: OnnxNativeOptions): Backend {
     wait: options.gpuWait ?? 'block',
     memory: new GpuMemory(options.gpuMemoryBytes ?? Number.POSITIVE_INFINITY),
   };
+  const keptCosts = ({ request, library, settings, placements }: Opening): KeptText | undefined => {
+    if (cache === undefined || request.externalFiles === undefined) return undefined;
+    const cudaOptions = { ...settings.cudaOptions, ...request.provider.options };
+    return new KeptCosts({ cache, library, request, settings, cudaOptions, placements, log });
+  };
   return {
     name: 'onnxruntime',
     platform: 'onnxruntime_onnx',
@@ -66,7 +73,7 @@ export function onnxNativeBackend(options: OnnxNativeOptions): Backend {
       const opening = new Opening({ library, request, settings, cudaOptions, gpu, log, cache });
       try {
         await opening.openSessions();
-        return new OnnxModel(opening, options);
+        return new OnnxModel(opening, options, keptCosts(opening));
       } catch (error) {
         await opening.close();
         throw error;
@@ -84,10 +91,12 @@ class OnnxModel implements OpenedModel {
   readonly #opening: Opening;
   readonly #clock: Clock;
   readonly #carriers: ModelCarriers;
+  readonly kept: KeptText | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(opening: Opening, { clock, log }: OnnxNativeOptions) {
+  constructor(opening: Opening, { clock, log }: OnnxNativeOptions, kept: KeptText | undefined) {
     this.#opening = opening;
+    this.kept = kept;
     this.#clock = clock;
     const { library, request, settings } = opening;
     const { carrier: setting, denormalsOff } = settings;

@@ -28,6 +28,11 @@ const MOST_REFUSED = 10_000;
  */
 export class ModelCache {
   readonly minModelBytes: number;
+  /** Where it lies: made at the first use. */
+  get folder(): string {
+    return this.#folder;
+  }
+
   readonly #folder: string;
   readonly #maxBytes: number;
   readonly #log: Log;
