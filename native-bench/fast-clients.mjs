@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { LatencyHistogram } from '../dist/cli/bench/latency-histogram.js';
-import { httpParts } from './requests.mjs';
 
 const run = promisify(execFile);
 const GRPC_HEADERS = ['content-type: application/grpc', 'te: trailers'].flatMap((line) => ['-H', line]);
@@ -28,11 +27,11 @@ export function fastClients() {
   return { wrk: here('wrk', 'wrk'), h2load: here('h2load', 'nghttp2-client') };
 }
 
-/** One round of wrk: `connections` with one request in flight each, always the first of `requests`. */
+/** One round of wrk: `connections` with one request in flight each; all of `requests` by turns. */
 export async function wrkRound({ target, requests }, { connections, ms }) {
-  const { path, headers, body } = httpParts(requests[0]);
-  return await inFolder({ body, 'load.lua': wrkScript(headers) }, async (folder) => {
-    const url = `http://${target.host}:${target.port}${path}`;
+  const files = Object.fromEntries(requests.map((request, i) => [`request-${i}`, request]));
+  return await inFolder({ ...files, 'load.lua': wrkScript(requests.length) }, async (folder) => {
+    const url = `http://${target.host}:${target.port}/`;
     const words = ['-t1', `-c${connections}`, `-d${Math.ceil(ms / 1000)}`, '-s', 'load.lua', url];
     const { stdout } = await run('wrk', words, { cwd: folder });
     const seen = JSON.parse(/^FIGURES (.*)$/m.exec(stdout)[1]);
@@ -41,15 +40,17 @@ export async function wrkRound({ target, requests }, { connections, ms }) {
 }
 
 /** Errors are answers other than 200 and connections that failed; latencies in microseconds. */
-function wrkScript(headers) {
-  const lines = Object.entries(headers).map(
-    ([name, value]) => `wrk.headers[${JSON.stringify(name)}] = ${JSON.stringify(value)}`,
-  );
-  return `local file = io.open("body", "rb")
-wrk.body = file:read("*a")
-file:close()
-wrk.method = "POST"
-${lines.join('\n')}
+function wrkScript(count) {
+  return `local requests, turn = {}, 0
+for i = 0, ${count - 1} do
+  local file = io.open("request-" .. i, "rb")
+  requests[i] = file:read("*a")
+  file:close()
+end
+function request()
+  turn = (turn + 1) % ${count}
+  return requests[turn]
+end
 function done(summary, latency)
   local e = summary.errors
   local errors = e.connect + e.read + e.write + e.status + e.timeout

@@ -3,12 +3,14 @@
  * program (`floor/`), which needs Rust's cargo once.
  */
 import { execFile, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { recordedRequests } from './requests.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const PROGRAM = join(HERE, 'floor/target/release/penstock-floor');
@@ -32,14 +34,39 @@ export function buildNativeFloor() {
   return { why: cargo.error ? 'no cargo here' : `cargo build failed: ${cargo.stderr.trim().split('\n').at(-1)}` };
 }
 
-/** A floor: `measure({ model, length, batch, ms })` to `{ itemsPerSecond, p50Us, cpuUsPerItem }`, and `end()`. */
-export function nativeFloor(program) {
+/** The requests of each bench model in a file, for this process's time. */
+const folder = mkdtempSync(join(tmpdir(), 'penstock-floor-'));
+process.once('exit', () => rmSync(folder, { recursive: true }));
+const recorded = new Map();
+
+function requestsFile(model) {
+  if (!recorded.has(model)) {
+    recorded.set(model, join(folder, model));
+    writeFileSync(recorded.get(model), recordedRequests(model));
+  }
+  return recorded.get(model);
+}
+
+/** What a floor is asked for a bench model. */
+function question({ model, callers, batch, ms }) {
+  return { path: join(HERE, 'models', model, '1/model.onnx'), requests: requestsFile(model), callers, batch, ms };
+}
+
+/**
+ * A floor: `measure({ model, callers, batch, ms })` replays the very requests of the load on a bench model, `callers` of them there at a
+ * time, at most `batch` in a run; to `{ itemsPerSecond, p50Us, cpuUsPerItem }`, and `end()`. `under`: a program that runs it, with
+ * its options.
+ */
+export function nativeFloor(program, { under = [] } = {}) {
   const library = onnxRuntimeLibrary();
   return {
     name: 'native floor',
-    async measure({ model, length, batch, ms }) {
-      const words = ['--library', library, '--model', model, '--batches', String(batch), '--length', String(length)];
-      const { stdout } = await promisify(execFile)(program, [...words, '--seconds', String(ms / 1000), '--json']);
+    async measure(asked) {
+      const { path, requests, callers, batch, ms } = question(asked);
+      const words = ['--library', library, '--model', path, '--requests', requests, '--callers', String(callers)];
+      const more = ['--batches', String(batch), '--seconds', String(ms / 1000), '--json'];
+      const [first, ...rest] = [...under, program, ...words, ...more];
+      const { stdout } = await promisify(execFile)(first, rest);
       return JSON.parse(stdout);
     },
     end() {},
@@ -47,8 +74,9 @@ export function nativeFloor(program) {
 }
 
 /** The floor in onnxruntime-node. */
-export function bareFloor() {
-  const child = spawn(process.execPath, [join(HERE, 'bare-floor.mjs')], { stdio: ['pipe', 'pipe', 'inherit'] });
+export function bareFloor({ under = [] } = {}) {
+  const [first, ...rest] = [...under, process.execPath, join(HERE, 'bare-floor.mjs')];
+  const child = spawn(first, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
   const waiting = [];
   createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()?.resolve(JSON.parse(line)));
   child.on('exit', () => {
@@ -56,10 +84,10 @@ export function bareFloor() {
   });
   return {
     name: 'bare onnxruntime-node',
-    measure: (question) =>
+    measure: (asked) =>
       new Promise((resolve, reject) => {
         waiting.push({ resolve, reject });
-        child.stdin.write(`${JSON.stringify(question)}\n`);
+        child.stdin.write(`${JSON.stringify(question(asked))}\n`);
       }),
     end: () => child.stdin.end(),
   };

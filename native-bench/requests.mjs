@@ -9,17 +9,33 @@ export function targetOf(protocol, ports, model) {
   return { protocol, host: '127.0.0.1', port: ports[protocol], path: modelPath({ name: model }, 'stream') };
 }
 
-/** Prepared requests of a bench model; `served` is its name in the gateway, `rows` a batch size. */
-export function requestsFor(model, target, { format = 'binary', served = model, rows = 1 } = {}) {
+/** Inputs of as many requests as are prepared for a bench model, always the same; `rows` is a batch size. */
+function sampled(model, rows) {
   const { inputs, variants } = MODELS[model];
   const specs = inputs.map(([name, datatype, sizes]) => ({ name, datatype, shape: sizes.split(',').map(() => -1) }));
   const shapes = new Map(
     inputs.map(([name, , sizes]) => [name, parseShape(`${name}=${sizes.replace(/^1/, String(rows))}`).axes]),
   );
   const random = randomSource(1);
-  return Array.from({ length: variants }, () =>
-    requestBytes(target, { name: served, version: undefined }, sampleInputs(specs, shapes, 'random', random), format),
+  return Array.from({ length: variants }, () => sampleInputs(specs, shapes, 'random', random));
+}
+
+/** Prepared requests of a bench model; `served` is its name in the gateway, `rows` a batch size. */
+export function requestsFor(model, target, { format = 'binary', served = model, rows = 1 } = {}) {
+  return sampled(model, rows).map((inputs) =>
+    requestBytes(target, { name: served, version: undefined }, inputs, format),
   );
+}
+
+/** The same requests as the floors replay them; `floor/src/requests.rs` says in what form. */
+export function recordedRequests(model) {
+  const words = (...values) => Buffer.from(BigInt64Array.from(values, BigInt).buffer);
+  const requests = sampled(model, 1);
+  const values = requests.flat().flatMap(({ shape, data }) => {
+    const { byteLength } = data;
+    return [words(shape.length, ...shape, byteLength), data, Buffer.alloc(-byteLength & 7)];
+  });
+  return Buffer.concat([words(requests.length), ...values]);
 }
 
 /** A whole HTTP request in its parts, for clients that put it together themselves (with its length). */

@@ -5,6 +5,7 @@
  *   npm run bench                      every scenario of scenarios.mjs and special-scenarios.mjs, 3 rounds
  *   npm run bench -- --only mlp-http   scenarios whose name contains the text
  *   npm run bench -- --quick           a few, in short rounds; fails beyond the limits of bench-floors.json
+ *   npm run bench -- --apart           models and the floor on the last core, all else on the others (Linux)
  *   npm run bench -- --json out.json   also writes the figures, with machine, versions and commit
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -21,6 +22,7 @@ import { autocannonRound } from './autocannon-round.mjs';
 import { bareFloor, buildNativeFloor, nativeFloor } from './floors.mjs';
 import { startGateway } from './gateway-process.mjs';
 import { beyond, limitsOf } from './limits.mjs';
+import { CORES, keepApart, modelThreadsUs, placeModelThreads } from './model-threads.mjs';
 import { requestsFor, targetOf } from './requests.mjs';
 import { MODELS, QUICK, SCENARIOS } from './scenarios.mjs';
 import { SPECIAL } from './special-scenarios.mjs';
@@ -36,29 +38,62 @@ const { values: options } = parseArgs({
     only: { type: 'string', default: '' },
     floor: { type: 'string' },
     client: { type: 'string', default: 'own' },
+    apart: { type: 'boolean' },
     help: { type: 'boolean' },
   },
 });
 if (options.help) {
   console.log(
-    'usage: npm run bench -- [--quick] [--rounds N] [--ms MS] [--only TEXT] [--floor native|bare] [--client own|autocannon] [--json FILE]',
+    'usage: npm run bench -- [--quick] [--rounds N] [--ms MS] [--only TEXT] [--floor native|bare] [--client own|autocannon] [--apart] [--json FILE]',
   );
   process.exit(0);
 }
 const ROUNDS = Number(options.rounds ?? 3);
 /** A gRPC path is compiled by then. */
 const WARM_UP_MS = 1000;
+/** A model of some milliseconds is asked too seldom for that: what all models share is compiled with a quick one, once a protocol. */
+const QUICK_MODEL = 'mlp';
+const warm = new Set();
 const MS = Number(options.ms ?? (options.quick ? 600 : 1000));
 const chosen = (name) => name.includes(options.only) && (!options.quick || QUICK.includes(name) || name in SPECIAL);
 
+const under = options.apart ? ['taskset', '-c', CORES.models] : [];
+if (options.apart) keepApart();
+
 /** The quick form always has the same floor, so that its limits mean the same everywhere. */
 function chooseFloor() {
-  if (options.floor === 'bare' || (options.quick && options.floor === undefined)) return bareFloor();
+  if (options.floor === 'bare' || (options.quick && options.floor === undefined)) return bareFloor({ under });
   const { program, why } = buildNativeFloor();
-  if (program !== undefined) return nativeFloor(program);
+  if (program !== undefined) return nativeFloor(program, { under });
   if (options.floor === 'native') throw new Error(`no native floor: ${why}`);
   console.log(`no native floor (${why}): bare onnxruntime-node instead`);
-  return bareFloor();
+  return bareFloor({ under });
+}
+
+/** The floor at batch 1, and the best that it does with as many callers as the scenario has, on the very same requests. */
+async function measureFloor(floor, { model, concurrency }) {
+  const question = { model, ms: MS / 2 };
+  const single = await floor.measure({ ...question, callers: 1, batch: 1 });
+  let best = single;
+  for (const batch of MODELS[model].floorBatches.filter((batch) => batch > 1 && concurrency > 1)) {
+    const found = await floor.measure({ ...question, callers: concurrency, batch });
+    if (found.itemsPerSecond > best.itemsPerSecond) best = found;
+  }
+  return { single, best };
+}
+
+async function warmUp({ model, protocol }, job, { generator, gateway }) {
+  if (!warm.has(protocol)) {
+    warm.add(protocol);
+    const target = targetOf(protocol, gateway.ports, QUICK_MODEL);
+    const load = { kind: 'closed', concurrency: 8, ms: 2 * WARM_UP_MS };
+    await generator.run({ target, requests: requestsFor(QUICK_MODEL, target), load });
+  }
+  // Twice where a model is seen first: its runs may get a thread of their own meanwhile.
+  if (!warm.has(model)) await generator.run(job(WARM_UP_MS));
+  warm.add(model);
+  await generator.run(job(Math.max(MS, WARM_UP_MS)));
+  if (options.apart) placeModelThreads(gateway.pid);
 }
 
 /** One closed-loop scenario and the floor, by turns. */
@@ -67,27 +102,30 @@ async function measureScenario(scenario, { floor, generator, gateway }) {
   const target = targetOf(protocol, gateway.ports, model);
   const requests = requestsFor(model, target, { format });
   const job = (ms) => ({ target, requests, load: { kind: 'closed', concurrency, ms } });
-  const question = { model: join(HERE, 'models', model, '1/model.onnx'), length: MODELS[model].length, ms: MS / 2 };
   const second = options.client === 'autocannon' && protocol === 'http';
   const latency = new LatencyHistogram();
   const rounds = [];
-  await generator.run(job(Math.max(MS, WARM_UP_MS)));
+  await warmUp(scenario, job, { generator, gateway });
   for (let round = 0; round < ROUNDS; round++) {
-    const bare = [];
-    for (const batch of MODELS[model].floorBatches) bare.push(await floor.measure({ ...question, batch }));
+    const { single, best } = await measureFloor(floor, scenario);
+    const before = modelThreadsUs(gateway.pid);
     const { figures, result } = second
       ? await autocannonRound(job(MS), gateway.cpuUs)
       : await measureRound(generator, job(MS), gateway.cpuUs);
+    const modelUs = (modelThreadsUs(gateway.pid) - before) / figures.answers;
     if (result !== undefined) latency.add(result.latency);
     if (result?.firstError !== undefined) console.error(`${name}: ${result.firstError}`);
     rounds.push({
       ...figures,
-      floorPerSecond: bare[0].itemsPerSecond,
-      ratio: figures.perSecond / bare[0].itemsPerSecond,
-      ratioToBest: figures.perSecond / Math.max(...bare.map(({ itemsPerSecond }) => itemsPerSecond)),
+      floorPerSecond: single.itemsPerSecond,
+      bestFloorPerSecond: best.itemsPerSecond,
+      ratio: figures.perSecond / single.itemsPerSecond,
+      ratioToBest: figures.perSecond / best.itemsPerSecond,
       // Work of the gateway's process against the floor's, both in CPU time: waiting and other load do not count.
-      work: figures.cpuUsPerRequest / bare[0].cpuUsPerItem,
-      addedP50Us: figures.p50Us - bare[0].p50Us,
+      work: figures.cpuUsPerRequest / single.cpuUsPerItem,
+      // Where the model has threads of its own: the floor's CPU time over theirs. Below 1 it runs slower here than bare.
+      ...(modelUs > 1 ? { modelRatio: best.cpuUsPerItem / modelUs, outsideUs: figures.cpuUsPerRequest - modelUs } : {}),
+      addedP50Us: figures.p50Us - best.p50Us,
     });
   }
   return { name, rounds, latency: latency.data() };
@@ -105,6 +143,9 @@ function row({ name, rounds }) {
     ratioToBest: Number(pick('ratioToBest').toFixed(3)),
     cpuUsPerRequest: Number(pick('cpuUsPerRequest').toFixed(1)),
     work: Number(pick('work').toFixed(2)),
+    ...(rounds.every(({ modelRatio }) => modelRatio !== undefined)
+      ? { modelRatio: Number(pick('modelRatio').toFixed(3)), outsideUs: Math.round(pick('outsideUs')) }
+      : {}),
     addedP50Us: Math.round(pick('addedP50Us')),
     spread: Number(((Math.max(...ratios) - Math.min(...ratios)) / pick('ratio')).toFixed(3)),
     errors: rounds.reduce((sum, round) => sum + round.errors, 0),
@@ -114,11 +155,14 @@ function row({ name, rounds }) {
 function line(figures) {
   const { scenario, requestsPerSecond, p50Us, p99Us, ratio, ratioToBest, cpuUsPerRequest, work, spread, errors } =
     figures;
+  const { modelRatio, outsideUs, addedP50Us } = figures;
+  const inside =
+    modelRatio === undefined ? '' : `, ${modelRatio.toFixed(2)} inside its threads, ${outsideUs} us outside`;
   const padded = (value, width) => String(value).padStart(width);
   return (
     `${scenario.padEnd(18)} ${padded(requestsPerSecond, 7)} requests/s  p50 ${padded(p50Us, 7)} us  p99 ${padded(p99Us, 7)} us  ` +
     `${ratio.toFixed(2)} of the floor at batch 1, ${ratioToBest.toFixed(2)} of its best (spread ${(spread * 100).toFixed(0)} %), ` +
-    `CPU ${padded(cpuUsPerRequest, 7)} us/request, ${work.toFixed(2)} x the floor's${errors > 0 ? `  ${errors} ERRORS` : ''}`
+    `CPU ${padded(cpuUsPerRequest, 7)} us/request, ${work.toFixed(2)} x the floor's${inside}, p50 + ${addedP50Us} us${errors > 0 ? `  ${errors} ERRORS` : ''}`
   );
 }
 

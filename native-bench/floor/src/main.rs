@@ -1,5 +1,5 @@
 //! The native floor: what ONNX Runtime does on this machine when nothing is around it. Sweeps batch sizes and threads of one
-//! model in one calling thread, over the very library that the gateway loads.
+//! model in one calling thread, over the very library that the gateway loads; or replays requests that a gateway is asked.
 
 mod library;
 mod cuda;
@@ -7,6 +7,8 @@ mod measure;
 mod model;
 mod options;
 mod ort;
+mod replay;
+mod requests;
 
 use options::{Options, Provider};
 use ort::{Ort, Result, out_ptr, text};
@@ -31,11 +33,14 @@ fn sweep(options: &Options) -> Result<()> {
     for threads in &options.threads {
         let model = model::open(&ort, env, options, *threads)?;
         for batch in &options.batches {
-            let found = measure::measure(&ort, &model, *batch, options)?;
+            let found = match &options.requests {
+                Some(file) => replay::replay(&ort, &model, &requests::read(file, &model)?, *batch, options)?,
+                None => measure::measure(&ort, &model, *batch, options)?,
+            };
             if options.json {
                 println!(
-                    "{{\"onnxruntime\":\"{}\",\"provider\":\"{provider}\",\"threads\":{threads},\"batch\":{batch},\"ioBinding\":{},\"pinned\":{},\"cudaGraph\":{},\"p50Us\":{:.2},\"p99Us\":{:.2},\"itemsPerSecond\":{:.1},\"cpuUsPerItem\":{:.3},\"runs\":{}}}",
-                    ort.version, options.io_binding, options.pinned, options.cuda_graph, found.p50_us, found.p99_us, found.items_per_second, found.cpu_us_per_item, found.runs
+                    "{{\"onnxruntime\":\"{}\",\"provider\":\"{provider}\",\"threads\":{threads},\"batch\":{batch},\"ioBinding\":{},\"pinned\":{},\"cudaGraph\":{},\"p50Us\":{:.2},\"p99Us\":{:.2},\"itemsPerSecond\":{:.1},\"cpuUsPerItem\":{:.3},\"runUs\":{:.2},\"runs\":{}}}",
+                    ort.version, options.io_binding, options.pinned, options.cuda_graph, found.p50_us, found.p99_us, found.items_per_second, found.cpu_us_per_item, found.run_us, found.runs
                 );
             } else {
                 println!(

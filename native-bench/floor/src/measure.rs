@@ -16,6 +16,8 @@ pub struct Figures {
     pub runs: usize,
     /// CPU time of the whole process, all its threads.
     pub cpu_us_per_item: f64,
+    /// Mean time of a run.
+    pub run_us: f64,
 }
 
 const WARM_UP_RUNS: usize = 5;
@@ -153,7 +155,7 @@ fn device_tensor(ort: &Ort, model: &Model, tensor: &Tensor, shape: &[i64], place
 }
 
 /// OrtDeviceAllocator on device 0; pinned memory is the CPU's output memory (OrtMemTypeCPUOutput = -1).
-fn memory(ort: &Ort, place: &str) -> Result<Ptr> {
+pub fn memory(ort: &Ort, place: &str) -> Result<Ptr> {
     let kind = if place == "CudaPinned" { -1 } else { 0 };
     out_ptr(|to| ort.create_memory_info(text(place).as_ptr(), 0, 0, kind, to))
 }
@@ -181,6 +183,7 @@ fn timed(batch: i64, seconds: f64, mut run: impl FnMut() -> Result<()>) -> Resul
         items_per_second: times.len() as f64 * batch as f64 / last.duration_since(start).as_secs_f64(),
         runs: times.len(),
         cpu_us_per_item: cpu / (times.len() as f64 * batch as f64),
+        run_us: last.duration_since(start).as_secs_f64() * 1e6 / times.len() as f64,
     })
 }
 
@@ -196,7 +199,8 @@ unsafe extern "C" {
 
 const CLOCK_PROCESS_CPUTIME_ID: c_int = if cfg!(target_os = "macos") { 12 } else { 2 };
 
-fn cpu_us() -> f64 {
+/// CPU time of this process.
+pub fn cpu_us() -> f64 {
     let mut time = TimeSpec { seconds: 0, nanoseconds: 0 };
     unsafe { clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &mut time) };
     time.seconds as f64 * 1e6 + time.nanoseconds as f64 / 1e3

@@ -33,6 +33,15 @@ pub fn open(ort: &Ort, env: Ptr, options: &Options, threads: i32) -> Result<Mode
     ort.set_inter_op_threads(settings, 1)?;
     ort.set_optimization_level(settings, 99)?;
     ort.add_config_entry(settings, text("session.intra_op.allow_spinning").as_ptr(), text("0").as_ptr())?;
+    for (key, value) in &options.config {
+        ort.add_config_entry(settings, text(key).as_ptr(), text(value).as_ptr())?;
+    }
+    if !options.memory_pattern {
+        ort.disable_memory_pattern(settings)?;
+    }
+    if !options.arena {
+        ort.disable_arena(settings)?;
+    }
     if options.provider == Provider::Cuda {
         ort.add_config_entry(settings, text("session.disable_cpu_ep_fallback").as_ptr(), text("1").as_ptr())?;
         let cuda = out_ptr(|to| ort.create_cuda_options(to)).map_err(unavailable)?;

@@ -21,10 +21,20 @@ pub struct Options {
     pub pinned: bool,
     pub cuda_graph: bool,
     pub json: bool,
+    /// False: each tensor is allocated by itself, not by a plan kept for each shape.
+    pub memory_pattern: bool,
+    /// False: memory comes from the system's allocator.
+    pub arena: bool,
+    /// More entries of the session's configuration.
+    pub config: Vec<(String, String)>,
+    /// File of requests to replay in place of made inputs; `requests.rs` has its form.
+    pub requests: Option<String>,
+    /// Replayed requests that are there at a time.
+    pub callers: usize,
 }
 
 pub const USAGE: &str = "usage: penstock-floor --library PATH --model PATH [--batches 1,2,4,8,16,32] [--threads 1] \
-[--provider cpu|cuda] [--seconds 1] [--length 32] [--io-binding] [--pinned] [--cuda-graph] [--json]";
+[--provider cpu|cuda] [--seconds 1] [--length 32] [--io-binding] [--pinned] [--cuda-graph] [--requests FILE [--callers 1]] [--no-memory-pattern] [--no-arena] [--config KEY=VALUE].. [--json]";
 
 pub fn read(words: impl Iterator<Item = String>) -> Result<Options> {
     let mut options = Options {
@@ -39,6 +49,11 @@ pub fn read(words: impl Iterator<Item = String>) -> Result<Options> {
         pinned: false,
         cuda_graph: false,
         json: false,
+        memory_pattern: true,
+        arena: true,
+        config: Vec::new(),
+        requests: None,
+        callers: 1,
     };
     let mut words = words;
     while let Some(word) = words.next() {
@@ -60,6 +75,15 @@ pub fn read(words: impl Iterator<Item = String>) -> Result<Options> {
             "--io-binding" => options.io_binding = true,
             "--pinned" => options.pinned = true,
             "--cuda-graph" => options.cuda_graph = true,
+            "--requests" => options.requests = Some(value()?),
+            "--callers" => options.callers = number(&word, &value()?)?,
+            "--no-memory-pattern" => options.memory_pattern = false,
+            "--no-arena" => options.arena = false,
+            "--config" => {
+                let entry = value()?;
+                let (key, value) = entry.split_once('=').ok_or(format!("--config {entry}: expected KEY=VALUE"))?;
+                options.config.push((key.into(), value.into()));
+            }
             "--json" => options.json = true,
             _ => return Err(format!("unknown option {word}\n{USAGE}")),
         }
@@ -72,6 +96,9 @@ pub fn read(words: impl Iterator<Item = String>) -> Result<Options> {
     }
     if options.provider == Provider::Cpu && (options.pinned || options.cuda_graph) {
         return Err("--pinned and --cuda-graph are of a GPU: they need --provider cuda".into());
+    }
+    if options.requests.is_some() && (options.io_binding || options.provider == Provider::Cuda || options.callers < 1) {
+        return Err("--requests: plain runs on the CPU, for 1 caller or more".into());
     }
     if options.cuda_graph && !options.io_binding {
         return Err("--cuda-graph replays fixed addresses: it needs --io-binding".into());

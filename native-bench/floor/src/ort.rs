@@ -41,6 +41,8 @@ slots! {
     run = 9(session: Ptr, options: Ptr, input_names: *const *const c_char, inputs: *const Ptr, input_count: usize,
         output_names: *const *const c_char, output_count: usize, outputs: *mut Ptr);
     create_session_options = 10(out: *mut Ptr);
+    disable_memory_pattern = 17(options: Ptr);
+    disable_arena = 19(options: Ptr);
     set_optimization_level = 23(options: Ptr, level: c_int);
     set_intra_op_threads = 24(options: Ptr, count: c_int);
     set_inter_op_threads = 25(options: Ptr, count: c_int);
@@ -57,6 +59,8 @@ slots! {
     element_type = 60(info: Ptr, out: *mut c_int);
     rank = 61(info: Ptr, out: *mut usize);
     dimensions = 62(info: Ptr, out: *mut i64, rank: usize);
+    element_count = 64(info: Ptr, out: *mut usize);
+    tensor_info = 65(value: Ptr, out: *mut Ptr);
     create_run_options = 39(out: *mut Ptr);
     create_memory_info = 68(name: *const c_char, allocator: c_int, device: c_int, memory: c_int, out: *mut Ptr);
     default_allocator = 78(out: *mut Ptr);
@@ -94,6 +98,10 @@ impl Ort {
 
     pub fn release_session(&self, session: Ptr) {
         self.release(95, session);
+    }
+
+    pub fn release_tensor_info(&self, info: Ptr) {
+        self.release(99, info);
     }
 
     pub fn release_run_options(&self, options: Ptr) {

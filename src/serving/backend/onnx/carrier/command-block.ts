@@ -29,6 +29,8 @@ export function commandBlock(buffer = new SharedArrayBuffer(SIGNAL_BYTES + (RUN_
 export interface RunThreadData {
   readonly buffer: SharedArrayBuffer;
   readonly libraryPath: string;
+  /** For those who look at the process's threads. */
+  readonly name: string;
   /** Subnormal numbers count as zero in this thread. */
   readonly denormalsOff: boolean;
 }

@@ -97,6 +97,7 @@ export class InstanceCarriers {
     if (chosen) chosenThreads++;
     return new RunThread({
       libraryPath: library.path,
+      name: `run ${id.model}`,
       denormalsOff,
       onEnd: (why) => {
         if (chosen) chosenThreads--;

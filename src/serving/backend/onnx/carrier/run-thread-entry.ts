@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { bindAlone } from '../library.js';
 import { BELL, COMPUTE_NS, commandBlock, READY, RETURNED, type RunThreadData, STATUS, STOP } from './command-block.js';
 import { denormalsOff } from './denormals-off.js';
+import { nameThread } from './thread-name.js';
 
 // A thread that does nothing but call `Run` when it is told to, and sleeps between runs. Nothing here parses or encodes
 // numbers: its arithmetic may treat subnormal ones as zero.
@@ -26,6 +27,7 @@ function serve(run: (...values: (number | undefined)[]) => number): void {
 }
 
 const run = bindAlone(data.libraryPath, 'Run') as (...values: (number | undefined)[]) => number;
+nameThread(data.name);
 if (data.denormalsOff) denormalsOff();
 port.postMessage(READY);
 serve(run);

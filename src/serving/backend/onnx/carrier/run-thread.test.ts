@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { compiled } from '../../../../../test/support/compiled.js';
@@ -102,6 +103,16 @@ describe('a run thread', () => {
     );
     expect(order).toEqual([0, 1]);
     await model.close();
+  });
+
+  it.runIf(process.platform === 'linux')("has its model's name in the system's list of threads", async () => {
+    const names = () => readdirSync('/proc/self/task').map((id) => readFileSync(`/proc/self/task/${id}/comm`, 'utf8'));
+    const model = await open('slow');
+    const lane = await model.createLane(specOf('slow', model.signature, 4), 0);
+    await outputsOf(lane, slowBatch(1n));
+    expect(names()).toContain('run slow\n');
+    await model.close();
+    expect(names()).not.toContain('run slow\n');
   });
 
   it('that cannot load the library returns what waits for it, and says why', async () => {

@@ -16,6 +16,8 @@ import type { Carrier, RunCall } from './run-call.js';
 export interface RunThreadOptions {
   /** Absolute path of ONNX Runtime's library. */
   readonly libraryPath: string;
+  /** Of the thread, as the system's tools show it. */
+  readonly name?: string;
   /** Subnormal numbers count as zero in this thread. */
   readonly denormalsOff?: boolean;
   /** Called once when the thread has ended, after every run it had was told so. `why`, for the log: it was not asked to. */
@@ -43,12 +45,12 @@ export class RunThread {
   #why = '';
   readonly #ended: Promise<void>;
 
-  constructor({ libraryPath, denormalsOff = false, onEnd = () => {} }: RunThreadOptions) {
+  constructor({ libraryPath, name = 'run', denormalsOff = false, onEnd = () => {} }: RunThreadOptions) {
     this.#onEnd = onEnd;
-    const workerData: RunThreadData = { buffer: this.#block.buffer, libraryPath, denormalsOff };
+    const workerData: RunThreadData = { buffer: this.#block.buffer, libraryPath, name, denormalsOff };
     this.#worker = new Worker(new URL('./run-thread-entry.js', import.meta.url), {
       workerData,
-      name: 'run',
+      name,
       execArgv: [],
       resourceLimits: HEAP,
     });
