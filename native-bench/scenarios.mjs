@@ -71,12 +71,15 @@ const count = (model, protocol, concurrency, warmUp, burst, format) => ({
   burst,
 });
 
-/** Scenarios whose work is counted: how many requests until all is compiled, and how many are counted at a time. */
+/**
+ * Scenarios whose work is counted: how many requests until all is compiled, and how many are counted at a time. `beside` names the one over
+ * HTTP that carries the same: the ratio of the two is a figure as well.
+ */
 export const COUNTED = [
   count('mlp', 'http', 1, 10_000, 2000),
   count('mlp', 'http', 8, 15_000, 1000),
   count('mlp', 'http', 8, 8000, 2000, 'json'),
-  count('mlp', 'ws', 8, 8000, 2000),
+  { ...count('mlp', 'ws', 8, 15_000, 1000), beside: 'mlp-http-c8' },
   count('mlp', 'grpc', 8, 8000, 2000),
   count('noop', 'http', 1, 300, 8),
   count('noop', 'grpc', 1, 300, 8),

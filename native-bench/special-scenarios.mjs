@@ -10,6 +10,7 @@ import { randomSource } from '../dist/cli/bench/random-source.js';
 import { median } from '../dist/cli/bench/statistics.js';
 import { startGateway } from './gateway-process.mjs';
 import { requestsFor, targetOf } from './requests.mjs';
+import { webSocketToHttp } from './web-socket-to-http.mjs';
 
 const MODELS = join(dirname(fileURLToPath(import.meta.url)), 'models');
 const TEN = 10;
@@ -176,4 +177,11 @@ export async function startUp({ rounds }) {
   };
 }
 
-export const SPECIAL = { starvation, loading, overload, 'ten-models': tenModels, 'start-up': startUp };
+export const SPECIAL = {
+  'web-socket-to-http': webSocketToHttp,
+  starvation,
+  loading,
+  overload,
+  'ten-models': tenModels,
+  'start-up': startUp,
+};

@@ -36,17 +36,23 @@ async function counted(figures, launch) {
   for (const figure of figures.filter((name) => name !== 'instructions'))
     found.set(figure, await FIGURES[figure](launch));
   if (figures.includes('instructions')) found.set('instructions', await slow);
-  return COUNTED.map(({ name }) => ({
+  return COUNTED.map(({ name, beside }) => ({
     scenario: name,
     ...Object.fromEntries(
-      [...found].flatMap(([figure, values]) => (values.has(name) ? [[figure, values.get(name)]] : [])),
+      [...found].flatMap(([figure, values]) => {
+        if (!values.has(name)) return [];
+        const own = [[figure, values.get(name)]];
+        if (beside === undefined || !values.has(beside)) return own;
+        return [...own, [`${figure}ToHttp`, Number((values.get(name) / values.get(beside)).toFixed(3))]];
+      }),
     ),
   }));
 }
 
 /** Of these figures what is beyond its limit. */
 function failuresOf(rows, figures) {
-  const asked = (limit) => figures.some((figure) => limit.slice('most'.length).toLowerCase() === figure.toLowerCase());
+  const asked = (limit) =>
+    figures.some((figure) => limit.slice('most'.length).replace('ToHttp', '').toLowerCase() === figure.toLowerCase());
   return rows.flatMap((row) =>
     beyond(row, Object.fromEntries(Object.entries(limits[row.scenario] ?? {}).filter(([limit]) => asked(limit)))),
   );
@@ -61,7 +67,7 @@ else
   for (const { scenario, ...figures } of rows) {
     const texts = Object.entries(figures).map(([figure, value]) => {
       const limit = limits[scenario][`most${figure[0].toUpperCase()}${figure.slice(1)}`];
-      return `${figure} ${value} (limit ${limit})`;
+      return `${figure} ${value}${limit === undefined ? '' : ` (limit ${limit})`}`;
     });
     console.log(`${scenario.padEnd(18)} ${texts.join(', ')}`);
   }

@@ -154,6 +154,8 @@ export class JsonScanner {
   /** A number; exact: an integer beyond 2^53 is a bigint. Refuses what no double can hold. */
   number(what: string): number | bigint {
     this.peek();
+    const short = this.#shortInteger();
+    if (short !== undefined) return short;
     const start = this.at;
     const integer = this.skipNumber(what);
     const text = this.text(start, this.at);
@@ -163,6 +165,20 @@ export class JsonScanner {
       this.at = start;
       this.fail(`a number a double can hold (${what})`);
     }
+    return value;
+  }
+
+  /** Sizes and counts, without a text made for them: digits alone, up to 15 of them; undefined (and nothing taken) for the rest. */
+  #shortInteger(): number | undefined {
+    const { bytes, at: start } = this;
+    let at = start;
+    let value = 0;
+    let byte = bytes[at] as number;
+    for (; byte >= 0x30 && byte <= 0x39; byte = bytes[++at] as number) value = value * 10 + (byte - 0x30);
+    const digits = at - start;
+    if (digits === 0 || digits > 15 || (digits > 1 && bytes[start] === 0x30)) return undefined;
+    if (byte === DOT || byte === 0x65 || byte === 0x45) return undefined;
+    this.at = at;
     return value;
   }
 

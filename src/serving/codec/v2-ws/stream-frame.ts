@@ -45,7 +45,10 @@ export function streamJsonBytes(frame: Uint8Array, binary: boolean): number {
       `a binary frame starts with the length of its JSON in ${LENGTH_BYTES} bytes, came ${frame.byteLength}`,
     );
   }
-  return new DataView(frame.buffer, frame.byteOffset, LENGTH_BYTES).getUint32(0, true);
+  // Without a DataView, which would be made for each frame.
+  let jsonBytes = 0;
+  for (let at = LENGTH_BYTES - 1; at >= 0; at--) jsonBytes = jsonBytes * 256 + (frame[at] as number);
+  return jsonBytes;
 }
 
 /** A frame as the `decodeV2Json` task takes it, its body in memory of its own. Throws what `streamJsonBytes` throws. */

@@ -1,16 +1,6 @@
-import {
-  type InferenceHandle,
-  type InferenceReply,
-  type InferenceResponse,
-  type Lease,
-  type LeaseSource,
-  NO_DEADLINE,
-  ServingError,
-  toServingError,
-} from '../../../core/index.js';
+import { type InferenceResponse, type Lease, NO_DEADLINE, ServingError, toServingError } from '../../../core/index.js';
 import {
   attachStreamFrame,
-  bytesBeforeTensors,
   type DetachedBody,
   decodeStreamFrame,
   detachStreamFrame,
@@ -25,42 +15,37 @@ import {
 } from '../../codec/index.js';
 import type { HttpState } from '../http/http-options.js';
 import type { ModelPath } from '../http/model-path.js';
+import { AT_ONCE_BYTES } from '../reply-memory.js';
 import type { WebSocket } from '../uws/uws-types.js';
+import { type CallOwner, StreamCall } from './stream-call.js';
+import { FrameQueue, type TurnFrames } from './turn-frames.js';
 
 /** Where a large frame's id is looked for. */
 const ID_WITHIN_BYTES = 4096;
-/** Where the first tensor of a binary frame shall begin. */
-const ALIGNMENT = 64;
-
-/** Frames compressed where the client can inflate them: below it is no gain, above the socket's thread would stand still. */
-const COMPRESSED_FROM_BYTES = 1024;
-const COMPRESSED_TO_BYTES = 1024 * 1024;
 
 /** One WebSocket: requests in, each answered by a frame with its id, in the order they finish. */
-export class StreamConnection {
+export class StreamConnection implements CallOwner {
   readonly server: HttpState;
   readonly #socket: WebSocket<unknown>;
   readonly #path: ModelPath;
+  readonly #turn: TurnFrames;
+  readonly #frames: FrameQueue;
   readonly #calls = new Set<StreamCall>();
   #open = true;
   #draining = false;
 
-  constructor(server: HttpState, socket: WebSocket<unknown>, path: ModelPath) {
+  constructor(server: HttpState, socket: WebSocket<unknown>, path: ModelPath, turn: TurnFrames) {
     this.server = server;
     this.#socket = socket;
     this.#path = path;
+    this.#turn = turn;
+    this.#frames = new FrameQueue(socket, turn, server.streamCompression);
   }
 
   /** Takes one frame; its memory is the library's and gone when this returns. Never throws. */
   receive(message: ArrayBuffer, isBinary: boolean): void {
     const { server } = this;
-    const options: StreamFrameOptions = {
-      ...this.#path,
-      allowNan: server.allowNan,
-      deadlineNs: NO_DEADLINE,
-      receivedNs: server.clock.nowNs(),
-      nowNs: server.nowNs,
-    };
+    const receivedNs = server.clock.nowNs();
     const call = new StreamCall(this, message.byteLength);
     try {
       if (this.#draining) throw new ServingError('DRAINING', 'the server is draining and takes no new requests');
@@ -75,12 +60,12 @@ export class StreamConnection {
     try {
       if (this.#isLargeJson(frame, isBinary)) {
         // Settles by itself: every failure is answered inside.
-        void this.#decodeOffThread(call, frame, isBinary, options);
+        void this.#decodeOffThread(call, frame, isBinary, this.#context(receivedNs, undefined));
         return;
       }
       // What comes of JSON has memory of its own; only binary inputs are views of their frame.
       if (isBinary) frame = call.keep(frame, server.memory);
-      this.#start(call, decodeStreamFrame(frame, isBinary, { ...options, lease: call.lease }));
+      this.#start(call, decodeStreamFrame(frame, isBinary, this.#context(receivedNs, call.lease)));
     } catch (thrown) {
       server.onRefused(toServingError(thrown).reason);
       if (call.id === '') call.id = streamFrameId(frame, isBinary);
@@ -97,6 +82,7 @@ export class StreamConnection {
   /** The socket is gone: what it asked for is not wanted any more. */
   closed(): void {
     this.#open = false;
+    this.#frames.drop();
     for (const call of this.#calls) call.handle?.cancel();
   }
 
@@ -104,9 +90,11 @@ export class StreamConnection {
   answer(call: StreamCall, response: InferenceResponse): void {
     if (this.#open) {
       try {
-        const { allowNan, replies } = this.server;
-        this.#send(encodeStreamReply(response, call.format as ReplyFormat, { allowNan, room: replies }));
-        replies.takeLease()?.release();
+        const options = { allowNan: this.server.allowNan, room: this.#turn };
+        const frame = encodeStreamReply(response, call.format as ReplyFormat, options);
+        const lease = this.#turn.takeLease();
+        this.#send(frame, lease === undefined);
+        lease?.release();
       } catch (thrown) {
         this.#refuse(call.id, thrown);
       }
@@ -117,6 +105,13 @@ export class StreamConnection {
   refuse(call: StreamCall, thrown: unknown): void {
     this.#refuse(call.id, thrown);
     this.#forget(call);
+  }
+
+  /** One literal: V8 makes a hidden class anew for each object that is spread and then grows, 3 us a frame. */
+  #context(receivedNs: number, lease: Lease | undefined): StreamFrameOptions {
+    const { allowNan, nowNs } = this.server;
+    const { model, version } = this.#path;
+    return { model, version, allowNan, deadlineNs: NO_DEADLINE, receivedNs, nowNs, lease };
   }
 
   /** Decoded before the limit is looked at, so that the refusal names the request. */
@@ -170,62 +165,17 @@ export class StreamConnection {
     const error = toServingError(thrown);
     if (error.facts.logLevel === 'error')
       this.server.log.error('stream request failed', { reason: error.reason, cause: error.cause });
-    if (this.#open) this.#send(encodeStreamError(error, id));
+    if (this.#open) this.#send(encodeStreamError(error, id), true);
   }
 
-  /**
-   * The library has sent or copied the bytes when this returns. A client that reads too slowly is closed by it at the
-   * backlog's bound, and told nothing more.
-   */
-  #send({ data, binary }: OutgoingFrame): void {
-    const { byteLength } = data;
-    const compress =
-      this.server.streamCompression && byteLength >= COMPRESSED_FROM_BYTES && byteLength <= COMPRESSED_TO_BYTES;
-    this.#socket.send(data, binary, compress);
+  /** `lasting`: the frame's bytes stay as they are until it is sent. Where more answers are due, more may come in this turn. */
+  #send(frame: OutgoingFrame, lasting: boolean): void {
+    this.#frames.send(frame, lasting && this.#calls.size > 1 && frame.data.byteLength <= AT_ONCE_BYTES);
   }
 
   #endWhenDrained(): void {
-    if (this.#draining && this.#open && this.#calls.size === 0) this.#socket.end(1001, 'the server is going away');
-  }
-}
-
-/** One request of a connection. */
-class StreamCall implements InferenceReply {
-  /** Of its request; empty until that is decoded. */
-  id = '';
-  format: ReplyFormat | undefined;
-  /** Of its frame, taken from the server's budget. */
-  readonly bytes: number;
-  handle: InferenceHandle | undefined;
-  /** What its frame lies in. */
-  lease: Lease | undefined;
-  readonly #connection: StreamConnection;
-
-  constructor(connection: StreamConnection, bytes: number) {
-    this.#connection = connection;
-    this.bytes = bytes;
-  }
-
-  /** A copy of its frame that stays until `release`, placed so that the first tensor is aligned. */
-  keep(frame: Uint8Array, memory: LeaseSource | undefined): Uint8Array {
-    const start = (ALIGNMENT - (bytesBeforeTensors(frame) % ALIGNMENT)) % ALIGNMENT;
-    this.lease = memory?.lease(start + frame.byteLength);
-    if (memory === undefined || this.lease === undefined) return frame.slice();
-    const kept = this.lease.bytes.subarray(start, start + frame.byteLength);
-    memory.copy(kept, 0, frame);
-    return kept;
-  }
-
-  release(): void {
-    this.lease?.release();
-    this.lease = undefined;
-  }
-
-  done(response: InferenceResponse): void {
-    this.#connection.answer(this, response);
-  }
-
-  failed(error: ServingError): void {
-    this.#connection.refuse(this, error);
+    if (!this.#draining || !this.#open || this.#calls.size > 0) return;
+    this.#frames.flush();
+    this.#socket.end(1001, 'the server is going away');
   }
 }

@@ -5,6 +5,7 @@ import { isVersioned, type ModelPath, modelPath } from '../http/model-path.js';
 import { readHeaders } from '../http/request-headers.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from '../uws/uws-types.js';
 import { StreamConnection } from './stream-connection.js';
+import { TurnFrames } from './turn-frames.js';
 
 /** What the library keeps with a socket: set at the upgrade, completed when it opens. */
 interface SocketData {
@@ -15,11 +16,13 @@ interface SocketData {
 /** All WebSockets of one server: upgrades them, hands them their frames, closes them on drain. */
 export class StreamConnections {
   readonly #server: HttpState;
+  readonly #turn: TurnFrames;
   readonly #connections = new Set<StreamConnection>();
   #whenNone: (() => void)[] = [];
 
   constructor(server: HttpState) {
     this.#server = server;
+    this.#turn = new TurnFrames(server.replies);
   }
 
   /** Takes upgrades on a pattern with `:model` and perhaps `:version`. */
@@ -80,7 +83,7 @@ export class StreamConnections {
 
   #open(socket: WebSocket<SocketData>): void {
     const data = socket.getUserData();
-    const connection = new StreamConnection(this.#server, socket, data.path);
+    const connection = new StreamConnection(this.#server, socket, data.path, this.#turn);
     data.connection = connection;
     this.#connections.add(connection);
   }

@@ -83,6 +83,30 @@ describe('a stream of inferences over WebSocket', () => {
     client.socket.close();
   });
 
+  it('answers many requests of one turn, small and large, each with its own values', async () => {
+    const { client, fixture } = await connect();
+    fixture.inference.hold = true;
+    const values = (i: number) => Array.from({ length: i % 10 === 0 ? 5000 : 1 + i * 5 }, () => i);
+    for (let i = 0; i < 100; i++) client.socket.send(request(String(i), values(i)));
+    await fixture.inference.when(() => fixture.inference.held.length === 100);
+    for (const call of [...fixture.inference.held]) call.answer();
+    for (let i = 0; i < 100; i++) {
+      expect(await client.json()).toMatchObject({ id: String(i), outputs: [{ data: values(i) }] });
+    }
+    client.socket.close();
+  });
+
+  it('tells apart by nothing but their order requests that share an id', async () => {
+    const { client, fixture } = await connect();
+    fixture.inference.hold = true;
+    for (const value of [1, 2, 3]) client.socket.send(request('same', [value]));
+    await fixture.inference.when(() => fixture.inference.held.length === 3);
+    for (const call of [...fixture.inference.held]) call.answer();
+    for (const value of [1, 2, 3])
+      expect(await client.json()).toMatchObject({ id: 'same', outputs: [{ data: [value] }] });
+    client.socket.close();
+  });
+
   it('answers binary frames with binary frames', async () => {
     const { client } = await connect();
     const data = Buffer.from(Float32Array.from([5, 6]).buffer);
@@ -210,8 +234,8 @@ describe('a stream of inferences over WebSocket', () => {
   it('sends what it owes, then closes with 1001 on drain', async () => {
     const { client, fixture } = await connect();
     fixture.inference.hold = true;
-    client.socket.send(request('a'));
-    await fixture.inference.when(() => fixture.inference.held.length === 1);
+    for (const id of ['a', 'c', 'd']) client.socket.send(request(id));
+    await fixture.inference.when(() => fixture.inference.held.length === 3);
     const idle = new Client(`${fixture.url.replace('http', 'ws')}/v2/models/m/stream`);
     await idle.opened;
     fixture.server.closeIntake();
@@ -219,8 +243,8 @@ describe('a stream of inferences over WebSocket', () => {
     expect(await idle.closed).toBe(1001);
     client.socket.send(request('b'));
     expect(await client.json()).toMatchObject({ reason: 'DRAINING' });
-    fixture.inference.held[0]?.answer();
-    expect(await client.json()).toMatchObject({ id: 'a' });
+    for (const call of [...fixture.inference.held]) call.answer();
+    for (const id of ['a', 'c', 'd']) expect(await client.json()).toMatchObject({ id });
     expect(await client.closed).toBe(1001);
     await closed;
   });
