@@ -1,7 +1,8 @@
 // Cost of the batcher alone: nanoseconds per request from enqueue to settle, with an executor that computes nothing.
 // Run on the compiled sources: npm run build && node native-bench/micro/batcher.mjs
+import { linearCurve } from '../../dist/core/index.js';
 import { Batcher, LearnedCost } from '../../dist/serving/batcher/index.js';
-import { fluidBoundPerSecond, linearCurve, SimulatedExecutor, VirtualClock } from '../../dist/simulation/index.js';
+import { fluidBoundPerSecond, SimulatedExecutor, VirtualClock } from '../../dist/simulation/index.js';
 
 const ROUNDS = 5;
 const REQUESTS = 200_000;

@@ -24,10 +24,11 @@ export function installTriton(onnxruntimeVersion) {
 }
 
 /**
- * Starts it on the models of `repository`, each served by `onnx_model.py`; the same shape as `startGateway`.
+ * Starts it on the models of `repository`, each served by `onnx_model.py`, or as they are where not `onnx`; the same shape as
+ * `startGateway`.
  * CPU time and memory are those of the server and of the model processes that it starts.
  */
-export async function startTriton(installed, repository) {
+export async function startTriton(installed, repository, onnx = true) {
   const folder = mkdtempSync(join(tmpdir(), 'penstock-triton-'));
   const backend = join(folder, 'backends/python');
   cpSync(join(installed.server, 'backends/python'), backend, { recursive: true });
@@ -37,7 +38,7 @@ export async function startTriton(installed, repository) {
   }
   const models = join(folder, 'models');
   cpSync(repository, models, { recursive: true });
-  for (const model of readdirSync(models)) {
+  for (const model of onnx ? readdirSync(models) : []) {
     cpSync(join(HERE, 'onnx_model.py'), join(models, model, '1/model.py'));
     const config = join(models, model, 'config.pbtxt');
     writeFileSync(config, `backend: "python"\n${readFileSync(config, 'utf8')}`);

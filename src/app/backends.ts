@@ -1,6 +1,6 @@
 import type { ServerConfig } from '../config/index.js';
 import type { Backend, Clock, Log } from '../core/index.js';
-import { type CacheOptions, onnxNativeBackend } from '../serving/backend/index.js';
+import { type CacheOptions, onnxNativeBackend, timedBackend } from '../serving/backend/index.js';
 import { threadBackend } from '../serving/executor/index.js';
 
 /**
@@ -14,7 +14,7 @@ export function availableBackends(parts: {
   readonly globalThreads: number;
   readonly gpu: Pick<ServerConfig['provider'], 'gpuWait' | 'gpuMemoryBytes'>;
 }): Backend[] {
-  const backends: Backend[] = [threadBackend('onnx-node', parts), threadBackend('script', parts)];
+  const backends: Backend[] = [threadBackend('onnx-node', parts), threadBackend('script', parts), timedBackend(parts)];
   try {
     const { gpuWait, gpuMemoryBytes } = parts.gpu;
     backends.unshift(onnxNativeBackend({ ...parts, gpuWait, gpuMemoryBytes }));

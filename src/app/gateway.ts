@@ -92,6 +92,7 @@ export class Gateway implements RunningServer {
       devices,
       resources: config.rateLimit === 'off' ? undefined : new ResourcePool(clock, config.rateLimitResources),
       maxQueueSize: config.maxQueueSize,
+      policy: config.schedulingPolicy,
       ingress: this.#ingress,
       keepCosts: config.costs.keep,
     });

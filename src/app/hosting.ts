@@ -1,3 +1,4 @@
+import type { ServerConfig } from '../config/index.js';
 import {
   type BatchMember,
   type Clock,
@@ -12,10 +13,11 @@ import {
   type VersionHost,
   type VersionPlan,
 } from '../core/index.js';
-import { Batcher } from '../serving/batcher/index.js';
+import type { Batcher } from '../serving/batcher/index.js';
 import { type Dataplane, ServedVersion } from '../serving/dataplane/index.js';
 import { createExecutor, type Devices, type LaneExecutor, type ResourcePool } from '../serving/executor/index.js';
 import type { IngressThreads } from '../serving/ingress/index.js';
+import { batcherOf } from './batcher-of.js';
 import { VersionCosts } from './version-costs.js';
 
 export interface HostingOptions {
@@ -29,6 +31,8 @@ export interface HostingOptions {
   readonly resources: ResourcePool | undefined;
   /** Bound of a version's queue where its config names none, in requests. */
   readonly maxQueueSize: number;
+  /** How batches of models with an SLO are scheduled. */
+  readonly policy: ServerConfig['schedulingPolicy'];
   /** Threads that take requests too, or instead; undefined = none. */
   readonly ingress: IngressThreads | undefined;
   /** What is learned of the time of executions lasts from one start to the next. */
@@ -51,8 +55,9 @@ export class Hosting implements VersionHost, SchedulerSource {
     const kept = this.#options.keepCosts ? opened.kept : undefined;
     const costs = new VersionCosts({ plan, kept, clock, log });
     const { spec } = plan;
-    const batcher = new Batcher({ spec, executor, clock, metrics: figures, maxQueueSize, costs: costs.model });
-    const { ingress } = this.#options;
+    const { policy, ingress } = this.#options;
+    const parts = { spec, executor, clock, metrics: figures, maxQueueSize, costs: costs.model };
+    const batcher = batcherOf(policy, parts);
     return new Hosted({ served: new ServedVersion(spec, batcher, figures), batcher, executor, costs, ingress });
   }
 

@@ -1,5 +1,6 @@
 import { workerData } from 'node:worker_threads';
 import { RequestFigures, refusedInto } from '../insight/index.js';
+import { monotonicOriginNs } from '../machine/index.js';
 import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload } from '../serving/executor/index.js';
 import { ThreadSide, type ThreadStart } from '../serving/ingress/index.js';
@@ -7,14 +8,14 @@ import { createArena } from './arena.js';
 import type { IngressSettings } from './ingress-settings.js';
 import { startServers } from './listeners.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
-import { clockOriginNs, systemClock } from './system-clock.js';
+import { systemClock } from './system-clock.js';
 
 /** A thread's memory for requests and answers in flight, at least: all of them have to lie there. Reserved, not taken. */
 const LEAST_BYTES = 512 * 1024 * 1024;
 
 const start = workerData as ThreadStart<IngressSettings>;
 const { config, share, offloadThreads, clockOriginNs: controlOriginNs, refused } = start.settings;
-const clock = systemClock(clockOriginNs() - controlOriginNs);
+const clock = systemClock(monotonicOriginNs() - controlOriginNs);
 const arena = createArena(Math.max(LEAST_BYTES, Math.ceil(config.buffers.maxBytes / share.of)), clock);
 const side = new ThreadSide(start, arena);
 const onRefused = refusedInto(new Float64Array(refused));

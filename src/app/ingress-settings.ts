@@ -8,7 +8,7 @@ export interface IngressSettings {
   readonly share: Share;
   /** Threads for large JSON and decompression. */
   readonly offloadThreads: number;
-  /** When the count of the control thread's clock began, see `clockOriginNs`. */
+  /** When the count of the control thread's clock began, see `monotonicOriginNs`. */
   readonly clockOriginNs: number;
   /** Where refusals are counted. */
   readonly refused: SharedArrayBuffer;

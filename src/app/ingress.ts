@@ -2,11 +2,11 @@ import { Worker } from 'node:worker_threads';
 import type { ServerConfig } from '../config/index.js';
 import { type Clock, type Log, toServingError } from '../core/index.js';
 import type { Metrics, ThreadFigures } from '../insight/index.js';
+import { monotonicOriginNs } from '../machine/index.js';
 import { type ControlDesk, IngressThreads, type ListeningPorts } from '../serving/ingress/index.js';
 import { type GrpcServer, type HeldPort, holdPort } from '../serving/transport/index.js';
 import { type IngressSettings, withPorts } from './ingress-settings.js';
 import type { RequestServers } from './listeners.js';
-import { clockOriginNs } from './system-clock.js';
 
 const ENTRY = new URL('./ingress-entry.js', import.meta.url);
 
@@ -23,7 +23,7 @@ export interface IngressParts {
 /** The ingress threads of a configuration, not started yet. */
 export function createIngress(config: ServerConfig, parts: IngressParts): IngressThreads {
   const { threads, offloadThreads, desk, metrics, clock, log } = parts;
-  const originNs = clockOriginNs();
+  const originNs = monotonicOriginNs();
   const ingress: IngressThreads = new IngressThreads({
     threads,
     begin: (name, workerData, transferList) => new Worker(ENTRY, { name, workerData, transferList: [...transferList] }),

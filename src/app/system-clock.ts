@@ -1,11 +1,19 @@
 import type { Clock, ClockTimer } from '../core/index.js';
+import { Alarms } from '../machine/index.js';
 
-/** The real clock: monotonic nanoseconds since the process began, timers that do not keep the process alive. */
-export const SYSTEM_CLOCK: Clock = systemClock(0);
+/**
+ * The real clock: monotonic nanoseconds since the process began, timers that do not keep the process alive, exact to about a
+ * tenth of a millisecond where the event loop is free.
+ */
+export const SYSTEM_CLOCK: Clock = exactClock(new Alarms());
+
+function exactClock(alarms: Alarms): Clock {
+  return { ...systemClock(0), setTimer: (atNs, fire) => startExactTimer(alarms, atNs, fire) };
+}
 
 /**
  * The real clock of a thread whose own count began `lateNs` after the one that it is to agree with: each thread of Node
- * counts from its own start. See `clockOriginNs`.
+ * counts from its own start. See `monotonicOriginNs`.
  */
 export function systemClock(lateNs: number): Clock {
   return {
@@ -15,17 +23,23 @@ export function systemClock(lateNs: number): Clock {
   };
 }
 
-/**
- * When this thread's count began, in the system's monotonic nanoseconds, which all threads share; exact to the time between
- * two readings (below a microsecond).
- */
-export function clockOriginNs(): number {
-  let origin = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < 20; i++) {
-    const before = performance.now() * 1e6;
-    origin = Math.min(origin, Number(process.hrtime.bigint()) - before);
-  }
-  return origin;
+/** Up to this before the instant Node's timers, which are up to two milliseconds late, take the wait; then an alarm. */
+const EXACT_MS = 3;
+
+function startExactTimer(alarms: Alarms, atNs: number, fire: () => void): ClockTimer {
+  let clear: () => void = () => {};
+  const arm = () => {
+    const coarseMs = (atNs - performance.now() * 1e6) / 1e6 - EXACT_MS;
+    if (coarseMs < 0) {
+      clear = alarms.set(atNs, fire);
+      return;
+    }
+    const timer = setTimeout(arm, Math.min(Math.ceil(coarseMs), LONGEST_MS));
+    timer.unref();
+    clear = () => clearTimeout(timer);
+  };
+  arm();
+  return { clear: () => clear() };
 }
 
 /** Node's timers count milliseconds up to 2^31: a longer wait is taken in stages, a shorter one rounded up. */

@@ -5,6 +5,7 @@ export * from './cost-model.js';
 export * from './data-type.js';
 export * from './device-state.js';
 export * from './errors.js';
+export * from './given-curve.js';
 export * from './inference.js';
 export * from './lane-state.js';
 export * from './lease.js';

@@ -1,1 +1,3 @@
+export { Alarms } from './alarms.js';
 export { coreQuota, poolThreads, usableCores } from './core-limit.js';
+export { monotonicOriginNs } from './monotonic-origin.js';

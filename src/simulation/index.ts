@@ -1,6 +1,7 @@
 export { type Goodput, goodput, IN_TIME_SHARE, instancesFor, type Trial } from './goodput.js';
-export { fluidBoundPerSecond, type Load, linearCurve, measuredCurve, type Random } from './load.js';
-export { POLICIES, type PolicyName } from './policies/index.js';
+export { fluidBoundPerSecond, type Load, type Random } from './load.js';
+export { LIVE_POLICIES, POLICIES, type PolicyName } from './policies/index.js';
+export type { Policy } from './policies/policy.js';
 export { type RunResult, run } from './run.js';
 export { SimulatedExecutor } from './simulated-executor.js';
 export { VirtualClock } from './virtual-clock.js';

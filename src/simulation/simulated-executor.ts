@@ -1,8 +1,13 @@
-import type { Batch, BatchHandle, BatchOutcome, Clock, CostCurve, Executor } from '../core/index.js';
+import {
+  type Batch,
+  type BatchHandle,
+  type BatchOutcome,
+  type Clock,
+  type CostCurve,
+  type Executor,
+  jittered,
+} from '../core/index.js';
 import type { Random } from './load.js';
-
-const OUTLIER_SHARE = 1 / 200;
-const OUTLIER_FACTOR = 2;
 
 /** Instances on a clock that compute nothing: an execution takes the curve's time, varied by `jitter`. */
 export class SimulatedExecutor implements Executor {
@@ -42,7 +47,7 @@ export class SimulatedExecutor implements Executor {
     this.#busy++;
     this.#executions++;
     const takenNs = this.#clock.nowNs();
-    this.#clock.setTimer(takenNs + this.#durationNs(batch.rows), () => {
+    this.#clock.setTimer(takenNs + jittered(this.#curve.meanNs(batch.rows), this.#jitter, this.#random), () => {
       this.#busy--;
       this.onSlotFree();
       const timing = { takenNs, gatheredNs: takenNs, startedNs: takenNs, finishedNs: this.#clock.nowNs() };
@@ -51,12 +56,5 @@ export class SimulatedExecutor implements Executor {
     });
     // It cannot be stopped: the rest of its time passes.
     return { cancel: () => {} };
-  }
-
-  #durationNs(rows: number): number {
-    const ns = this.#curve.meanNs(rows);
-    if (this.#jitter === 0) return ns;
-    const varied = ns * (1 + this.#jitter * (2 * this.#random() - 1));
-    return this.#random() < OUTLIER_SHARE ? varied * OUTLIER_FACTOR : varied;
   }
 }

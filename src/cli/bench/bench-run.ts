@@ -18,11 +18,20 @@ import { type BodyFormat, requestBytes } from './request-bytes.js';
 import { parseShape, type SampleData, sampleInputs } from './sample-inputs.js';
 import { median } from './statistics.js';
 
-export interface BenchRunOptions {
+/** Which requests are sent, and to whom. */
+export interface PreparedRequests {
   readonly target: LoadTarget;
   readonly model: string;
   readonly version: string | undefined;
   readonly format: BodyFormat;
+  /** As for `penstock infer --input`. */
+  readonly inputs: readonly string[];
+  readonly shapes: readonly string[];
+  readonly data: SampleData;
+  readonly seed: number;
+}
+
+export interface BenchRunOptions extends PreparedRequests {
   /** Callers of the closed loop, one scenario each; empty where `rate` is given. */
   readonly concurrency: readonly number[];
   /** Requests per second of the open loop. */
@@ -33,11 +42,6 @@ export interface BenchRunOptions {
   readonly connections: number;
   readonly seconds: number;
   readonly rounds: number;
-  /** As for `penstock infer --input`. */
-  readonly inputs: readonly string[];
-  readonly shapes: readonly string[];
-  readonly data: SampleData;
-  readonly seed: number;
   /** Process of the server, whose CPU time is read. */
   readonly pid: number | undefined;
   readonly json: string | undefined;
@@ -100,7 +104,8 @@ async function measureScenario(
   return { name, rounds, latency: latency.data() };
 }
 
-async function preparedRequests(options: BenchRunOptions, io: CliIo): Promise<Buffer[]> {
+/** Wire bytes of enough different requests. Throws `CliError` where the server does not tell what its model takes. */
+export async function preparedRequests(options: PreparedRequests, io: CliIo): Promise<Buffer[]> {
   const { target, model: name, version, format, data } = options;
   const { inputs: specs } = await modelSignature(target, name, version);
   const image = { layout: undefined, scale: undefined, resize: 'area' } as const;

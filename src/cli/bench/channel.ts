@@ -1,10 +1,14 @@
 import { grpcChannels } from './grpc-channel.js';
 import { httpChannel } from './http-channel.js';
 import type { LoadTarget } from './load-job.js';
+import type { Refusal } from './refusal.js';
 import { webSocketChannel } from './web-socket-channel.js';
 
-/** Called once, when the whole answer is there (no error) or there is none (what went wrong, in words). */
-export type Settle = (error: string | undefined) => void;
+/**
+ * Called once, when the whole answer is there (no error) or there is none (what went wrong, in words). `refusal`: the server
+ * refused it for lack of room or time.
+ */
+export type Settle = (error: string | undefined, refusal?: Refusal) => void;
 
 /** A way to the server with one request in flight. */
 export interface Channel {

@@ -43,5 +43,7 @@ export async function closedLoop(
     });
   await Promise.all(channels.map(caller));
   const seconds = (performance.now() - start) / 1000;
-  return { answers: latency.count, errors, firstError, seconds, latency: latency.data(), lag: undefined };
+  const answers = latency.count;
+  const open = { inTime: answers, outOfTime: 0, refusals: undefined, lag: undefined };
+  return { answers, errors, firstError, seconds, latency: latency.data(), ...open };
 }

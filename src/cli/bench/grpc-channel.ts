@@ -1,5 +1,6 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import type { Channel } from './channel.js';
+import { refusalOverGrpc } from './refusal.js';
 
 const INFER = '/inference.GRPCInferenceService/ModelInfer';
 const METADATA = '/inference.GRPCInferenceService/ModelMetadata';
@@ -24,7 +25,9 @@ export async function grpcChannels(host: string, port: number, count: number): P
     let open = true;
     return {
       send(request, settle) {
-        client.makeUnaryRequest(INFER, pass, pass, request as Buffer, (error) => open && settle(error?.message));
+        client.makeUnaryRequest(INFER, pass, pass, request as Buffer, (error) => {
+          if (open) settle(error?.message, error === null ? undefined : refusalOverGrpc(error.code));
+        });
       },
       close() {
         open = false;

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Channel, Settle } from './channel.js';
 import { readHttpAnswer } from './http-answer.js';
+import { type Refusal, refusalOverHttp } from './refusal.js';
 
 /**
  * A kept-alive connection, one request in flight, on a bare socket: the generator shares its machine with the server, so it
@@ -17,10 +18,10 @@ export async function httpChannel(host: string, port: number): Promise<Channel> 
     pending = Buffer.alloc(0);
     settle(why);
   };
-  const settle = (error: string | undefined) => {
+  const settle = (error: string | undefined, refusal?: Refusal) => {
     const call = waiting;
     waiting = undefined;
-    call?.(error);
+    call?.(error, refusal);
   };
   const take = (chunk: Buffer) => {
     pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
@@ -28,7 +29,8 @@ export async function httpChannel(host: string, port: number): Promise<Channel> 
       const answer = readHttpAnswer(pending);
       if (answer === undefined) return;
       pending = pending.subarray(answer.totalBytes);
-      settle(answer.status === 200 ? undefined : `status ${answer.status}: ${answer.bodyText().slice(0, 200)}`);
+      if (answer.status === 200) settle(undefined);
+      else settle(`status ${answer.status}: ${answer.bodyText().slice(0, 200)}`, refusalOverHttp(answer.status));
     } catch (thrown) {
       end((thrown as Error).message);
     }

@@ -7,6 +7,7 @@ import { closedLoop } from './closed-loop.js';
 import { LatencyHistogram } from './latency-histogram.js';
 import type { LoadTarget } from './load-job.js';
 import { openLoop } from './open-loop.js';
+import type { Refusal } from './refusal.js';
 import { requestBytes } from './request-bytes.js';
 import { clientFrame } from './web-socket-frames.js';
 
@@ -150,7 +151,10 @@ describe('open loop', () => {
       first = false;
       return ms;
     });
-    const { answers, latency } = await openLoop([channel], [Buffer.alloc(1)], every(5, 60), 1000);
+    const { answers, latency } = await openLoop([channel], [Buffer.alloc(1)], {
+      arrivalsMs: every(5, 60),
+      drainMs: 1000,
+    });
     expect(answers).toBe(60);
     // A loop that waits would have sent one request into the stall; due were about forty.
     expect(p(latency, 0.9)).toBeGreaterThan(100_000);
@@ -158,13 +162,41 @@ describe('open loop', () => {
   });
 
   it('does not charge its own lateness to waiting for a channel', async () => {
-    const { lag } = await openLoop([scriptedChannel(() => 40)], [Buffer.alloc(1)], every(1, 5), 1000);
+    const { lag } = await openLoop([scriptedChannel(() => 40)], [Buffer.alloc(1)], {
+      arrivalsMs: every(1, 5),
+      drainMs: 1000,
+    });
     expect(LatencyHistogram.of(lag!).count).toBe(1);
+  });
+
+  it('counts what is in time, late, and refused', async () => {
+    const turns: [number, string | undefined, Refusal | undefined][] = [
+      [0, undefined, undefined],
+      [300, undefined, undefined],
+      [0, 'busy', 'room'],
+      [0, 'too late', 'time'],
+      [0, 'broken', undefined],
+    ];
+    let turn = 0;
+    const channel = (): Channel => ({
+      send(_request, settle) {
+        const [ms, error, refusal] = turns[turn++] as (typeof turns)[number];
+        setTimeout(settle, ms, error, refusal);
+      },
+      close() {},
+    });
+    const load = { arrivalsMs: every(1, 5), drainMs: 2000, withinMs: 250 };
+    const result = await openLoop(Array.from({ length: 5 }, channel), [Buffer.alloc(1)], load);
+    expect(result).toMatchObject({ answers: 2, inTime: 1, errors: 3, outOfTime: 1 });
+    expect(LatencyHistogram.of(result.refusals!).count).toBe(2);
   });
 
   it('gives up on what is not answered, and counts it', async () => {
     const channel = scriptedChannel(() => undefined);
-    const { answers, errors, firstError } = await openLoop([channel], [Buffer.alloc(1)], every(1, 4), 50);
+    const { answers, errors, firstError } = await openLoop([channel], [Buffer.alloc(1)], {
+      arrivalsMs: every(1, 4),
+      drainMs: 50,
+    });
     expect([answers, errors, channel.sent]).toEqual([0, 4, 1]);
     expect(firstError).toMatch(/not answered 50 ms after/);
   });
@@ -178,7 +210,7 @@ describe('open loop', () => {
       },
       close() {},
     };
-    await openLoop([channel], [Buffer.from('a'), Buffer.from('b')], every(0, 5), 1000);
+    await openLoop([channel], [Buffer.from('a'), Buffer.from('b')], { arrivalsMs: every(0, 5), drainMs: 1000 });
     expect(seen).toEqual(['a', 'b', 'a', 'b', 'a']);
   });
 });

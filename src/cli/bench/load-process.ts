@@ -14,7 +14,7 @@ async function runLoad({ target, requests, load }: LoadJob): Promise<LoadResult>
   try {
     return load.kind === 'closed'
       ? await closedLoop(channels, buffers, load.ms, load.requests)
-      : await openLoop(channels, buffers, load.arrivalsMs, load.drainMs);
+      : await openLoop(channels, buffers, load);
   } finally {
     for (const channel of channels) channel.close();
   }

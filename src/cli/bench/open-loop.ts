@@ -1,9 +1,10 @@
+import { Alarms } from '../../machine/index.js';
 import type { Channel } from './channel.js';
 import { LatencyHistogram } from './latency-histogram.js';
-import type { LoadResult } from './load-job.js';
+import type { LoadResult, OpenLoad } from './load-job.js';
 
-/** Timers of Node are late by up to this; below it the loop turns until the time has come. */
-const TIMER_SLACK_MS = 2;
+/** Exact to a tenth of a millisecond, and asleep between requests: the generator shares its machine with the server. */
+const alarms = new Alarms();
 
 /**
  * Sends requests at their times, whatever the server does. Latency counts from the due time, also of what waits for a free
@@ -12,15 +13,17 @@ const TIMER_SLACK_MS = 2;
 export async function openLoop(
   channels: readonly Channel[],
   requests: readonly Uint8Array[],
-  arrivalsMs: Float64Array,
-  drainMs: number,
+  { arrivalsMs, drainMs, withinMs = Number.POSITIVE_INFINITY }: Omit<OpenLoad, 'kind' | 'connections'>,
 ): Promise<LoadResult> {
   const latency = new LatencyHistogram();
   const lag = new LatencyHistogram();
+  const refusals = new LatencyHistogram();
   const idle = [...channels];
   const start = performance.now();
   let sent = 0;
   let settled = 0;
+  let inTime = 0;
+  let outOfTime = 0;
   let errors = 0;
   let firstError: string | undefined;
   let lastAnswer = start;
@@ -36,13 +39,18 @@ export async function openLoop(
     const send = (channel: Channel, now: number, late: boolean) => {
       const dueAt = start + arrivalsMs[sent]!;
       if (late) lag.record((now - dueAt) * 1000);
-      channel.send(requests[sent % requests.length]!, (error) => {
+      channel.send(requests[sent % requests.length]!, (error, refusal) => {
         const answeredAt = performance.now();
         settled++;
         if (error === undefined) {
           latency.record((answeredAt - dueAt) * 1000);
           lastAnswer = answeredAt;
-        } else failed(1, error);
+          if (answeredAt - dueAt <= withinMs) inTime++;
+        } else {
+          if (refusal !== undefined) refusals.record((answeredAt - dueAt) * 1000);
+          if (refusal === 'time') outOfTime++;
+          failed(1, error);
+        }
         idle.push(channel);
         if (settled === arrivalsMs.length) {
           clearTimeout(giveUp);
@@ -65,10 +73,8 @@ export async function openLoop(
     const turn = () => {
       sendDue();
       if (sent === arrivalsMs.length) return;
-      const inMs = start + arrivalsMs[sent]! - performance.now();
       if (backlog) setTimeout(turn, 1);
-      else if (inMs > TIMER_SLACK_MS) setTimeout(turn, inMs - TIMER_SLACK_MS);
-      else setImmediate(turn);
+      else alarms.set((start + arrivalsMs[sent]!) * 1e6, turn);
     };
     turn();
     if (arrivalsMs.length === 0) resolve();
@@ -78,5 +84,6 @@ export async function openLoop(
   const seconds = (Math.max(lastAnswer - start, arrivalsMs.at(-1) ?? 0) || 1) / 1000;
   // What is still waiting must not be sent any more.
   sent = arrivalsMs.length;
-  return { answers: latency.count, errors, firstError, seconds, latency: latency.data(), lag: lag.data() };
+  const seen = { latency: latency.data(), lag: lag.data(), refusals: refusals.data() };
+  return { answers: latency.count, inTime, outOfTime, errors, firstError, seconds, ...seen };
 }

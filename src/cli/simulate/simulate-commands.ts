@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { CURVE_FORMS, type GivenCurve, readCurve } from '../../core/index.js';
 import { POLICIES } from '../../simulation/index.js';
 import { EXIT_CODE_HELP } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
-import type { CurvePoints, LoadOptions } from './simulate.js';
+import type { LoadOptions } from './simulate.js';
 
 /** As the parser leaves them: a flag that was not given is absent. */
 type LoadFlags = Omit<LoadOptions, 'json'> & { readonly json?: boolean };
@@ -54,17 +55,10 @@ function withLoad(command: Command): Command {
     .option('--json', 'Print JSON');
 }
 
-function curve(text: string): CurvePoints {
-  const words = text.split(',');
-  if (words.every((word) => /^\d+:[\d.]+$/.test(word))) {
-    const points = words.map((word) => word.split(':').map(Number) as [number, number]);
-    if (points.every(([rows, ms]) => rows >= 1 && rows <= 1_000_000 && ms > 0 && Number.isFinite(ms)))
-      return { kind: 'measured', points };
-  }
-  const [a, c] = words.map(Number);
-  if (words.length === 2 && a !== undefined && c !== undefined && a >= 0 && c >= 0 && a + c > 0)
-    return { kind: 'linear', aMs: a, cMs: c };
-  throw new InvalidArgumentError('expected a,c in ms (e.g. 4,0.3), or ROWS:MS,... (e.g. 1:4.3,8:6.4)');
+function curve(text: string): GivenCurve {
+  const given = readCurve(text);
+  if (given === undefined) throw new InvalidArgumentError(`expected ${CURVE_FORMS}`);
+  return given;
 }
 
 function count(text: string): number {

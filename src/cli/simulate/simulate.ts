@@ -1,12 +1,10 @@
-import type { CostCurve } from '../../core/index.js';
+import { curveOf, type GivenCurve } from '../../core/index.js';
 import {
   fluidBoundPerSecond,
   goodput,
   IN_TIME_SHARE,
   instancesFor,
   type Load,
-  linearCurve,
-  measuredCurve,
   POLICIES,
   type PolicyName,
   type RunResult,
@@ -17,14 +15,9 @@ import { CliError, EXIT_CODES } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
 import { arrivalsOf } from './simulated-arrivals.js';
 
-/** `--curve` as it was given. */
-export type CurvePoints =
-  | { readonly kind: 'linear'; readonly aMs: number; readonly cMs: number }
-  | { readonly kind: 'measured'; readonly points: readonly (readonly [rows: number, ms: number])[] };
-
 /** What is simulated, as the commands `simulate` and `plan` were given it. */
 export interface LoadOptions {
-  readonly curve: CurvePoints;
+  readonly curve: GivenCurve;
   readonly sloMs: number;
   readonly maxBatch: number;
   readonly arrivals: string;
@@ -101,10 +94,8 @@ export async function plan(options: LoadOptions & { readonly rate: number }, io:
 
 function loadOf(options: LoadOptions, instances: number): Load {
   // Planned with what an execution can take: noise makes a schedule without a margin worthless.
-  const { curve: given, jitter, sloMs, maxBatch: maxBatchSize } = options;
-  const curve: CostCurve =
-    given.kind === 'linear' ? linearCurve(given.aMs, given.cMs, jitter) : measuredCurve(given.points, jitter);
-  return { curve, instances, sloMs, maxBatchSize, jitter };
+  const { curve, jitter, sloMs, maxBatch: maxBatchSize } = options;
+  return { curve: curveOf(curve, jitter), instances, sloMs, maxBatchSize, jitter };
 }
 
 function trialOf({ arrivals, requests, seed }: LoadOptions, io: CliIo) {

@@ -126,7 +126,12 @@ const provider = z.strictObject({
 const fields = z.strictObject({
   name: z.string().optional().describe('Name of the model; where given it equals the name of its folder'),
   platform: z.string().optional().describe('Older form of `backend`: onnxruntime_onnx'),
-  backend: z.string().optional().describe('onnxruntime or script; completed from the files where not given'),
+  backend: z
+    .string()
+    .optional()
+    .describe(
+      'onnxruntime, script, or timed (load tests: waits instead of computing); completed from the files where not given',
+    ),
   runtime: OTHER_FIELDS.runtime.optional(),
   version_policy: versionPolicy.optional().describe('Which versions are served'),
   max_batch_size: count32().optional().describe('Most rows of one execution; 0: the model has no batch axis'),
@@ -141,7 +146,7 @@ const fields = z.strictObject({
   instance_group: z.array(instanceGroup).optional().describe('Where the model runs and how often at once'),
   default_model_filename: fileName()
     .optional()
-    .describe('Model file in the folder of a version; default model.onnx, model.js or model.mjs'),
+    .describe('Model file in the folder of a version; default model.onnx, model.js, model.mjs or curve.txt'),
   cc_model_filenames: z.record(z.string(), fileName()).optional(),
   metric_tags: z.record(z.string(), z.string()).optional(),
   parameters: z

@@ -50,6 +50,7 @@ export const FLAGS: readonly Flag[] = [
   own('max-queue-size', 'maxQueueSize', 'number'),
   own('max-execution-ms', 'maxExecutionMs', 'number'),
   own('slo-ms', 'sloMs', 'number'),
+  own('scheduling-policy', 'schedulingPolicy'),
   triton('rate-limit', 'rateLimit'),
   triton('rate-limit-resource', 'rateLimitResources', 'string', { repeatable: true }),
   own('engine', 'engine'),

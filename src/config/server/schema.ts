@@ -246,6 +246,10 @@ export const serverConfigSchema = z.strictObject({
     .describe(
       'Requests shall be answered within so many ms of their arrival; those that cannot be are refused early. 0 = no such aim. A model may set its own',
     ),
+  schedulingPolicy: z
+    .enum(['penstock', 'pull', 'pull-drop', 'aimd', 'symphony'])
+    .default('penstock')
+    .describe('How batches of models with an SLO are scheduled; all but penstock are there to be compared with'),
   rateLimit: z
     .enum(['off', 'execution_count'])
     .default('off')

@@ -19,3 +19,4 @@ export type {
   ThreadTensor,
 } from './thread-model.js';
 export { THREAD_MODELS } from './thread-models.js';
+export { timedBackend } from './timed/timed-backend.js';

@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { FakeExecutor } from '../../../test/support/fake-executor.js';
 import { fp32, modelSpec, policy } from '../../../test/support/specs.js';
-import { type BatchPolicy, type CostModel, NO_DEADLINE, ServingError } from '../../core/index.js';
-import { linearCurve } from '../../simulation/index.js';
+import { type BatchPolicy, type CostModel, linearCurve, NO_DEADLINE, ServingError } from '../../core/index.js';
 import { Batcher, LearnedCost, type MemberOutcome, type QueueItem } from './index.js';
 
 const MS = 1e6;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fp32 } from '../../../test/support/specs.js';
 import type { Batch } from '../../core/index.js';
-import { linearCurve } from '../../simulation/index.js';
+import { linearCurve } from '../../core/index.js';
 import { sweepCosts, sweepSizes } from './cost-sweep.js';
 
 const MS = 1e6;

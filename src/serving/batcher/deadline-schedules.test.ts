@@ -4,8 +4,7 @@ import { FakeClock } from '../../../test/support/fake-clock.js';
 import { echo, FakeExecutor } from '../../../test/support/fake-executor.js';
 import { seeded } from '../../../test/support/seeded-random.js';
 import { modelSpec, policy } from '../../../test/support/specs.js';
-import { type Batch, type CostModel, NO_DEADLINE, ServingError, type Tensor } from '../../core/index.js';
-import { linearCurve } from '../../simulation/index.js';
+import { type Batch, type CostModel, linearCurve, NO_DEADLINE, ServingError, type Tensor } from '../../core/index.js';
 import { Batcher, type MemberOutcome, type QueueItem } from './index.js';
 
 /** Schedules run by one test; `PENSTOCK_SEED=n` replays one. */

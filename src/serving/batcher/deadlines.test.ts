@@ -2,8 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { FakeExecutor } from '../../../test/support/fake-executor.js';
 import { fp32, modelSpec, policy } from '../../../test/support/specs.js';
-import { type BatchPolicy, type CostCurve, NO_DEADLINE, ServingError } from '../../core/index.js';
-import { linearCurve, measuredCurve } from '../../simulation/index.js';
+import {
+  type BatchPolicy,
+  type CostCurve,
+  linearCurve,
+  measuredCurve,
+  NO_DEADLINE,
+  ServingError,
+} from '../../core/index.js';
 import { Batcher, type MemberOutcome, type QueueItem } from './index.js';
 
 const MS = 1e6;

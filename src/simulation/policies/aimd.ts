@@ -1,11 +1,11 @@
 import type { SchedulingView } from '../../serving/batcher/index.js';
-import type { PolicyMaker } from './policy.js';
+import type { LivePolicyMaker } from './policy.js';
 
 /**
  * Clipper's cap on the size of a batch: one more after a full batch whose execution was within the SLO, a tenth less after
  * one that was not.
  */
-export const aimd: PolicyMaker = ({ sloMs }) => [
+export const aimd: LivePolicyMaker = ({ sloMs }) => [
   () => {
     let cap = 1;
     return {

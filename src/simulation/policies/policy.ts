@@ -14,5 +14,8 @@ export interface Policy {
   ended?(rows: number, sinceStartMs: number): void;
 }
 
+/** Makes a policy that needs to know nothing but the SLO: it can be run in the gateway too. */
+export type LivePolicyMaker = (load: Pick<Load, 'sloMs'>) => readonly [() => Policy];
+
 /** Makes the variants of a policy for a load; where there are several, the best counts. */
 export type PolicyMaker = (load: Load) => readonly (() => Policy)[];

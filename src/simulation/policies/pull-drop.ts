@@ -1,8 +1,8 @@
 import { type Plan, prefixInTime, type SchedulingView } from '../../serving/batcher/index.js';
-import type { PolicyMaker } from './policy.js';
+import type { LivePolicyMaker } from './policy.js';
 
 /** A free instance takes as many as still make the head's deadline; heads that nothing can save are dropped. */
-export const pullDrop: PolicyMaker = () => [
+export const pullDrop: LivePolicyMaker = () => [
   () => ({
     planned: true,
     decide(view: SchedulingView, nowNs: number) {

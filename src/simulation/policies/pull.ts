@@ -1,4 +1,4 @@
-import type { PolicyMaker } from './policy.js';
+import type { LivePolicyMaker } from './policy.js';
 
 /** A free instance takes all that waits: Triton with delay 0. */
-export const pull: PolicyMaker = () => [() => ({ planned: false })];
+export const pull: LivePolicyMaker = () => [() => ({ planned: false })];

@@ -1,8 +1,8 @@
 import { type Plan, prefixInTime, type SchedulingView } from '../../serving/batcher/index.js';
-import type { PolicyMaker } from './policy.js';
+import type { LivePolicyMaker } from './policy.js';
 
 /** Deferred batching (Symphony): start when one more request could not join any more without the head being late. */
-export const symphony: PolicyMaker = () => [
+export const symphony: LivePolicyMaker = () => [
   () => ({
     planned: true,
     decide(view: SchedulingView, nowNs: number) {

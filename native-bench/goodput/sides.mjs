@@ -1,0 +1,51 @@
+/** Who is compared: Penstock with each policy, and Triton, each in a process of its own on the same model. */
+import { join } from 'node:path';
+import { startGateway } from '../gateway-process.mjs';
+import { startTriton } from '../triton/triton-server.mjs';
+import { writeTimedModel } from './cells.mjs';
+
+/** Of the SLO, what the way to the server and back takes: it plans with what is left. */
+const TRANSPORT_SHARE = 0.01;
+const TRANSPORT_MS = 0.5;
+
+const policy = (name) => ({
+  name,
+  start: (cell, folder) => {
+    const { sloMs } = cell.load;
+    const plannedMs = sloMs - Math.max(TRANSPORT_MS, TRANSPORT_SHARE * sloMs);
+    const repository = writeTimedModel(join(folder, name), cell, { sloMs: plannedMs });
+    return startGateway({ repository, flags: ['--scheduling-policy', name] });
+  },
+});
+
+const delayed = (name, share) => ({
+  name,
+  start: (cell, folder) =>
+    startGateway({
+      repository: writeTimedModel(join(folder, name), cell, { delayMs: share * cell.load.sloMs }),
+    }),
+});
+
+const triton = (name, share) => ({
+  name,
+  triton: true,
+  start: (cell, folder, installed) =>
+    startTriton(
+      installed,
+      writeTimedModel(join(folder, name), cell, { delayMs: share * cell.load.sloMs, python: true }),
+      false,
+    ),
+});
+
+/** A window is a share of the SLO. */
+export const SIDES = [
+  policy('penstock'),
+  policy('symphony'),
+  policy('pull-drop'),
+  policy('pull'),
+  policy('aimd'),
+  delayed('window-0.1', 0.1),
+  triton('triton-0', 0),
+  triton('triton-0.1', 0.1),
+  triton('triton-0.25', 0.25),
+];

@@ -1,0 +1,52 @@
+import { type Batch, type ModelSpec, ServingError, type Tensor, type TensorSpec } from '../../../core/index.js';
+
+/** Refuses (`MODEL_INVALID`) a model whose outputs cannot be its inputs: output i is a copy of input i. */
+export function checkIdentity({ inputs, outputs }: ModelSpec): void {
+  if (outputs.length > inputs.length)
+    throw invalid(`${outputs.length} outputs cannot be copies of ${inputs.length} inputs`);
+  outputs.forEach((output, i) => {
+    const input = inputs[i] as TensorSpec;
+    const shapes = [input.dims, input.modelDims, output.dims, output.modelDims].map(String);
+    if (input.dataType === output.dataType && !input.optional && new Set(shapes).size === 1) return;
+    throw invalid(
+      `output '${output.name}' is a copy of input '${input.name}', so both need the same data type and dims, and neither reshape nor optional`,
+    );
+  });
+}
+
+/** Buffers of a lane, grown to the largest batch it ran. Holds the outputs of one batch at a time. */
+export class IdentityOutputs {
+  readonly #spec: ModelSpec;
+  readonly #buffers: Uint8Array[];
+
+  constructor(spec: ModelSpec) {
+    this.#spec = spec;
+    this.#buffers = spec.outputs.map(() => new Uint8Array(0));
+  }
+
+  /** Copies the members' inputs, in order; views of them, valid until the next call. */
+  fill({ members, rows }: Batch): Tensor[] {
+    return this.#spec.outputs.map(({ name, dataType }, i) => {
+      const given = members.map(({ inputs }) => inputs[i] as Tensor);
+      let bytes = 0;
+      for (const { data } of given) bytes += data.byteLength;
+      let buffer = this.#buffers[i] as Uint8Array;
+      if (buffer.byteLength < bytes) {
+        buffer = new Uint8Array(bytes * 2);
+        this.#buffers[i] = buffer;
+      }
+      let at = 0;
+      for (const { data } of given) {
+        buffer.set(data, at);
+        at += data.byteLength;
+      }
+      const { shape: own } = given[0] as Tensor;
+      const shape = this.#spec.maxBatchSize > 0 ? [rows, ...own.slice(1)] : own;
+      return { name, dataType, shape, data: buffer.subarray(0, bytes) };
+    });
+  }
+}
+
+function invalid(message: string): ServingError {
+  return new ServingError('MODEL_INVALID', `timed backend: ${message}`);
+}

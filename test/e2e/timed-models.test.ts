@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { jsonBody, tensor } from '../support/infer-forms.js';
+import { ModelFolder } from '../support/model-folder.js';
+import { RunningGateway } from '../support/running-gateway.js';
+
+const PROGRAM = fileURLToPath(new URL('../../dist/cli/penstock.cjs', import.meta.url));
+const CONFIG = `
+max_batch_size: 8
+input [ { name: "x" data_type: TYPE_FP32 dims: [ 2 ] } ]
+output [ { name: "y" data_type: TYPE_FP32 dims: [ 2 ] } ]
+instance_group [ { count: 2 kind: KIND_CPU } ]
+dynamic_batching { }
+parameters { key: "penstock.slo_ms" value { string_value: "2000" } }
+`;
+
+const started: RunningGateway[] = [];
+afterAll(() => Promise.all(started.map((gateway) => gateway.stop())));
+
+async function gatewayWith(...flags: string[]): Promise<RunningGateway> {
+  const folder = new ModelFolder();
+  folder.write('device/config.pbtxt', CONFIG);
+  folder.write('device/1/curve.txt', '20,1\n');
+  const gateway = await RunningGateway.start(folder, flags);
+  started.push(gateway);
+  return gateway;
+}
+
+const ask = (gateway: RunningGateway, values: readonly [number, number]) =>
+  gateway.call('/v2/models/device/infer', {
+    body: jsonBody({ model: 'device', inputs: [tensor('x', 'FP32', [1, 2], Float32Array.from(values))] }),
+  });
+
+describe('a model that is a curve', () => {
+  it.each(['penstock', 'pull', 'pull-drop', 'aimd', 'symphony'])(
+    'answers each request with what it sent, scheduled by %s',
+    async (policy) => {
+      const gateway = await gatewayWith('--scheduling-policy', policy);
+      const began = performance.now();
+      const values = Array.from({ length: 24 }, (_, i) => [i, -i] as const);
+      const answers = await Promise.all(values.map((pair) => ask(gateway, pair)));
+      expect(answers.map(({ status }) => status)).toEqual(values.map(() => 200));
+      expect(answers.map((answer) => answer.json().outputs[0].data)).toEqual(values.map((pair) => [...pair]));
+      // 24 rows in executions of at most 8, two at a time.
+      expect(performance.now() - began).toBeGreaterThan(40);
+      const [counted] = (await gateway.call('/v2/models/device/stats')).json().model_stats;
+      expect(counted.inference_count).toBe(24);
+      const { policy: inForce, curve } = (await gateway.call('/v2/models/device/scheduler')).json();
+      expect(inForce).toBe(policy === 'pull' || policy === 'aimd' ? 'knobs' : 'deadlines');
+      expect(curve.mean_ms[0]).toBeGreaterThan(20);
+    },
+    60_000,
+  );
+
+  it('has a goodput that the bench finds', async () => {
+    const gateway = await gatewayWith();
+    const words = ['bench', 'goodput', '--url', gateway.url, '--model', 'device', '--slo-ms', '1000', '--from', '40'];
+    const { code, out } = await new Promise<{ code: number; out: string }>((resolve) => {
+      const flags = ['--to', '60', '--seconds', '0.5', '--share', '0.5', '--overload', '2', '--json', 'out.json'];
+      execFile(process.execPath, [PROGRAM, ...words, ...flags], { cwd: gateway.models.path }, (error, stdout) => {
+        resolve({ code: error === null ? 0 : Number(error.code), out: stdout });
+      });
+    });
+    expect(code, out).toBe(0);
+    expect(out).toMatch(/^60 requests\/s with 50 % of all within 1000 ms\nOFFERED\/S/);
+    const { goodputPerSecond, points } = JSON.parse(readFileSync(join(gateway.models.path, 'out.json'), 'utf8'));
+    expect(goodputPerSecond).toBe(60);
+    for (const { requests, inTime, late, refused, failed } of points) {
+      expect(inTime + late + refused + failed).toBe(requests);
+      expect(failed).toBe(0);
+    }
+  }, 60_000);
+});
