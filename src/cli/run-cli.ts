@@ -5,6 +5,7 @@ import { addBench } from './bench/index.js';
 import { CliError, EXIT_CODE_HELP, EXIT_CODES } from './exit-codes.js';
 import { LAYOUTS, type Layout } from './image-input.js';
 import type { CliIo } from './io.js';
+import { addRollout } from './rollout/index.js';
 import { serve } from './serve.js';
 import { serveFlagsHelp } from './serve-help.js';
 import { addSimulate } from './simulate/index.js';
@@ -63,6 +64,7 @@ function buildProgram(io: CliIo, exit: (code: number) => void): Command {
   addOthers(program, io, exit);
   addBench(program, io, exit);
   addSimulate(program, io, exit);
+  addRollout(program, io, exit);
   return program;
 }
 

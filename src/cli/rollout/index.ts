@@ -1,0 +1,1 @@
+export { addRollout } from './rollout-commands.js';

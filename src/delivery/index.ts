@@ -1,0 +1,1 @@
+export { type ObservedUnit, type Power, ratePower } from './power/rate-power.js';

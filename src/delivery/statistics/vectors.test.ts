@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { ConditionalOdds } from './conditional-odds.js';
+import { EventShare } from './event-share.js';
+import { logGamma } from './log-gamma.js';
+import { proportionBounds } from './proportion-sequence.js';
+
+/** Made by vectors/make_vectors.py with numpy and scipy, which share no line with this room. */
+const VECTORS = JSON.parse(readFileSync(new URL('./vectors/vectors.json', import.meta.url), 'utf8')) as {
+  logGamma: [number, number][];
+  eventShare: { events: [number, number, number][]; ratios: number[]; nullRatio: number; logE: number }[];
+  conditionalOdds: { bins: [number, number, number, number][]; odds: number[]; nullOdds: number; logE: number }[];
+  proportion: { seen: number; of: number; alpha: number; bounds: [number, number] }[];
+};
+
+const TOLERANCE = 1e-12;
+
+function apart(found: number, expected: number): number {
+  return Math.abs(found - expected) / Math.max(1, Math.abs(expected));
+}
+
+describe('the statistics agree with numpy and scipy to 1e-12', () => {
+  it('ln of the gamma function', () => {
+    for (const [x, expected] of VECTORS.logGamma) expect(apart(logGamma(x), expected)).toBeLessThan(TOLERANCE);
+  });
+
+  it.each(VECTORS.eventShare)('share of events, vector %#', ({ events, ratios, nullRatio, logE }) => {
+    const process = new EventShare(ratios, nullRatio);
+    for (const [candidate, baseline, share] of events) process.observe(candidate, baseline, share);
+    expect(apart(process.logE, logE)).toBeLessThan(TOLERANCE);
+  });
+
+  it.each(VECTORS.conditionalOdds)('odds within stretches of time, vector %#', ({ bins, odds, nullOdds, logE }) => {
+    const process = new ConditionalOdds(odds, nullOdds);
+    for (const [candidate, baseline, candidateBad, baselineBad] of bins)
+      process.observe({ candidate, baseline, candidateBad, baselineBad });
+    expect(apart(process.logE, logE)).toBeLessThan(TOLERANCE);
+  });
+
+  it.each(VECTORS.proportion)('bounds of a proportion, $seen of $of at $alpha', ({ seen, of, alpha, bounds }) => {
+    const { lower, upper } = proportionBounds({ seen, of }, alpha);
+    expect(apart(lower, bounds[0])).toBeLessThan(TOLERANCE);
+    expect(apart(upper, bounds[1])).toBeLessThan(TOLERANCE);
+  });
+});

@@ -1,0 +1,91 @@
+"""Writes vectors.json: what the tests of this room expect, computed with numpy and scipy alone.
+
+    pip install numpy scipy && python make_vectors.py > vectors.json
+"""
+
+import json
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import betaln, gammaln, logsumexp
+from scipy.stats import hypergeom, nchypergeom_fisher
+
+RATIOS = np.array([1.25, 1.5, 2, 3, 5, 10, 20])
+
+
+def event_share(events, ratios, null_ratio):
+    """events: rows of (candidate events, baseline events, share of the candidate)."""
+    candidate, baseline, share = np.array(events).T
+    def theta(ratio):
+        return share * ratio / (share * ratio + 1 - share)
+    null = theta(null_ratio)
+    logs = [
+        np.sum(candidate * (np.log(theta(r)) - np.log(null)) + baseline * (np.log1p(-theta(r)) - np.log1p(-null)))
+        for r in ratios
+    ]
+    return float(logsumexp(logs) - np.log(len(ratios)))
+
+
+def conditional_odds(bins, odds, null_odds):
+    """bins: rows of (candidate, baseline, bad of the candidate, bad of the baseline)."""
+    logs = np.zeros(len(odds))
+    for candidate, baseline, bad_candidate, bad_baseline in bins:
+        total, bad = candidate + baseline, bad_candidate + bad_baseline
+        def law(ratio):
+            if ratio == 1:
+                return hypergeom.logpmf(bad_candidate, total, bad, candidate)
+            return nchypergeom_fisher.logpmf(bad_candidate, total, bad, candidate, ratio)
+        logs += np.array([law(r) for r in odds]) - law(null_odds)
+    return float(logsumexp(logs) - np.log(len(odds)))
+
+
+def proportion_bounds(seen, of, alpha):
+    unseen = of - seen
+    def excess(p):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            likelihood = (seen * np.log(p) if seen else 0) + (unseen * np.log1p(-p) if unseen else 0)
+        return betaln(seen + 0.5, unseen + 0.5) - betaln(0.5, 0.5) - likelihood - np.log(1 / alpha)
+    share = seen / of
+    tight = {"xtol": 1e-18, "rtol": 8.9e-16, "maxiter": 1000}
+    lower = 0.0 if seen == 0 else brentq(excess, 1e-300, share, **tight)
+    upper = 1.0 if unseen == 0 else brentq(excess, share, 1 - 1e-16, **tight)
+    return [float(lower), float(upper)]
+
+
+def main():
+    random = np.random.default_rng(20)
+    shares = [
+        [[3, 40, 0.05]],
+        [[0, 7, 0.5], [1, 0, 0.5], [9, 2, 0.25]],
+        [[int(c), int(b), float(s)] for c, b, s in zip(random.poisson(2, 60), random.poisson(9, 60), random.uniform(0.01, 0.6, 60))],
+    ]
+    bins = [
+        [[10, 100, 3, 4]],
+        [[5, 5, 5, 1], [40, 800, 6, 50], [7, 3, 0, 2]],
+    ]
+    many = []
+    for _ in range(40):
+        candidate, baseline = int(random.integers(1, 20)), int(random.integers(1, 60))
+        many.append([candidate, baseline, int(random.binomial(candidate, 0.2)), int(random.binomial(baseline, 0.12))])
+    bins.append(many)
+    # A stretch that says nothing is left out by the process: the law is 1 on both sides there.
+    counts = [[0, 1], [0, 500], [1, 1], [3, 1000], [50, 1000], [5, 8], [7, 7], [12345, 1000000], [999, 1000]]
+    print(json.dumps({
+        "logGamma": [[x, float(gammaln(x))] for x in (0.5, 1.5, 3, 9.75, 10.5, 123.25, 1e5 + 0.5, 2e8)],
+        "eventShare": [
+            {"events": rows, "ratios": ratios, "nullRatio": null, "logE": event_share(rows, ratios, null)}
+            for rows in shares for ratios, null in ((RATIOS.tolist(), 1), ([1.5, 1, 0.5], 2))
+        ],
+        "conditionalOdds": [
+            {"bins": rows, "odds": odds, "nullOdds": null, "logE": conditional_odds(rows, odds, null)}
+            for rows in bins for odds, null in ((RATIOS.tolist(), 1), ([1.5, 1, 0.5], 2))
+        ],
+        "proportion": [
+            {"seen": seen, "of": of, "alpha": alpha, "bounds": proportion_bounds(seen, of, alpha)}
+            for seen, of in counts for alpha in (0.05, 0.01, 1e-6)
+        ],
+    }, indent=1))
+
+
+if __name__ == "__main__":
+    main()
