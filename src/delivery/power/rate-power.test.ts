@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type PowerOptions, ratePower } from './rate-power.js';
 
+/** Simulated releases of a case; CI takes 10,000. */
+const RUNS = Number(process.env.PENSTOCK_RELEASES ?? 500);
+
 const LIMITS = { alpha: 0.01, maxRatio: 2, maxDifference: 0.005, minObservations: 100 };
 
 function options(
@@ -24,11 +27,11 @@ describe('a guard that is looked at after every observation', () => {
     { observe: 'batch', rowsPerBatch: 1, rate: 0.3, share: 0.2, maxRequests: 1000 },
     { observe: 'batch', rowsPerBatch: 8, rate: 0.05, share: 0.05, maxRequests: 8000 },
     { observe: 'batch', rowsPerBatch: 32, rate: 0.1, share: 0.5, maxRequests: 32_000 },
-  ] as const)('stops at most alpha of 10,000 candidates that are not worse: %o', (release) => {
+  ] as const)('stops at most alpha of the candidates that are not worse: %o', (release) => {
     const { rate, share, ...more } = release;
-    const { failed } = ratePower(options(rate, rate, share, { ...more, limits: watched, runs: 10_000 }));
-    expect(failed).toBeLessThanOrEqual(100);
-    expect(failed).toBeGreaterThan(0);
+    const { failed } = ratePower(options(rate, rate, share, { ...more, limits: watched, runs: RUNS }));
+    expect(failed).toBeLessThanOrEqual(RUNS / 100);
+    if (RUNS >= 10_000) expect(failed).toBeGreaterThan(0);
   });
 
   it('would stop far more, were every request of a batch that shares its fate counted', () => {
@@ -38,22 +41,22 @@ describe('a guard that is looked at after every observation', () => {
 
   it('passes at most alpha of the candidates that are at both margins', () => {
     const limits = { ...LIMITS, maxDifference: 0.01 };
-    const { passed } = ratePower(options(0.01, 0.02, 0.2, { limits, runs: 2000, maxRequests: 5000 }));
-    expect(passed).toBeLessThanOrEqual(20);
+    const { passed } = ratePower(options(0.01, 0.02, 0.2, { limits, runs: RUNS, maxRequests: 5000 }));
+    expect(passed).toBeLessThanOrEqual(RUNS / 100);
   });
 });
 
 describe('requests of the candidate until a worse one is stopped', () => {
   // Section "What ours must reach" of the design: these two at a share of 5 %.
   it('twice the p99 of all answers within 350 at the 90th percentile', () => {
-    const { failed, requestsToFail } = ratePower(options(0.01, 0.051, 0.05, { runs: 2000 }));
-    expect(failed).toBeGreaterThan(0.99 * 2000);
+    const { failed, requestsToFail } = ratePower(options(0.01, 0.051, 0.05, { runs: 400 }));
+    expect(failed).toBeGreaterThan(0.99 * 400);
     expect(requestsToFail?.p90).toBeLessThan(350);
   });
 
   it('errors from 0.5 to 1.5 % within 2,000 at the 90th percentile', () => {
-    const { failed, requestsToFail } = ratePower(options(0.005, 0.015, 0.05, { runs: 2000 }));
-    expect(failed).toBeGreaterThan(0.99 * 2000);
+    const { failed, requestsToFail } = ratePower(options(0.005, 0.015, 0.05, { runs: 400 }));
+    expect(failed).toBeGreaterThan(0.99 * 400);
     expect(requestsToFail?.p90).toBeLessThan(2000);
   });
 
