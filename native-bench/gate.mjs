@@ -39,14 +39,32 @@ const { values: options } = parseArgs({
     markdown: { type: 'string' },
     html: { type: 'string' },
     'json-prefix': { type: 'string' },
+    help: { type: 'boolean' },
   },
 });
 
+const USAGE = `usage: npm run bench:gate -- --baseline DIR [options]
+Two builds by turns on this machine: is the candidate worse? Exit code 0: no; 1: yes, or a scenario failed; 2: wrong options.
+
+  --baseline DIR      the build before: a dist folder, or a checkout that has one
+  --candidate DIR     the build after; default this checkout's
+  --only TEXT         of ${GATED.join(', ')} those whose name contains the text
+  --starts N          samples of the timed part: fresh starts of both; default 12
+  --rounds N          rounds of a sample; default 4
+  --ms MS             of a round; default 250
+  --counted N         starts of the counted part; default 3, 0: none
+  --thresholds FILE   tolerances; default native-bench/gate-thresholds.json
+  --html FILE, --markdown FILE   write the report
+  --json-prefix PATH  write PATHbaseline.json and PATHcandidate.json, for penstock bench compare`;
+
 function refuse(message) {
-  console.error(
-    `${message}\nusage: npm run bench:gate -- --baseline DIR [--candidate DIR] [--only TEXT] [--starts N] [--html FILE]`,
-  );
+  console.error(`${message}\n${USAGE}`);
   process.exit(2);
+}
+
+if (options.help) {
+  console.log(USAGE);
+  process.exit(0);
 }
 
 function buildOf(folder) {

@@ -1,13 +1,15 @@
 /**
  * Work on purpose, preloaded into a gateway by the bench harness (`node --import`), to prove that its gates see it. Each HTTP request turns
- * a loop BENCH_BURN_TURNS times, allocates an object of BENCH_ALLOCATE_BYTES, and copies each chunk of its body BENCH_COPIES times. It wraps
- * the route handlers of uWebSockets.js as that library is loaded; the gateway's own code knows nothing of it.
+ * a loop BENCH_BURN_TURNS times, allocates an object of BENCH_ALLOCATE_BYTES, and copies each chunk of its body BENCH_COPIES times; with
+ * BENCH_INTO=ws each WebSocket frame instead. It wraps the handlers of uWebSockets.js as that library is loaded; the gateway's own code knows
+ * nothing of it.
  */
 const numberOf = (name) => Number(process.env[name] ?? 0);
 const BURN_TURNS = numberOf('BENCH_BURN_TURNS');
 /** A field takes 8 bytes in an array; its head takes two more. */
 const FIELDS = Math.max(0, numberOf('BENCH_ALLOCATE_BYTES') / 8 - 2);
 const COPIES = numberOf('BENCH_COPIES');
+const INTO = process.env.BENCH_INTO ?? 'http';
 const ROUTES = ['get', 'post', 'put', 'del', 'any'];
 
 /** Read by nothing; a compiler cannot know that. */
@@ -23,25 +25,33 @@ export function burn(turns) {
   sink.value = value;
 }
 
+function copy(chunk) {
+  for (let i = 0; i < COPIES; i++) {
+    sink.object = new Uint8Array(chunk.byteLength);
+    sink.object.set(new Uint8Array(chunk));
+  }
+}
+
+function burnAndAllocate() {
+  if (BURN_TURNS > 0) burn(BURN_TURNS);
+  if (FIELDS > 0) sink.object = new Array(FIELDS).fill(0);
+}
+
 function copying(response) {
   const listen = response.onData;
   response.onData = (take) =>
     listen.call(response, (chunk, isLast) => {
-      for (let i = 0; i < COPIES; i++) {
-        sink.object = new Uint8Array(chunk.byteLength);
-        sink.object.set(new Uint8Array(chunk));
-      }
+      copy(chunk);
       take(chunk, isLast);
     });
 }
 
-function injecting(app) {
+function intoRequests(app) {
   for (const route of ROUTES) {
     const add = app[route].bind(app);
     app[route] = (pattern, handler) => {
       add(pattern, (response, request) => {
-        if (BURN_TURNS > 0) burn(BURN_TURNS);
-        if (FIELDS > 0) sink.object = new Array(FIELDS).fill(0);
+        burnAndAllocate();
         if (COPIES > 0) copying(response);
         return handler(response, request);
       });
@@ -50,6 +60,22 @@ function injecting(app) {
   }
   return app;
 }
+
+function intoFrames(app) {
+  const add = app.ws.bind(app);
+  app.ws = (pattern, behaviour) => {
+    const message = (socket, frame, isBinary) => {
+      burnAndAllocate();
+      copy(frame);
+      return behaviour.message(socket, frame, isBinary);
+    };
+    add(pattern, { ...behaviour, message });
+    return app;
+  };
+  return app;
+}
+
+const injecting = INTO === 'ws' ? intoFrames : intoRequests;
 
 const load = process.dlopen;
 process.dlopen = (module, ...rest) => {

@@ -34,8 +34,20 @@ const { values: options } = parseArgs({
     client: { type: 'string', default: 'fast' },
     json: { type: 'string' },
     markdown: { type: 'string' },
+    help: { type: 'boolean' },
   },
 });
+if (options.help) {
+  console.log(`usage: npm run bench:triton -- [options]
+Penstock and NVIDIA's Triton (PyPI nvidia-pytriton, installed on first use; PYTRITON_VENV names one that is there) under the same load.
+
+  --rounds N          of each load, by turns; default 3
+  --ms MS             of a round; default 2000
+  --only TEXT         loads whose name contains the text, say mlp-http-c8 or cnn
+  --client fast|own   wrk and h2load where they are installed (default), or the client of penstock bench
+  --json FILE, --markdown FILE   write the figures, the report`);
+  process.exit(0);
+}
 const rounds = Number(options.rounds);
 const ms = Number(options.ms);
 
