@@ -1,15 +1,28 @@
 """Starts a gateway on free ports over a repository, for tests with the stock clients."""
 
 import contextlib
+import ctypes
 import os
 import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+PR_SET_PDEATHSIG = 1
+# Before the fork: nothing may be loaded in between it and exec.
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def end_with_parent():
+    """In the child: a run of the tests that is killed leaves no gateway behind."""
+    if LIBC is not None:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_ports(count):
@@ -31,7 +44,7 @@ class Gateway:
         command += ["--http-port", str(self.http_port), "--grpc-port", str(self.grpc_port), "--metrics-port", str(self.metrics_port)]
         self.log_path = pathlib.Path(repository).parent / f"gateway-{self.http_port}.log"
         self.log = open(self.log_path, "w")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
 
     @property
     def http(self):

@@ -1,14 +1,12 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { gatewayProcess } from '../support/gateway-process.js';
 import type { ModelFolder } from '../support/model-folder.js';
 import { repositoryOf } from '../support/running-gateway.js';
 
-const PROGRAM = fileURLToPath(new URL('../../dist/cli/penstock.cjs', import.meta.url));
 const PORTS = ['--http-port', '0', '--grpc-port', '0', '--metrics-port', '0'];
 const homes: string[] = [];
 const repositories: ModelFolder[] = [];
@@ -22,11 +20,7 @@ afterEach(() => {
 async function gateway(environment: Readonly<Record<string, string>> = {}) {
   const models = repositoryOf({ mlp: 'mlp' });
   repositories.push(models);
-  const child = spawn(process.execPath, [PROGRAM, 'serve', models.path, ...PORTS], {
-    cwd: models.path,
-    env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = gatewayProcess(models.path, PORTS, [], { ...process.env, ...environment });
   let out = '';
   while (!/READY/.test(out)) out += String((await once(child.stdout, 'data'))[0]);
   return child;
@@ -40,6 +34,14 @@ describe('the process', () => {
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
+  });
+
+  it('of a test ends with whoever started it', async () => {
+    const child = await gateway();
+    const ended = once(child, 'exit');
+    // What the kernel does to the channel when its other end dies.
+    child.disconnect();
+    expect(await ended).toEqual([null, 'SIGKILL']);
   });
 
   it('leaves nothing of ONNX Runtime in the home folder: no event is collected', async () => {

@@ -1,13 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { type Agent, Agent as HttpAgent, type IncomingHttpHeaders, request } from 'node:http';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { type GatewayProcess, gatewayProcess, PROGRAM } from './gateway-process.js';
 import { ModelFolder } from './model-folder.js';
 import { fixturePath } from './onnx-fixtures.js';
 
-const PROGRAM = fileURLToPath(new URL('../../dist/cli/penstock.cjs', import.meta.url));
 const SCRIPTS = fileURLToPath(new URL('../fixtures/scripts/', import.meta.url));
 
 /** Flags that every gateway of this run of the tests gets: the same suites are run with several (`vitest.config.ts`). */
@@ -75,11 +73,11 @@ export class RunningGateway {
   readonly metricsPort: number;
   readonly models: ModelFolder;
   readonly exited: Promise<number | null>;
-  readonly #process: ChildProcess;
+  readonly #process: GatewayProcess;
   readonly #log: string[];
   readonly #agent = new HttpAgent({ keepAlive: true, maxSockets: 64 });
 
-  private constructor(child: ChildProcess, models: ModelFolder, log: string[], ports: readonly number[]) {
+  private constructor(child: GatewayProcess, models: ModelFolder, log: string[], ports: readonly number[]) {
     this.#process = child;
     this.#log = log;
     this.models = models;
@@ -99,13 +97,9 @@ export class RunningGateway {
     const given = ['--http-port=0', '--grpc-port=0', '--metrics-port=0', ...ALWAYS].filter(
       (flag) => !flags.some((own) => nameOf(own) === nameOf(flag)),
     );
-    const node = probe === undefined ? [] : ['--import', probe.href];
-    const child = spawn(process.execPath, [...node, PROGRAM, 'serve', models.path, ...given, ...flags], {
-      cwd: models.path,
-      stdio: ['ignore', 'pipe', 'pipe', ...(probe === undefined ? [] : ['ipc' as const])],
-    });
+    const child = gatewayProcess(models.path, [...given, ...flags], probe === undefined ? [] : [probe]);
     const log: string[] = [];
-    const { stdout, stderr } = child as { stdout: Readable; stderr: Readable };
+    const { stdout, stderr } = child;
     stderr.setEncoding('utf8').on('data', (text: string) => log.push(text));
     const text = await new Promise<string>((resolve, reject) => {
       let out = '';
