@@ -3,7 +3,7 @@
  * Goodput within an SLO, live: open-loop load over HTTP against Penstock with each scheduling policy, and Triton, on instances
  * that take the time of a curve and no CPU. See GOODPUT.md.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,12 +11,12 @@ import { parseArgs } from 'node:util';
 import { burstyArrivals, poissonArrivals } from '../dist/cli/bench/arrivals.js';
 import { resultHead } from '../dist/cli/bench/bench-result.js';
 import { goodputPoint } from '../dist/cli/bench/goodput-point.js';
-import { searchGoodput } from '../dist/cli/bench/goodput-search.js';
 import { startLoadGenerator } from '../dist/cli/bench/load-generator.js';
 import { randomSource } from '../dist/cli/bench/random-source.js';
 import { requestBytes } from '../dist/cli/bench/request-bytes.js';
 import { sampleInputs } from '../dist/cli/bench/sample-inputs.js';
 import { timedCells } from './goodput/cells.mjs';
+import { betweenRate, goodputOf } from './goodput/goodput-of.mjs';
 import { goodputReport, reportLine } from './goodput/report.mjs';
 import { SIDES } from './goodput/sides.mjs';
 import { targetOf } from './requests.mjs';
@@ -25,19 +25,20 @@ import { installTriton } from './triton/triton-server.mjs';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const HELP = `npm run bench:goodput -- [options]
 
-Searches, for each curve and SLO, the highest rate that Penstock with each policy, and Triton, answers within the SLO
-(99 % of all requests, latency from the due time), and offers more than that. Sides of a cell run at the same time, each
-with a load generator of its own, so what else the machine does happens to all; overload is offered to one after another.
+For each curve and SLO: how many requests a second Penstock with each policy, and Triton, answer within the SLO (99 % of all
+requests, latency from the due time), and what they do beyond. All sides of a cell get a rate at the same time, each from a load
+generator of its own, so what else the machine does happens to all; overload is offered to one after another.
 
   --only TEXT        cells whose name contains it, e.g. 4+.3b-d4
   --sides A,B        of ${SIDES.map(({ name }) => name).join(', ')}; Triton's only where asked for
   --arrivals KIND    poisson (default) or burst
-  --bound R          slow the curves down until the fluid bound is about R requests/s (default 300)
-  --together N       sides at a time (default all)
-  --seconds S        length of a run (default: 40 SLOs, 5 to 15 s)
-  --overload LIST    multiples of the fluid bound offered at the end (default 2,5,10; - = none)
-  --confirm N        runs at the goodput found, the middle one counts (default 0)
-  --json FILE        write the figures; with --add, into those that are there
+  --bound R          slow the curves down until the fluid bound is about R requests/s (default 200; long SLOs 1.5 and 2.5 R)
+  --rates LIST       shares of the fluid bound offered to all (default 0.3,0.4,...,0.7,0.75,...,1; - = none)
+  --refine N         then halve N times between the last rate that did and the next, each side its own (default 2)
+  --overload LIST    shares offered to one side after another (default 2,5,10; - = none)
+  --confirm N        runs at the goodput found (default 0)
+  --seconds S        length of a run (default: 12 SLOs, 5 to 15 s; 3 s in overload)
+  --json FILE        write the figures; with --add, to those that are there
   --markdown FILE    write table and plots (SVG files beside it)`;
 
 const { values: options } = parseArgs({
@@ -45,11 +46,12 @@ const { values: options } = parseArgs({
     only: { type: 'string', default: '' },
     sides: { type: 'string', default: 'penstock,symphony,pull-drop,pull,aimd,window-0.1' },
     arrivals: { type: 'string', default: 'poisson' },
-    bound: { type: 'string', default: '300' },
-    together: { type: 'string', default: '99' },
-    seconds: { type: 'string' },
+    bound: { type: 'string', default: '200' },
+    rates: { type: 'string', default: '0.3,0.4,0.5,0.6,0.7,0.75,0.8,0.85,0.9,0.95,1' },
+    refine: { type: 'string', default: '2' },
     overload: { type: 'string', default: '2,5,10' },
     confirm: { type: 'string', default: '0' },
+    seconds: { type: 'string' },
     json: { type: 'string' },
     add: { type: 'boolean', default: false },
     markdown: { type: 'string' },
@@ -64,14 +66,14 @@ if (options.help) {
 const MODEL = { name: 'timed', version: undefined };
 const INPUTS = [{ name: 'x', datatype: 'FP32', shape: [-1, 16] }];
 const CONNECTIONS = 512;
-const SHARE = 0.99;
-const PRECISION = 0.03;
 /** The generator's own lateness beyond this share of the SLO makes a run the machine's, not the server's: it is repeated. */
 const LATE_SHARE = 0.05;
-const REPEATS = 2;
-/** A part of the bound to begin the search with. */
-const GUESSES = { penstock: 0.85, symphony: 0.8, 'pull-drop': 0.7, pull: 0.5, aimd: 0.4, 'window-0.1': 0.5 };
+const REPEATS = 1;
+const OVERLOAD_SECONDS = 3;
+/** What a new process does not know yet: its curve, its compiled code. Shares of the bound, 2 s each. */
+const WARM_UP = [0.1, 0.3, 0.6];
 
+const listOf = (text) => (text === '-' ? [] : text.split(',').map(Number));
 const times = { poisson: poissonArrivals, burst: burstyArrivals }[options.arrivals];
 const sides = options.sides.split(',').map((name) => SIDES.find((side) => side.name === name));
 if (times === undefined || sides.includes(undefined)) {
@@ -87,7 +89,7 @@ function ortVersion() {
 /** A side on a cell: its server, its generator, and runs of load on it. */
 async function openSide(side, cell, folder) {
   const { sloMs } = cell.load;
-  const seconds = options.seconds ? Number(options.seconds) : Math.min(15, Math.max(5, (40 * sloMs) / 1000));
+  const seconds = options.seconds ? Number(options.seconds) : Math.min(15, Math.max(5, (12 * sloMs) / 1000));
   const server = await side.start(cell, folder, installed);
   const generator = startLoadGenerator();
   const target = targetOf('http', server.ports, MODEL.name);
@@ -118,7 +120,7 @@ async function openSide(side, cell, folder) {
       kind: 'open',
       arrivalsMs: times(perSecond, length * 1000, random),
       connections: CONNECTIONS,
-      drainMs: 1000 + 4 * sloMs,
+      drainMs: 500 + 2 * sloMs,
       withinMs: sloMs,
     };
     let point;
@@ -138,52 +140,69 @@ async function openSide(side, cell, folder) {
   };
 }
 
-async function measureSide(side, opened, cell) {
-  const bound = cell.boundPerSecond;
-  // What a new process does not know yet: its curve, its compiled code.
-  for (const share of [0.1, 0.3, 0.6]) await opened.run(bound * share, 2);
-  const guess = bound * (GUESSES[side.name] ?? 0.4);
-  const found = await searchGoodput(opened.run, {
-    from: guess,
-    to: bound * 1.1,
-    share: SHARE,
-    precision: PRECISION,
-    tries: 2,
-  });
-  const confirmed = [];
-  for (let i = 0; i < Number(options.confirm) && found.perSecond > 0; i++)
-    confirmed.push(await opened.run(found.perSecond));
-  return { name: side.name, goodputPerSecond: found.perSecond, points: found.points, confirmed };
-}
+/** All sides at once, at rates of their own. */
+const eachAt = (opened, rates) => Promise.all(opened.map((side, i) => (rates[i] > 0 ? side.run(rates[i]) : undefined)));
 
 async function measureCell(cell, folder) {
-  const figures = [];
-  const together = Number(options.together);
-  for (let at = 0; at < sides.length; at += together) {
-    const group = sides.slice(at, at + together);
-    const opened = await Promise.all(group.map((side) => openSide(side, cell, folder)));
-    try {
-      const found = await Promise.all(group.map((side, i) => measureSide(side, opened[i], cell)));
-      for (const [i, side] of group.entries()) {
-        const overload = [];
-        for (const multiple of options.overload === '-' ? [] : options.overload.split(',').map(Number)) {
-          overload.push(await opened[i].run(cell.boundPerSecond * multiple, 4));
-        }
-        figures.push({ ...found.find(({ name }) => name === side.name), overload });
-      }
-    } finally {
-      await Promise.all(opened.map((each) => each.close()));
+  const bound = cell.boundPerSecond;
+  const opened = await Promise.all(sides.map((side) => openSide(side, cell, folder)));
+  const points = sides.map(() => []);
+  const confirmed = sides.map(() => []);
+  const overload = sides.map(() => []);
+  const add = (to, seen) => {
+    for (const [i, point] of seen.entries()) if (point !== undefined) to[i].push(point);
+  };
+  try {
+    for (const share of WARM_UP) await Promise.all(opened.map(({ run }) => run(share * bound, 2)));
+    for (const share of listOf(options.rates))
+      add(
+        points,
+        await eachAt(
+          opened,
+          opened.map(() => share * bound),
+        ),
+      );
+    for (let step = 0; step < Number(options.refine); step++) {
+      add(
+        points,
+        await eachAt(
+          opened,
+          points.map((seen) => betweenRate(seen)),
+        ),
+      );
     }
+    for (let round = 0; round < Number(options.confirm); round++) {
+      add(
+        confirmed,
+        await eachAt(
+          opened,
+          points.map((seen) => goodputOf(seen)),
+        ),
+      );
+    }
+    for (const [i, side] of opened.entries()) {
+      for (const share of listOf(options.overload)) overload[i].push(await side.run(share * bound, OVERLOAD_SECONDS));
+    }
+  } finally {
+    await Promise.all(opened.map((side) => side.close()));
   }
   const { name, curve, scale, slo, load, boundPerSecond } = cell;
+  const { sloMs, instances } = load;
+  const figures = sides.map((side, i) => ({
+    name: side.name,
+    points: points[i],
+    confirmed: confirmed[i],
+    overload: overload[i],
+  }));
+  const { arrivals } = options;
   return {
     name,
     curve,
     scale,
     slo,
-    sloMs: load.sloMs,
-    instances: load.instances,
-    arrivals: options.arrivals,
+    sloMs,
+    instances,
+    arrivals,
     boundPerSecond,
     loadAfter: loadavg()[0],
     sides: figures,
@@ -200,7 +219,7 @@ try {
   });
   const measured = [];
   for (const cell of cells) measured.push(await measureCell(cell, join(folder, cell.name)));
-  const before = options.add ? JSON.parse(readFileSync(options.json, 'utf8')).cells : [];
+  const before = options.add && existsSync(options.json) ? JSON.parse(readFileSync(options.json, 'utf8')).cells : [];
   const result = { ...head, cells: merged(before, measured) };
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result)}\n`);
   console.log(goodputReport(result, options.markdown));
@@ -208,17 +227,21 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** New figures of a cell's sides take the place of older ones. */
+/** Figures of the same cell and side go together. */
 function merged(before, measured) {
   const cells = [...before];
   for (const cell of measured) {
-    const at = cells.findIndex(
+    const same = cells.find(
       ({ name, arrivals, scale }) => name === cell.name && arrivals === cell.arrivals && scale === cell.scale,
     );
-    if (at < 0) cells.push(cell);
-    else {
-      const others = cells[at].sides.filter(({ name }) => !cell.sides.some((side) => side.name === name));
-      cells[at] = { ...cell, sides: [...others, ...cell.sides] };
+    if (same === undefined) {
+      cells.push(cell);
+      continue;
+    }
+    for (const side of cell.sides) {
+      const known = same.sides.find(({ name }) => name === side.name);
+      if (known === undefined) same.sides.push(side);
+      else for (const kind of ['points', 'confirmed', 'overload']) known[kind].push(...side[kind]);
     }
   }
   return cells;

@@ -10,15 +10,20 @@ const MAX_BATCH = 512;
 
 /** Curves of the scheduling goals, in ms; four instances. */
 const CURVES = { '4+.3b': [4, 0.3], '2+.05b': [2, 0.05] };
-const SLOS = [2, 4, 10];
+/** SLOs in times of L(1), and how many times the rate a cell may have: where an SLO is long, slow runs would be endless. */
+const SLOS = [
+  [2, 1],
+  [4, 1.5],
+  [10, 2.5],
+];
 
 /**
- * Every curve with every SLO, slowed down by the same factor in all times until the fluid bound is `perSecond`: the machine that
- * holds client and server could not hold the rates of the curves as they are.
+ * Every curve with every SLO, slowed down by the same factor in all times until the fluid bound is about `perSecond`: the machine
+ * that holds client and server could not hold the rates of the curves as they are.
  */
 export function timedCells(perSecond, instances = 4) {
   return Object.entries(CURVES).flatMap(([name, [a, c]]) =>
-    SLOS.map((slo) => {
+    SLOS.map(([slo, faster]) => {
       const loadOf = (scale) => ({
         curve: linearCurve(a * scale, c * scale),
         instances,
@@ -26,7 +31,7 @@ export function timedCells(perSecond, instances = 4) {
         maxBatchSize: MAX_BATCH,
         jitter: 0,
       });
-      const scale = Math.max(1, Math.round((2 * fluidBoundPerSecond(loadOf(1))) / perSecond) / 2);
+      const scale = Math.max(1, Math.round((2 * fluidBoundPerSecond(loadOf(1))) / (perSecond * faster)) / 2);
       const load = loadOf(scale);
       const curve = [a * scale, c * scale].map((ms) => Number(ms.toFixed(4)));
       return { name: `${name}-d${slo}`, curve, scale, slo, load, boundPerSecond: fluidBoundPerSecond(load) };

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { median } from '../../dist/cli/bench/statistics.js';
+import { goodputOf } from './goodput-of.mjs';
 import { goodputPlot } from './plot.mjs';
 
 const percent = (share, digits = 1) => (100 * share).toFixed(digits);
@@ -38,6 +39,7 @@ function keptPromises(side, bound, low, high) {
 
 function row(cell, side) {
   const { boundPerSecond, scale, slo, arrivals, name } = cell;
+  const goodput = goodputOf(side.points);
   const most = Math.max(...[...side.points, ...side.overload].map(({ inTimePerSecond }) => inTimePerSecond));
   const overloaded = side.overload.find(({ offeredPerSecond }) => offeredPerSecond > 7 * boundPerSecond);
   const confirmed = side.confirmed.map(({ inTime, requests }) => inTime / requests);
@@ -48,8 +50,8 @@ function row(cell, side) {
     `x${scale}`,
     arrivals,
     side.name,
-    side.goodputPerSecond.toFixed(0),
-    percent(side.goodputPerSecond / boundPerSecond),
+    goodput.toFixed(0),
+    percent(goodput / boundPerSecond),
     confirmed.length === 0 ? '-' : `${percent(median(confirmed), 2)} (${percent(Math.min(...confirmed), 2)})`,
     kept === undefined ? '-' : percent(kept, 2),
     overloaded === undefined ? '-' : percent(overloaded.inTimePerSecond / most, 0),

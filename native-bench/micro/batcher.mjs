@@ -1,7 +1,7 @@
 // Cost of the batcher alone: nanoseconds per request from enqueue to settle, with an executor that computes nothing.
 // Run on the compiled sources: npm run build && node native-bench/micro/batcher.mjs
 import { linearCurve } from '../../dist/core/index.js';
-import { Batcher, LearnedCost } from '../../dist/serving/batcher/index.js';
+import { Batcher, decide, LearnedCost } from '../../dist/serving/batcher/index.js';
 import { fluidBoundPerSecond, SimulatedExecutor, VirtualClock } from '../../dist/simulation/index.js';
 
 const ROUNDS = 5;
@@ -111,12 +111,12 @@ bench('batch of 32, 10,000 waiting, deadlines', { maxBatchSize: 32, inFlight: 10
  * What a request costs where deadlines decide: a load on a virtual clock, each call into the batcher timed by itself (its
  * enqueue with the decisions that follow; the ends of executions and timers are shared out over the requests).
  */
-function benchDeadlines(name, { curve, instances, sloMs, share }) {
-  const load = { curve: linearCurve(...curve), instances, sloMs, maxBatchSize: 1024, jitter: 0 };
+function benchDeadlines(name, { curve, instances, sloMs, share, most = 1024 }) {
+  const load = { curve: linearCurve(...curve), instances, sloMs, maxBatchSize: most, jitter: 0 };
   const virtual = new VirtualClock();
   const executor = new SimulatedExecutor(virtual, load.curve, instances, 0, Math.random);
-  const policy = { ...POLICY, maxBatchSize: 1024, sloMs };
-  const spec = { id: { model: 'm', version: 1 }, maxBatchSize: 1024, batching: policy };
+  const policy = { ...POLICY, maxBatchSize: most, sloMs };
+  const spec = { id: { model: 'm', version: 1 }, maxBatchSize: most, batching: policy };
   const costs = { curve: () => load.curve, observe() {} };
   const batcher = new Batcher({ spec, executor, clock: virtual, metrics, maxQueueSize: 100_000, costs });
   const gapNs = 1e9 / (fluidBoundPerSecond(load) * share);
@@ -125,6 +125,7 @@ function benchDeadlines(name, { curve, instances, sloMs, share }) {
   const calls = new Float64Array(REQUESTS);
   let otherNs = 0;
   let atNs = 0;
+  let waiting = 0;
   for (let i = 0; i < REQUESTS; i++) {
     atNs -= gapNs * Math.log(1 - Math.random());
     const before = process.hrtime.bigint();
@@ -135,13 +136,14 @@ function benchDeadlines(name, { curve, instances, sloMs, share }) {
     } catch {}
     const after = process.hrtime.bigint();
     calls[i] = Number(after - between);
+    waiting = Math.max(waiting, batcher.depth);
     otherNs += Number(between - before);
   }
   calls.sort();
   const at = (p) => (calls[Math.floor(p * REQUESTS)] / 1000).toFixed(2).padStart(6);
   const other = (otherNs / REQUESTS / 1000).toFixed(2);
   console.log(
-    `${name.padEnd(44)} p50${at(0.5)} us, p99${at(0.99)} us a request, and ${other} us for its execution's share`,
+    `${name.padEnd(44)} p50${at(0.5)} us, p99${at(0.99)} us a request, and ${other} us for its execution's share; up to ${waiting} wait`,
   );
 }
 
@@ -149,3 +151,65 @@ benchDeadlines('deadlines, 4 instances, D 2 L(1), 80 %', { curve: [4, 0.3], inst
 benchDeadlines('deadlines, 4 instances, D 4 L(1), 90 %', { curve: [2, 0.05], instances: 4, sloMs: 8.2, share: 0.9 });
 benchDeadlines('deadlines, 4 instances, D 10 L(1), 90 %', { curve: [2, 0.05], instances: 4, sloMs: 20.5, share: 0.9 });
 benchDeadlines('deadlines, 4 instances, D 4 L(1), 10 times', { curve: [2, 0.05], instances: 4, sloMs: 8.2, share: 10 });
+benchDeadlines('deadlines, 4 instances, thousands wait', {
+  curve: [20, 0.002],
+  instances: 4,
+  sloMs: 100,
+  share: 0.9,
+  most: 8192,
+});
+
+/** The decision alone: how often a second it can be asked, over the states of a run (it is pure, so it is asked again and again). */
+function benchDecision(name, { curve, instances, sloMs, share }) {
+  const load = { curve: linearCurve(...curve), instances, sloMs, maxBatchSize: 1024, jitter: 0 };
+  const virtual = new VirtualClock();
+  const executor = new SimulatedExecutor(virtual, load.curve, instances, 0, Math.random);
+  const spec = {
+    id: { model: 'm', version: 1 },
+    maxBatchSize: 1024,
+    batching: { ...POLICY, maxBatchSize: 1024, sloMs },
+  };
+  const costs = { curve: () => load.curve, observe() {} };
+  const AGAIN = 2000;
+  let asked = 0;
+  let cpuUs = 0;
+  const counted = (view, nowNs) => {
+    const before = process.cpuUsage();
+    let decision;
+    for (let i = 0; i < AGAIN; i++) decision = decide(view, nowNs);
+    const { user, system } = process.cpuUsage(before);
+    asked += AGAIN;
+    cpuUs += user + system;
+    return decision;
+  };
+  const batcher = new Batcher({
+    spec,
+    executor,
+    clock: virtual,
+    metrics,
+    maxQueueSize: 100_000,
+    costs,
+    decide: counted,
+  });
+  const gapNs = 1e9 / (fluidBoundPerSecond(load) * share);
+  const member = { inputs: [], rows: 1 };
+  for (let i = 0, atNs = 0; i < 1000; i++) {
+    atNs -= gapNs * Math.log(1 - Math.random());
+    virtual.advanceTo(atNs);
+    batcher.enqueue({
+      member,
+      key: '',
+      priority: 0,
+      timeoutUs: 0,
+      deadlineNs: Infinity,
+      enqueuedNs: atNs,
+      settle() {},
+    });
+  }
+  const perSecond = (asked / cpuUs) * 1e6;
+  console.log(`${name.padEnd(44)} ${(perSecond / 1e6).toFixed(2)} million decisions a second of a core`);
+}
+
+benchDecision('decision, 4 instances, D 2 L(1), 80 %', { curve: [4, 0.3], instances: 4, sloMs: 8.6, share: 0.8 });
+benchDecision('decision, 4 instances, D 4 L(1), 90 %', { curve: [2, 0.05], instances: 4, sloMs: 8.2, share: 0.9 });
+benchDecision('decision, 4 instances, D 10 L(1), 90 %', { curve: [2, 0.05], instances: 4, sloMs: 20.5, share: 0.9 });

@@ -1,6 +1,6 @@
 import type { ServerConfig } from '../config/index.js';
 import type { CostModel, ModelSpec } from '../core/index.js';
-import { Batcher, type BatcherOptions, type Decide, decide as own } from '../serving/batcher/index.js';
+import { Batcher, type BatcherOptions, type Decide, decide as own, worthATry } from '../serving/batcher/index.js';
 import { LIVE_POLICIES, type Policy } from '../simulation/index.js';
 
 /**
@@ -20,9 +20,18 @@ export function batcherOf(
   return new Batcher({ ...options, spec: withoutSlo(spec), costs: telling(policy, costs), ...(decide && { decide }) });
 }
 
-/** Until the time of executions is known, the gateway's own decision: Triton's knobs. */
+/**
+ * What a policy needs where times are learned: until they are known Triton's knobs, and where what is believed of them would
+ * refuse everybody, now and then a run to correct it, as the gateway's own decision has it.
+ */
 function oncePlanned(decide: Decide): Decide {
-  return (view, nowNs) => (view.plan === undefined ? own(view, nowNs) : decide(view, nowNs));
+  return (view, nowNs) => {
+    const { plan } = view;
+    if (plan === undefined) return own(view, nowNs);
+    const decision = decide(view, nowNs);
+    if (decision.kind !== 'drop' || !worthATry(view, plan, nowNs)) return decision;
+    return { kind: 'run', members: 1, why: 'to see whether its deadline can be met after all' };
+  };
 }
 
 /** Its requests wait for ever, as with a policy that knows no deadline. */

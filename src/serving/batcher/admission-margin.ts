@@ -1,9 +1,15 @@
 /** How much broken promises add, a batch full of them. */
-const STEP = 0.1;
+const STEP = 0.4;
 /** Broken promises among the kept ones that are no reason to mistrust. */
 const BROKEN_SHARE = 0.01;
-/** Share of the margin that a batch of kept promises takes away: what was learned under one load does not outlive it long. */
+/**
+ * Share of the margin that a batch of kept promises takes away: what was learned under one load does not outlive it long. A tenth
+ * of it while the margin is in use: else overload would have to break promises all the time to be believed.
+ */
 const DECAY = 0.004;
+const DECAY_IN_USE = DECAY / 10;
+/** Batches for which it counts as in use after a newcomer was refused. */
+const IN_USE = 2;
 const MOST = 2;
 
 /**
@@ -15,6 +21,7 @@ export class AdmissionMargin {
   #share = 0;
   /** Of the last execution that ended. */
   #batchRows = 1;
+  #inUse = 0;
 
   /** Share by which a newcomer and what waits before it are overstated. */
   get share(): number {
@@ -24,7 +31,14 @@ export class AdmissionMargin {
   /** An admitted request was answered, out of an execution of `batchRows` rows. */
   kept(batchRows: number): void {
     this.#batchRows = batchRows;
-    this.#share = Math.max(this.#share - (STEP * BROKEN_SHARE + this.#share * DECAY) / batchRows, 0);
+    const decay = this.#inUse > 0 ? DECAY_IN_USE : DECAY;
+    this.#inUse -= 1 / batchRows;
+    this.#share = Math.max(this.#share - (STEP * BROKEN_SHARE + this.#share * decay) / batchRows, 0);
+  }
+
+  /** A newcomer was refused. */
+  used(): void {
+    this.#inUse = IN_USE;
   }
 
   /** An admitted request was refused in the queue. */

@@ -37,7 +37,10 @@ export class DeadlineGuard {
     const curve = view.curveOf(item.key);
     if (curve === undefined || nowNs - view.lastStartNs > PROBE_NS) return undefined;
     const { rows } = item.member;
-    if (nowNs + curve.upperNs(rows) > deadlineNs) return refusals.tooShort(deadlineNs - nowNs, curve.upperNs(rows));
+    // Where nothing runs and nothing waits, to try costs nothing, and only runs can correct what is believed of their time.
+    const idle = waiting.size === 0 && executor.freeSlots() === executor.slots();
+    const needNs = idle ? curve.meanNs(rows) : curve.upperNs(rows);
+    if (nowNs + needNs > deadlineNs) return refusals.tooShort(deadlineNs - nowNs, needNs);
     if (!policy.dynamic || (waiting.size === 0 && executor.freeSlots() > 0)) return undefined;
     // One instance by itself would serve all that waits in time: no need to look closer.
     const wholeNs = (levels.rowsUpTo(level.level) / view.mostRows + 2) * curve.upperNs(view.mostRows);
@@ -49,7 +52,9 @@ export class DeadlineGuard {
     const { share: margin } = this.margin;
     const backlog = { curve, margin, mostRows, rowsAhead, tightestNs, instances, freeSlots, busyUntilNs };
     const roomNs = cannotMeet(backlog, rows, deadlineNs, nowNs);
-    return roomNs === undefined ? undefined : refusals.noRoomInTime(deadlineNs - nowNs, roomNs - nowNs, rowsAhead);
+    if (roomNs === undefined) return undefined;
+    this.margin.used();
+    return refusals.noRoomInTime(deadlineNs - nowNs, roomNs - nowNs, rowsAhead);
   }
 
   /** The instant after which an execution of a waiting request would end past its deadline. */

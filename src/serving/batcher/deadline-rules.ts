@@ -43,7 +43,7 @@ function whenHeadsBind(
   const line = plan.line(fits + 2 * keepsUp + LOOK_FURTHER);
   const members = prefixInTime(plan, line, 0, most, nowNs);
   if (members === 0) {
-    if (nowNs - plan.lastStartNs > PROBE_NS)
+    if (worthATry(view, plan, nowNs))
       return { kind: 'run', members: 1, why: 'to see whether its deadline can be met after all' };
     return { kind: 'drop', members: 1, why: 'its deadline cannot be met any more' };
   }
@@ -52,6 +52,16 @@ function whenHeadsBind(
   const drops = headsToDrop(plan, line, members, keepsUp, view.freeSlots, nowNs);
   if (drops > 0) return { kind: 'drop', members: drops, why: 'without it more requests meet their deadlines' };
   return cut(members);
+}
+
+/**
+ * Whether the head runs though by the upper quantile it would be late: to try costs nobody anything where nothing else runs or
+ * waits and with luck it is in time, or nothing ran for long; and only runs can correct what is believed of their time.
+ */
+export function worthATry(view: SchedulingView, plan: Plan, nowNs: number): boolean {
+  if (nowNs - plan.lastStartNs > PROBE_NS) return true;
+  const { head, curve, instances } = plan;
+  return view.waiting === 1 && view.freeSlots === instances && nowNs + curve.meanNs(head.rows) <= head.deadlineNs;
 }
 
 function cut(members: number): Decision {

@@ -164,6 +164,21 @@ describe('deadlines', () => {
     expect(reasonOf(probe)).toBe('done');
   });
 
+  it('try a lone request that is in time with luck where nothing runs, and no other beside it', () => {
+    const doubtful: CostCurve = { meanNs: () => 10 * MS, upperNs: () => 50 * MS };
+    const { clock, send, executor } = setup(doubtful, 4, { sloMs: 20 });
+    // Not because nothing ran for long.
+    send();
+    clock.advance(15 * MS);
+    const lone = send();
+    expect(executor.executions).toHaveLength(2);
+    expect(refusalOf(() => send()).message).toMatch(/takes up to 50 ms, 20 ms are left/);
+    clock.advance(15 * MS);
+    expect([reasonOf(lone), lone.atMs]).toEqual(['done', 25]);
+    // A demand that even the mean cannot meet is refused.
+    expect(refusalOf(() => send({ deadlineNs: clock.nowNs() + 9 * MS })).reason).toBe('DEADLINE_EXCEEDED');
+  });
+
   it('answer past the SLO what the model took too long for, and fail what the caller does not wait for any more', () => {
     const { clock, send, executor } = setup(linearCurve(4, 0.3), 2, { sloMs: 20 });
     const [slow, impatient] = [send(), send({ deadlineNs: 25 * MS })];

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { AdmissionMargin } from './admission-margin.js';
+
+const ROWS = 10;
+
+/** A margin after so many batches full of broken promises. */
+function mistrusted(batches: number): AdmissionMargin {
+  const margin = new AdmissionMargin();
+  margin.kept(ROWS);
+  for (let i = 0; i < batches * ROWS; i++) margin.broken();
+  return margin;
+}
+
+describe('the margin of admission', () => {
+  it('is nothing while one promise in a hundred is broken', () => {
+    const margin = new AdmissionMargin();
+    for (let i = 0; i < 1000; i++) {
+      for (let kept = 0; kept < 100; kept++) margin.kept(ROWS);
+      margin.broken();
+    }
+    expect(margin.share).toBeLessThan(0.05);
+  });
+
+  it('grows with broken promises, to a bound', () => {
+    expect(mistrusted(1).share).toBeCloseTo(0.4);
+    expect(mistrusted(2).share).toBeCloseTo(0.8);
+    expect(mistrusted(1000).share).toBe(2);
+  });
+
+  it('is forgotten within a few hundred batches where it is not used, and kept longer while it refuses newcomers', () => {
+    const batches = (margin: AdmissionMargin, inUse: boolean): number => {
+      for (let count = 0; ; count++) {
+        if (margin.share < 0.5) return count;
+        if (inUse) margin.used();
+        for (let row = 0; row < ROWS; row++) margin.kept(ROWS);
+      }
+    };
+    const [unused, used] = [batches(mistrusted(4), false), batches(mistrusted(4), true)];
+    expect(unused).toBeLessThan(200);
+    expect(used).toBeGreaterThan(1.5 * unused);
+    expect(used).toBeLessThan(400);
+  });
+});
