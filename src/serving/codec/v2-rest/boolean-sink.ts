@@ -1,4 +1,4 @@
-import { type ElementSink, readEach, refuseElement, type SinkRequest } from './element-sink.js';
+import { type ElementSink, RUN_ELEMENTS, readEach, refuseElement, type SinkRequest } from './element-sink.js';
 import type { JsonScanner } from './json-scanner.js';
 
 const T = 0x74;
@@ -6,6 +6,7 @@ const F = 0x66;
 
 /** BOOL: `true` and `false` only, as Triton has it; 0 and 1 are refused. */
 export class BooleanSink implements ElementSink {
+  readonly runElements = RUN_ELEMENTS;
   readonly #request: SinkRequest;
   readonly #out: Uint8Array;
   readonly #one = (scan: JsonScanner, index: number, byte: number): void => {
@@ -20,6 +21,10 @@ export class BooleanSink implements ElementSink {
 
   readRun(scan: JsonScanner, from: number, begin: number, end: number): number {
     return readEach(scan, from, begin, end, this.#one);
+  }
+
+  readRows(): number {
+    return 0;
   }
 
   bytes(): Uint8Array {

@@ -4,12 +4,20 @@ import type { JsonScanner } from './json-scanner.js';
 
 /** Takes the elements of one input's JSON `data` into the bytes of a tensor. */
 export interface ElementSink {
+  /** Elements that it reads best at a time. */
+  readonly runElements: number;
   /**
    * Reads elements `begin` to `end` of the row whose first is element `from` of the tensor, and the commas between them (for
    * `begin` above 0 the one before, too); the scanner stands after the row's `[` or its last element. Returns `end`, the
    * scanner left before what follows, or how many elements the row had where it ended before, the scanner left after its `]`.
    */
   readRun(scan: JsonScanner, from: number, begin: number, end: number): number;
+  /**
+   * Reads whole rows of `rowLength` elements, with their `[` and `]`, of the `rows` that are left of their array, the first after a
+   * `comma` or not; element `from` is the first. Returns how many it read, the scanner left behind them: 0 where the next
+   * is to be read by `readRun` (always, where `rowLength` is 0).
+   */
+  readRows(scan: JsonScanner, from: number, rows: number, rowLength: number, comma: boolean): number;
   /** The tensor's bytes; shared with nothing. */
   bytes(): Uint8Array;
 }
@@ -37,15 +45,16 @@ export function readEach(
 }
 
 /**
- * Elements of one run. The engine makes its best of functions that are called often: in one that is called once and loops
- * long it compiles the loop only, from what it has seen by then, and falls out of that code at the end of every call.
+ * Elements of one run of `readEach`. The engine makes its best of functions that are called often: in one that is called once and
+ * loops long it compiles the loop only, from what it has seen by then, and falls out of that code at the end of every call.
  */
-const RUN_ELEMENTS = 512;
+export const RUN_ELEMENTS = 512;
 
 /** Reads a row of `count` elements whose `[` is taken; returns how many came, `count` at most, as `readRun` does. */
 export function readRow(sink: ElementSink, scan: JsonScanner, from: number, count: number): number {
-  for (let begin = 0; begin < count; begin += RUN_ELEMENTS) {
-    const end = Math.min(begin + RUN_ELEMENTS, count);
+  const { runElements } = sink;
+  for (let begin = 0; begin < count; begin += runElements) {
+    const end = Math.min(begin + runElements, count);
     const came = sink.readRun(scan, from, begin, end);
     if (came < end) return came;
   }

@@ -1,9 +1,10 @@
 import { DATA_TYPES, type JsonForm, ServingError } from '../../../core/index.js';
 import { BooleanSink } from './boolean-sink.js';
 import { type ElementSink, readRow, type SinkRequest } from './element-sink.js';
-import { FloatSink } from './float-sink.js';
-import { IntegerSink } from './integer-sink.js';
+import { readFloatAlone } from './float-element.js';
+import { readIntegerAlone } from './integer-element.js';
 import type { JsonScanner } from './json-scanner.js';
+import { NumberSink } from './number-sink.js';
 import { StringSink } from './string-sink.js';
 
 const OPEN_ARRAY = 0x5b;
@@ -11,9 +12,9 @@ const OPEN_ARRAY = 0x5b;
 /** By JSON form: what takes the elements, and the fewest bytes any element takes in JSON with its comma. */
 const FORMS = {
   boolean: { fewestBytes: 2, open: (request) => new BooleanSink(request) },
-  integer: { fewestBytes: 2, open: (request) => new IntegerSink(request) },
-  integer64: { fewestBytes: 2, open: (request) => new IntegerSink(request) },
-  float: { fewestBytes: 2, open: (request) => new FloatSink(request) },
+  integer: { fewestBytes: 2, open: (request) => new NumberSink(request, readIntegerAlone) },
+  integer64: { fewestBytes: 2, open: (request) => new NumberSink(request, readIntegerAlone) },
+  float: { fewestBytes: 2, open: (request) => new NumberSink(request, readFloatAlone) },
   string: { fewestBytes: 2, open: (request) => new StringSink(request) },
   none: {
     fewestBytes: 0,
@@ -59,10 +60,16 @@ function readNested(
   const size = shape[axis] as number;
   if (axis === shape.length - 1) return readFlat(scan, sink, request, shape, from, size);
   let next = from;
-  for (let i = 0; i < size; i++) {
+  const rowLength = axis === shape.length - 2 ? (shape[axis + 1] as number) : 0;
+  for (let i = 0; i < size; ) {
+    const rows = sink.readRows(scan, next, size - i, rowLength, i > 0);
+    next += rows * rowLength;
+    i += rows;
+    if (rows > 0) continue;
     if (!scan.element(i === 0)) return refuseCount(request, shape, axis, size, `${i}`);
     scan.openArray('a row of data');
     next = readNested(scan, sink, request, shape, axis + 1, next);
+    i++;
   }
   if (scan.element(size === 0)) refuseCount(request, shape, axis, size, 'more');
   return next;

@@ -4,7 +4,7 @@ import { type DecodedRequest, type RequestContext, requestOf } from './infer-req
 
 /**
  * From this many bytes of JSON text a body is worth a worker thread. Measured (Node 20.20, 2 shared cores): decoding takes
- * about 2 ns a byte of decimals and 4 of small integers, so 256 KiB hold the event loop 0.5 to 1.1 ms; the hop to a worker
+ * about 1 ns a byte of decimals and 2.5 of small integers, so 256 KiB hold the event loop 0.3 to 0.7 ms; the hop to a worker
  * and back, both buffers transferred, holds it 0.03 to 0.1 ms and takes 1.9 ms in all. Below, the request itself loses more
  * than the loop gains.
  */

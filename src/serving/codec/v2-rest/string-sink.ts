@@ -1,10 +1,11 @@
-import { type ElementSink, readEach, refuseElement, type SinkRequest } from './element-sink.js';
+import { type ElementSink, RUN_ELEMENTS, readEach, refuseElement, type SinkRequest } from './element-sink.js';
 import type { JsonScanner } from './json-scanner.js';
 
 const QUOTE = 0x22;
 
 /** BYTES: the strings as UTF-8, serialised as the protocol has it (uint32 length, bytes). */
 export class StringSink implements ElementSink {
+  readonly runElements = RUN_ELEMENTS;
   readonly #request: SinkRequest;
   #out: Buffer;
   #end = 0;
@@ -34,6 +35,10 @@ export class StringSink implements ElementSink {
 
   readRun(scan: JsonScanner, from: number, begin: number, end: number): number {
     return readEach(scan, from, begin, end, this.#one);
+  }
+
+  readRows(): number {
+    return 0;
   }
 
   bytes(): Uint8Array {
