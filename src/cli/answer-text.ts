@@ -1,15 +1,15 @@
 import type { Tensor } from '../core/index.js';
-import { decodeElements, type Element } from './element-codec.js';
+import { decodeElements, type Element, elementText } from './element-codec.js';
 import { textTable } from './text-table.js';
 import type { Answer } from './v2-client.js';
 
 const MOST_ELEMENTS_SHOWN = 8;
 
-/** An answer as the JSON body of the protocol, in one line; 64-bit integers keep all their digits. */
+/** An answer as the JSON body of the protocol, in one line; 64-bit integers keep all their digits, floats as many as they need. */
 export function answerJson({ model, version, outputs }: Answer): string {
   const shown = outputs.map((output) => {
     const head = JSON.stringify({ name: output.name, datatype: output.dataType, shape: output.shape }).slice(0, -1);
-    return `${head},"data":[${decodeElements(output.dataType, output.data).map(jsonText).join(',')}]}`;
+    return `${head},"data":[${jsonTexts(output).join(',')}]}`;
   });
   return `{"model_name":${JSON.stringify(model)},"model_version":${JSON.stringify(version)},"outputs":[${shown.join(',')}]}\n`;
 }
@@ -54,8 +54,10 @@ function plainText(element: Element): string {
   return element instanceof Uint8Array ? Buffer.from(element).toString('utf8') : String(element);
 }
 
-function jsonText(element: Element): string {
-  if (element instanceof Uint8Array) return JSON.stringify(Buffer.from(element).toString('utf8'));
-  // JSON has no NaN and no infinities: null, as JSON.stringify writes them.
-  return typeof element === 'number' && !Number.isFinite(element) ? 'null' : String(element);
+function jsonTexts({ dataType, data }: Tensor): string[] {
+  return decodeElements(dataType, data).map((element) =>
+    element instanceof Uint8Array
+      ? JSON.stringify(Buffer.from(element).toString('utf8'))
+      : elementText(dataType, element),
+  );
 }

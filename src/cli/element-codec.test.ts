@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeElements, encodeElements, halfToNumber, numberToHalf } from './element-codec.js';
+import { decodeElements, elementText, encodeElements, halfToNumber, numberToHalf } from './element-codec.js';
 
 describe('half precision', () => {
   it('keeps every one of its 63,488 finite and infinite values', () => {
@@ -27,6 +27,31 @@ describe('elements', () => {
     fc.assert(
       fc.property(fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })), (values) => {
         expect(decodeElements('INT64', encodeElements('INT64', values, 'x'))).toEqual(values);
+      }),
+    );
+  });
+
+  it.each([
+    ['FP32', Math.fround(0.1), '0.1'],
+    ['FP32', Math.fround(1 / 3), '0.33333334'],
+    ['FP32', Math.fround(-1e-45), '-1e-45'],
+    ['FP32', 16777216, '16777216'],
+    ['FP64', 0.1 + 0.2, '0.30000000000000004'],
+    ['FP64', Math.fround(0.1), '0.10000000149011612'],
+    ['FP16', halfToNumber(numberToHalf(0.1)), '0.1'],
+    ['BF16', 0.10009765625, '0.1'],
+    ['FP32', Number.NaN, 'null'],
+    ['INT64', 2n ** 63n - 1n, '9223372036854775807'],
+    ['BOOL', true, 'true'],
+  ] as const)('of %s are printed in the digits they need: %s as %s', (dataType, element, text) => {
+    expect(elementText(dataType, element)).toBe(text);
+  });
+
+  it('of FP32 read back to the same bits as they are printed', () => {
+    fc.assert(
+      fc.property(fc.array(fc.float({ noNaN: true, noDefaultInfinity: true })), (values) => {
+        const texts = values.map((value) => elementText('FP32', value));
+        expect(decodeElements('FP32', encodeElements('FP32', texts.map(Number), 'x'))).toEqual(values);
       }),
     );
   });

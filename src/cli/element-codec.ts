@@ -41,6 +41,27 @@ export function decodeElements(dataType: DataType, data: Uint8Array): Element[] 
   return elements;
 }
 
+/** The element of a data type nearest to a number: what encoding it and decoding it again gives. */
+function nearest(dataType: DataType, value: number): number {
+  if (dataType === 'FP32') return Math.fround(value);
+  if (dataType === 'FP16') return halfToNumber(numberToHalf(value));
+  return dataType === 'BF16' ? bitsToFloat(numberToBfloat(value) << 16) : value;
+}
+
+/** An element as JSON text; a float in the fewest digits that read back to it as its data type, not as a double. */
+export function elementText(dataType: DataType, element: Exclude<Element, Uint8Array>): string {
+  // JSON has no NaN and no infinities: null, as JSON.stringify writes them.
+  if (typeof element === 'number' && !Number.isFinite(element)) return 'null';
+  if (Object.is(element, -0)) return '-0';
+  if (typeof element !== 'number' || Number.isInteger(element) || dataType === 'FP64') return String(element);
+  const rounded = (digits: number) => Number(element.toPrecision(digits));
+  const readsBack = (digits: number) => nearest(dataType, rounded(digits)) === element;
+  let digits = 6;
+  while (!readsBack(digits)) digits++;
+  while (digits > 1 && readsBack(digits - 1)) digits--;
+  return String(rounded(digits));
+}
+
 function asInteger(element: Element): bigint | undefined {
   if (typeof element === 'bigint') return element;
   if (typeof element === 'string') return /^-?\d+$/.test(element) ? BigInt(element) : undefined;

@@ -58,6 +58,43 @@ export function sixteenDigits(local: NewLocal, digits: Expression<'v128'>, to: L
   ];
 }
 
+/** Two numbers below 10^8 as sixteen bytes, a digit each. */
+export function bytesOfDigits(
+  local: NewLocal,
+  upper: Local<'i32'>,
+  lower: Local<'i32'>,
+  to: Local<'v128'>,
+): readonly Statement[] {
+  const quotient = local('v128');
+  const fours = (value: Local<'i32'>, thousands: Local<'i32'>) => [
+    thousands.set(i32.divU(value, 10_000)),
+    value.set(i32.sub(value, i32.mul(thousands, 10_000))),
+  ];
+  const upperFour = local('i32');
+  const lowerFour = local('i32');
+  const pair = (first: Local<'i32'>, second: Local<'i32'>) =>
+    i64.or(i64.extendU(first), i64.shl(i64.extendU(second), 32n));
+  return [
+    ...fours(upper, upperFour),
+    ...fours(lower, lowerFour),
+    to.set(i64x2.withSecond(i64x2.splat(pair(upperFour, upper)), pair(lowerFour, lower))),
+    quotient.set(i32x4.shrU(i32x4.mul(to, pattern('hundredths')), 19)),
+    to.set(v128.or(quotient, i32x4.shl(i32x4.sub(to, i16x8.mul(quotient, pattern('hundred'))), 16))),
+    quotient.set(i16x8.shrU(i16x8.mul(to, pattern('tenths')), 10)),
+    to.set(v128.or(quotient, i16x8.shl(i16x8.sub(to, i16x8.mul(quotient, pattern('ten'))), 8))),
+  ];
+}
+
+/** Which of sixteen bytes below 128 are not 0. */
+export function notZero(bytes: Expression<'v128'>): Expression<'i32'> {
+  return i8x16.bitmask(i8x16.add(bytes, pattern('notZero')));
+}
+
+/** Sixteen digits as text. */
+export function plusZero(digits: Expression<'v128'>): Expression<'v128'> {
+  return i8x16.add(digits, pattern('zero'));
+}
+
 /** The byte at an address less '0', as an unsigned number: above 9 where it is no digit. */
 export function digitAt(address: Operand<'i32'>, offset = 0): Expression<'i32'> {
   return i32.sub(i32.load8(offset, address), ZERO);

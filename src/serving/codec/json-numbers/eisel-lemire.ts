@@ -5,18 +5,19 @@ import {
   type Expression,
   type Local,
   type NewLocal,
-  type Operand,
   type Statement,
   when,
 } from '../wasm/assembler.js';
 import { i32, i64 } from '../wasm/instructions.js';
-import { GREATEST_POWER, LEAST_POWER, POWERS_OF_FIVE } from './number-memory.js';
+import { LEAST_POWER, POWERS_OF_FIVE } from './number-memory.js';
+import { WideProduct } from './wide-product.js';
 
-const LOW_32 = 0xffff_ffffn;
 /** Bits of a product below the 55 that its mantissa, two more for rounding, may need. */
 const BELOW_MANTISSA = 0x1ffn;
 /** What the exponent of a double is counted from, 63 for the product, less the 9 of `shift`. */
 const BINARY_OFFSET = 1023n + 63n - 9n;
+/** Digits times greater powers are above every double. */
+const GREATEST_READ_POWER = 308;
 const INFINITY_BITS = 0x7ff0_0000_0000_0000n;
 
 /**
@@ -38,13 +39,13 @@ export function eiselLemire(
   const unused = local('i64');
   const shift = local('i64');
   const binary = local('i32');
-  const product = new Product(local);
+  const product = new WideProduct(local);
   return [
     block((done) => [
       bits.set(0n),
       branchIf(i64.eqz(digits), done),
       entry.set(i32.sub(exponent, LEAST_POWER)),
-      when(i32.gtU(entry, GREATEST_POWER - LEAST_POWER), [
+      when(i32.gtU(entry, GREATEST_READ_POWER - LEAST_POWER), [
         when(i32.gtS(exponent, 0), [bits.set(INFINITY_BITS)]),
         branch(done),
       ]),
@@ -90,33 +91,4 @@ export function eiselLemire(
 
 function roundedHalf(bits: Expression<'i64'>): Expression<'i64'> {
   return i64.shrU(i64.add(bits, i64.and(bits, 1n)), 1n);
-}
-
-/** 64 by 64 bits to 128, of four products of 32 by 32: WebAssembly has no other. */
-class Product {
-  readonly #low: Local<'i64'>;
-  readonly #middle: Local<'i64'>;
-  readonly #other: Local<'i64'>;
-
-  constructor(local: NewLocal) {
-    this.#low = local('i64');
-    this.#middle = local('i64');
-    this.#other = local('i64');
-  }
-
-  of(a: Local<'i64'>, factor: Operand<'i64'>, upper: Local<'i64'>, lower: Local<'i64'>): Statement {
-    const low = this.#low;
-    const middle = this.#middle;
-    const other = this.#other;
-    const lowOf = (value: Operand<'i64'>) => i64.and(value, LOW_32);
-    const highOf = (value: Operand<'i64'>) => i64.shrU(value, 32n);
-    return block(() => [
-      other.set(factor),
-      lower.set(i64.mul(a, other)),
-      low.set(i64.mul(lowOf(a), lowOf(other))),
-      middle.set(i64.add(i64.mul(highOf(a), lowOf(other)), highOf(low))),
-      upper.set(i64.add(i64.mul(highOf(a), highOf(other)), highOf(middle))),
-      upper.set(i64.add(upper, highOf(i64.add(i64.mul(lowOf(a), highOf(other)), lowOf(middle))))),
-    ]);
-  }
 }

@@ -1,6 +1,6 @@
 /**
  * Where things lie in the memory of the number code, in bytes: tables, then a window of text and one of values. Vectors are
- * loaded up to `EDGE` before and behind the text.
+ * loaded up to 16 bytes before and `BEHIND_TEXT` behind the text.
  */
 
 /** Where the text was left, an i32. */
@@ -23,10 +23,10 @@ export const INTEGER_POWERS = 640;
  * that its digits alone are left, to the right.
  */
 export const DIGIT_LANES = 1024;
-/** 5^-342 to 5^308: 128 bits each from the highest bit that is set, upper half first. */
+/** 5^-342 to 5^324: 128 bits each from the highest bit that is set, upper half first. */
 export const POWERS_OF_FIVE = 5120;
 export const LEAST_POWER = -342;
-export const GREATEST_POWER = 308;
+export const GREATEST_POWER = 324;
 /** Vectors of one pattern over and over. */
 export const PATTERNS = {
   zero: 15_872,
@@ -40,7 +40,16 @@ export const PATTERNS = {
   tens: 15_968,
   hundreds: 15_984,
   tenThousands: 16_000,
+  /** Factors that part four digits, then two: quotients by 100 are those products over 2^19, by 10 over 2^10. */
+  hundredths: 16_016,
+  hundred: 16_032,
+  tenths: 16_048,
+  ten: 16_064,
+  /** Added to bytes it sets the highest bit of those that are not 0. */
+  notZero: 16_080,
 } as const;
+/** Sixteen bytes of digits behind one, and many zeros behind them. */
+export const DIGITS = 16_128;
 const PATTERN_BYTES = {
   zero: [0x30],
   point: [0x2e],
@@ -51,13 +60,19 @@ const PATTERN_BYTES = {
   tens: [1, 10],
   hundreds: [100, 0, 1, 0],
   tenThousands: [0x10, 0x27, 1, 0],
+  hundredths: [0x7b, 0x14, 0, 0],
+  hundred: [100, 0],
+  tenths: [103, 0],
+  ten: [10, 0],
+  notZero: [0x7f],
 } as const satisfies Record<keyof typeof PATTERNS, readonly number[]>;
 export const VALUES = 16_384;
 export const VALUES_BYTES = 65_536;
-export const EDGE = 64;
-export const TEXT = VALUES + VALUES_BYTES + EDGE;
+export const TEXT = VALUES + VALUES_BYTES + 64;
 export const TEXT_BYTES = 65_536;
-export const PAGES = Math.ceil((TEXT + TEXT_BYTES + EDGE) / 65_536);
+export const BEHIND_TEXT = 64;
+/** The text may start up to 7 bytes behind `TEXT`. */
+export const PAGES = Math.ceil((TEXT + 8 + TEXT_BYTES + BEHIND_TEXT) / 65_536);
 
 /** Writes the tables. */
 export function fillTables(memory: ArrayBuffer): void {
@@ -81,6 +96,7 @@ export function fillTables(memory: ArrayBuffer): void {
       for (let at = end - 1; at >= 0; at--) if (at !== point) lanes[--lane] = at;
     }
   }
+  bytes.fill(0x30, DIGITS, DIGITS + 128);
   for (const name in PATTERNS) {
     const pattern = PATTERN_BYTES[name as keyof typeof PATTERNS];
     for (let i = 0; i < 16; i++)

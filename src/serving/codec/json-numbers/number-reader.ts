@@ -1,14 +1,5 @@
-import { assemble } from '../wasm/assembler.js';
-import { instantiate } from '../wasm/instance.js';
-import { readFloats } from './float-code.js';
-import { readIntegers } from './integer-code.js';
-import { EDGE, fillTables, GREATEST, LEFT_AT, PAGES, TEXT, TEXT_BYTES, VALUES, VALUES_BYTES } from './number-memory.js';
-
-type ReadElements = (at: number, rows: number, rowLength: number, valueBytes: number, comma: number) => number;
-interface NumberCode {
-  readonly readFloats: ReadElements;
-  readonly readIntegers: ReadElements;
-}
+import { type NumberCode, numberCode } from './number-code.js';
+import { BEHIND_TEXT, GREATEST, TEXT, TEXT_BYTES, VALUES, VALUES_BYTES } from './number-memory.js';
 
 /** Which numbers a reader makes, and of how many bytes. */
 export type NumberForm =
@@ -25,25 +16,16 @@ const ELEMENT_BYTES = 32;
  * one reading at a time, from `begin` to the last `read`: both are synchronous.
  */
 class NumberReader {
-  readonly #code: NumberCode;
-  readonly #memory: Uint8Array;
-  readonly #leftAt: Int32Array;
-  readonly #greatest: BigUint64Array;
+  readonly #code: NumberCode = numberCode();
+  readonly #memory: Uint8Array = this.#code.memory;
+  readonly #greatest = new BigUint64Array(this.#memory.buffer, GREATEST, 2);
   #form: NumberForm | undefined;
-  /** Where in the text the window starts, and where it ends. */
+  /** Where in the text the window starts, and where it ends; and what is to be added for an address in it. */
   #from = 0;
   #to = 0;
+  #base = 0;
   /** Where the last `read` left the text. */
   at = 0;
-
-  constructor() {
-    const { exports, memory } = instantiate(assemble(PAGES, [readFloats(), readIntegers()]), PAGES);
-    fillTables(memory);
-    this.#code = exports as unknown as NumberCode;
-    this.#memory = new Uint8Array(memory);
-    this.#leftAt = new Int32Array(memory, LEFT_AT, 1);
-    this.#greatest = new BigUint64Array(memory, GREATEST, 2);
-  }
 
   /** Numbers of this form are to be read, of another text. */
   begin(form: NumberForm): void {
@@ -69,10 +51,9 @@ class NumberReader {
     let fresh = at < this.#from || at >= this.#to;
     if (fresh) this.#fill(text, at, Math.max(rows, 1) * rowLength);
     for (;;) {
-      const address = TEXT + at - this.#from;
       const read = kind === 'float' ? this.#code.readFloats : this.#code.readIntegers;
-      const took = read(address, rows, rowLength, 1 << log2Bytes, comma ? 1 : 0) >> log2Bytes;
-      if (took > 0) this.at = (this.#leftAt[0] as number) - TEXT + this.#from;
+      const took = read(this.#base + at, rows, rowLength, 1 << log2Bytes, comma ? 1 : 0) >> log2Bytes;
+      if (took > 0) this.at = (this.#code.left[0] as number) - this.#base;
       if (took > 0 || fresh || this.#to - at > NEAR_END_BYTES || this.#to === text.length) return took;
       this.#fill(text, at, Math.max(rows, 1) * rowLength);
       fresh = true;
@@ -92,9 +73,11 @@ class NumberReader {
   #fill(text: Uint8Array, at: number, count: number): void {
     this.#from = at;
     this.#to = Math.min(text.length, at + Math.min(TEXT_BYTES, count * ELEMENT_BYTES + NEAR_END_BYTES));
-    this.#memory.set(text.subarray(at, this.#to), TEXT);
+    // V8 copies out of shared memory byte by byte where the two sides lie differently to a word.
+    this.#base = TEXT + ((text.byteOffset + at) & 7) - at;
+    this.#memory.set(text.subarray(at, this.#to), this.#base + at);
     // No number ends where the window does: what is behind it is neither a digit nor an end.
-    this.#memory.fill(0, TEXT + this.#to - at, TEXT + this.#to - at + EDGE);
+    this.#memory.fill(0, this.#base + this.#to, this.#base + this.#to + BEHIND_TEXT);
   }
 }
 

@@ -8,14 +8,16 @@ import {
   typedView,
 } from '../../../core/index.js';
 import { shown } from '../checked-tensor.js';
-import { NUMBER_BYTES, writeFloat32, writeFloat64 } from './float-text.js';
+import { floatWriter } from '../json-numbers/number-writer.js';
 import { writeAscii, writeInteger, writeInteger64 } from './integer-text.js';
 import type { JsonWriter } from './json-writer.js';
 
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-/** Numbers written between two looks at the room that is left. */
+/** Most bytes an integer takes. */
+const INTEGER_BYTES = 21;
+/** Integers written between two looks at the room that is left. */
 const CHUNK = 1024;
 
 type WriteElements = (writer: JsonWriter, tensor: Tensor, allowNan: boolean) => void;
@@ -29,9 +31,8 @@ const FORMS = {
     writeChunks(writer, values as BigInt64Array, signed ? writeSigned64 : writeUnsigned64);
   },
   float: (writer, tensor, allowNan) => {
-    const values = typedView(tensor.dataType, tensor.data) as Float32Array | Float64Array;
-    if (!allowNan) refuseNotFinite(tensor, values);
-    writeChunks(writer, values, tensor.dataType === 'FP32' ? writeFloats32 : writeFloats64);
+    if (!allowNan) refuseNotFinite(tensor);
+    writeFloats(writer, tensor);
   },
   string: writeStrings,
   none: (_, { name, dataType }) => {
@@ -58,7 +59,7 @@ type WriteChunk<T> = (out: Uint8Array, at: number, values: T, from: number, end:
 function writeChunks<T extends { readonly length: number }>(writer: JsonWriter, values: T, write: WriteChunk<T>): void {
   for (let from = 0; from < values.length; from += CHUNK) {
     const end = Math.min(from + CHUNK, values.length);
-    writer.reserve((end - from) * (NUMBER_BYTES + 1));
+    writer.reserve((end - from) * (INTEGER_BYTES + 1));
     writer.at = write(writer.bytes, writer.at, values, from, end);
   }
 }
@@ -99,24 +100,18 @@ function writeUnsigned64(out: Uint8Array, at: number, values: BigInt64Array, fro
   return at;
 }
 
-type Floats = Float32Array | Float64Array;
-
-function writeFloats32(out: Uint8Array, at: number, values: Floats, from: number, end: number): number {
-  for (let i = from; i < end; i++) {
-    if (i > 0) out[at++] = COMMA;
-    const value = values[i] as number;
-    at = value - value === 0 ? writeFloat32(out, at, value) : writeAscii(out, at, `${value}`);
+function writeFloats(writer: JsonWriter, { dataType, data }: Tensor): void {
+  const floats = floatWriter();
+  const { elementBytes } = DATA_TYPES[dataType];
+  for (let at = 0; at < data.byteLength; at += floats.taken) {
+    const text = floats.write(data, at, elementBytes, at > 0);
+    if (floats.taken > 0) writer.raw(text);
+    else {
+      const value = typedView(dataType, data.subarray(at, at + elementBytes))[0];
+      writer.text(at > 0 ? `,${value}` : `${value}`);
+      at += elementBytes;
+    }
   }
-  return at;
-}
-
-function writeFloats64(out: Uint8Array, at: number, values: Floats, from: number, end: number): number {
-  for (let i = from; i < end; i++) {
-    if (i > 0) out[at++] = COMMA;
-    const value = values[i] as number;
-    at = value - value === 0 ? writeFloat64(out, at, value) : writeAscii(out, at, `${value}`);
-  }
-  return at;
 }
 
 function writeStrings(writer: JsonWriter, tensor: Tensor): void {
@@ -153,7 +148,8 @@ function writeStrings(writer: JsonWriter, tensor: Tensor): void {
   }
 }
 
-function refuseNotFinite(tensor: Tensor, values: Floats): void {
+function refuseNotFinite(tensor: Tensor): void {
+  const values = typedView(tensor.dataType, tensor.data) as Float32Array | Float64Array;
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
     if (value - value === 0) continue;

@@ -25,6 +25,13 @@ export class JsonWriter {
     this.at += this.bytes.write(text, this.at, 'utf8');
   }
 
+  /** Text that is bytes already. */
+  raw(text: Uint8Array): void {
+    this.reserve(text.byteLength);
+    this.bytes.set(text, this.at);
+    this.at += text.byteLength;
+  }
+
   /** The text so far followed by `tail` bytes for the caller to fill, in the room for it; starts anew. */
   take(tail: number, room: ReplyRoom): Buffer {
     const body = room.place(this.at + tail);

@@ -157,6 +157,15 @@ describe('arrays of JSON numbers', () => {
     expect(Buffer.compare(came, Buffer.from(Float32Array.from(items, Number).buffer))).toBe(0);
   });
 
+  it.each([0, 1, 3, 7])('reads a body %i bytes into shared memory', (at) => {
+    const items = Array.from({ length: 30_000 }, (_, i) => `${i / 8}`);
+    const body = bodyOf('FP32', [30_000], `[${items}]`);
+    const shared = new Uint8Array(new SharedArrayBuffer(body.length + 8), at, body.length);
+    shared.set(body);
+    const expected = Float32Array.from(items, Number);
+    expect(Buffer.compare(dataOf(shared), new Uint8Array(expected.buffer))).toBe(0);
+  });
+
   it('reads bodies one after the other that lie in the same memory', () => {
     const memory = Buffer.alloc(4096);
     for (const value of ['1.25', '2.50', '3.75']) {

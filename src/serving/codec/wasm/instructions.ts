@@ -22,20 +22,25 @@ export const i32 = {
   leS: instruction([0x4c], I32, 'i32'),
   leU: instruction([0x4d], I32, 'i32'),
   geS: instruction([0x4e], I32, 'i32'),
+  clz: instruction([0x67], ['i32'], 'i32'),
   ctz: instruction([0x68], ['i32'], 'i32'),
   add: instruction([0x6a], I32, 'i32'),
   sub: instruction([0x6b], I32, 'i32'),
   mul: instruction([0x6c], I32, 'i32'),
+  divU: instruction([0x6e], I32, 'i32'),
   and: instruction([0x71], I32, 'i32'),
   or: instruction([0x72], I32, 'i32'),
   xor: instruction([0x73], I32, 'i32'),
   shl: instruction([0x74], I32, 'i32'),
   shrS: instruction([0x75], I32, 'i32'),
   wrap: instruction([0xa7], ['i64'], 'i32'),
+  /** Of a double, towards 0. */
+  truncate: instruction([0xfc, 2], ['f64'], 'i32'),
 } as const;
 
 export const i64 = {
   load: access([0x29], ['i32'], 'i64'),
+  load32: access([0x35], ['i32'], 'i64'),
   store: access([0x37], ['i32', 'i64'], 'none'),
   store8: access([0x3c], ['i32', 'i64'], 'none'),
   store16: access([0x3d], ['i32', 'i64'], 'none'),
@@ -52,6 +57,7 @@ export const i64 = {
   add: instruction([0x7c], I64, 'i64'),
   sub: instruction([0x7d], I64, 'i64'),
   mul: instruction([0x7e], I64, 'i64'),
+  divU: instruction([0x80], I64, 'i64'),
   and: instruction([0x83], I64, 'i64'),
   or: instruction([0x84], I64, 'i64'),
   xor: instruction([0x85], I64, 'i64'),
@@ -76,6 +82,7 @@ export const storeAsSingle = access([0xb6, 0x38], ['i32', 'f64'], 'none');
 
 export const v128 = {
   load: access(simd(0), ['i32'], 'v128'),
+  store: access(simd(11), ['i32', 'v128'], 'none'),
   and: instruction(simd(78), V128, 'v128'),
   or: instruction(simd(80), V128, 'v128'),
 } as const;
@@ -91,15 +98,23 @@ export const i8x16 = {
 
 export const i16x8 = {
   mul: instruction(simd(149), V128, 'v128'),
+  sub: instruction(simd(145), V128, 'v128'),
+  shl: instruction(simd(139), ['v128', 'i32'], 'v128'),
   shrU: instruction(simd(141), ['v128', 'i32'], 'v128'),
   narrowU: instruction(simd(134), V128, 'v128'),
 } as const;
 
 export const i32x4 = {
+  mul: instruction(simd(181), V128, 'v128'),
+  sub: instruction(simd(177), V128, 'v128'),
+  shl: instruction(simd(171), ['v128', 'i32'], 'v128'),
+  shrU: instruction(simd(173), ['v128', 'i32'], 'v128'),
   dot: instruction(simd(186), V128, 'v128'),
 } as const;
 
-/** The first lane. */
 export const i64x2 = {
+  splat: instruction(simd(18), ['i64'], 'v128'),
+  withSecond: instruction([...simd(30), 1], ['v128', 'i64'], 'v128'),
+  /** The first lane. */
   first: instruction([...simd(29), 0], ['v128'], 'i64'),
 } as const;
