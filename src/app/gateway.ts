@@ -6,7 +6,7 @@ import { usableCores } from '../machine/index.js';
 import { ModelRepository } from '../models/index.js';
 import type { Arena } from '../serving/arena/index.js';
 import { Authority, ControlPlane } from '../serving/controlplane/index.js';
-import { Dataplane } from '../serving/dataplane/index.js';
+import { Callers, Dataplane } from '../serving/dataplane/index.js';
 import { createOffload, Devices, ResourcePool } from '../serving/executor/index.js';
 import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
 import { type AdminToken, adminToken } from './admin-token.js';
@@ -77,11 +77,12 @@ export class Gateway implements RunningServer {
       tasks: OFFLOAD_TASKS,
     });
     const whyAbsent: WhyAbsentHere = (model, version) => this.#whyAbsent(model, version);
-    this.#dataplane = new Dataplane({ clock, metrics, whyAbsent });
+    const callers = new Callers(config);
+    this.#dataplane = new Dataplane({ clock, metrics, whyAbsent, callers });
     const threads = ingressThreads(config.ingress.threads, cores, process.platform);
     if (threads > 0) {
       const desk = new ControlDesk(() => this.#control, whyAbsent);
-      this.#ingress = createIngress(config, { threads, offloadThreads, desk, metrics, clock, log });
+      this.#ingress = createIngress(config, { threads, offloadThreads, desk, callers, metrics, clock, log });
     }
     metrics.watchThreads(() => threadFigures(this.#ingress));
     const hosting = new Hosting({

@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import { RequestFigures, refusedInto } from '../insight/index.js';
 import { monotonicOriginNs } from '../machine/index.js';
-import { Dataplane } from '../serving/dataplane/index.js';
+import { Callers, Dataplane } from '../serving/dataplane/index.js';
 import { createOffload } from '../serving/executor/index.js';
 import { ThreadSide, type ThreadStart } from '../serving/ingress/index.js';
 import { createArena } from './arena.js';
@@ -19,7 +19,9 @@ const clock = systemClock(monotonicOriginNs() - controlOriginNs);
 const arena = createArena(Math.max(LEAST_BYTES, Math.ceil(config.buffers.maxBytes / share.of)), clock);
 const side = new ThreadSide(start, arena);
 const onRefused = refusedInto(new Float64Array(refused));
-const dataplane = new Dataplane({ clock, metrics: { refused: onRefused }, whyAbsent: side.whyAbsent });
+const callers = new Callers(config);
+const { whyAbsent } = side;
+const dataplane = new Dataplane({ clock, metrics: { refused: onRefused }, whyAbsent, callers });
 const offload = createOffload({
   threads: offloadThreads,
   maxQueue: Math.ceil(config.offload.maxQueueSize / share.of),

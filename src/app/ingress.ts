@@ -3,6 +3,7 @@ import type { ServerConfig } from '../config/index.js';
 import { type Clock, type Log, toServingError } from '../core/index.js';
 import type { Metrics, ThreadFigures } from '../insight/index.js';
 import { monotonicOriginNs } from '../machine/index.js';
+import type { Callers } from '../serving/dataplane/index.js';
 import { type ControlDesk, IngressThreads, type ListeningPorts } from '../serving/ingress/index.js';
 import { type GrpcServer, type HeldPort, holdPort } from '../serving/transport/index.js';
 import { type IngressSettings, withPorts } from './ingress-settings.js';
@@ -15,6 +16,7 @@ export interface IngressParts {
   /** Threads for large JSON and decompression, over all ingress threads. */
   readonly offloadThreads: number;
   readonly desk: ControlDesk;
+  readonly callers: Callers;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -22,7 +24,7 @@ export interface IngressParts {
 
 /** The ingress threads of a configuration, not started yet. */
 export function createIngress(config: ServerConfig, parts: IngressParts): IngressThreads {
-  const { threads, offloadThreads, desk, metrics, clock, log } = parts;
+  const { threads, offloadThreads, desk, callers, metrics, clock, log } = parts;
   const originNs = monotonicOriginNs();
   const ingress: IngressThreads = new IngressThreads({
     threads,
@@ -37,6 +39,7 @@ export function createIngress(config: ServerConfig, parts: IngressParts): Ingres
     }),
     figuresOf: (id, index) => metrics.partOf(id, index),
     desk,
+    tenantNamed: (name, nowNs) => callers.tenants.named(name, nowNs),
     clock,
     log,
   });

@@ -89,8 +89,9 @@ const ALONE: Share = { index: 0, of: 1 };
 /** Bodies in flight together, in the size of the largest one. */
 const BODIES_IN_FLIGHT = 8;
 
-function httpOptions({ http, jsonNan, offload }: ServerConfig, share: Share = ALONE) {
+function httpOptions({ http, jsonNan, offload, tenants }: ServerConfig, share: Share = ALONE) {
   return {
+    tenantHeader: tenantHeader(tenants),
     shared: share.of > 1,
     maxInFlightBytes: bodiesInFlight(http.maxInputBytes, share),
     address: http.address,
@@ -109,8 +110,9 @@ function httpOptions({ http, jsonNan, offload }: ServerConfig, share: Share = AL
   };
 }
 
-function grpcOptions({ grpc }: ServerConfig, share: Share = ALONE) {
+function grpcOptions({ grpc, tenants }: ServerConfig, share: Share = ALONE) {
   return {
+    tenantHeader: tenantHeader(tenants),
     shared: share.of > 1,
     maxInFlightBytes: bodiesInFlight(grpc.maxMessageBytes, share),
     maxWatchers: partOf(HEALTH_WATCHERS, share),
@@ -123,6 +125,11 @@ function grpcOptions({ grpc }: ServerConfig, share: Share = ALONE) {
     ...(grpc.maxConnectionAgeMs === 0 ? {} : { maxConnectionAgeMs: grpc.maxConnectionAgeMs }),
     ...(grpc.maxConnectionAgeGraceMs === 0 ? {} : { maxConnectionAgeGraceMs: grpc.maxConnectionAgeGraceMs }),
   };
+}
+
+/** Empty: no header names a tenant. */
+function tenantHeader({ source, name }: ServerConfig['tenants']): string {
+  return source === 'header' || source === 'any' ? name : '';
 }
 
 /** Clients that watch the health service, over all threads. */

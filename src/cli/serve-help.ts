@@ -12,7 +12,9 @@ export function serveFlagsHelp(): string {
           ? ' <backend,key=value>'
           : flag.kind === 'number'
             ? ' <number>'
-            : ' <text>';
+            : flag.kind === 'weight'
+              ? ' <name=number>'
+              : ' <text>';
     const description =
       setting?.description ?? 'Configuration file; default penstock.yaml of the working folder, where there is one';
     const fallback = setting?.defaultValue;

@@ -40,6 +40,9 @@ export interface InferenceRequest {
   readonly timeoutUs: number;
   /** From `grpc-timeout` and `x-request-timeout-ms`; monotonic nanoseconds, `NO_DEADLINE` where none. */
   readonly deadlineNs: number;
+  /** As the transport's headers or metadata name them; absent or empty = they do not. Who is believed: `dataplane`. */
+  readonly tenantHeader?: string | undefined;
+  readonly criticalityHeader?: string | undefined;
   /** When the first byte of the request was seen, and when decoding ended; monotonic nanoseconds. */
   readonly receivedNs: number;
   readonly decodedNs: number;

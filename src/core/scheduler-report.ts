@@ -1,3 +1,5 @@
+import type { CriticalityName } from './criticality.js';
+
 /** One decision of a version's scheduler. */
 export interface DecisionRecord {
   /** Milliseconds before the report. */
@@ -22,6 +24,26 @@ export interface CurveReport {
   readonly payingRows: number;
 }
 
+/** A tenant at a queue. */
+export interface TenantReport {
+  readonly name: string;
+  readonly weight: number;
+  /** Part of the device time that is its own while those that wait now wait; 0 where nothing of it waits. */
+  readonly share: number;
+  readonly waiting: number;
+  /** Requests since it is known here: started, and refused for the sake of others or for want of room or time. */
+  readonly started: number;
+  readonly refused: number;
+  readonly deviceMs: number;
+}
+
+/** Requests of one criticality since the version serves. */
+export interface CriticalityReport {
+  readonly level: CriticalityName;
+  readonly started: number;
+  readonly refused: number;
+}
+
 /** The state of a version's scheduler, for people. */
 export interface SchedulerReport {
   /** `deadlines`: those who wait are planned for by deadlines; `knobs`: by Triton's settings. */
@@ -36,6 +58,10 @@ export interface SchedulerReport {
   readonly arrivalsPerSecond: number;
   /** Undefined while nothing is known of requests like the last. */
   readonly curve: CurveReport | undefined;
+  /** Those with most requests waiting first, then those with most device time; at most 32. */
+  readonly tenants: readonly TenantReport[];
+  /** The most critical first; levels that nobody named are left out. */
+  readonly criticality: readonly CriticalityReport[];
   /** The newest first, at most 64; waits that only repeat the one before are left out. */
   readonly recent: readonly DecisionRecord[];
 }

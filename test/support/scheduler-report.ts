@@ -11,5 +11,7 @@ export const SCHEDULER: SchedulerReport = {
   idleBecause: undefined,
   arrivalsPerSecond: 0,
   curve: undefined,
+  tenants: [],
+  criticality: [],
   recent: [],
 };

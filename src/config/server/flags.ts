@@ -4,8 +4,8 @@ export interface Flag {
   readonly name: string;
   /** Where it lands in the schema; undefined: `--config`, which names the file itself. */
   readonly path: readonly string[] | undefined;
-  /** How its text is read. `pair`: `BACKEND,KEY=VALUE`; `count`: a whole number, or a word that stands for one. */
-  readonly kind: 'string' | 'number' | 'count' | 'boolean' | 'pair';
+  /** How its text is read. `pair`: `BACKEND,KEY=VALUE`; `weight`: `NAME=NUMBER`; `count`: a whole number, or a word that stands for one. */
+  readonly kind: 'string' | 'number' | 'count' | 'boolean' | 'pair' | 'weight';
   /** True where it may be given several times; its values make a list. */
   readonly repeatable: boolean;
   /** True where Triton has it, with this meaning. */
@@ -98,6 +98,11 @@ export const FLAGS: readonly Flag[] = [
   own('keep-costs', 'costs.keep', 'boolean'),
   own('ingress-threads', 'ingress.threads', 'count'),
   own('ingress-max-in-flight', 'ingress.maxInFlight', 'number'),
+  own('tenant-source', 'tenants.source'),
+  own('tenant-name', 'tenants.name'),
+  own('tenant-weight', 'tenants.weights', 'weight', { repeatable: true }),
+  own('max-unlisted-tenants', 'tenants.maxUnlisted', 'number'),
+  own('criticality-source', 'criticality.source'),
   own('offload-threads', 'offload.threads', 'number'),
   own('offload-max-queue-size', 'offload.maxQueueSize', 'number'),
   own('offload-json-bytes', 'offload.jsonBytes', 'number'),

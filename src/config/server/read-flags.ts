@@ -109,6 +109,17 @@ function store(
     return;
   }
   const owner = path.slice(0, -1).reduce(child, values);
+  if (flag.kind === 'weight') {
+    const match = /^([^=]+)=(\d+(?:\.\d+)?)$/.exec(String(value));
+    if (match === null) throw refusal(`--${flag.name} expects NAME=NUMBER, got '${value}'`);
+    Object.defineProperty(child(owner, path.at(-1)!), match[1]!, {
+      value: Number(match[2]),
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
+    return;
+  }
   const key = path.at(-1)!;
   if (flag.repeatable) owner[key] = [...((owner[key] as unknown[] | undefined) ?? []), value];
   else if (origins.has(path.join('.'))) throw refusal(`--${flag.name} is given twice`);

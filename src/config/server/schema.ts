@@ -192,6 +192,42 @@ const costs = z.strictObject({
     ),
 });
 
+const believed = () => z.enum(['off', 'header', 'parameter', 'any']);
+
+const tenants = z.strictObject({
+  source: believed()
+    .default('header')
+    .describe(
+      'Where the tenant of a request is believed to be named: a header (HTTP, upgrade of a WebSocket) or metadata key (gRPC), which a proxy can set; a request parameter; any of them, a header first; off',
+    ),
+  name: z
+    .string()
+    .regex(/^[a-z0-9-]{1,64}$/, 'expected lower-case letters, digits and dashes')
+    .default('x-penstock-tenant')
+    .describe('Name of that header, metadata key or parameter'),
+  weights: z
+    .record(z.string().min(1).max(64), z.number().min(0.01).max(1000))
+    .refine((weights) => Object.keys(weights).length <= 512, 'expected at most 512 tenants')
+    .default({})
+    .describe('Tenants that are known, with their parts of the device time where several have requests waiting'),
+  maxUnlisted: z
+    .int()
+    .min(0)
+    .max(256)
+    .default(0)
+    .describe(
+      'Most other tenants that have a part of their own (weight 1) at once, while they are used; those beyond share one. 0: all names that are not listed share one',
+    ),
+});
+
+const criticality = z.strictObject({
+  source: believed()
+    .default('any')
+    .describe(
+      'Where a request is believed to say how much it matters under overload: header or metadata key x-penstock-criticality, parameter of that name, any of them, a header first; off',
+    ),
+});
+
 /** Triton's `--rate-limit-resource`. */
 const rateLimitResource = z
   .string()
@@ -289,6 +325,8 @@ export const serverConfigSchema = z.strictObject({
   costs: costs.prefault({}).describe('Time of executions'),
   buffers: buffers.prefault({}).describe('Pooled memory for bodies'),
   ingress: ingress.prefault({}).describe('Threads that own sockets'),
+  tenants: tenants.prefault({}).describe('Tenants, who share devices and queues fairly'),
+  criticality: criticality.prefault({}).describe('What is refused first under overload'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),
   backends: z
     .record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)))

@@ -7,9 +7,7 @@ export interface Backlog {
   readonly mostRows: number;
   /** Share by which the rows are overstated, because the forecast proved too bright (`AdmissionMargin`). */
   readonly margin: number;
-  /** Waiting rows that are served before the newcomer. */
-  readonly rowsAhead: number;
-  /** The earliest deadline among them. */
+  /** The earliest deadline among those that wait. */
   readonly tightestNs: number;
   readonly instances: number;
   readonly freeSlots: number;
@@ -20,13 +18,19 @@ export interface Backlog {
 const STARTS_AT_MOST = 16;
 
 /**
- * When a newcomer of `rows` rows could be answered, if it were answered in time: undefined where it can, by `deadlineNs`;
+ * When a newcomer of `rows` rows, before which `rowsAhead` are served, could be answered, if it were answered in time: undefined where it can, by `deadlineNs`;
  * else the instant at which the line will have moved far enough to take it. It errs on the side of taking: a newcomer is
  * refused only where not even full instances and nobody else's bad luck would save it. Cost: linear in the instances.
  */
-export function cannotMeet(backlog: Backlog, rows: number, deadlineNs: number, nowNs: number): number | undefined {
+export function cannotMeet(
+  backlog: Backlog,
+  rowsAhead: number,
+  rows: number,
+  deadlineNs: number,
+  nowNs: number,
+): number | undefined {
   const { curve, instances, freeSlots, busyUntilNs, mostRows } = backlog;
-  let wanted = (backlog.rowsAhead + rows) * (1 + backlog.margin);
+  let wanted = (rowsAhead + rows) * (1 + backlog.margin);
   const full = curve.meanNs(mostRows);
   let nextNs = nowNs;
   for (let start = 0; start < STARTS_AT_MOST; start++) {
@@ -34,7 +38,7 @@ export function cannotMeet(backlog: Backlog, rows: number, deadlineNs: number, n
     const round = Math.floor(start / instances);
     const freeNs = instance < freeSlots ? nowNs : Math.max(busyUntilNs[instance - freeSlots] ?? nowNs, nowNs);
     nextNs = freeNs + round * full;
-    const wantedByNs = start === 0 && backlog.rowsAhead > 0 ? Math.min(backlog.tightestNs, deadlineNs) : deadlineNs;
+    const wantedByNs = start === 0 && rowsAhead > 0 ? Math.min(backlog.tightestNs, deadlineNs) : deadlineNs;
     const room = rowsWithin(curve, wantedByNs - nextNs, mostRows);
     if (room === 0 && wantedByNs === deadlineNs) return Math.max(nextNs, nowNs);
     wanted -= room;

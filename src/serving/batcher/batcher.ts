@@ -7,12 +7,14 @@ import {
   type Executor,
   type ModelSpec,
   NO_DEADLINE,
+  NOBODY,
   type SchedulerReport,
   type ServingError,
-  type Tensor,
   toServingError,
   type VersionMetrics,
 } from '../../core/index.js';
+import { AdmissionDesk, type Shed } from './admission-desk.js';
+import { Answers } from './answers.js';
 import { ArrivalRate } from './arrival-rate.js';
 import { CostUse } from './cost-use.js';
 import { DeadlineGuard } from './deadline-guard.js';
@@ -21,17 +23,18 @@ import { DecisionLog } from './decision-log.js';
 import { DrainRate } from './drain-rate.js';
 import { DueHeap } from './due-heap.js';
 import { Entry } from './entry.js';
+import { FairShares } from './fair-shares.js';
 import { InFlight } from './in-flight.js';
 import { Isolation, mayBeData, type Part } from './isolation.js';
 import { LineView } from './line-view.js';
+import { QueueBounds } from './queue-bounds.js';
 import type { QueueItem, RequestQueue } from './queue-item.js';
 import * as refusals from './refusals.js';
 import { report } from './report.js';
 import { RunningBatch } from './running-batch.js';
 import type { Decide, Decision, Why } from './scheduling-view.js';
 import { Settlement } from './settlement.js';
-import { splitOutputs } from './split.js';
-import { type Level, Levels, waitLimits } from './wait-limits.js';
+import { Levels, waitLimits } from './wait-limits.js';
 import { WaitList } from './wait-list.js';
 import { WakeUp } from './wake-up.js';
 
@@ -62,7 +65,6 @@ export class Batcher implements RequestQueue {
   readonly #executor: Executor;
   readonly #clock: Clock;
   readonly #metrics: VersionMetrics;
-  readonly #maxQueueSize: number;
 
   readonly #levels: Levels;
   readonly #waiting: WaitList;
@@ -75,6 +77,9 @@ export class Batcher implements RequestQueue {
   readonly #decide: Decide;
   /** Undefined where cost is unknown, or another decision does its own refusing. */
   readonly #guard: DeadlineGuard | undefined;
+  readonly #desk: AdmissionDesk;
+  readonly #answers: Answers;
+  readonly #shares = new FairShares();
   readonly #arrivals = new ArrivalRate();
   readonly #inFlight = new InFlight();
   /** What the decision sees. */
@@ -100,11 +105,10 @@ export class Batcher implements RequestQueue {
     this.#clock = options.clock;
     this.#wakeUp = new WakeUp(options.clock, () => this.#pump());
     this.#metrics = options.metrics;
-    this.#maxQueueSize = maxQueueSize;
     this.#levels = new Levels(this.#policy);
     this.#costs = new CostUse(options.costs, this.#policy, executor);
     this.#decide = options.decide ?? decide;
-    this.#waiting = new WaitList(options.costs !== undefined && !this.#policy.preserveOrdering);
+    this.#waiting = new WaitList(options.costs !== undefined && !this.#policy.preserveOrdering, this.#shares);
     this.#settlement = new Settlement({ waiting: this.#waiting, due: this.#due }, this.#policy.preserveOrdering, () =>
       this.#endDrain(),
     );
@@ -119,14 +123,39 @@ export class Batcher implements RequestQueue {
     if (options.costs !== undefined && options.decide === undefined) {
       const { costs } = options;
       const sources = { policy: this.#policy, costs, executor, view: this.#view, waiting: this.#waiting };
-      this.#guard = new DeadlineGuard({ ...sources, levels: this.#levels });
+      this.#guard = new DeadlineGuard(sources);
     }
+    const { metrics, clock } = options;
+    const settlement = this.#settlement;
+    const batched = this.#policy.maxBatchSize > 0;
+    this.#answers = new Answers({ batched, promised: this.#guard !== undefined, clock, metrics, settlement });
+    const bounds = new QueueBounds({
+      maxQueueSize,
+      mayDisplace: !this.#policy.preserveOrdering,
+      waiting: this.#waiting,
+      shares: this.#shares,
+      settlement,
+      rate: this.#rate,
+    });
+    const { guard, waiting, arrivals, log } = {
+      guard: this.#guard,
+      waiting: this.#waiting,
+      arrivals: this.#arrivals,
+      log: this.#log,
+    };
+    this.#desk = new AdmissionDesk({ bounds, guard, waiting, arrivals, executor, clock, log });
     executor.onSlotFree = () => this.#pump();
   }
 
   /** What it does and why, for people. */
   report(): SchedulerReport {
-    const sources = { batching: this.#policy, view: this.#view, executor: this.#executor, log: this.#log };
+    const sources = {
+      batching: this.#policy,
+      view: this.#view,
+      executor: this.#executor,
+      log: this.#log,
+      shares: this.#shares,
+    };
     const idleBecause = this.#executor.freeSlots() > 0 ? this.#wait?.why : undefined;
     const state = { running: this.#running, waiting: this.#waiting.size, planning: this.#costs.planning };
     const key = this.#waiting.head()?.item.key ?? '';
@@ -146,19 +175,17 @@ export class Batcher implements RequestQueue {
     this.#checkItem(item);
     if (this.#draining !== undefined) throw refusals.draining(this.#spec);
     const level = this.#levels.of(item.priority);
-    this.#checkRoom(level);
+    const account = this.#shares.of(item.tenant ?? NOBODY);
     const limits = waitLimits(item, level.policy, this.#policy.sloMs);
     if (limits.deadlineNs <= item.enqueuedNs) throw refusals.lateOnArrival(item);
-    this.#arrivals.arrived(item.member.rows, item.enqueuedNs);
-    if (limits.deadlineNs !== NO_DEADLINE) {
-      this.#costs.plan();
-      if (this.#guard !== undefined) this.#checkDeadline(this.#guard, item, level, limits.deadlineNs);
-    }
+    if (limits.deadlineNs !== NO_DEADLINE) this.#costs.plan();
+    const shed = this.#desk.admit(item, account, level, limits);
 
-    const entry = new Entry(item, level, limits);
+    const entry = new Entry(item, account, level, limits);
     this.#settlement.add(entry);
     this.#waiting.add(entry);
     this.#due.set(entry, this.#dueWhileWaiting(entry, item.enqueuedNs));
+    if (shed.length > 0) this.#shed(shed);
     if (this.#mayChangeTheDecision(entry)) this.#pump();
     else this.#arm();
     this.#tellDepth();
@@ -227,7 +254,8 @@ export class Batcher implements RequestQueue {
       view.look(this.#draining !== undefined, nowNs);
       const decision = this.#decide(view, nowNs);
       if (decision.kind === 'run') this.#run(view.taken(decision.members), decision.why, nowNs);
-      else if (decision.kind === 'drop') this.#drop(view.taken(decision.members), decision.why, nowNs);
+      else if (decision.kind === 'drop')
+        this.#drop(view.taken(decision.members, decision.byDeadline), decision.why, nowNs);
       else {
         if (decision.kind === 'wait') {
           const waitNs = decision.untilNs - nowNs;
@@ -245,10 +273,28 @@ export class Batcher implements RequestQueue {
     if (entries.length === 0) throw new Error('a decision to drop nothing');
     this.#log.add(nowNs, 'drop', why, entries.length, this.#view.waiting, this.#view.freeSlots);
     for (const entry of entries) {
-      this.#guard?.margin.broken();
+      this.#broken(entry);
       const needNs = this.#view.curveOf(entry.item.key)?.upperNs(entry.rows);
       this.#settlement.fail(entry, refusals.dropped(entry, why, nowNs, needNs));
     }
+  }
+
+  /** Settles those that give way to a newcomer. Whoever is told so may have cancelled the next one. */
+  #shed(shed: readonly Shed[]): void {
+    const nowNs = this.#clock.nowNs();
+    const used = this.#waiting.size;
+    for (const { entry, why } of shed) {
+      if (entry.state !== 'waiting') continue;
+      this.#log.add(nowNs, 'drop', why, entry.rows, used, this.#executor.freeSlots());
+      this.#broken(entry);
+      this.#settlement.fail(entry, refusals.displaced(entry, why, nowNs, used, this.#rate.retryAfterMs(used)));
+    }
+  }
+
+  /** A request that was admitted is refused in the queue. */
+  #broken(entry: Entry): void {
+    entry.account.countRefused(entry.criticality);
+    entry.account.margin(entry.criticality).broken();
   }
 
   /** While a batch is held open, a request matters only if it is served first now or brings a size worth asking at. */
@@ -263,6 +309,7 @@ export class Batcher implements RequestQueue {
     const { waiting, freeSlots } = this.#view;
     for (const entry of entries) {
       this.#waiting.remove(entry);
+      this.#shares.charge(entry);
       entry.state = 'running';
       entry.expiresNs = NO_DEADLINE;
       this.#due.set(entry, entry.answerByNs);
@@ -294,7 +341,7 @@ export class Batcher implements RequestQueue {
       running.handle = this.#executor.execute(batch, (outcome) => this.#ended(running, outcome));
     } catch (thrown) {
       this.#left(running);
-      this.#failMembers(running, toServingError(thrown));
+      this.#answers.failed(running, toServingError(thrown));
     }
   }
 
@@ -311,38 +358,8 @@ export class Batcher implements RequestQueue {
     else {
       running.isolation?.succeeded();
       this.#costs.ended(running, (running.entries[0] as Entry).item.key, takenNs, finishedNs);
-      this.#answerMembers(running, outcome);
-    }
-  }
-
-  #answerMembers(running: RunningBatch, outcome: Extract<BatchOutcome, { kind: 'done' }>): void {
-    const { entries, batch } = running;
-    const { takenNs, gatheredNs, startedNs, finishedNs } = outcome.timing;
-    const batched = this.#policy.maxBatchSize > 0;
-    let parts: readonly (readonly Tensor[] | undefined)[];
-    try {
-      parts = batched ? splitOutputs(running, outcome.outputs) : [outcome.outputs];
-    } catch (thrown) {
-      this.#failMembers(running, toServingError(thrown));
-      return;
-    }
-    const scatterNs = Math.max(this.#clock.nowNs() - finishedNs, 0);
-    this.#metrics.executed(batch.rows, gatheredNs - takenNs, finishedNs - gatheredNs, scatterNs);
-    for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i] as Entry;
-      const outputs = parts[i];
-      if (entry.state !== 'running' || outputs === undefined) continue;
-      this.#guard?.margin.kept(batch.rows);
-      this.#settlement.finish(entry, {
-        kind: 'done',
-        outputs,
-        queueNs: Math.max(takenNs - entry.enqueuedNs, 0),
-        gatherNs: gatheredNs - takenNs,
-        dispatchNs: startedNs - gatheredNs,
-        computeNs: finishedNs - startedNs,
-        batchRows: batched ? batch.rows : 0,
-        batchFinishedNs: finishedNs,
-      });
+      this.#shares.observe(running.entries, running.batch.rows, finishedNs - takenNs);
+      this.#answers.done(running, outcome);
     }
   }
 
@@ -359,12 +376,7 @@ export class Batcher implements RequestQueue {
         return;
       }
     }
-    this.#failMembers(running, error);
-  }
-
-  #failMembers(running: RunningBatch, error: ServingError): void {
-    for (const entry of running.entries)
-      if (entry.state === 'running') this.#settlement.finish(entry, { kind: 'failed', error });
+    this.#answers.failed(running, error);
   }
 
   #expire(nowNs: number): void {
@@ -426,28 +438,6 @@ export class Batcher implements RequestQueue {
     const most = this.#policy.maxBatchSize === 0 ? 1 : this.#policy.maxBatchSize;
     if (!(rows >= 1 && rows <= most)) throw new Error(`a request of ${rows} rows, where 1 to ${most} can be taken`);
     if (this.#settlement.find(item) !== undefined) throw new Error('the item is queued already');
-  }
-
-  #checkDeadline(guard: DeadlineGuard, item: QueueItem, level: Level, deadlineNs: number): void {
-    const nowNs = this.#clock.nowNs();
-    const error = guard.refusal(item, level, deadlineNs, nowNs);
-    if (error === undefined) return;
-    const [why, free] = ['it cannot be answered by its deadline', this.#executor.freeSlots()] as const;
-    this.#log.add(nowNs, 'refuse', why, item.member.rows, this.#waiting.size, free);
-    throw error;
-  }
-
-  #checkRoom(level: Level): void {
-    const own = level.policy.maxQueueSize;
-    const { held } = this.#settlement;
-    const all = this.#waiting.size + held;
-    if (own > 0 && level.waiting >= own) this.#refuse(level.waiting, own, level.level);
-    // Held replies keep memory, so they are bounded where a level's own bound counts only who waits.
-    if ((own > 0 ? held : all) >= this.#maxQueueSize) this.#refuse(all, this.#maxQueueSize, undefined);
-  }
-
-  #refuse(used: number, bound: number, level: number | undefined): never {
-    throw refusals.queueFull(used, bound, level, this.#rate.retryAfterMs(used));
   }
 }
 

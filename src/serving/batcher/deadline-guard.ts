@@ -1,13 +1,10 @@
 import { type BatchPolicy, type CostModel, type Executor, NO_DEADLINE, type ServingError } from '../../core/index.js';
-import { cannotMeet } from './admission-forecast.js';
-import { AdmissionMargin } from './admission-margin.js';
+import { type Backlog, cannotMeet } from './admission-forecast.js';
 import { PROBE_NS } from './deadline-rules.js';
 import type { Entry } from './entry.js';
 import type { LineView } from './line-view.js';
-import type { QueueItem } from './queue-item.js';
 import * as refusals from './refusals.js';
-import type { Level, Levels } from './wait-limits.js';
-import type { WaitList } from './wait-list.js';
+import type { Newcomer, WaitList } from './wait-list.js';
 
 /** What the guard looks at. */
 export interface DeadlineGuardSources {
@@ -16,12 +13,19 @@ export interface DeadlineGuardSources {
   readonly executor: Executor;
   readonly view: LineView;
   readonly waiting: WaitList;
-  readonly levels: Levels;
 }
+
+/** A newcomer, and what it matters. */
+export interface JudgedNewcomer extends Newcomer {
+  readonly criticality: number;
+}
+
+const NOBODY: readonly Entry[] = [];
+/** Requests that are looked at to find those that give their time to one newcomer. */
+const LOOKED_AT_MOST = 256;
 
 /** Refuses what cannot be answered in time as soon as that is known: at admission, or at the instant it becomes true. */
 export class DeadlineGuard {
-  readonly margin = new AdmissionMargin();
   readonly #sources: DeadlineGuardSources;
 
   constructor(sources: DeadlineGuardSources) {
@@ -29,32 +33,41 @@ export class DeadlineGuard {
   }
 
   /**
-   * Why a newcomer is refused, or undefined: `DEADLINE_EXCEEDED` where no load would matter, `OVERLOADED` where what waits
-   * before it leaves no room in time.
+   * Who gives up the time that a newcomer needs: nobody where there is enough, else requests of its tenant that matter less,
+   * as few as are needed. Throws `DEADLINE_EXCEEDED` where no load would matter, `OVERLOADED` where those that wait before it
+   * and matter as much leave no room in time.
    */
-  refusal(item: QueueItem, level: Level, deadlineNs: number, nowNs: number): ServingError | undefined {
-    const { policy, executor, view, waiting, levels } = this.#sources;
-    const curve = view.curveOf(item.key);
-    if (curve === undefined || nowNs - view.lastStartNs > PROBE_NS) return undefined;
-    const { rows } = item.member;
+  makeTime(newcomer: JudgedNewcomer, nowNs: number): readonly Entry[] {
+    const { policy, executor, view, waiting } = this.#sources;
+    const { key, rows, deadlineNs, account, criticality, level } = newcomer;
+    const curve = view.curveOf(key);
+    if (curve === undefined || nowNs - view.lastStartNs > PROBE_NS) return NOBODY;
     // Where nothing runs and nothing waits, to try costs nothing, and only runs can correct what is believed of their time.
     const idle = waiting.size === 0 && executor.freeSlots() === executor.slots();
     const needNs = idle ? curve.meanNs(rows) : curve.upperNs(rows);
-    if (nowNs + needNs > deadlineNs) return refusals.tooShort(deadlineNs - nowNs, needNs);
-    if (!policy.dynamic || (waiting.size === 0 && executor.freeSlots() > 0)) return undefined;
+    if (nowNs + needNs > deadlineNs) throw refusals.tooShort(deadlineNs - nowNs, needNs);
+    if (!policy.dynamic || (waiting.size === 0 && executor.freeSlots() > 0)) return NOBODY;
+    const learned = account.margin(criticality);
+    const { share: margin } = learned;
     // One instance by itself would serve all that waits in time: no need to look closer.
-    const wholeNs = (levels.rowsUpTo(level.level) / view.mostRows + 2) * curve.upperNs(view.mostRows);
-    if (wholeNs * (1 + this.margin.share) < deadlineNs - nowNs) return undefined;
+    const wholeNs = (waiting.rowsUpTo(level) / view.mostRows + 2) * curve.upperNs(view.mostRows);
+    if (wholeNs * (1 + margin) < deadlineNs - nowNs) return NOBODY;
     view.lookAhead(nowNs);
     const { instances, freeSlots, busyUntilNs, mostRows } = view;
-    const rowsAhead = levels.rowsUpTo(level.level) - waiting.rowsOvertaken(level.level, deadlineNs);
+    const rowsAhead = waiting.rowsBefore(newcomer);
     const tightestNs = waiting.head()?.orderNs ?? NO_DEADLINE;
-    const { share: margin } = this.margin;
-    const backlog = { curve, margin, mostRows, rowsAhead, tightestNs, instances, freeSlots, busyUntilNs };
-    const roomNs = cannotMeet(backlog, rows, deadlineNs, nowNs);
-    if (roomNs === undefined) return undefined;
-    this.margin.used();
-    return refusals.noRoomInTime(deadlineNs - nowNs, roomNs - nowNs, rowsAhead);
+    const backlog: Backlog = { curve, margin, mostRows, tightestNs, instances, freeSlots, busyUntilNs };
+    const roomNs = cannotMeet(backlog, rowsAhead, rows, deadlineNs, nowNs);
+    if (roomNs === undefined) return NOBODY;
+    const line = waiting.lineOf(account, level);
+    const lessRows = Math.min(line.rowsBelow(criticality), rowsAhead);
+    const fits = (freed: number) => cannotMeet(backlog, rowsAhead - freed, rows, deadlineNs, nowNs) === undefined;
+    if (lessRows > 0 && fits(lessRows)) {
+      const found = line.leastBelow(criticality, deadlineNs, leastThatFits(lessRows, fits), LOOKED_AT_MOST);
+      if (fits(Math.min(rowsOf(found), rowsAhead))) return found;
+    }
+    learned.used();
+    throw refusals.noRoomInTime(deadlineNs - nowNs, roomNs - nowNs, Math.round(rowsAhead));
   }
 
   /** The instant after which an execution of a waiting request would end past its deadline. */
@@ -73,7 +86,24 @@ export class DeadlineGuard {
   outOfReach(entry: Entry, nowNs: number): ServingError | undefined {
     const needNs = this.#sources.costs.curve(entry.item.key)?.upperNs(entry.rows) ?? 0;
     if (nowNs - this.#sources.view.lastStartNs > PROBE_NS || nowNs + needNs <= entry.deadlineNs) return undefined;
-    this.margin.broken();
+    entry.account.countRefused(entry.criticality);
+    entry.account.margin(entry.criticality).broken();
     return refusals.dropped(entry, 'its deadline cannot be met any more', nowNs, needNs);
   }
+}
+
+/** The fewest of 1 to `most` rows at which `fits` holds; it holds at `most`, and from some number on. */
+function leastThatFits(most: number, fits: (rows: number) => boolean): number {
+  let low = 1;
+  let high = Math.ceil(most);
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (fits(Math.min(middle, most))) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function rowsOf(entries: readonly Entry[]): number {
+  return entries.reduce((rows, entry) => rows + entry.rows, 0);
 }

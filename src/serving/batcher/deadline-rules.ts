@@ -49,9 +49,19 @@ function whenHeadsBind(
   }
   // Whoever is less urgent must not cost a more urgent one its place.
   if (plan.mixedLevels || view.draining) return cut(members);
-  const drops = headsToDrop(plan, line, members, keepsUp, view.freeSlots, nowNs);
-  if (drops > 0) return { kind: 'drop', members: drops, why: 'without it more requests meet their deadlines' };
-  return cut(members);
+  const drops = plan.mixedTenants
+    ? tightestToDrop(view, plan, most, keepsUp, nowNs)
+    : headsToDrop(plan, line, members, keepsUp, view.freeSlots, nowNs);
+  if (drops === 0) return cut(members);
+  const why = 'without it more requests meet their deadlines';
+  return { kind: 'drop', members: drops, byDeadline: plan.mixedTenants, why };
+}
+
+/** Where shares decide the order of service, the tightest deadlines bind wherever they stand: they are looked at first. */
+function tightestToDrop(view: SchedulingView, plan: Plan, most: number, keepsUp: number, nowNs: number): number {
+  const line = plan.byDeadline();
+  const members = Math.max(prefixInTime(plan, line, 0, most, nowNs), 1);
+  return headsToDrop(plan, line, members, keepsUp, view.freeSlots, nowNs);
 }
 
 /**

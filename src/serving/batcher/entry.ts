@@ -1,66 +1,17 @@
+import { CRITICALITIES, DEFAULT_CRITICALITY } from '../../core/index.js';
+import { Link } from './linked-fifo.js';
 import type { MemberOutcome, QueueItem } from './queue-item.js';
 import type { RunningBatch } from './running-batch.js';
 import type { Candidate } from './scheduling-view.js';
+import type { TenantAccount } from './tenant-account.js';
 import type { Level, WaitLimits } from './wait-limits.js';
 import type { KeyGroup } from './wait-list.js';
 
-/** A place in one doubly linked list, so that a request leaves any list at once, wherever it stands. */
-export class Link {
-  readonly entry: Entry;
-  prev: Link | undefined = undefined;
-  next: Link | undefined = undefined;
-  list: LinkedFifo | undefined = undefined;
-
-  constructor(entry: Entry) {
-    this.entry = entry;
-  }
-}
-
-/** First in, first out (`push`) or in the order of `orderNs` (`insert`), with removal from anywhere in O(1). */
-export class LinkedFifo {
-  head: Link | undefined = undefined;
-  tail: Link | undefined = undefined;
-
-  push(link: Link): void {
-    link.list = this;
-    link.prev = this.tail;
-    link.next = undefined;
-    if (this.tail === undefined) this.head = link;
-    else this.tail.next = link;
-    this.tail = link;
-  }
-
-  /** Puts it before those that are wanted later, after those of the same instant. Linear in those it overtakes. */
-  insert(link: Link): void {
-    let before = this.tail;
-    while (before !== undefined && before.entry.orderNs > link.entry.orderNs) before = before.prev;
-    if (before === this.tail) {
-      this.push(link);
-      return;
-    }
-    const after = before === undefined ? this.head : before.next;
-    link.list = this;
-    link.prev = before;
-    link.next = after;
-    if (before === undefined) this.head = link;
-    else before.next = link;
-    if (after !== undefined) after.prev = link;
-  }
-
-  remove(link: Link): void {
-    if (link.list !== this) throw new Error('the request is not in this list');
-    if (link.prev === undefined) this.head = link.next;
-    else link.prev.next = link.next;
-    if (link.next === undefined) this.tail = link.prev;
-    else link.next.prev = link.prev;
-    link.prev = undefined;
-    link.next = undefined;
-    link.list = undefined;
-  }
-}
-
 /** Who names no deadline, or a late one, is served as if the answer were wanted within this: it cannot starve. */
 const PATIENCE_NS = 1e9;
+
+/** By criticality. Powers of two, so that a line of one level is planned to the bit as if each counted one. */
+const WORTH = CRITICALITIES.map((_, level) => 4096 ** (CRITICALITIES.length - 1 - level));
 
 /** What the batcher keeps of a request from `enqueue` to `settle`. */
 export class Entry implements Candidate {
@@ -68,6 +19,9 @@ export class Entry implements Candidate {
   readonly rows: number;
   readonly enqueuedNs: number;
   readonly level: Level;
+  /** Of its tenant. */
+  readonly account: TenantAccount;
+  readonly criticality: number;
   readonly deadlineNs: number;
   /** When nobody waits for its answer any more: the caller's deadline alone. An SLO that is missed is answered late. */
   readonly answerByNs: number;
@@ -82,9 +36,10 @@ export class Entry implements Candidate {
   /** Its outcome while `finished`. */
   outcome: MemberOutcome | undefined = undefined;
 
-  /** Places in the line, among those of its key, and (preserve_ordering) in the order of arrival. */
+  /** Places in the line, among those of its key, among those of its criticality where they are filed, and (preserve_ordering) in the order of arrival. */
   readonly inLine: Link = new Link(this);
   readonly inGroup: Link = new Link(this);
+  inLevel: Link | undefined = undefined;
   arrival: Link | undefined = undefined;
   group: KeyGroup | undefined = undefined;
 
@@ -92,14 +47,20 @@ export class Entry implements Candidate {
   heapIndex = -1;
   dueNs = 0;
 
-  constructor(item: QueueItem, level: Level, limits: WaitLimits) {
+  constructor(item: QueueItem, account: TenantAccount, level: Level, limits: WaitLimits) {
     this.item = item;
     this.rows = item.member.rows;
     this.enqueuedNs = item.enqueuedNs;
     this.level = level;
+    this.account = account;
+    this.criticality = item.criticality ?? DEFAULT_CRITICALITY;
     this.deadlineNs = limits.deadlineNs;
     this.answerByNs = limits.answerByNs;
     this.orderNs = Math.min(limits.deadlineNs, item.enqueuedNs + PATIENCE_NS);
     this.expiresNs = limits.expiresNs;
+  }
+
+  get worth(): number {
+    return WORTH[this.criticality] as number;
   }
 }

@@ -142,9 +142,17 @@ export class LineView implements SchedulingView, Plan {
     return this.#saturated;
   }
 
+  get mixedTenants(): boolean {
+    return this.#group?.mixedTenants ?? false;
+  }
+
   /** The first `members` of what the decision looked at last. */
-  taken(members: number): Entry[] {
-    return this.#line.slice(0, members);
+  taken(members: number, byDeadline = false): Entry[] {
+    return (byDeadline ? this.byDeadline() : this.#line).slice(0, members);
+  }
+
+  byDeadline(): Entry[] {
+    return [...this.#line].sort((a, b) => a.orderNs - b.orderNs);
   }
 
   line(rows: number): readonly Entry[] {

@@ -34,8 +34,10 @@ export function prefixInTime(
 /**
  * How many heads to give up where the earliest deadlines leave time only for a small batch: as many as make the sum of
  * those given up and of those that would be lost at the next start the least. The next start is when the next instance
- * comes free; what is left over then, and what will have come, makes a batch if its own head leaves the time for it. Who
- * could wait for the start after the next as well is not given up for others, nor is who has no deadline.
+ * comes free; what is left over then, and what will have come, makes a batch if its own head leaves the time for it. What
+ * matters more is not given up for any number of those that matter less. Who
+ * could wait for the start after the next as well is not given up for others, nor is who has no deadline. `line` stands in the order of
+ * deadlines.
  */
 export function headsToDrop(
   plan: Plan,
@@ -49,11 +51,12 @@ export function headsToDrop(
   let least = Number.POSITIVE_INFINITY;
   let rowsBefore = 0;
   const patientNs = nowNs + plan.curve.upperNs(plan.mostRows) + plan.curve.meanNs(plan.mostRows);
-  for (let drops = 0; drops <= DROPS_AT_MOST && drops < line.length && drops * DROP_COST < least; drops++) {
+  let given = 0;
+  for (let drops = 0; drops <= DROPS_AT_MOST && drops < line.length && given * DROP_COST < least; drops++) {
     const members = drops === 0 ? taken : prefixInTime(plan, line, drops, plan.mostRows, nowNs);
     const rows = rowsOf(line, drops, drops + members);
     const loss =
-      drops * DROP_COST + lostNext(plan, line, drops + members, rowsBefore + rows, rows, keepsUp, freeSlots, nowNs);
+      given * DROP_COST + lostNext(plan, line, drops + members, rowsBefore + rows, rows, keepsUp, freeSlots, nowNs);
     if (loss < least) {
       least = loss;
       best = drops;
@@ -61,11 +64,12 @@ export function headsToDrop(
     const next = line[drops] as Candidate;
     if (next.deadlineNs > patientNs) break;
     rowsBefore += next.rows;
+    given += next.worth;
   }
   return best;
 }
 
-/** Requests, from `head` on, that must be given up at the next start if `started` rows start now. */
+/** The worth of the requests, from `head` on, that must be given up at the next start if `started` rows start now. */
 function lostNext(
   plan: Plan,
   line: readonly Candidate[],
@@ -87,10 +91,10 @@ function lostNext(
   const enough = Math.min(keepsUp * NEXT_SIZE, mostRows);
   let lost = 0;
   for (let i = head; i < line.length; i++) {
-    const { deadlineNs, rows: own } = line[i] as Candidate;
+    const { deadlineNs, rows: own, worth } = line[i] as Candidate;
     if (rowsWithin(curve, deadlineNs - startNs, mostRows) >= Math.min(enough, rows)) break;
     rows -= own;
-    lost++;
+    lost += worth;
   }
   return lost;
 }

@@ -1,4 +1,4 @@
-import type { BatchMember, ServingError, Tensor } from '../../core/index.js';
+import type { BatchMember, Criticality, ServingError, Tenant, Tensor } from '../../core/index.js';
 
 /** A request as the batcher takes it. It stays the caller's; the batcher reads it and calls `settle` once. */
 export interface QueueItem {
@@ -12,6 +12,10 @@ export interface QueueItem {
   /** Monotonic nanoseconds; `NO_DEADLINE` where none. */
   readonly deadlineNs: number;
   readonly enqueuedNs: number;
+  /** Whom it is answered for; absent: `NOBODY`. */
+  readonly tenant?: Tenant;
+  /** Absent: `DEFAULT_CRITICALITY`. */
+  readonly criticality?: Criticality;
   /**
    * The one outcome. Called exactly once, synchronously, possibly before `enqueue` returns; must not throw. It may
    * enqueue and cancel.

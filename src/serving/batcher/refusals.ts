@@ -1,4 +1,4 @@
-import { type ModelSpec, NO_DEADLINE, ServingError, versionKey } from '../../core/index.js';
+import { CRITICALITIES, type ModelSpec, NO_DEADLINE, ServingError, versionKey } from '../../core/index.js';
 import type { Entry } from './entry.js';
 import type { QueueItem } from './queue-item.js';
 import type { Why } from './scheduling-view.js';
@@ -13,16 +13,43 @@ export function cutOff(spec: ModelSpec): ServingError {
   return new ServingError('DRAINING', `${versionKey(spec.id)} was unloaded before the request was answered`);
 }
 
-/** `level` undefined: the bound is over all levels. */
-export function queueFull(
+/** A queue that has no place, and whose it is. */
+export interface FullQueue {
+  readonly used: number;
+  readonly bound: number;
+  /** Undefined: the bound is over all levels. */
+  readonly level: number | undefined;
+  readonly retryAfterMs: number | undefined;
+  /** The caller's, where it shares the queue with others; `shared`: with those of other names too. */
+  readonly tenant: { readonly name: string; readonly shared: boolean } | undefined;
+}
+
+/** No place, and nobody who waits has less of a claim to his. */
+export function queueFull({ used, bound, level, retryAfterMs, tenant }: FullQueue): ServingError {
+  const of = level === undefined || level === 0 ? '' : ` of priority level ${level}`;
+  const whose = tenant?.shared ? 'the tenants that are not known have' : tenantText(tenant?.name);
+  const message = `the queue${of} is full: ${used} requests wait, at most ${bound} may${whose === '' ? '' : `; ${whose} their share of it`}`;
+  return new ServingError('QUEUE_FULL', message, retryAfterMs === undefined ? {} : { retryAfterMs });
+}
+
+function tenantText(name: string | undefined): string {
+  if (name === undefined) return '';
+  return name === '' ? 'requests without a tenant have' : `requests of tenant '${name}' have`;
+}
+
+/** Shed in the queue for the sake of a newcomer. */
+export function displaced(
+  entry: Entry,
+  why: Why,
+  nowNs: number,
   used: number,
-  bound: number,
-  level: number | undefined,
   retryAfterMs: number | undefined,
 ): ServingError {
-  const of = level === undefined || level === 0 ? '' : ` of priority level ${level}`;
-  const message = `the queue${of} is full: ${used} requests wait, at most ${bound} may`;
-  return new ServingError('QUEUE_FULL', message, retryAfterMs === undefined ? {} : { retryAfterMs });
+  const retry = retryAfterMs === undefined ? {} : { retryAfterMs };
+  const reason = why === 'gave its time to one that matters more' ? 'OVERLOADED' : 'QUEUE_FULL';
+  const level = CRITICALITIES[entry.criticality] as string;
+  const message = `refused in the queue after ${inMs(nowNs - entry.enqueuedNs)} ms: it ${why} (criticality ${level}, ${used} requests wait)`;
+  return new ServingError(reason, message, retry);
 }
 
 /** Its deadline had passed before it could be queued. */

@@ -1,5 +1,6 @@
 import type { Tensor } from '../../core/index.js';
-import { type Entry, Link, LinkedFifo } from './entry.js';
+import type { Entry } from './entry.js';
+import { Link, LinkedFifo } from './linked-fifo.js';
 import type { MemberOutcome } from './queue-item.js';
 
 /**

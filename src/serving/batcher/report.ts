@@ -1,5 +1,15 @@
-import type { BatchPolicy, CostCurve, CurveReport, Executor, SchedulerReport } from '../../core/index.js';
+import {
+  type BatchPolicy,
+  type CostCurve,
+  CRITICALITIES,
+  type CriticalityReport,
+  type CurveReport,
+  type Executor,
+  type SchedulerReport,
+  type TenantReport,
+} from '../../core/index.js';
 import type { DecisionLog } from './decision-log.js';
+import type { FairShares } from './fair-shares.js';
 import type { LineView } from './line-view.js';
 
 export interface ReportSources {
@@ -7,6 +17,7 @@ export interface ReportSources {
   readonly view: LineView;
   readonly executor: Executor;
   readonly log: DecisionLog;
+  readonly shares: FairShares;
 }
 
 export interface ReportState {
@@ -21,7 +32,7 @@ export interface ReportState {
 
 /** What a scheduler does and why, as people are shown it. */
 export function report(sources: ReportSources, state: ReportState, nowNs: number): SchedulerReport {
-  const { batching, view, executor, log } = sources;
+  const { batching, view, executor, log, shares } = sources;
   const { key, planning, ...told } = state;
   const curve = view.curveOf(key);
   return {
@@ -31,6 +42,8 @@ export function report(sources: ReportSources, state: ReportState, nowNs: number
     slots: executor.slots(),
     freeSlots: executor.freeSlots(),
     arrivalsPerSecond: view.arrivalsPerSecond(nowNs),
+    tenants: tenantReports(shares),
+    criticality: criticalityReports(shares),
     curve: curve && curveReport(curve, Math.max(batching.maxBatchSize, 1), view.mostRows),
     recent: log.records(nowNs),
   };
@@ -47,4 +60,38 @@ function curveReport(curve: CostCurve, most: number, payingRows: number): CurveR
     upperMs: rows.map((size) => inMs(curve.upperNs(size))),
     payingRows,
   };
+}
+
+const TENANTS_SHOWN = 32;
+
+function tenantReports(shares: FairShares): TenantReport[] {
+  let weights = 0;
+  for (const { tenant } of shares.active) weights += tenant.weight;
+  return [...shares.all()]
+    .filter(({ waiting, started, refused }) => waiting + sum(started) + sum(refused) > 0)
+    .sort((a, b) => b.waiting - a.waiting || b.deviceNs - a.deviceNs)
+    .slice(0, TENANTS_SHOWN)
+    .map(({ tenant: { name, weight }, waiting, started, refused, deviceNs }) => ({
+      name,
+      weight,
+      share: waiting === 0 ? 0 : weight / weights,
+      waiting,
+      started: sum(started),
+      refused: sum(refused),
+      deviceMs: deviceNs / 1e6,
+    }));
+}
+
+function criticalityReports(shares: FairShares): CriticalityReport[] {
+  const counts = CRITICALITIES.map((level) => ({ level, started: 0, refused: 0 }));
+  for (const { started, refused } of shares.all())
+    counts.forEach((count, level) => {
+      count.started += started[level] as number;
+      count.refused += refused[level] as number;
+    });
+  return counts.filter(({ started, refused }) => started + refused > 0);
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((a, b) => a + b, 0);
 }

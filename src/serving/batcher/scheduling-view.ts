@@ -6,6 +6,8 @@ export interface Candidate {
   readonly enqueuedNs: number;
   /** When it is wanted: the earlier of the caller's deadline and the model's SLO; `NO_DEADLINE` where neither is. */
   readonly deadlineNs: number;
+  /** What its loss counts: of one level more than that of any number of a level that matters less. */
+  readonly worth: number;
 }
 
 /** What the decision knows. The batcher fills one object again and again: nothing of it may be kept. */
@@ -39,6 +41,8 @@ export interface Plan {
   readonly othersWait: boolean;
   /** Those that could share a batch with the head are of several priority levels. */
   readonly mixedLevels: boolean;
+  /** They are of several tenants, whose shares decide the order of service: it is not that of deadlines. */
+  readonly mixedTenants: boolean;
   /** The head of the line. */
   readonly head: Candidate;
   /** No deadline among those that could share a batch with the head is earlier. */
@@ -53,6 +57,8 @@ export interface Plan {
   readonly lastStartNs: number;
   /** Those that could share a batch with the head, in the order of service, at least `rows` rows of them where so many wait. */
   line(rows: number): readonly Candidate[];
+  /** What `line` gave last, in the order of deadlines. */
+  byDeadline(): readonly Candidate[];
 }
 
 /** Why a decision is what it is; shown to operators, and in refusals. */
@@ -71,18 +77,23 @@ export type Why =
   | 'waits for its turn: starts are spread over the instances'
   | 'its deadline cannot be met any more'
   | 'without it more requests meet their deadlines'
+  | 'gave its place in the full queue to one that matters more'
+  | 'gave its place in the full queue to a tenant that has less of it'
+  | 'gave its time to one that matters more'
   | 'it cannot be answered by its deadline'
+  | 'the queue is full'
   | 'its batch failed: in halves, to find whose data it was'
   | 'no instance is free';
 
 /**
  * `run`: start the first `members` candidates. `wait`: ask again at `untilNs`, or once `untilRows` rows of the head's key
- * wait. `drop`: refuse the first `members` of the line of the head's key, then ask again.
+ * wait. `drop`: refuse the first `members` of the line of the head's key, or (`byDeadline`) of that in the order of deadlines,
+ * then ask again.
  */
 export type Decision =
   | { readonly kind: 'run'; readonly members: number; readonly why: Why }
   | { readonly kind: 'wait'; readonly untilNs: number; readonly untilRows: number; readonly why: Why }
-  | { readonly kind: 'drop'; readonly members: number; readonly why: Why }
+  | { readonly kind: 'drop'; readonly members: number; readonly byDeadline?: boolean; readonly why: Why }
   | { readonly kind: 'idle'; readonly why: Why };
 
 /** What to do now: a pure function of what is known and the time. */

@@ -94,7 +94,7 @@ const CASES: Readonly<Record<string, Case>> = {
 describe('the decision by knobs', () => {
   it.each(Object.entries(CASES))('%s', (_, { expected, ...given }) => {
     const { rows, cameNs = [], view = {}, atNs = 0 } = given;
-    const candidates = rows.map((n, i) => ({ rows: n, enqueuedNs: cameNs[i] ?? 0, deadlineNs: NO_DEADLINE }));
+    const candidates = rows.map((n, i) => ({ rows: n, enqueuedNs: cameNs[i] ?? 0, deadlineNs: NO_DEADLINE, worth: 1 }));
     const whole = {
       freeSlots: 1,
       waiting: rows.length,

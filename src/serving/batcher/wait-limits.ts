@@ -32,9 +32,7 @@ export function waitLimits(item: QueueItem, policy: QueuePolicy, sloMs: number):
 export interface Level {
   readonly level: number;
   readonly policy: QueuePolicy;
-  /** Requests, and their rows. */
   waiting: number;
-  rows: number;
 }
 
 /** The level that serves `priority`; levels are made when first asked for, at most as many as the policy has. */
@@ -46,13 +44,6 @@ export class Levels {
     this.#policy = policy;
   }
 
-  /** Rows waiting at `level` and at those more urgent. */
-  rowsUpTo(level: number): number {
-    let rows = 0;
-    for (const one of this.#levels.values()) if (one.level <= level) rows += one.rows;
-    return rows;
-  }
-
   of(priority: number): Level {
     const { priorityLevels, defaultPriorityLevel } = this.#policy;
     const asked = priority >= 1 && priority <= priorityLevels;
@@ -60,7 +51,7 @@ export class Levels {
     let level = this.#levels.get(number);
     if (level === undefined) {
       const policy = this.#policy.priorityQueuePolicies.get(number) ?? this.#policy.defaultQueuePolicy;
-      level = { level: number, policy, waiting: 0, rows: 0 };
+      level = { level: number, policy, waiting: 0 };
       this.#levels.set(number, level);
     }
     return level;

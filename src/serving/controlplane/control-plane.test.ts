@@ -14,6 +14,8 @@ const SCHEDULER: SchedulerReport = {
   idleBecause: 'waits for its turn',
   arrivalsPerSecond: 1234.56789,
   curve: { rows: [1, 4], meanMs: [1, 2], upperMs: [1.5, 2.5], payingRows: 4 },
+  tenants: [{ name: 'a', weight: 2, share: 0.66667, waiting: 3, started: 5, refused: 1, deviceMs: 1.23456 }],
+  criticality: [{ level: 'default', started: 5, refused: 1 }],
   recent: [
     { agoMs: 0.5, kind: 'wait', why: 'its turn', rows: 3, waiting: 3, freeSlots: 1, waitMs: 1.25 },
     { agoMs: 2, kind: 'run', why: 'full', rows: 4, waiting: 4, freeSlots: 2, waitMs: undefined },
@@ -223,6 +225,8 @@ describe('status', () => {
       idle_because: 'waits for its turn',
       arrivals_per_second: 1234.568,
       curve: { rows: [1, 4], mean_ms: [1, 2], upper_ms: [1.5, 2.5], paying_rows: 4 },
+      tenants: [{ name: 'a', weight: 2, share: 0.667, waiting: 3, started: 5, refused: 1, device_ms: 1.235 }],
+      criticality: [{ level: 'default', started: 5, refused: 1 }],
       recent: [
         { ago_ms: 0.5, kind: 'wait', why: 'its turn', rows: 3, waiting: 3, free_slots: 1, wait_ms: 1.25 },
         { ago_ms: 2, kind: 'run', why: 'full', rows: 4, waiting: 4, free_slots: 2 },

@@ -107,6 +107,17 @@ export interface ModelScheduler {
     readonly upper_ms: readonly number[];
     readonly paying_rows: number;
   };
+  /** At most 32. */
+  readonly tenants: readonly {
+    readonly name: string;
+    readonly weight: number;
+    readonly share: number;
+    readonly waiting: number;
+    readonly started: number;
+    readonly refused: number;
+    readonly device_ms: number;
+  }[];
+  readonly criticality: readonly { readonly level: string; readonly started: number; readonly refused: number }[];
   /** The newest first. */
   readonly recent: readonly {
     readonly ago_ms: number;

@@ -25,6 +25,16 @@ export function schedulerObject(id: ModelVersionId, report: SchedulerReport): Mo
             paying_rows: curve.payingRows,
           },
         }),
+    tenants: report.tenants.map(({ name, weight, share, waiting, started, refused, deviceMs }) => ({
+      name,
+      weight,
+      share: round(share),
+      waiting,
+      started,
+      refused,
+      device_ms: round(deviceMs),
+    })),
+    criticality: report.criticality,
     recent: report.recent.map(({ agoMs, kind, why, rows, waiting, freeSlots, waitMs }) => ({
       ago_ms: round(agoMs),
       kind,

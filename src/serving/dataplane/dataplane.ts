@@ -8,6 +8,7 @@ import {
   toServingError,
 } from '../../core/index.js';
 import { RoutingTable } from '../router/index.js';
+import { Callers } from './callers.js';
 import { InferenceCall } from './inference-call.js';
 import type { ServedVersion } from './served-version.js';
 
@@ -15,6 +16,8 @@ export interface DataplaneOptions {
   readonly clock: Clock;
   readonly metrics: Pick<MetricsSink, 'refused'>;
   readonly whyAbsent: WhyAbsent;
+  /** Whom requests are answered for; default: nobody is told apart. */
+  readonly callers?: Callers;
 }
 
 /**
@@ -34,12 +37,14 @@ export class Dataplane {
   readonly #clock: Clock;
   readonly #metrics: DataplaneOptions['metrics'];
   readonly #whyAbsent: WhyAbsent;
+  readonly #callers: Callers;
   #table: RoutingTable<ServedVersion> = RoutingTable.empty();
 
   constructor(options: DataplaneOptions) {
     this.#clock = options.clock;
     this.#metrics = options.metrics;
     this.#whyAbsent = options.whyAbsent;
+    this.#callers = options.callers ?? new Callers();
   }
 
   get table(): RoutingTable<ServedVersion> {
@@ -74,7 +79,7 @@ export class Dataplane {
         throw new ServingError('DEADLINE_EXCEEDED', 'the deadline had passed when the request arrived (admission)');
       }
       const admitted = served.admission.admit(request);
-      const call = new InferenceCall(request, admitted, served, this.#clock, reply);
+      const call = new InferenceCall(request, admitted, served, this.#callers, this.#clock, reply);
       served.queue.enqueue(call);
       return call;
     } catch (thrown) {

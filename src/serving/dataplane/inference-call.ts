@@ -1,6 +1,7 @@
 import {
   type BatchMember,
   type Clock,
+  type Criticality,
   type InferenceHandle,
   type InferenceReply,
   type InferenceRequest,
@@ -8,18 +9,21 @@ import {
   type LatencyBreakdown,
   type Parameters,
   type ServingError,
+  type Tenant,
   type Tensor,
   type TensorSpec,
   toServingError,
 } from '../../core/index.js';
 import type { MemberDone, MemberOutcome, QueueItem } from '../batcher/index.js';
 import type { Admitted, PickedOutput } from './admission.js';
+import type { Callers } from './callers.js';
 import { classify } from './classification.js';
 import type { ServedVersion } from './served-version.js';
 
 /**
  * One accepted request from admission to reply: the queue's item and the transport's handle in one object, so that a
- * request costs one allocation here. Settles exactly once.
+ * request costs one allocation here. Settles exactly once. The constructor throws MALFORMED_REQUEST for what a request says
+ * of itself that cannot be.
  */
 export class InferenceCall implements QueueItem, InferenceHandle {
   readonly member: BatchMember;
@@ -28,6 +32,8 @@ export class InferenceCall implements QueueItem, InferenceHandle {
   readonly timeoutUs: number;
   readonly deadlineNs: number;
   readonly enqueuedNs: number;
+  readonly tenant: Tenant;
+  readonly criticality: Criticality;
   readonly #request: InferenceRequest;
   readonly #served: ServedVersion;
   readonly #clock: Clock;
@@ -38,6 +44,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     request: InferenceRequest,
     admitted: Admitted,
     served: ServedVersion,
+    callers: Callers,
     clock: Clock,
     reply: InferenceReply,
   ) {
@@ -47,6 +54,8 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     this.timeoutUs = request.timeoutUs;
     this.deadlineNs = request.deadlineNs;
     this.enqueuedNs = clock.nowNs();
+    this.tenant = callers.tenantOf(request);
+    this.criticality = callers.criticalityOf(request);
     this.#request = request;
     this.#served = served;
     this.#clock = clock;

@@ -1,4 +1,13 @@
-import { type BatchMember, ServingError, type Tensor, toServingError } from '../../core/index.js';
+import {
+  type BatchMember,
+  type Criticality,
+  DEFAULT_CRITICALITY,
+  NOBODY,
+  ServingError,
+  type Tenant,
+  type Tensor,
+  toServingError,
+} from '../../core/index.js';
 import type { MemberDone, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
 import { mergeOutputs, rowsOf } from './request-parts.js';
 
@@ -124,6 +133,8 @@ class Part implements QueueItem {
   readonly timeoutUs: number;
   readonly deadlineNs: number;
   readonly enqueuedNs: number;
+  readonly tenant: Tenant;
+  readonly criticality: Criticality;
   /** Its outputs are copies: those of the lane do not outlive `settle`. */
   done: MemberDone | undefined;
   ended = false;
@@ -136,6 +147,8 @@ class Part implements QueueItem {
     this.timeoutUs = item.timeoutUs;
     this.deadlineNs = item.deadlineNs;
     this.enqueuedNs = item.enqueuedNs;
+    this.tenant = item.tenant ?? NOBODY;
+    this.criticality = item.criticality ?? DEFAULT_CRITICALITY;
     this.#ended = ended;
   }
 

@@ -1,16 +1,20 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import {
   type BatchMember,
+  type Criticality,
   type Lease,
   type ModelSpec,
+  NOBODY,
+  OTHERS,
   type ServingError,
+  type Tenant,
   type Tensor,
   toServingError,
 } from '../../core/index.js';
 import type { MemberDone, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
 import { shapesKey } from '../dataplane/index.js';
 import { Bell } from './bell.js';
-import type { BesideReply, BesideRequest } from './call-sender.js';
+import type { BesideReply, BesideRequest, BesideTenant } from './call-sender.js';
 import { type CallMemory, CallTable } from './call-table.js';
 import { HandleRing } from './handle-ring.js';
 import { fixedShape, isAsDeclared, slotBytes, type VersionLayout, versionLayout } from './version-layout.js';
@@ -32,7 +36,11 @@ export interface ReceiverParts {
   readonly beside: MessagePort;
   /** Wakes the ingress thread. */
   readonly wake: () => void;
+  /** The tenant of a name, as this thread knows it. */
+  readonly tenantNamed: TenantNamed;
 }
+
+export type TenantNamed = (name: string, nowNs: number) => Tenant;
 
 /** Takes the calls of one ingress thread into the queues of the control thread, and hands their answers back. */
 export class CallReceiver {
@@ -44,16 +52,20 @@ export class CallReceiver {
   readonly #beside: MessagePort;
   readonly #targets = new Map<number, Target>();
   readonly #calls: (RemoteCall | undefined)[];
+  readonly #tenantNamed: TenantNamed;
+  /** By the places that the ingress thread has given them. */
+  readonly #tenantNames: string[] = [];
   readonly #again = () => this.take();
   #abandoned = false;
 
-  constructor({ memory, slots, beside, wake }: ReceiverParts) {
+  constructor({ memory, slots, beside, wake, tenantNamed }: ReceiverParts) {
     this.#table = new CallTable(memory.rows);
     this.#requests = new HandleRing(memory.requests);
     this.#replies = new HandleRing(memory.replies);
     this.#bell = new Bell(this.#replies, wake);
     this.#slots = new Uint8Array(slots);
     this.#beside = beside;
+    this.#tenantNamed = tenantNamed;
     this.#calls = new Array(this.#table.size).fill(undefined);
   }
 
@@ -113,6 +125,10 @@ export class CallReceiver {
   #read(row: number, target: Target): RemoteCall {
     const { layout } = target;
     const request = this.#table.request(row);
+    if (request.named) {
+      const told = receiveMessageOnPort(this.#beside)?.message as BesideTenant;
+      this.#tenantNames[request.tenantIndex] = told.tenant;
+    }
     let words: ArrayLike<number> = this.#table.words;
     let at = this.#table.inputsAt(row);
     let slots = this.#slots;
@@ -144,7 +160,14 @@ export class CallReceiver {
             };
     }
     const key = layout.keyed ? shapesKey(inputs, layout.batched) : '';
-    return new RemoteCall(this.#answering, row, target, slots, request, inputs, key);
+    const tenant = this.#tenant(request.tenantIndex, request.enqueuedNs);
+    return new RemoteCall(this.#answering, row, target, slots, request, tenant, inputs, key);
+  }
+
+  /** Asked for each time, so that one that is used is not forgotten. */
+  #tenant(index: number, nowNs: number): Tenant {
+    if (index === NOBODY.index) return NOBODY;
+    return index === OTHERS.index ? OTHERS : this.#tenantNamed(this.#tenantNames[index] as string, nowNs);
   }
 
   readonly #answering: Answering = {
@@ -228,6 +251,8 @@ class RemoteCall implements QueueItem, Lease {
   readonly timeoutUs: number;
   readonly deadlineNs: number;
   readonly enqueuedNs: number;
+  readonly tenant: Tenant;
+  readonly criticality: Criticality;
   readonly outputsAt: number;
   readonly #answering: Answering;
   /** The sender's own until the outcome, and those of lanes. */
@@ -239,6 +264,7 @@ class RemoteCall implements QueueItem, Lease {
     target: Target,
     slots: Uint8Array,
     request: ReturnType<CallTable['request']>,
+    tenant: Tenant,
     inputs: BatchMember['inputs'],
     key: string,
   ) {
@@ -252,6 +278,8 @@ class RemoteCall implements QueueItem, Lease {
     this.timeoutUs = request.timeoutUs;
     this.deadlineNs = request.deadlineNs;
     this.enqueuedNs = request.enqueuedNs;
+    this.tenant = tenant;
+    this.criticality = request.criticality;
     this.outputsAt = request.outputsAt;
   }
 

@@ -1,5 +1,13 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { type Lease, type ModelSpec, ServingError, type Tensor } from '../../core/index.js';
+import {
+  type Lease,
+  type ModelSpec,
+  NOBODY,
+  OTHERS,
+  ServingError,
+  type Tenant,
+  type Tensor,
+} from '../../core/index.js';
 import { type Arena, LARGEST_BYTES } from '../arena/index.js';
 import type { MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
 import { Bell } from './bell.js';
@@ -13,6 +21,11 @@ export interface BesideRequest {
   readonly inputs: readonly number[];
   /** Undefined: they lie in the arena. */
   readonly memory: SharedArrayBuffer | undefined;
+}
+
+/** The tenant of a request, before the thread has used it: its place stands in the row. */
+export interface BesideTenant {
+  readonly tenant: string;
 }
 
 /** An answer that does not fit into its row. */
@@ -68,6 +81,8 @@ export class CallSender {
   readonly #sent: (Sent | undefined)[];
   readonly #rowOf = new Map<QueueItem, number>();
   readonly #words: number[] = [];
+  /** Tenants that the control thread knows, by their place; as many as are remembered at once. */
+  readonly #told: (Tenant | undefined)[] = [];
 
   constructor({ memory, arena, beside, wake }: SenderParts) {
     this.#table = new CallTable(memory.rows);
@@ -118,11 +133,20 @@ export class CallSender {
     const words = this.#words;
     const own = slot.memory === this.#arena.buffer ? undefined : slot.memory;
     const inside = own === undefined && words.length <= ROW_INPUT_WORDS;
-    this.#table.writeRequest(row, version, item, outputsAt, inside ? words : undefined);
+    this.#table.writeRequest(row, version, item, outputsAt, inside ? words : undefined, this.#tellTenant(item.tenant));
     if (!inside) this.#beside.postMessage({ inputs: words, memory: own } satisfies BesideRequest);
     this.#sent[row] = { item, layout, slot, outputsAt, borrowed: undefined };
     this.#rowOf.set(item, row);
     this.#push(row << 1);
+  }
+
+  /** Sends the name of a tenant that the control thread does not know by its place yet. */
+  #tellTenant(tenant: Tenant | undefined): boolean {
+    if (tenant === undefined || tenant === NOBODY || tenant === OTHERS || this.#told[tenant.index] === tenant)
+      return false;
+    this.#told[tenant.index] = tenant;
+    this.#beside.postMessage({ tenant: tenant.name } satisfies BesideTenant);
+    return true;
   }
 
   /** Throws `OVERLOADED` where the arena is full. What is larger than any of its slots has memory of its own. */

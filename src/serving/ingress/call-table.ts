@@ -1,4 +1,4 @@
-import { REASONS, type Reason, ServingError } from '../../core/index.js';
+import { DEFAULT_CRITICALITY, NOBODY, REASONS, type Reason, ServingError } from '../../core/index.js';
 import type { MemberDone, QueueItem } from '../batcher/index.js';
 import { HandleRing } from './handle-ring.js';
 
@@ -8,6 +8,8 @@ const ROW_BYTES = ROW_WORDS * Float64Array.BYTES_PER_ELEMENT;
 /** Where a call's inputs, and a refusal's text, begin in their row. */
 const INPUTS_AT = 9;
 const TEXT_AT_BYTES = 5 * Float64Array.BYTES_PER_ELEMENT;
+
+const CRITICALITY_PLACES = 8;
 
 /** Numbers that a call's inputs may take in its row; more of them travel beside the table. */
 export const ROW_INPUT_WORDS = ROW_WORDS - INPUTS_AT;
@@ -53,13 +55,17 @@ export class CallTable {
     this.size = this.#words.length / ROW_WORDS;
   }
 
-  /** `inputs` undefined: they are the next message beside the table. At most `ROW_INPUT_WORDS`. */
+  /**
+   * `inputs` undefined: they are the next message beside the table. At most `ROW_INPUT_WORDS`. `named`: before that comes
+   * the name of the tenant, whose place says it from then on.
+   */
   writeRequest(
     row: number,
     version: number,
     item: QueueItem,
     outputsAt: number,
     inputs: readonly number[] | undefined,
+    named: boolean,
   ): void {
     const words = this.#words;
     const at = row * ROW_WORDS;
@@ -71,6 +77,8 @@ export class CallTable {
     words[at + 5] = item.deadlineNs;
     words[at + 6] = item.enqueuedNs;
     words[at + 7] = outputsAt;
+    const { tenant = NOBODY, criticality = DEFAULT_CRITICALITY } = item;
+    words[at + 8] = (tenant.index * CRITICALITY_PLACES + criticality) * 2 + (named ? 1 : 0);
     if (inputs === undefined) return;
     for (let i = 0; i < inputs.length; i++) words[at + INPUTS_AT + i] = inputs[i] as number;
   }
@@ -100,6 +108,7 @@ export class CallTable {
       deadlineNs: words[at + 5] as number,
       enqueuedNs: words[at + 6] as number,
       outputsAt: words[at + 7] as number,
+      ...callerOf(words[at + 8] as number),
     };
   }
 
@@ -176,4 +185,14 @@ export class CallTable {
     const kind = this.#words[row * ROW_WORDS];
     return kind === DONE ? 'done' : kind === FAILED ? 'failed' : 'beside';
   }
+}
+
+/** Who calls, in one number. */
+function callerOf(word: number) {
+  const both = Math.floor(word / 2);
+  return {
+    named: word % 2 === 1,
+    criticality: both % CRITICALITY_PLACES,
+    tenantIndex: Math.floor(both / CRITICALITY_PLACES),
+  };
 }

@@ -6,6 +6,7 @@ import { modelSpec, tensorSpec } from '../../../test/support/specs.js';
 import { type Lease, type ModelSpec, NO_DEADLINE, ServingError, type Tensor } from '../../core/index.js';
 import { Arena } from '../arena/index.js';
 import type { MemberDone, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
+import { Tenants } from '../dataplane/index.js';
 import { CallReceiver } from './call-receiver.js';
 import { CallSender } from './call-sender.js';
 import { callMemory } from './call-table.js';
@@ -72,6 +73,9 @@ afterEach(() => {
   for (const port of ports.splice(0)) port.close();
 });
 
+const tenants = new Tenants({ weights: { gold: 4 }, maxUnlisted: 4 });
+const tenantNamed = (name: string, nowNs: number) => tenants.named(name, nowNs);
+
 function pair(rows = 8, arenaBytes = 6 * 2 ** 24) {
   const { port1, port2 } = new MessageChannel();
   ports.push(port1, port2);
@@ -80,7 +84,7 @@ function pair(rows = 8, arenaBytes = 6 * 2 ** 24) {
   const arena = new Arena({ memory: new Uint8Array(new SharedArrayBuffer(arenaBytes)), clock, poison: 0xee });
   let wakes = 0;
   const sender = new CallSender({ memory, arena, beside: port1, wake: () => wakes++ });
-  const receiver = new CallReceiver({ memory, slots: arena.buffer, beside: port2, wake: () => {} });
+  const receiver = new CallReceiver({ memory, slots: arena.buffer, beside: port2, wake: () => {}, tenantNamed });
   const queue = new HandQueue();
   for (const [i, spec] of [FIXED, VARIED, WIDE].entries()) receiver.add(i, spec, queue);
   const queues = [FIXED, VARIED, WIDE].map((spec: ModelSpec, i) => sender.queueOf(i, spec));
@@ -126,6 +130,24 @@ function outputsOf(kind: number, rows: number, seed: number): Tensor[] {
 }
 
 describe('calls between two threads', () => {
+  it('carry whom a request is for and how much it matters, also while names come and go', () => {
+    const { sender, receiver, queue, queues } = pair();
+    const own = new Tenants({ weights: { gold: 4 }, maxUnlisted: 2 });
+    const known = ['', 'gold', 'a', 'b', '(others)', 'a', 'late', 'a', '(others)'];
+    for (const [i, name] of ['', 'gold', 'a', 'b', 'c', 'a', 'late', 'a', 'b'].entries()) {
+      const asked = new Asked(inputsOf(2, 1, i), 1);
+      // The thread forgets a name after a minute: its place is another one's then.
+      const tenant = own.named(name, i < 6 ? i : 90e9 + i);
+      queues[2]?.enqueue(Object.assign(asked, { tenant, criticality: i % 5 }));
+      receiver.take();
+      const item = queue.take();
+      expect([item.tenant?.name, item.criticality]).toEqual([known[i], i % 5]);
+      if (name === 'gold') expect(item.tenant?.weight).toBe(4);
+      item.settle(done(outputsOf(2, 1, i)));
+      sender.deliver();
+    }
+  });
+
   it('are settled exactly once, each with its own tensors, whatever the order of things', () => {
     const step = fc.record({
       what: fc.constantFrom(

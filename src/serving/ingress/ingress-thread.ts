@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Log } from '../../core/index.js';
 import type { RequestQueue } from '../batcher/index.js';
-import { CallReceiver } from './call-receiver.js';
+import { CallReceiver, type TenantNamed } from './call-receiver.js';
 import { callMemory } from './call-table.js';
 import type { ControlDesk } from './remote-control.js';
 import { BELL, type FromThread, type PublishedVersion, type ThreadStart, type ToThread } from './thread-messages.js';
@@ -35,6 +35,7 @@ export interface ThreadParts {
   /** For the entry; cloned. */
   readonly settings: unknown;
   readonly desk: ControlDesk;
+  readonly tenantNamed: TenantNamed;
   readonly log: Log;
   /** Called once when the thread has ended without being told to; what it had in flight is cancelled by then. */
   readonly onLost: (why: string) => void;
@@ -158,6 +159,7 @@ export class IngressThread {
       slots,
       beside: this.#beside,
       wake: () => this.#port.postMessage(BELL),
+      tenantNamed: this.#parts.tenantNamed,
     });
     this.#state = 'serving';
     // Asks to be woken from the first call on.

@@ -4,7 +4,7 @@ import { FakeClock } from '../../../test/support/fake-clock.js';
 import { FakeExecutor } from '../../../test/support/fake-executor.js';
 import { SilentLog } from '../../../test/support/silent-log.js';
 import { modelSpec, request } from '../../../test/support/specs.js';
-import { type RequestMetrics, ServingError, type VersionMetrics } from '../../core/index.js';
+import { OTHERS, type RequestMetrics, ServingError, type VersionMetrics } from '../../core/index.js';
 import { Arena } from '../arena/index.js';
 import { Batcher } from '../batcher/index.js';
 import type { ControlPlane } from '../controlplane/index.js';
@@ -101,6 +101,7 @@ async function started(threads: number) {
       () => ({ live: () => ({ live: true }) }) as unknown as ControlPlane,
       (model) => (model === 'loading' ? new ServingError('VERSION_NOT_READY', 'it loads') : undefined),
     ),
+    tenantNamed: () => OTHERS,
     clock,
     log,
   });

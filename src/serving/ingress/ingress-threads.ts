@@ -1,4 +1,4 @@
-import type { Clock, ClockTimer, Log, ModelSpec } from '../../core/index.js';
+import type { Clock, ClockTimer, Log, ModelSpec, Tenant } from '../../core/index.js';
 import type { RequestQueue } from '../batcher/index.js';
 import { type BeginThread, IngressThread, type RoutedVersion } from './ingress-thread.js';
 import type { ControlDesk } from './remote-control.js';
@@ -17,6 +17,8 @@ export interface IngressOptions {
   /** Where thread `index` counts the requests of a version. */
   readonly figuresOf: (id: ModelSpec['id'], index: number) => SharedArrayBuffer;
   readonly desk: ControlDesk;
+  /** The tenant of a name, as the control thread knows it. */
+  readonly tenantNamed: (name: string, nowNs: number) => Tenant;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -113,7 +115,7 @@ export class IngressThreads {
   }
 
   async #startThread(index: number): Promise<void> {
-    const { begin, calls, settingsOf, desk, log, clock } = this.#options;
+    const { begin, calls, settingsOf, desk, tenantNamed, log, clock } = this.#options;
     const beganNs = clock.nowNs();
     const thread = new IngressThread({
       begin,
@@ -121,6 +123,7 @@ export class IngressThreads {
       calls,
       settings: settingsOf(index, this.#ports),
       desk,
+      tenantNamed,
       log,
       onLost: (why) => this.#lost(index, why, (clock.nowNs() - beganNs) / 1e6),
     });

@@ -19,6 +19,9 @@ export interface CallContext {
   readonly deadlineNs: number;
   readonly receivedNs: number;
   readonly nowNs: () => number;
+  /** As metadata name them. */
+  readonly tenantHeader?: string | undefined;
+  readonly criticalityHeader?: string | undefined;
   /** What the message lies in; undefined: garbage-collected memory. */
   readonly lease?: Lease | undefined;
 }
@@ -74,6 +77,8 @@ export function decodeModelInfer(bytes: Uint8Array, context: CallContext): Infer
     priority: parameters.priority,
     timeoutUs: parameters.timeoutUs,
     deadlineNs: context.deadlineNs,
+    tenantHeader: context.tenantHeader,
+    criticalityHeader: context.criticalityHeader,
     receivedNs: context.receivedNs,
     decodedNs: context.nowNs(),
   };

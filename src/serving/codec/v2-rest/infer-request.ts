@@ -12,6 +12,9 @@ export interface RequestContext {
   readonly deadlineNs: number;
   readonly receivedNs: number;
   readonly nowNs: () => number;
+  /** As headers name them; empty = they do not. */
+  readonly tenantHeader?: string;
+  readonly criticalityHeader?: string;
   /** What the body lies in; undefined: garbage-collected memory. */
   readonly lease?: Lease | undefined;
 }
@@ -53,6 +56,8 @@ export function requestOf(body: DecodedBody, context: RequestContext): DecodedRe
     priority: body.priority,
     timeoutUs: body.timeoutUs,
     deadlineNs: context.deadlineNs,
+    tenantHeader: context.tenantHeader,
+    criticalityHeader: context.criticalityHeader,
     receivedNs: context.receivedNs,
     decodedNs: context.nowNs(),
   };
@@ -72,6 +77,8 @@ function rawRequest(body: Uint8Array, context: RequestContext): InferenceRequest
     priority: 0,
     timeoutUs: 0,
     deadlineNs: context.deadlineNs,
+    tenantHeader: context.tenantHeader,
+    criticalityHeader: context.criticalityHeader,
     receivedNs: context.receivedNs,
     decodedNs: context.nowNs(),
   };

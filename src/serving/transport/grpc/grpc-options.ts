@@ -39,6 +39,8 @@ export interface GrpcOptions {
   readonly maxConnectionAgeMs?: number;
   /** Milliseconds that calls on such a connection have to end; default none. */
   readonly maxConnectionAgeGraceMs?: number;
+  /** Metadata key that names a request's tenant, in lower case; default none. */
+  readonly tenantHeader?: string;
   /** How long `close` waits for answers that clients read slowly; default 10000. */
   readonly closeTimeoutMs?: number;
   /** Told of each inference that was refused here, before the data path saw it (malformed, too large, draining). */
@@ -62,6 +64,7 @@ export interface GrpcState {
   readonly inFlight: InFlight;
   readonly maxStreamRequests: number;
   readonly maxWatchers: number;
+  readonly tenantHeader: string;
   readonly nowNs: () => number;
   readonly onRefused: (reason: Reason) => void;
 }
@@ -81,6 +84,7 @@ export function grpcState(options: GrpcOptions): GrpcState {
     inFlight: new InFlight(),
     maxStreamRequests: options.maxStreamRequests ?? 256,
     maxWatchers: options.maxWatchers ?? 1024,
+    tenantHeader: options.tenantHeader ?? '',
     nowNs: () => options.clock.nowNs(),
     onRefused: options.onRefused ?? (() => {}),
   };

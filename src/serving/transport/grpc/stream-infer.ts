@@ -15,6 +15,7 @@ import type { GrpcState } from './grpc-options.js';
 import { failureOf, sendableText } from './grpc-status.js';
 import type { OpenStreams } from './open-streams.js';
 import { requestIdOf } from './request-id.js';
+import { callerIn } from './request-metadata.js';
 
 const METHOD = 'ModelStreamInfer';
 
@@ -41,6 +42,7 @@ class InferStream implements CallHandler {
   readonly #streams: OpenStreams;
   readonly #errorEndsStream: boolean;
   readonly #encoding: MessageEncoding | undefined;
+  readonly #caller: ReturnType<typeof callerIn>;
   /** In the order of the requests. Bounded: reading pauses at `maxStreamRequests`, unflushed answers included. */
   readonly #slots: Slot[] = [];
   #unflushed = 0;
@@ -54,6 +56,7 @@ class InferStream implements CallHandler {
     this.#streams = streams;
     this.#errorEndsStream = call.headers.triton_grpc_error === 'true';
     this.#encoding = call.answerEncoding;
+    this.#caller = callerIn(call.headers, state.tenantHeader);
     streams.add(this);
   }
 
@@ -108,7 +111,10 @@ class InferStream implements CallHandler {
     const receivedNs = nowNs();
     try {
       if (this.#draining || inFlight.draining) throw new ServingError('DRAINING', 'the server is shutting down');
-      const request = decodeModelInfer(bytes, { deadlineNs: this.#call.deadlineNs, receivedNs, nowNs, lease });
+      const { deadlineNs } = this.#call;
+      const { tenantHeader, criticalityHeader } = this.#caller;
+      const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, lease };
+      const request = decodeModelInfer(bytes, context);
       budget.acquire(bytes.byteLength);
       inFlight.enter();
       return request;

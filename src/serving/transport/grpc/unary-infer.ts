@@ -12,6 +12,7 @@ import type { CallHandler } from './framing/method.js';
 import type { ServerCall } from './framing/server-call.js';
 import type { GrpcState } from './grpc-options.js';
 import { failureOf } from './grpc-status.js';
+import { callerIn } from './request-metadata.js';
 
 /** ModelInfer: a call is a `UnaryInfer`. */
 export function unaryInfer(state: GrpcState): (call: ServerCall) => CallHandler {
@@ -45,7 +46,10 @@ class UnaryInfer implements CallHandler, InferenceReply {
       budget.acquire(bytes.byteLength);
       this.#takenBytes = bytes.byteLength;
       inFlight.enter();
-      const request = decodeModelInfer(bytes, { deadlineNs: this.#call.deadlineNs, receivedNs, nowNs, lease });
+      const { tenantHeader, criticalityHeader } = callerIn(this.#call.headers, this.#state.tenantHeader);
+      const { deadlineNs } = this.#call;
+      const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, lease };
+      const request = decodeModelInfer(bytes, context);
       const handle = inference.infer(request, this);
       if (this.#takenBytes !== undefined) this.#handle = handle;
     } catch (thrown) {

@@ -40,6 +40,8 @@ export interface HttpOptions {
   readonly maxStreamBacklogBytes?: number;
   /** Whether WebSockets may use permessage-deflate; default false. */
   readonly streamCompression?: boolean;
+  /** Header that names a request's tenant, in lower case; default none. */
+  readonly tenantHeader?: string;
   /** How long `close` waits for replies that clients read slowly; default 10000. */
   readonly closeTimeoutMs?: number;
   /** Told of each inference that was refused here, before the data path saw it (broken body, too large, draining). */
@@ -69,6 +71,7 @@ export interface HttpState {
   readonly streamIdleSeconds: number;
   readonly maxStreamBacklogBytes: number;
   readonly streamCompression: boolean;
+  readonly tenantHeader: string;
   readonly nowNs: () => number;
   readonly onRefused: (reason: Reason) => void;
 }
@@ -100,6 +103,7 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
     streamIdleSeconds: Math.min(Math.max(options.streamIdleSeconds ?? 120, 8), 960),
     maxStreamBacklogBytes: Math.min(options.maxStreamBacklogBytes ?? 64 * MIB, MAX_INT32),
     streamCompression: options.streamCompression ?? false,
+    tenantHeader: options.tenantHeader ?? '',
     nowNs: () => options.clock.nowNs(),
     onRefused: options.onRefused ?? (() => {}),
   };

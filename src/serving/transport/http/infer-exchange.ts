@@ -62,7 +62,7 @@ class InferExchange extends Exchange implements InferenceReply {
   begin(response: HttpResponse, request: HttpRequest, versioned: boolean): void {
     const { server } = this;
     const receivedNs = server.clock.nowNs();
-    const headers = readHeaders(request);
+    const headers = readHeaders(request, server.tenantHeader);
     this.framed = true;
     if (server.inFlight.draining)
       throw new ServingError('DRAINING', 'the server is draining and takes no new requests');
@@ -81,6 +81,8 @@ class InferExchange extends Exchange implements InferenceReply {
       receivedNs,
       nowNs: server.nowNs,
       deadlineNs: timeoutMs === undefined ? NO_DEADLINE : receivedNs + timeoutMs * 1e6,
+      tenantHeader: headers.tenant,
+      criticalityHeader: headers.criticality,
       lease: undefined,
     };
     const body = new BodyBuffer({

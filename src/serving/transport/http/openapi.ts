@@ -1,4 +1,4 @@
-import { ERRORS, REASONS, type Reason } from '../../../core/index.js';
+import { CRITICALITIES, ERRORS, REASONS, type Reason } from '../../../core/index.js';
 import { V2_REST_SCHEMAS } from '../../codec/index.js';
 import type { ModelMetadata } from '../../controlplane/index.js';
 import type { ControlPort } from '../ports.js';
@@ -44,6 +44,8 @@ const INFER_HEADERS = [
     'Bytes of JSON before the binary tensors; 0 = the body is one raw tensor',
   ),
   header('x-request-timeout-ms', 'integer', 'Deadline from arrival, in milliseconds'),
+  header('x-penstock-tenant', 'string', 'Whom the request is for, where the server believes it'),
+  header('x-penstock-criticality', 'string', `What is refused last under overload: ${CRITICALITIES.join(', ')}`),
   header('Content-Encoding', 'string', 'gzip or deflate'),
 ];
 

@@ -14,6 +14,10 @@ export interface RequestHeaders {
   authorization: string;
   /** `x-penstock-explain`: the reply shall say in headers what became of the request on its way. */
   explain: boolean;
+  /** Of the header that names tenants; empty = absent. */
+  tenant: string;
+  /** `x-penstock-criticality`; empty = absent. */
+  criticality: string;
   /** A web page or a proxy stands between the client and us. */
   relayed: boolean;
 }
@@ -26,16 +30,19 @@ const read: RequestHeaders = {
   timeoutMs: undefined,
   authorization: '',
   explain: false,
+  tenant: '',
+  criticality: '',
   relayed: false,
 };
 let problem: string | undefined;
+let tenantName = '';
 
 /**
  * Reads a request's headers in one pass (a pass is cheaper than a look-up by name for each, and alone sees duplicates).
  * Throws `MALFORMED_REQUEST` for headers that are broken or that two readers could understand differently: repeated
- * Content-Length, another transfer coding than chunked.
+ * Content-Length or tenant, another transfer coding than chunked. `tenantHeader`: the name of the header that names tenants.
  */
-export function readHeaders(request: HttpRequest): RequestHeaders {
+export function readHeaders(request: HttpRequest, tenantHeader = ''): RequestHeaders {
   read.contentLength = -1;
   read.headerLength = undefined;
   read.contentEncoding = '';
@@ -43,8 +50,11 @@ export function readHeaders(request: HttpRequest): RequestHeaders {
   read.timeoutMs = undefined;
   read.authorization = '';
   read.explain = false;
+  read.tenant = '';
+  read.criticality = '';
   read.relayed = false;
   problem = undefined;
+  tenantName = tenantHeader;
   request.forEach(readHeader);
   if (problem !== undefined) throw new ServingError('MALFORMED_REQUEST', problem);
   return read;
@@ -91,6 +101,14 @@ function readHeader(name: string, value: string): void {
     case 'x-real-ip':
       read.relayed = true;
       break;
+    case 'x-penstock-criticality':
+      read.criticality = value;
+      break;
+    default:
+      if (name === tenantName) {
+        if (read.tenant !== '') problem = `the header ${name} comes twice`;
+        read.tenant = value;
+      }
   }
 }
 

@@ -68,6 +68,21 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
         upper_ms: list({ type: 'number' }),
         paying_rows: { ...COUNT, description: 'Most rows of one execution that pay' },
       }),
+      tenants: {
+        ...list(
+          object({
+            name: TEXT,
+            weight: { type: 'number' },
+            share: { type: 'number', description: 'Part of the device time while those that wait now wait' },
+            waiting: COUNT,
+            started: COUNT,
+            refused: COUNT,
+            device_ms: { type: 'number' },
+          }),
+        ),
+        description: 'Those with most requests waiting first; at most 32',
+      },
+      criticality: list(object({ level: TEXT, started: COUNT, refused: COUNT })),
       recent: {
         ...list(
           object(

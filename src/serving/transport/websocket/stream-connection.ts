@@ -23,21 +23,29 @@ import { FrameQueue, type TurnFrames } from './turn-frames.js';
 /** Where a large frame's id is looked for. */
 const ID_WITHIN_BYTES = 4096;
 
+/** What the headers of the upgrade say of all requests of a connection; empty = nothing. */
+export interface StreamCaller {
+  readonly tenantHeader: string;
+  readonly criticalityHeader: string;
+}
+
 /** One WebSocket: requests in, each answered by a frame with its id, in the order they finish. */
 export class StreamConnection implements CallOwner {
   readonly server: HttpState;
   readonly #socket: WebSocket<unknown>;
   readonly #path: ModelPath;
+  readonly #caller: StreamCaller;
   readonly #turn: TurnFrames;
   readonly #frames: FrameQueue;
   readonly #calls = new Set<StreamCall>();
   #open = true;
   #draining = false;
 
-  constructor(server: HttpState, socket: WebSocket<unknown>, path: ModelPath, turn: TurnFrames) {
+  constructor(server: HttpState, socket: WebSocket<unknown>, path: ModelPath, caller: StreamCaller, turn: TurnFrames) {
     this.server = server;
     this.#socket = socket;
     this.#path = path;
+    this.#caller = caller;
     this.#turn = turn;
     this.#frames = new FrameQueue(socket, turn, server.streamCompression);
   }
@@ -111,7 +119,9 @@ export class StreamConnection implements CallOwner {
   #context(receivedNs: number, lease: Lease | undefined): StreamFrameOptions {
     const { allowNan, nowNs } = this.server;
     const { model, version } = this.#path;
-    return { model, version, allowNan, deadlineNs: NO_DEADLINE, receivedNs, nowNs, lease };
+    const { tenantHeader, criticalityHeader } = this.#caller;
+    const deadlineNs = NO_DEADLINE;
+    return { model, version, allowNan, deadlineNs, tenantHeader, criticalityHeader, receivedNs, nowNs, lease };
   }
 
   /** Decoded before the limit is looked at, so that the refusal names the request. */

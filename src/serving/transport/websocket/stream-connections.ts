@@ -4,12 +4,13 @@ import type { HttpState } from '../http/http-options.js';
 import { isVersioned, type ModelPath, modelPath } from '../http/model-path.js';
 import { readHeaders } from '../http/request-headers.js';
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from '../uws/uws-types.js';
-import { StreamConnection } from './stream-connection.js';
+import { type StreamCaller, StreamConnection } from './stream-connection.js';
 import { TurnFrames } from './turn-frames.js';
 
 /** What the library keeps with a socket: set at the upgrade, completed when it opens. */
 interface SocketData {
   readonly path: ModelPath;
+  readonly caller: StreamCaller;
   connection: StreamConnection | undefined;
 }
 
@@ -67,8 +68,9 @@ export class StreamConnections {
         const { maxStreams } = this.#server;
         throw new ServingError('OVERLOADED', `${maxStreams} WebSockets are open, as many as this server takes`);
       }
-      readHeaders(request);
-      const data: SocketData = { path: modelPath(request, versioned), connection: undefined };
+      const { tenant, criticality } = readHeaders(request, this.#server.tenantHeader);
+      const caller = { tenantHeader: tenant, criticalityHeader: criticality };
+      const data: SocketData = { path: modelPath(request, versioned), caller, connection: undefined };
       response.upgrade(
         data,
         request.getHeader('sec-websocket-key'),
@@ -83,7 +85,7 @@ export class StreamConnections {
 
   #open(socket: WebSocket<SocketData>): void {
     const data = socket.getUserData();
-    const connection = new StreamConnection(this.#server, socket, data.path, this.#turn);
+    const connection = new StreamConnection(this.#server, socket, data.path, data.caller, this.#turn);
     data.connection = connection;
     this.#connections.add(connection);
   }

@@ -1,0 +1,67 @@
+import {
+  type BatchOutcome,
+  type Clock,
+  type ServingError,
+  type Tensor,
+  toServingError,
+  type VersionMetrics,
+} from '../../core/index.js';
+import type { Entry } from './entry.js';
+import type { RunningBatch } from './running-batch.js';
+import type { Settlement } from './settlement.js';
+import { splitOutputs } from './split.js';
+
+export interface AnswersSources {
+  /** False for a model without a batch axis. */
+  readonly batched: boolean;
+  /** True where requests were promised to be in time: what is kept is learned from. */
+  readonly promised: boolean;
+  readonly clock: Clock;
+  readonly metrics: VersionMetrics;
+  readonly settlement: Settlement;
+}
+
+/** Hands the members of an execution that ended what is theirs: their rows, or its error. */
+export class Answers {
+  readonly #sources: AnswersSources;
+
+  constructor(sources: AnswersSources) {
+    this.#sources = sources;
+  }
+
+  done(running: RunningBatch, outcome: Extract<BatchOutcome, { kind: 'done' }>): void {
+    const { batched, promised, clock, metrics, settlement } = this.#sources;
+    const { entries, batch } = running;
+    const { takenNs, gatheredNs, startedNs, finishedNs } = outcome.timing;
+    let parts: readonly (readonly Tensor[] | undefined)[];
+    try {
+      parts = batched ? splitOutputs(running, outcome.outputs) : [outcome.outputs];
+    } catch (thrown) {
+      this.failed(running, toServingError(thrown));
+      return;
+    }
+    const scatterNs = Math.max(clock.nowNs() - finishedNs, 0);
+    metrics.executed(batch.rows, gatheredNs - takenNs, finishedNs - gatheredNs, scatterNs);
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i] as Entry;
+      const outputs = parts[i];
+      if (entry.state !== 'running' || outputs === undefined) continue;
+      if (promised) entry.account.margin(entry.criticality).kept(batch.rows);
+      settlement.finish(entry, {
+        kind: 'done',
+        outputs,
+        queueNs: Math.max(takenNs - entry.enqueuedNs, 0),
+        gatherNs: gatheredNs - takenNs,
+        dispatchNs: startedNs - gatheredNs,
+        computeNs: finishedNs - startedNs,
+        batchRows: batched ? batch.rows : 0,
+        batchFinishedNs: finishedNs,
+      });
+    }
+  }
+
+  failed({ entries }: RunningBatch, error: ServingError): void {
+    for (const entry of entries)
+      if (entry.state === 'running') this.#sources.settlement.finish(entry, { kind: 'failed', error });
+  }
+}
