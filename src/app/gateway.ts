@@ -3,7 +3,7 @@ import type { ServerConfig } from '../config/index.js';
 import { ServingError } from '../core/index.js';
 import { createLog, createMetrics, type Metrics, type ServerLog } from '../insight/index.js';
 import { usableCores } from '../machine/index.js';
-import { ModelRepository } from '../models/index.js';
+import type { ModelRepository } from '../models/index.js';
 import type { Arena } from '../serving/arena/index.js';
 import { Authority, ControlPlane } from '../serving/controlplane/index.js';
 import { Callers, Dataplane } from '../serving/dataplane/index.js';
@@ -11,16 +11,14 @@ import { createOffload, Devices, ResourcePool } from '../serving/executor/index.
 import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
 import { type AdminToken, adminToken } from './admin-token.js';
 import { createArena } from './arena.js';
-import { availableBackends } from './backends.js';
-import { defaultDevice } from './default-device.js';
 import { exampleHint } from './example-hint.js';
 import { Hosting } from './hosting.js';
 import { createIngress, startIngress, threadFigures } from './ingress.js';
 import { Lifetime } from './lifetime.js';
 import { type Listeners, type RequestServers, startListeners, startServers } from './listeners.js';
 import { logOptions } from './log-options.js';
-import { modelCacheOptions } from './model-cache.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
+import { openRepository } from './repository.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
 import { PENSTOCK_VERSION } from './version.js';
 
@@ -97,28 +95,8 @@ export class Gateway implements RunningServer {
       ingress: this.#ingress,
       keepCosts: config.costs.keep,
     });
-    this.#repository = new ModelRepository({
-      folders: config.repositories,
-      controlMode: config.modelControlMode,
-      loadModels: config.loadModels,
-      engine: config.engine,
-      provider: { ...config.provider, device: config.provider.device ?? defaultDevice() },
-      backendDefaults: config.backends,
-      autoComplete: config.autoCompleteConfig,
-      maxExecutionMs: config.maxExecutionMs,
-      sloMs: config.sloMs,
-      costSweepMs: config.costs.sweepMs,
-      drainTimeoutMs: config.exitTimeoutSecs * 1000,
-      backends: availableBackends({
-        log,
-        clock,
-        cache: modelCacheOptions(config.cache, surroundings),
-        globalThreads: config.globalThreadPool,
-        gpu: config.provider,
-      }),
-      host: hosting,
-      clock,
-      log,
+    const parts = { host: hosting, clock, log, surroundings };
+    this.#repository = openRepository(config, parts, {
       onVersionReady: (id, info) => metrics.setVersionInfo(id, info),
       onVersionReloaded: (id) => metrics.restartStatistics(id),
       onVersionGone: (id) => metrics.retire(id),

@@ -1,7 +1,11 @@
 import { type CliIo, runCli } from '../cli/index.js';
+import { createLog } from '../insight/index.js';
 import { loadOrtLibrary } from '../serving/backend/index.js';
 import { loadUws } from '../serving/transport/index.js';
 import { Gateway } from './gateway.js';
+import { logOptions } from './log-options.js';
+import { openRepository } from './repository.js';
+import { SYSTEM_CLOCK } from './system-clock.js';
 import { PENSTOCK_VERSION } from './version.js';
 
 // Who read our output may go away (a closed terminal, a supervisor that died): that must not end a server, nor keep it from
@@ -30,6 +34,12 @@ const io: CliIo = {
       isTTY: process.stderr.isTTY === true,
       xdgCacheHome: process.env.XDG_CACHE_HOME,
     }),
+  openModels: (config, hostOf) => {
+    const log = createLog(logOptions(config.log, process.stderr.isTTY === true));
+    const surroundings = { cwd: process.cwd(), xdgCacheHome: process.env.XDG_CACHE_HOME };
+    const host = hostOf({ clock: SYSTEM_CLOCK, log });
+    return openRepository(config, { host, clock: SYSTEM_CLOCK, log, surroundings });
+  },
   machine: {
     loadHttp: () => {
       loadUws();

@@ -6,10 +6,9 @@ import {
   type KeptText,
   type Log,
   NO_DEADLINE,
-  type Tensor,
   type VersionPlan,
 } from '../core/index.js';
-import { costsText, LearnedCost, recallCosts, sweepCosts } from '../serving/batcher/index.js';
+import { costsText, firstRow, LearnedCost, recallCosts, sweepCosts } from '../serving/batcher/index.js';
 import type { ServedVersion } from '../serving/dataplane/index.js';
 import type { LaneExecutor } from '../serving/executor/index.js';
 
@@ -112,17 +111,6 @@ export class VersionCosts {
     this.#writtenAt = observed;
     await this.#kept.write(costsText(this.model));
   }
-}
-
-/** The first of the rows of a warm-up sample, which are all the same. */
-function firstRow({ inputs, rows }: BatchMember): BatchMember {
-  const one = (tensor: Tensor | undefined): Tensor | undefined =>
-    tensor && {
-      ...tensor,
-      shape: [1, ...tensor.shape.slice(1)],
-      data: tensor.data.subarray(0, tensor.data.byteLength / rows),
-    };
-  return { inputs: inputs.map(one), rows: 1 };
 }
 
 /** A request as a caller would send it, so that its class is the callers'. */

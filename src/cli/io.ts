@@ -1,5 +1,6 @@
 import type { ServerConfig } from '../config/index.js';
-import type { IndexEntry } from '../core/index.js';
+import type { Clock, IndexEntry, Log, VersionHost } from '../core/index.js';
+import type { ModelRepository } from '../models/index.js';
 
 /** Where text or bytes go. */
 export interface Sink {
@@ -57,5 +58,10 @@ export interface CliIo {
   onSignal(handler: (signal: string) => void): () => void;
   /** Builds and starts a gateway. */
   serve(config: ServerConfig): Promise<RunningServer>;
+  /** The models of a configuration on this machine's backends, for a host of the command's own; nothing is loaded yet. */
+  openModels(
+    config: ServerConfig,
+    hostOf: (parts: { readonly clock: Clock; readonly log: Log }) => VersionHost,
+  ): ModelRepository;
   readonly machine: MachineProbes;
 }

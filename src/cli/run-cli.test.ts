@@ -41,6 +41,9 @@ function world(entries: readonly IndexEntry[] = [READY], started: (config: Serve
         signal = undefined;
       };
     },
+    openModels() {
+      throw new Error('not asked for here');
+    },
     async serve(config): Promise<RunningServer> {
       served.push(config);
       started(config);

@@ -9,6 +9,7 @@ import { addRollout } from './rollout/index.js';
 import { serve } from './serve.js';
 import { serveFlagsHelp } from './serve-help.js';
 import { addSimulate } from './simulate/index.js';
+import { addTune } from './tune/index.js';
 
 const DEFAULT_URL = 'http://127.0.0.1:8000';
 
@@ -65,6 +66,7 @@ function buildProgram(io: CliIo, exit: (code: number) => void): Command {
   addBench(program, io, exit);
   addSimulate(program, io, exit);
   addRollout(program, io, exit);
+  addTune(program, io, exit);
   return program;
 }
 

@@ -16,6 +16,19 @@ export interface ModelMetadata {
   readonly outputs: readonly TensorMetadata[];
 }
 
+/** The part of `GET /v2/models/NAME/scheduler` that the commands read. */
+export interface SchedulerFacts {
+  readonly version: string;
+  readonly slo_ms: number;
+  readonly slots: number;
+  /** Absent while nothing is known. */
+  readonly curve?: {
+    readonly rows: readonly number[];
+    readonly mean_ms: readonly number[];
+    readonly upper_ms: readonly number[];
+  };
+}
+
 export interface Answer {
   readonly model: string;
   readonly version: string;
@@ -47,6 +60,11 @@ export class V2Client {
   async index(): Promise<readonly { name: string; version?: string; state?: string; reason?: string }[]> {
     const reply = await this.#call('POST', '/v2/repository/index', Buffer.from('{}'));
     return (await reply.json()) as { name: string }[];
+  }
+
+  /** What the scheduler of a version knows and does, as Penstock tells it. */
+  async scheduler(model: string, version: string | undefined): Promise<SchedulerFacts> {
+    return (await (await this.#call('GET', `${pathOf(model, version)}/scheduler`)).json()) as SchedulerFacts;
   }
 
   async ready(): Promise<boolean> {

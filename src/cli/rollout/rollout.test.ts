@@ -16,6 +16,7 @@ async function cli(line: string): Promise<{ code: number; out: string; err: stri
     version: '0',
     onSignal: () => () => {},
     serve: nothing,
+    openModels: nothing,
     machine: { loadHttp: nothing, loadOnnxRuntime: nothing },
   };
   return { code: await runCli(line.split(' '), io), out: out.join(''), err: err.join('') };

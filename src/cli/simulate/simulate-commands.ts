@@ -3,6 +3,7 @@ import { CURVE_FORMS, type GivenCurve, readCurve } from '../../core/index.js';
 import { POLICIES } from '../../simulation/index.js';
 import { EXIT_CODE_HELP } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
+import { curveArgument } from './curve-argument.js';
 import type { LoadOptions } from './simulate.js';
 
 /** As the parser leaves them: a flag that was not given is absent. */
@@ -13,7 +14,7 @@ export function addSimulate(program: Command, io: CliIo, exit: (code: number) =>
   const simulate = program
     .command('simulate')
     .description('Run the scheduler on a virtual clock: how many requests a second are answered within an SLO');
-  withLoad(simulate)
+  withLoad(simulate, io)
     .option('--instances <count>', 'Executions at once', count, 1)
     .option('--rate <number>', 'One run at this rate, in requests a second, instead of searching the highest', positive)
     .addHelpText(
@@ -25,7 +26,7 @@ export function addSimulate(program: Command, io: CliIo, exit: (code: number) =>
       exit(await run({ ...flags, json: flags.json === true, rate: flags.rate }, io));
     });
   const plan = program.command('plan').description('Say how many instances a rate within an SLO needs');
-  withLoad(plan)
+  withLoad(plan, io)
     .requiredOption('--rate <number>', 'Requests a second', positive)
     .addHelpText('after', `\nExample:\n  penstock plan --rate 5000 --slo-ms 20 --curve 4,0.3\n\n${EXIT_CODE_HELP}`)
     .action(async (flags: LoadFlags & { readonly rate: number }) => {
@@ -34,12 +35,12 @@ export function addSimulate(program: Command, io: CliIo, exit: (code: number) =>
     });
 }
 
-function withLoad(command: Command): Command {
+function withLoad(command: Command, io: CliIo): Command {
   return command
     .requiredOption(
-      '--curve <a,c | ROWS:MS,...>',
-      'Time of an execution in ms: a + c for each row, or measured points',
-      curve,
+      '--curve <a,c | ROWS:MS,... | FILE>',
+      'Time of an execution in ms: a + c for each row, measured points, or a file of penstock tune',
+      (word) => curve(tunedOrGiven(word, io)),
     )
     .requiredOption('--slo-ms <number>', 'A request shall be answered within so many ms', positive)
     .option('--max-batch <rows>', 'Most rows of one execution', count, 1024)
@@ -59,6 +60,14 @@ function curve(text: string): GivenCurve {
   const given = readCurve(text);
   if (given === undefined) throw new InvalidArgumentError(`expected ${CURVE_FORMS}`);
   return given;
+}
+
+function tunedOrGiven(word: string, io: CliIo): string {
+  try {
+    return curveArgument(word, io.cwd);
+  } catch (thrown) {
+    throw new InvalidArgumentError((thrown as Error).message);
+  }
 }
 
 function count(text: string): number {

@@ -19,6 +19,7 @@ async function cli(line: string, cwd = '.'): Promise<{ code: number; out: string
     version: '0',
     onSignal: () => () => {},
     serve: nothing,
+    openModels: nothing,
     machine: { loadHttp: nothing, loadOnnxRuntime: nothing },
   };
   const code = await runCli(line.split(' '), io);

@@ -1,4 +1,4 @@
-import type { Batch, BatchMember, SizeCost } from '../../core/index.js';
+import type { Batch, BatchMember, SizeCost, Tensor } from '../../core/index.js';
 import { RecentTimes } from './recent-times.js';
 
 /** One execution that was tried: where it ran, and how long. `device` is undefined where all instances are on one. */
@@ -85,4 +85,15 @@ function costsOf(times: ReadonlyMap<number, ReadonlyMap<string | undefined, read
     }
   }
   return byDevice;
+}
+
+/** The first row of a sample, whose rows are all the same. Its tensors are views of the sample's. */
+export function firstRow({ inputs, rows }: BatchMember): BatchMember {
+  const one = (tensor: Tensor | undefined): Tensor | undefined =>
+    tensor && {
+      ...tensor,
+      shape: [1, ...tensor.shape.slice(1)],
+      data: tensor.data.subarray(0, tensor.data.byteLength / rows),
+    };
+  return { inputs: inputs.map(one), rows: 1 };
 }

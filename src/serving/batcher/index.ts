@@ -1,5 +1,6 @@
+export { rowsThatPay } from './batch-size.js';
 export { Batcher, type BatcherOptions } from './batcher.js';
-export { sweepCosts } from './cost-sweep.js';
+export { firstRow, sweepCosts, sweepSizes } from './cost-sweep.js';
 export { worthATry } from './deadline-rules.js';
 export { decide } from './decide.js';
 export { costsText, recallCosts } from './kept-costs.js';

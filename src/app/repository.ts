@@ -1,0 +1,46 @@
+import type { ServerConfig } from '../config/index.js';
+import type { Clock, Log, VersionHost } from '../core/index.js';
+import { ModelRepository, type ModelRepositoryOptions } from '../models/index.js';
+import { availableBackends } from './backends.js';
+import { defaultDevice } from './default-device.js';
+import { modelCacheOptions } from './model-cache.js';
+
+export interface RepositoryParts {
+  /** Gets every version that is opened. */
+  readonly host: VersionHost;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly surroundings: { readonly cwd: string; readonly xdgCacheHome: string | undefined };
+}
+
+/** The models of a configuration on the backends of this machine. Nothing is loaded before its `start`. */
+export function openRepository(
+  config: ServerConfig,
+  { host, clock, log, surroundings }: RepositoryParts,
+  told: Pick<ModelRepositoryOptions, 'onVersionReady' | 'onVersionReloaded' | 'onVersionGone'> = {},
+): ModelRepository {
+  return new ModelRepository({
+    folders: config.repositories,
+    controlMode: config.modelControlMode,
+    loadModels: config.loadModels,
+    engine: config.engine,
+    provider: { ...config.provider, device: config.provider.device ?? defaultDevice() },
+    backendDefaults: config.backends,
+    autoComplete: config.autoCompleteConfig,
+    maxExecutionMs: config.maxExecutionMs,
+    sloMs: config.sloMs,
+    costSweepMs: config.costs.sweepMs,
+    drainTimeoutMs: config.exitTimeoutSecs * 1000,
+    backends: availableBackends({
+      log,
+      clock,
+      cache: modelCacheOptions(config.cache, surroundings),
+      globalThreads: config.globalThreadPool,
+      gpu: config.provider,
+    }),
+    host,
+    clock,
+    log,
+    ...told,
+  });
+}

@@ -1,0 +1,1 @@
+export { addTune } from './tune-command.js';
