@@ -14,9 +14,10 @@ import { goodputPoint } from '../dist/cli/bench/goodput-point.js';
 import { startLoadGenerator } from '../dist/cli/bench/load-generator.js';
 import { randomSource } from '../dist/cli/bench/random-source.js';
 import { requestBytes } from '../dist/cli/bench/request-bytes.js';
-import { sampleInputs } from '../dist/cli/bench/sample-inputs.js';
+import { parseShape, sampleInputs } from '../dist/cli/bench/sample-inputs.js';
 import { timedCells } from './goodput/cells.mjs';
 import { betweenRate, goodputOf } from './goodput/goodput-of.mjs';
+import { REAL_MODELS, realCell, realRequests } from './goodput/real-models.mjs';
 import { goodputReport, reportLine } from './goodput/report.mjs';
 import { SIDES } from './goodput/sides.mjs';
 import { targetOf } from './requests.mjs';
@@ -29,6 +30,7 @@ For each curve and SLO: how many requests a second Penstock with each policy, an
 requests, latency from the due time), and what they do beyond. All sides of a cell get a rate at the same time, each from a load
 generator of its own, so what else the machine does happens to all; overload is offered to one after another.
 
+  --real LIST        instead: real models in one instance, SLO 4 L(1), of ${REAL_MODELS.join(', ')}; their sides run one after another
   --only TEXT        cells whose name contains it, e.g. 4+.3b-d4
   --sides A,B        of ${SIDES.map(({ name }) => name).join(', ')}; Triton's only where asked for
   --arrivals KIND    poisson (default) or burst
@@ -43,6 +45,7 @@ generator of its own, so what else the machine does happens to all; overload is 
 
 const { values: options } = parseArgs({
   options: {
+    real: { type: 'string' },
     only: { type: 'string', default: '' },
     sides: { type: 'string', default: 'penstock,symphony,pull-drop,pull,aimd,window-0.1' },
     arrivals: { type: 'string', default: 'poisson' },
@@ -63,15 +66,18 @@ if (options.help) {
   process.exit(0);
 }
 
-const MODEL = { name: 'timed', version: undefined };
-const INPUTS = [{ name: 'x', datatype: 'FP32', shape: [-1, 16] }];
+const TIMED_MODEL = { name: 'timed', version: undefined };
+const TIMED_INPUTS = [{ name: 'x', datatype: 'FP32', shape: [-1, 16] }];
 const CONNECTIONS = 512;
 /** The generator's own lateness beyond this share of the SLO makes a run the machine's, not the server's: it is repeated. */
 const LATE_SHARE = 0.05;
 const REPEATS = 1;
 const OVERLOAD_SECONDS = 3;
-/** What a new process does not know yet: its curve, its compiled code. Shares of the bound, 2 s each. */
+/** SLO of real models, in times of L(1). */
+const REAL_SLO = 4;
+/** What a new process does not know yet: its curve, its compiled code. Shares of the bound. */
 const WARM_UP = [0.1, 0.3, 0.6];
+const WARM_UP_SECONDS = 2;
 
 const listOf = (text) => (text === '-' ? [] : text.split(',').map(Number));
 const times = { poisson: poissonArrivals, burst: burstyArrivals }[options.arrivals];
@@ -86,35 +92,20 @@ function ortVersion() {
   return JSON.parse(readFileSync(join(ROOT, 'node_modules/onnxruntime-node/package.json'), 'utf8')).version;
 }
 
+function timedRequests(target, random) {
+  const shapes = new Map([['x', parseShape('x=1,16').axes]]);
+  return [requestBytes(target, TIMED_MODEL, sampleInputs(TIMED_INPUTS, shapes, 'random', random), 'binary')];
+}
+
 /** A side on a cell: its server, its generator, and runs of load on it. */
 async function openSide(side, cell, folder) {
   const { sloMs } = cell.load;
   const seconds = options.seconds ? Number(options.seconds) : Math.min(15, Math.max(5, (12 * sloMs) / 1000));
   const server = await side.start(cell, folder, installed);
   const generator = startLoadGenerator();
-  const target = targetOf('http', server.ports, MODEL.name);
+  const target = targetOf('http', server.ports, cell.model ?? TIMED_MODEL.name);
   const random = randomSource(7);
-  const requests = [
-    requestBytes(
-      target,
-      MODEL,
-      sampleInputs(
-        INPUTS,
-        new Map([
-          [
-            'x',
-            [
-              [1, 1],
-              [16, 16],
-            ],
-          ],
-        ]),
-        'random',
-        random,
-      ),
-      'binary',
-    ),
-  ];
+  const requests = cell.model === undefined ? timedRequests(target, random) : realRequests(cell.model, target);
   const run = async (perSecond, length = seconds) => {
     const load = {
       kind: 'open',
@@ -140,8 +131,14 @@ async function openSide(side, cell, folder) {
   };
 }
 
-/** All sides at once, at rates of their own. */
-const eachAt = (opened, rates) => Promise.all(opened.map((side, i) => (rates[i] > 0 ? side.run(rates[i]) : undefined)));
+/** All sides, at rates of their own: at once, or one after another where a model computes. */
+async function eachAt(cell, opened, rates, seconds = undefined) {
+  const runOf = (side, i) => (rates[i] > 0 ? side.run(rates[i], seconds) : undefined);
+  if (cell.model === undefined) return await Promise.all(opened.map(runOf));
+  const points = [];
+  for (const [i, side] of opened.entries()) points.push(await runOf(side, i));
+  return points;
+}
 
 async function measureCell(cell, folder) {
   const bound = cell.boundPerSecond;
@@ -153,19 +150,14 @@ async function measureCell(cell, folder) {
     for (const [i, point] of seen.entries()) if (point !== undefined) to[i].push(point);
   };
   try {
-    for (const share of WARM_UP) await Promise.all(opened.map(({ run }) => run(share * bound, 2)));
-    for (const share of listOf(options.rates))
-      add(
-        points,
-        await eachAt(
-          opened,
-          opened.map(() => share * bound),
-        ),
-      );
+    const all = (share) => opened.map(() => share * bound);
+    for (const share of WARM_UP) await eachAt(cell, opened, all(share), WARM_UP_SECONDS);
+    for (const share of listOf(options.rates)) add(points, await eachAt(cell, opened, all(share)));
     for (let step = 0; step < Number(options.refine); step++) {
       add(
         points,
         await eachAt(
+          cell,
           opened,
           points.map((seen) => betweenRate(seen)),
         ),
@@ -175,6 +167,7 @@ async function measureCell(cell, folder) {
       add(
         confirmed,
         await eachAt(
+          cell,
           opened,
           points.map((seen) => goodputOf(seen)),
         ),
@@ -209,9 +202,12 @@ async function measureCell(cell, folder) {
   };
 }
 
-const cells = timedCells(Number(options.bound)).filter(({ name }) => name.includes(options.only));
 const folder = mkdtempSync(join(tmpdir(), 'penstock-goodput-'));
 try {
+  const cells =
+    options.real === undefined
+      ? timedCells(Number(options.bound)).filter(({ name }) => name.includes(options.only))
+      : await realCells(options.real.split(','));
   if (cells.length === 0) throw new Error(`no cell is named like ${options.only}`);
   const head = resultHead('goodput within an SLO', ROOT, {
     onnxruntime: ortVersion(),
@@ -225,6 +221,12 @@ try {
   console.log(goodputReport(result, options.markdown));
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+async function realCells(models) {
+  const cells = [];
+  for (const model of models) cells.push(await realCell(model, REAL_SLO, join(folder, `curve-${model}`)));
+  return cells;
 }
 
 /** Figures of the same cell and side go together. */

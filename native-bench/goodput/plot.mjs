@@ -13,7 +13,10 @@ const px = (value) => value.toFixed(1);
 /** Both axes in shares of the fluid bound, the one of load logarithmic; runs at about one rate are one point, their mean. */
 export function goodputPlot(cell) {
   const bound = cell.boundPerSecond;
-  const title = `L(b) = ${cell.curve[0]} + ${cell.curve[1]} b ms, ${cell.instances} instances, SLO ${cell.sloMs.toFixed(0)} ms, ${cell.arrivals}`;
+  const model = Array.isArray(cell.curve)
+    ? `L(b) = ${cell.curve[0]} + ${cell.curve[1]} b ms`
+    : cell.name.split('-d')[0];
+  const title = `${model}, ${cell.instances} instance${cell.instances === 1 ? '' : 's'}, SLO ${cell.sloMs.toFixed(0)} ms, ${cell.arrivals}`;
   const grid = [
     ...OFFERED.map(
       (share) =>

@@ -3,17 +3,21 @@ import { join } from 'node:path';
 import { startGateway } from '../gateway-process.mjs';
 import { startTriton } from '../triton/triton-server.mjs';
 import { writeTimedModel } from './cells.mjs';
+import { writeRealModel } from './real-models.mjs';
 
 /** Of the SLO, what the way to the server and back takes: it plans with what is left. */
 const TRANSPORT_SHARE = 0.01;
 const TRANSPORT_MS = 0.5;
+
+const writeModel = (folder, cell, options) =>
+  (cell.model === undefined ? writeTimedModel : writeRealModel)(folder, cell, options);
 
 const policy = (name) => ({
   name,
   start: (cell, folder) => {
     const { sloMs } = cell.load;
     const plannedMs = sloMs - Math.max(TRANSPORT_MS, TRANSPORT_SHARE * sloMs);
-    const repository = writeTimedModel(join(folder, name), cell, { sloMs: plannedMs });
+    const repository = writeModel(join(folder, name), cell, { sloMs: plannedMs });
     return startGateway({ repository, flags: ['--scheduling-policy', name] });
   },
 });
@@ -22,7 +26,7 @@ const delayed = (name, share) => ({
   name,
   start: (cell, folder) =>
     startGateway({
-      repository: writeTimedModel(join(folder, name), cell, { delayMs: share * cell.load.sloMs }),
+      repository: writeModel(join(folder, name), cell, { delayMs: share * cell.load.sloMs }),
     }),
 });
 
@@ -32,8 +36,8 @@ const triton = (name, share) => ({
   start: (cell, folder, installed) =>
     startTriton(
       installed,
-      writeTimedModel(join(folder, name), cell, { delayMs: share * cell.load.sloMs, python: true }),
-      false,
+      writeModel(join(folder, name), cell, { delayMs: share * cell.load.sloMs, python: true }),
+      cell.model !== undefined,
     ),
 });
 

@@ -1,5 +1,6 @@
 import type { CostCurve, CostModel, SizeCost } from '../../core/index.js';
 import { Beliefs } from './beliefs.js';
+import { besideKnown } from './few-times.js';
 import { MeasuredCurve } from './measured-curve.js';
 import { RecentTimes } from './recent-times.js';
 
@@ -123,12 +124,16 @@ class ShapeClass {
 
   /** What is known of each size, ascending in rows. */
   get sizes(): SizeCost[] {
-    const measured: SizeCost[] = [];
+    const known: { readonly times: RecentTimes; readonly cost: SizeCost }[] = [];
     for (const [size, times] of this.#sizes) {
       if (this.seenNs - times.seenNs > STALE_NS) this.#sizes.delete(size);
-      else measured.push(times.cost());
+      else known.push({ times, cost: times.cost() });
     }
-    return this.#beliefs.completed(measured).sort((a, b) => a.rows - b.rows);
+    known.sort((a, b) => a.cost.rows - b.cost.rows);
+    const measured = known.map(({ times }, i) =>
+      times.cost(slopeNs(known[i - 1]?.cost, known[i + 1]?.cost, known[i]?.cost)),
+    );
+    return this.#beliefs.completed(besideKnown(measured)).sort((a, b) => a.rows - b.rows);
   }
 
   observe(rows: number, computeNs: number, nowNs: number): void {
@@ -148,6 +153,13 @@ class ShapeClass {
     this.#beliefs.replace(sizes);
     this.#rebuildAt = 0;
   }
+}
+
+/** What a row adds about a size, by the sizes beside it; 0 where there are none. */
+function slopeNs(below: SizeCost | undefined, above: SizeCost | undefined, own: SizeCost | undefined): number {
+  const [low, high] = [below ?? own, above ?? own];
+  if (low === undefined || high === undefined || high.rows <= low.rows) return 0;
+  return Math.max((high.meanNs - low.meanNs) / (high.rows - low.rows), 0);
 }
 
 /** Sizes are kept one by one up to 4, then in steps of a half and a third: 6, 8, 12, 16, 24, 32, .. */

@@ -6,8 +6,7 @@ const UNTRIED = 0.5;
 /**
  * A curve through measured sizes, made non-decreasing by pooling neighbours that contradict each other (weighted isotonic
  * regression), straight between them. Below the smallest size it is level; beyond the largest it goes on as steeply as
- * between the last two. From one size alone the upper quantile grows in proportion to rows, as if batching gained nothing,
- * but the mean half as fast: larger sizes look worth a try until they have had one.
+ * between the last two. From one size alone it grows half as fast as rows: larger sizes look worth a try until they have had one.
  */
 export class MeasuredCurve implements CostCurve {
   readonly #rows: readonly number[];
@@ -34,7 +33,7 @@ export class MeasuredCurve implements CostCurve {
 
   upperNs(rows: number): number {
     // Beyond the last size the mean may be the steeper of the two.
-    return Math.max(at(this.#rows, this.#upper, rows, 1), this.meanNs(rows));
+    return Math.max(at(this.#rows, this.#upper, rows, UNTRIED), this.meanNs(rows));
   }
 }
 

@@ -9,7 +9,7 @@ const UPPER = 0.9;
 /** What an execution costs beside its run: handing it over, settling it. Matters where runs are shorter. */
 const OVERHEAD_NS = 30e3;
 
-/** Few times say little of a quantile: this much is added to the highest of `n`, divided by n. */
+/** Few times say little of a quantile: this share of the mean is added to it, divided by the square of their number. */
 const UNSURE = 0.5;
 
 /** The last times of executions of about one size: a ring, so that what has changed is forgotten. */
@@ -30,19 +30,22 @@ export class RecentTimes {
 
   /**
    * Mean of the middle four fifths, so that a run which the system interrupted does not count, and the quantile that
-   * planning uses.
+   * planning uses. Sizes are only about one: `slopeNs` a row is what their difference explains, which is no doubt about time.
    */
-  cost(): SizeCost {
+  cost(slopeNs = 0): SizeCost {
     const count = this.#count;
-    const sorted = this.#times.slice(0, count).sort();
+    let rows = 0;
+    for (let i = 0; i < count; i++) rows += this.#rows[i] as number;
+    rows /= count;
+    const sorted = this.#times.slice(0, count);
+    for (let i = 0; i < count; i++) sorted[i] = (sorted[i] as number) + slopeNs * (rows - (this.#rows[i] as number));
+    sorted.sort();
     const cut = Math.floor(count / 10);
     let sum = 0;
     for (let i = cut; i < count - cut; i++) sum += sorted[i] as number;
     const meanNs = sum / (count - 2 * cut);
     const upper = sorted[Math.floor((count - 1) * UPPER)] as number;
-    let rows = 0;
-    for (let i = 0; i < count; i++) rows += this.#rows[i] as number;
-    const upperNs = Math.max(upper, meanNs * (1 + UNSURE / count));
-    return { rows: rows / count, meanNs: meanNs + OVERHEAD_NS, upperNs: upperNs + OVERHEAD_NS, weight: count };
+    const upperNs = Math.max(upper, meanNs * (1 + UNSURE / count ** 2));
+    return { rows, meanNs: meanNs + OVERHEAD_NS, upperNs: upperNs + OVERHEAD_NS, weight: count };
   }
 }
