@@ -12,6 +12,8 @@ import {
   startGrpcFixture,
 } from '../../../../test/support/grpc-server.js';
 import { RawGrpc } from '../../../../test/support/raw-grpc.js';
+import { callHeaders, FRAME, http2Frame, RawHttp2 } from '../../../../test/support/raw-http2.js';
+import { frameOf } from './framing/frame.js';
 
 let fixture: GrpcFixture;
 beforeEach(async () => {
@@ -224,6 +226,32 @@ describe('listening', () => {
     expect(raw.session.remoteSettings.initialWindowSize).toBe(1 << 20);
     expect(raw.session.state.remoteWindowSize).toBeGreaterThan(1000 << 10);
     expect(raw.session.remoteSettings.maxConcurrentStreams).toBe(1024);
+    expect(raw.session.remoteSettings.maxFrameSize).toBe(256 * 1024);
+    raw.destroy();
+  });
+
+  it('takes a large tensor that comes in one frame', async () => {
+    const infer = methodOf(INFERENCE, 'ModelInfer');
+    const data = Float32Array.from({ length: 60_000 }, (_, i) => i);
+    const message = infer.requestSerialize(
+      inferMessage({
+        inputs: [{ name: 'x', datatype: 'FP32', shape: [1, data.length] }],
+        raw_input_contents: [Buffer.from(data.buffer)],
+      }),
+    );
+    const raw = new RawHttp2(fixture.server.port);
+    const [ACK, END_HEADERS] = [1, 4];
+    // A server holds a client to its settings from when they are acknowledged.
+    const acknowledged = http2Frame(FRAME.settings, ACK, 0);
+    const headers = Buffer.concat([callHeaders(infer.path), Buffer.from('\0\x04host\x01x')]);
+    const call = http2Frame(FRAME.headers, END_HEADERS, 1, headers);
+    await raw.flood({
+      first: Buffer.concat([acknowledged, call]),
+      next: () => http2Frame(FRAME.data, 0, 1, frameOf(message)),
+      maxBytes: 1,
+    });
+    await fixture.inference.when(() => fixture.inference.requests.length === 1);
+    expect(Buffer.from(data.buffer).equals(fixture.inference.requests[0]?.inputs[0]?.data as Uint8Array)).toBe(true);
     raw.destroy();
   });
 });
