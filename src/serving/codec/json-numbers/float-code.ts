@@ -34,7 +34,6 @@ const MINUS = 0x2d;
 const DOT = 0x2e;
 const SMALL_E = 0x65;
 const INFINITY_BITS = 0x7ff0_0000_0000_0000n;
-const MAGNITUDE = 0x7fff_ffff_ffff_ffffn;
 /** From here on `Math.fround` gives infinity. */
 const SINGLE_LIMIT_BITS = 0x47ef_ffff_f000_0000n;
 
@@ -71,7 +70,6 @@ function floatElement(element: ElementCode, single: Expression<'i32'>): readonly
   const limit = choose('i64', single, SINGLE_LIMIT_BITS, INFINITY_BITS);
   const divisor = (place: Operand<'i32'>) =>
     f64.load(DIVISORS, i32.shl(i32.add(place, i32.shl(negative, NEGATIVE_DIVISORS)), 3));
-  const magnitude = choose('i32', i32.ltS(exponent, 0), i32.sub(0, exponent), exponent);
   return [
     block((valued) => [
       block((wide) => [
@@ -96,13 +94,15 @@ function floatElement(element: ElementCode, single: Expression<'i32'>): readonly
         when(i32.leU(length, 15), [more.set(0), exponent.set(i32.sub(i32.ne(behind, 0), behind))]),
         when(i32.eq(i32.or(i32.load8(0, end), 0x20), SMALL_E), readExponent(element, exponent)),
         when(i32.and(i32.leU(length, 15), i32.leU(i32.add(exponent, GREATEST_EXACT_POWER), 2 * GREATEST_EXACT_POWER)), [
-          value.set(f64.convert(mantissa)),
-          behind.set(i32.add(magnitude, 1)),
+          // One of both powers is 1, so that this rounds once too; without a branch, which the sign of an exponent would be.
+          behind.set(i32.shrS(exponent, 31)),
           value.set(
-            choose('f64', i32.ltS(exponent, 0), f64.div(value, divisor(behind)), f64.mul(value, divisor(behind))),
+            f64.div(
+              f64.mul(f64.convert(mantissa), exactPower(i32.and(exponent, i32.xor(behind, -1)))),
+              divisor(i32.add(i32.and(i32.sub(0, exponent), behind), 1)),
+            ),
           ),
-          branchIf(i64.ltU(i64.and(i64.reinterpret(value), MAGNITUDE), limit), valued),
-          branch(stop),
+          branch(valued),
         ]),
       ]),
       when(more, [bits.set(i64.add(mantissa, 1n)), ...eiselLemire(local, bits, exponent, nextBits)]),
@@ -175,6 +175,10 @@ function longDigits(element: ElementCode, parts: Parts): readonly Statement[] {
       ...anyDigits(element, parts),
     ]),
   ];
+}
+
+function exactPower(power: Operand<'i32'>): Expression<'f64'> {
+  return f64.load(DIVISORS + 8, i32.shl(power, 3));
 }
 
 function integerPower(power: Operand<'i32'>): Expression<'i64'> {
