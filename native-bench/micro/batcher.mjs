@@ -35,7 +35,12 @@ function createExecutor(slots) {
       const data = output.subarray(0, batch.rows * 64);
       const outputs = [{ name: 'y', dataType: 'FP32', shape: [batch.rows, 16], data }];
       // Some time, so that it is learned from.
-      const timing = { takenNs: now - 1e6 - batch.rows * 1e4, gatheredNs: now, startedNs: now, finishedNs: now };
+      const timing = {
+        takenNs: now - 1e6 - batch.rows * (batch.padded?.length ?? 1) * 1e4,
+        gatheredNs: now,
+        startedNs: now,
+        finishedNs: now,
+      };
       settle({ kind: 'done', outputs, timing });
     },
     busy: () => running.length > 0,
@@ -57,10 +62,12 @@ const POLICY = {
   priorityQueuePolicies: new Map(),
 };
 
-function bench(name, { maxBatchSize, inFlight, deadline, learns = false, keys = 1, ...changes }) {
+/** `lengths`: requests are of so many lengths and may be padded. */
+function bench(name, { maxBatchSize, inFlight, deadline, learns = false, keys = 1, lengths = 0, ...changes }) {
   const batching = { ...POLICY, dynamic: maxBatchSize > 0, maxBatchSize, ...changes };
   const executor = createExecutor(1);
-  const spec = { id: { model: 'm', version: 1 }, maxBatchSize, batching };
+  const inputs = lengths === 0 ? [] : [{ name: 'x', lengthAxes: { axes: [1], padValue: 0 } }];
+  const spec = { id: { model: 'm', version: 1 }, maxBatchSize, batching, inputs, outputs: [{ name: 'y' }] };
   const batcher = new Batcher({
     spec,
     executor,
@@ -82,7 +89,8 @@ function bench(name, { maxBatchSize, inFlight, deadline, learns = false, keys = 
         const enqueuedNs = clock.nowNs();
         const deadlineNs = deadline ? enqueuedNs + 1e9 : Number.POSITIVE_INFINITY;
         const key = names[sent % keys];
-        batcher.enqueue({ member, key, priority: 0, timeoutUs: 0, deadlineNs, enqueuedNs, settle });
+        const length = lengths === 0 ? 0 : 1 + ((sent * 7919) % lengths);
+        batcher.enqueue({ member, key, length, priority: 0, timeoutUs: 0, deadlineNs, enqueuedNs, settle });
         sent++;
       }
       if (executor.busy()) executor.endOne();
@@ -105,6 +113,9 @@ bench('the same, and deadlines a second away', { maxBatchSize: 32, inFlight: 256
 bench('batch of 32, 256 in flight, deadlines', { maxBatchSize: 32, inFlight: 256, deadline: true });
 bench('batch of 32, 256 in flight, replies in order', { maxBatchSize: 32, inFlight: 256, preserveOrdering: true });
 bench('batch of 32, 10,000 waiting, 200 shapes', { maxBatchSize: 32, inFlight: 10_000, keys: 200 });
+bench('batch of 32, 256 in flight, 16 lengths', { maxBatchSize: 32, inFlight: 256, lengths: 16 });
+bench('batch of 32, 10,000 waiting, 100 lengths', { maxBatchSize: 32, inFlight: 10_000, lengths: 100 });
+bench('batch of 32, 10,000 waiting, 4,000 lengths', { maxBatchSize: 32, inFlight: 10_000, lengths: 4000 });
 bench('batch of 32, 10,000 waiting, deadlines', { maxBatchSize: 32, inFlight: 10_000, deadline: true });
 
 /**
@@ -116,7 +127,7 @@ function benchDeadlines(name, { curve, instances, sloMs, share, most = 1024 }) {
   const virtual = new VirtualClock();
   const executor = new SimulatedExecutor(virtual, load.curve, instances, 0, Math.random);
   const policy = { ...POLICY, maxBatchSize: most, sloMs };
-  const spec = { id: { model: 'm', version: 1 }, maxBatchSize: most, batching: policy };
+  const spec = { id: { model: 'm', version: 1 }, maxBatchSize: most, batching: policy, inputs: [], outputs: [] };
   const costs = { curve: () => load.curve, observe() {} };
   const batcher = new Batcher({ spec, executor, clock: virtual, metrics, maxQueueSize: 100_000, costs });
   const gapNs = 1e9 / (fluidBoundPerSecond(load) * share);

@@ -8,7 +8,14 @@ import {
   NO_DEADLINE,
   type VersionPlan,
 } from '../core/index.js';
-import { costsText, firstRow, LearnedCost, recallCosts, sweepCosts } from '../serving/batcher/index.js';
+import {
+  costsText,
+  ExecutionShapes,
+  firstRow,
+  LearnedCost,
+  recallCosts,
+  sweepCosts,
+} from '../serving/batcher/index.js';
 import type { ServedVersion } from '../serving/dataplane/index.js';
 import type { LaneExecutor } from '../serving/executor/index.js';
 
@@ -79,17 +86,22 @@ export class VersionCosts {
     if (budgetMs === 0) return;
     const { id, maxBatchSize } = plan.spec;
     const member = maxBatchSize === 0 ? sample : firstRow(sample);
-    const { key } = served.admission.admit(asRequest(member));
+    const { batchKey } = served.admission.admit(asRequest(member));
+    const { batching } = plan.spec;
+    const shapes = new ExecutionShapes(plan.spec, undefined);
+    const shapeClass = shapes.costClass(batchKey);
     const startNs = clock.nowNs();
     const measured = await sweepCosts({
       tryBatch: (batch) => executor.tryBatch(batch),
       version: id,
       member,
-      maxBatchSize: plan.spec.batching.dynamic ? maxBatchSize : 1,
+      maxBatchSize: batching.dynamic ? maxBatchSize : 1,
+      sizes: batching.dynamic ? batching.allowedBatchSizes : undefined,
+      length: batchKey.length === 0 ? 0 : shapes.lengths.padded(batchKey.length),
       budgetNs: budgetMs * 1e6,
       nowNs: () => clock.nowNs(),
     });
-    for (const [device, sizes] of measured) this.model.believe({ shapeClass: key, device, sizes });
+    for (const [device, sizes] of measured) this.model.believe({ shapeClass, device, sizes });
     const tookMs = Math.round((clock.nowNs() - startNs) / 1e6);
     const sizes = [...measured.values()][0]?.map(({ rows }) => rows);
     log.debug('the time of executions was measured', { ...id, tookMs, sizes });

@@ -15,13 +15,28 @@ export interface BatchMember {
 
 /**
  * What one execution computes. All members agree in everything `BatchKey` names (version, data types, shapes less the
- * batch axis, which optional inputs are present). Frozen once it is handed to an executor.
+ * batch axis and length axes that are padded, which optional inputs are present). Frozen once it is handed to an executor.
  */
 export interface Batch {
   readonly version: ModelVersionId;
   readonly members: readonly BatchMember[];
   /** Sum of the members' rows. */
   readonly rows: number;
+  /** What the lane fills it up to; absent: nothing is padded. */
+  readonly padded?: PaddedTo;
+}
+
+/** The shape of an execution that is larger than its members. */
+export interface PaddedTo {
+  /** Rows of the execution, at least the batch's: dummy ones follow, which repeat its first row. */
+  readonly rows: number;
+  /** Size of every length axis (`TensorSpec.lengthAxes`), at least that of every member; 0: the members' own. */
+  readonly length: number;
+}
+
+/** Rows that a lane runs, and that outputs have. */
+export function executedRows(batch: Batch): number {
+  return batch.padded === undefined ? batch.rows : batch.padded.rows;
 }
 
 /** Monotonic nanoseconds of one execution; a stage that was not reached repeats the stage before it. */
@@ -36,8 +51,8 @@ export interface BatchTiming {
 }
 
 /**
- * The end of one execution. `outputs` hold all outputs of the model, in the order of its spec, batch axis included; they
- * are views of the lane, valid only until the settle callback returns.
+ * The end of one execution. `outputs` hold all outputs of the model, in the order of its spec, batch axis and padding
+ * included; they are views of the lane, valid only until the settle callback returns.
  */
 export type BatchOutcome =
   | { readonly kind: 'done'; readonly outputs: readonly Tensor[]; readonly timing: BatchTiming }

@@ -72,6 +72,8 @@ export interface InferenceResponse {
   readonly latency: LatencyBreakdown;
   /** Rows of the execution it was part of, its own included; 0 for a model without a batch axis. */
   readonly batchRows: number;
+  /** Share of the execution that was padding, 0 to 1: dummy rows, and elements beyond the members' own lengths. */
+  readonly paddingShare: number;
 }
 
 /** Receives the one outcome of an accepted request. Must not throw. */

@@ -12,8 +12,11 @@ export interface RequestMetrics {
 
 /** Where the data path leaves its figures: one object a version, taken once, written to without look-ups or allocation. */
 export interface VersionMetrics extends RequestMetrics {
-  /** One execution ended well. `gatherNs`, `computeNs`, `scatterNs` are of the execution, once, not per member. */
-  executed(rows: number, gatherNs: number, computeNs: number, scatterNs: number): void;
+  /**
+   * One execution ended well. `gatherNs`, `computeNs`, `scatterNs` are of the execution, once, not per member;
+   * `paddingShare`: of what was executed, 0 to 1.
+   */
+  executed(rows: number, gatherNs: number, computeNs: number, scatterNs: number, paddingShare: number): void;
   /** Requests waiting now. */
   setQueueDepth(requests: number): void;
 }

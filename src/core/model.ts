@@ -23,6 +23,19 @@ export interface TensorSpec {
   readonly optional: boolean;
   /** Outputs only: class names by index, for the classification extension. */
   readonly labels: readonly string[] | undefined;
+  /** Axes whose size is the request's length (a number of tokens, say), as the config declares them; absent: none. */
+  readonly lengthAxes?: LengthAxes;
+}
+
+/**
+ * Axes of a tensor that all have one size in a request, its length, and that requests of different lengths may differ in
+ * within a batch: the inputs of the shorter ones are padded, their outputs cut back.
+ */
+export interface LengthAxes {
+  /** Ascending, counted as in a request's shape: 0 is the batch axis, so never in here. */
+  readonly axes: readonly number[];
+  /** What an input is padded with, a value of its data type. Outputs: 0, unused. */
+  readonly padValue: number;
 }
 
 /** Triton's `ModelQueuePolicy` (model_config.proto). */
@@ -44,6 +57,10 @@ export interface BatchPolicy {
   readonly maxBatchSize: number;
   /** Most rows of one request where larger ones than `maxBatchSize` are split into parts; absent: they are not. */
   readonly maxRequestRows?: number;
+  /** Sizes that executions may have, ascending, the last `maxBatchSize`; dummy rows fill them. Absent: any size. */
+  readonly allowedBatchSizes?: readonly number[];
+  /** Lengths that batches are padded to, ascending; longer requests run at their own. Absent: to the longest member's. */
+  readonly lengthClasses?: readonly number[];
   readonly preferredBatchSizes: readonly number[];
   readonly maxQueueDelayUs: number;
   readonly preserveOrdering: boolean;

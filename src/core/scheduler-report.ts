@@ -56,6 +56,8 @@ export interface SchedulerReport {
   /** Why an instance is free beside a waiting request; undefined where that is not so. */
   readonly idleBecause: string | undefined;
   readonly arrivalsPerSecond: number;
+  /** Share of all that was executed so far that was padding, 0 to 1. */
+  readonly paddingShare: number;
   /** Undefined while nothing is known of requests like the last. */
   readonly curve: CurveReport | undefined;
   /** Those with most requests waiting first, then those with most device time; at most 32. */

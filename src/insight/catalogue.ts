@@ -9,7 +9,7 @@ import {
 } from '../core/index.js';
 import { Family, histogramSamples, type Sample } from './family.js';
 import { sumNsOf, TIME_BOUNDS_NS } from './time-histogram.js';
-import { STAGES, type VersionFigures } from './version-figures.js';
+import { PADDING_BOUNDS, STAGES, type VersionFigures } from './version-figures.js';
 
 /** What is told of a version beside its requests. */
 export interface VersionInfo {
@@ -51,6 +51,7 @@ export function penstockFamilies(figures: Figures): Family[] {
   const stageName = 'penstock_request_stage_duration_seconds';
   const totalName = 'penstock_request_duration_seconds';
   const rowsName = 'penstock_batch_rows';
+  const paddingName = 'penstock_batch_padding_ratio';
   return [
     new Family('penstock_requests_total', 'counter', 'Requests by outcome; reason is OK or why one failed.', () =>
       each(function* (version, labels) {
@@ -107,6 +108,15 @@ export function penstockFamilies(figures: Figures): Family[] {
         }
         return histogramSamples(rowsName, labels, ROW_BOUNDS, buckets, sum);
       }),
+    ),
+    new Family(
+      paddingName,
+      'histogram',
+      'Share of an execution that was padding: dummy rows, and elements beyond the length of their request.',
+      () =>
+        each((version, labels) =>
+          histogramSamples(paddingName, labels, PADDING_BOUNDS, version.padding, version.paddingSum),
+        ),
     ),
     new Family(
       'penstock_event_loop_busy_seconds_total',

@@ -30,7 +30,7 @@ describe('statistics', () => {
   it("grow as Triton's: requests by request, batches by execution, inferences by row", () => {
     const { metrics, version } = setup();
     // Two requests of 1 and 8 rows in one execution (metrics.md: request count 2, inference count 9, execution count 1).
-    version.executed(9, 2_000, 93_000, 5_000);
+    version.executed(9, 2_000, 93_000, 5_000, 0.25);
     version.succeeded(1, LATENCY, 150_000);
     version.succeeded(8, LATENCY, 160_000);
     version.failed('QUEUE_FULL', 7_000);
@@ -61,7 +61,7 @@ describe('statistics', () => {
 
   it('list batch sizes in ascending order, however many there are', () => {
     const { metrics, version } = setup();
-    for (let rows = 40; rows >= 1; rows--) for (let i = 0; i < rows; i++) version.executed(rows, 1, 2, 3);
+    for (let rows = 40; rows >= 1; rows--) for (let i = 0; i < rows; i++) version.executed(rows, 1, 2, 3, 0);
     const batches = metrics.statistics(ID)?.batches ?? [];
     expect(batches.map((batch) => batch.rows)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
     expect(batches.map((batch) => batch.computeInfer.count)).toEqual(batches.map((batch) => batch.rows));
@@ -76,7 +76,7 @@ describe('statistics', () => {
 
   it('begin anew with a reload, while the counters go on', async () => {
     const { metrics, version } = setup();
-    version.executed(4, 1, 1, 1);
+    version.executed(4, 1, 1, 1, 0);
     version.succeeded(4, LATENCY, 100);
     metrics.restartStatistics(ID);
     expect(metrics.version(ID)).toBe(version);
@@ -86,7 +86,7 @@ describe('statistics', () => {
       executionCount: 0,
       batches: [],
     });
-    version.executed(2, 10, 20, 30);
+    version.executed(2, 10, 20, 30, 0);
     version.succeeded(2, LATENCY, 100);
     expect(metrics.statistics(ID)).toMatchObject({
       inferenceCount: 2,
@@ -142,7 +142,7 @@ describe('the scrape', () => {
 
   it('shows rows per execution, depth, state and providers', async () => {
     const { metrics, version } = setup();
-    for (const rows of [1, 3, 4, 2000]) version.executed(rows, 1, 1, 1);
+    for (const rows of [1, 3, 4, 2000]) version.executed(rows, 1, 1, 1, 0);
     version.setQueueDepth(7);
     metrics.setVersionInfo(ID, {
       state: 'impaired',
@@ -163,7 +163,7 @@ describe('the scrape', () => {
 
   it("has Triton's metrics under Triton's names, labels and units", async () => {
     const { metrics, version } = setup();
-    version.executed(9, 2_000, 93_000, 5_000);
+    version.executed(9, 2_000, 93_000, 5_000, 0.25);
     version.succeeded(1, LATENCY, 150_000);
     version.succeeded(8, LATENCY, 160_000);
     version.failed('QUEUE_FULL', 1);

@@ -27,6 +27,9 @@ const [DECODE, QUEUE, GATHER, DISPATCH, COMPUTE, SCATTER, ENCODE, TOTAL] = STAGE
   (_, i) => i * TIME_HISTOGRAM_SLOTS,
 ) as [number, number, number, number, number, number, number, number];
 
+/** Upper bounds of the buckets of padding shares. */
+export const PADDING_BOUNDS: readonly number[] = [0, 0.05, 0.1, 0.25, 0.5, 0.75];
+
 /** Figures of the requests of one version, as one thread writes them: a handful of additions. */
 export class RequestFigures implements RequestMetrics {
   readonly slots: Float64Array;
@@ -62,6 +65,9 @@ export class RequestFigures implements RequestMetrics {
 export class VersionFigures extends RequestFigures implements VersionMetrics {
   readonly id: ModelVersionId;
   readonly executions: ExecutionFigures;
+  /** Executions by the share of them that was padding, as `PADDING_BOUNDS` has them and one beyond; and the sum of the shares. */
+  readonly padding = new Float64Array(PADDING_BOUNDS.length + 1);
+  paddingSum = 0;
   readonly #parts = new Map<number, Float64Array>();
   /** The figures when the version was last loaded. */
   #before = new Float64Array(SLOTS);
@@ -84,8 +90,12 @@ export class VersionFigures extends RequestFigures implements VersionMetrics {
     return part.buffer as SharedArrayBuffer;
   }
 
-  executed(rows: number, gatherNs: number, computeNs: number, scatterNs: number): void {
+  executed(rows: number, gatherNs: number, computeNs: number, scatterNs: number, paddingShare: number): void {
     this.executions.add(rows, gatherNs, computeNs, scatterNs);
+    let bucket = 0;
+    while (paddingShare > (PADDING_BOUNDS[bucket] ?? 1)) bucket++;
+    (this.padding[bucket] as number)++;
+    this.paddingSum += paddingShare;
   }
 
   setQueueDepth(requests: number): void {

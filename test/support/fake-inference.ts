@@ -91,5 +91,6 @@ function responseOf(request: InferenceRequest, outputs: readonly Tensor[] | unde
     parameters: {},
     latency: { decodeNs: 0, queueNs: 0, gatherNs: 0, dispatchNs: 0, computeNs: 0, scatterNs: 0, encodeNs: 0 },
     batchRows: 1,
+    paddingShare: 0.5,
   };
 }

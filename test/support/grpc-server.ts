@@ -3,6 +3,7 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientReadableStream,
+  type ClientUnaryCall,
   credentials,
   Metadata,
   type ServiceError,
@@ -54,7 +55,7 @@ export interface CallOptions {
   /** Bytes to send in place of a message. */
   readonly bytes?: Buffer;
   readonly service?: string;
-  readonly onCall?: (call: { cancel(): void }) => void;
+  readonly onCall?: (call: ClientUnaryCall) => void;
 }
 
 /** A stock client of a server on this machine. */

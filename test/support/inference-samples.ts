@@ -17,6 +17,7 @@ export function responseOf(outputs: readonly Tensor[], changes: Partial<Inferenc
     parameters: {},
     latency: { decodeNs: 0, queueNs: 0, gatherNs: 0, dispatchNs: 0, computeNs: 0, scatterNs: 0, encodeNs: 0 },
     batchRows: 1,
+    paddingShare: 0.5,
     ...changes,
   };
 }

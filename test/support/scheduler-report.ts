@@ -10,6 +10,7 @@ export const SCHEDULER: SchedulerReport = {
   freeSlots: 1,
   idleBecause: undefined,
   arrivalsPerSecond: 0,
+  paddingShare: 0,
   curve: undefined,
   tenants: [],
   criticality: [],

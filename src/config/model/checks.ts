@@ -13,6 +13,7 @@ export function checkModelConfig(config: ModelConfig, context: Context): void {
   uniqueNames(config.output, 'output', refuse);
   checkReshapes(config, refuse);
   checkBatching(config, refuse);
+  checkShapes(config, refuse);
   config.model_warmup?.forEach((sample, i) => {
     for (const [name, input] of Object.entries(sample.inputs ?? {}))
       oneOf(input, ['zero_data', 'random_data', 'input_data_file'], (message) =>
@@ -86,4 +87,37 @@ function checkBatching(config: ModelConfig, refuse: Refuse): void {
         `priority level ${level} is not from 1 to priority_levels (${levels})`,
       );
   }
+}
+
+/** What of `padding` and `allowed_batch_sizes` can be said without the model. */
+function checkShapes(config: ModelConfig, refuse: Refuse): void {
+  const sizes = config.allowed_batch_sizes;
+  ascending(sizes, (i, message) => refuse(['allowed_batch_sizes', i], message));
+  ascending(config.padding?.classes, (i, message) => refuse(['padding', 'classes', i], message));
+  const max = config.max_batch_size;
+  const last = sizes?.at(-1);
+  if (last !== undefined && max !== undefined && last !== max)
+    refuse(['allowed_batch_sizes'], `the last size must be max_batch_size (${max}), got ${last}`);
+  config.provider?.cuda_graph_batch_sizes?.forEach((size, i) => {
+    if (sizes !== undefined && !sizes.includes(size))
+      refuse(
+        ['provider', 'cuda_graph_batch_sizes', i],
+        `expected one of allowed_batch_sizes (${sizes.join(', ')}), got ${size}`,
+      );
+  });
+  for (const side of ['inputs', 'outputs'] as const) {
+    const seen = new Set<string>();
+    config.padding?.[side]?.forEach(({ name, axis }, i) => {
+      if (seen.has(`${axis} ${name}`)) refuse(['padding', side, i], `axis ${axis} of '${name}' is given twice`);
+      seen.add(`${axis} ${name}`);
+    });
+  }
+}
+
+function ascending(values: readonly number[] | undefined, refuse: (at: number, message: string) => void): void {
+  values?.forEach((value, i) => {
+    const before = values[i - 1];
+    if (before !== undefined && value <= before)
+      refuse(i, `expected more than ${before}, the one before it, got ${value}`);
+  });
 }

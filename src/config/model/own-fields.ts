@@ -9,6 +9,10 @@ const OWN_PARAMETERS: Readonly<Record<string, readonly [string] | readonly [stri
   'penstock.batch_limit': ['batch_limit'],
   'penstock.cost_sweep_ms': ['cost_sweep_ms'],
   'penstock.split_large_requests': ['split_large_requests'],
+  'penstock.allowed_batch_sizes': ['allowed_batch_sizes'],
+  'penstock.padding.inputs': ['padding', 'inputs'],
+  'penstock.padding.outputs': ['padding', 'outputs'],
+  'penstock.padding.classes': ['padding', 'classes'],
   'penstock.provider.device': ['provider', 'device'],
   'penstock.provider.on_gpu_error': ['provider', 'on_gpu_error'],
   'penstock.provider.strict': ['provider', 'strict'],
@@ -32,9 +36,11 @@ export function liftOwnParameters(raw: Record<string, unknown>): string[] {
     if (!name.startsWith(PREFIX)) continue;
     const target = OWN_PARAMETERS[name];
     const plain = plainValue(value);
-    if (target?.length === 1) raw[target[0]] ??= target[0] === 'split_large_requests' ? asBoolean(plain) : plain;
-    else if (target?.length === 2) providerOf(raw)[target[1]] ??= (READERS[target[1]] ?? ((text) => text))(plain);
-    else if (name.startsWith(OPTION_PREFIX)) optionsOf(raw)[name.slice(OPTION_PREFIX.length)] ??= plain;
+    if (target !== undefined) {
+      const [first, second] = target;
+      const group = second === undefined ? raw : groupOf(raw, first);
+      group[second ?? first] ??= (READERS[second ?? first] ?? ((text) => text))(plain);
+    } else if (name.startsWith(OPTION_PREFIX)) optionsOf(raw)[name.slice(OPTION_PREFIX.length)] ??= plain;
     else unknown.push(name);
     delete parameters[name];
   }
@@ -43,6 +49,11 @@ export function liftOwnParameters(raw: Record<string, unknown>): string[] {
 
 /** How texts become what a field of ours takes; the others take text. */
 const READERS: Readonly<Record<string, (value: unknown) => unknown>> = {
+  split_large_requests: asBoolean,
+  allowed_batch_sizes: asNumbers,
+  inputs: asPaddedAxes,
+  outputs: asPaddedAxes,
+  classes: asNumbers,
   strict: asBoolean,
   io_binding: asBoolean,
   pinned_memory: asBoolean,
@@ -59,13 +70,13 @@ export function liftCudaAccelerator(raw: Record<string, unknown>): void {
   }
 }
 
-function providerOf(raw: Record<string, unknown>): Record<string, unknown> {
-  raw.provider = asObject(raw.provider) ?? {};
-  return raw.provider as Record<string, unknown>;
+function groupOf(raw: Record<string, unknown>, name: string): Record<string, unknown> {
+  raw[name] = asObject(raw[name]) ?? {};
+  return raw[name] as Record<string, unknown>;
 }
 
 function optionsOf(raw: Record<string, unknown>): Record<string, unknown> {
-  const provider = providerOf(raw);
+  const provider = groupOf(raw, 'provider');
   provider.options = asObject(provider.options) ?? {};
   return provider.options as Record<string, unknown>;
 }
@@ -90,4 +101,18 @@ function asBoolean(value: unknown): unknown {
 function asNumbers(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   return value.split(',').map((part) => (/^\s*\d{1,9}\s*$/.test(part) ? Number(part) : part));
+}
+
+/** `ids:1=0,mask:1=0` as entries of `padding.inputs`; `states:1,boxes:1=stays` of `padding.outputs`; else left to the schema. */
+function asPaddedAxes(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  return value.split(',').map((part) => {
+    const match = /^\s*(.+):(\d{1,9})(?:=(.*?))?\s*$/.exec(part);
+    if (match === null) return part;
+    const [, name, axis, told] = match;
+    const number = told === undefined || told === '' ? Number.NaN : Number(told);
+    const rest =
+      told === undefined ? {} : told === 'stays' ? { follows: false } : { value: Number.isNaN(number) ? told : number };
+    return { name, axis: Number(axis), ...rest };
+  });
 }

@@ -123,6 +123,35 @@ const provider = z.strictObject({
     ),
 });
 
+const padding = z.strictObject({
+  inputs: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1).describe('Name of an input'),
+        axis: positive32().describe('An axis of any size, counted as in requests: 1 is the first after the batch axis'),
+        value: z.number().optional().describe('What it is padded with, e.g. the padding token; default 0'),
+      }),
+    )
+    .min(1)
+    .describe('Axes of inputs whose size is the length of a request'),
+  outputs: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1).describe('Name of an output'),
+        axis: positive32().describe('An axis of any size'),
+        follows: z.boolean().optional().describe('false: its size does not depend on the length; default true'),
+      }),
+    )
+    .optional()
+    .describe('Axes of outputs whose size is the length: answers are cut back to their own'),
+  classes: z
+    .array(positive32())
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Lengths that batches are padded to, ascending; default: to the longest request of the batch'),
+});
+
 const fields = z.strictObject({
   name: z.string().optional().describe('Name of the model; where given it equals the name of its folder'),
   platform: z.string().optional().describe('Older form of `backend`: onnxruntime_onnx'),
@@ -186,12 +215,24 @@ const fields = z.strictObject({
     .boolean()
     .optional()
     .describe('Take requests of up to 64 times max_batch_size rows: split into parts, answered as one. Ours'),
+  padding: padding
+    .optional()
+    .describe(
+      'Requests of different lengths may share a batch, the shorter ones padded; only where that is safe. Ours',
+    ),
+  allowed_batch_sizes: z
+    .array(positive32())
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Sizes that executions may have, ascending, the last max_batch_size; dummy rows fill them. Ours'),
   provider: provider.optional().describe('Execution provider policy. Ours'),
 });
 
 /**
  * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it
- * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `batch_limit`, `cost_sweep_ms`, `split_large_requests`, `provider`). Everything is optional: what is absent is completed from
+ * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `batch_limit`, `cost_sweep_ms`, `split_large_requests`, `padding`,
+ * `allowed_batch_sizes`, `provider`). Everything is optional: what is absent is completed from
  * the model. Unknown fields are refused.
  */
 export const modelConfigSchema = fields.superRefine(checkModelConfig);

@@ -140,6 +140,12 @@ function shownParameters(config: ModelConfig): Json {
     batch_limit: config.batch_limit,
     cost_sweep_ms: config.cost_sweep_ms,
     split_large_requests: config.split_large_requests,
+    allowed_batch_sizes: config.allowed_batch_sizes?.join(','),
+    'padding.inputs': config.padding?.inputs.map(({ name, axis, value }) => `${name}:${axis}=${value ?? 0}`).join(','),
+    'padding.outputs': config.padding?.outputs
+      ?.map(({ name, axis, follows }) => `${name}:${axis}${follows === false ? '=stays' : ''}`)
+      .join(','),
+    'padding.classes': config.padding?.classes?.join(','),
     'provider.device': config.provider?.device,
     'provider.on_gpu_error': config.provider?.on_gpu_error,
     'provider.strict': config.provider?.strict,

@@ -1,12 +1,14 @@
 import {
   type DataType,
   dataTypeOfTriton,
+  type LengthAxes,
   type ModelSpec,
   type ModelVersionId,
   type TensorSpec,
 } from '../../core/index.js';
 import { type BatchAims, batchPolicyOf } from './batch-policy.js';
 import type { Complete, CompletedTensors, ConfigInput, ConfigOutput } from './config-parts.js';
+import type { ShapePolicy } from './shape-policy.js';
 
 /** What a spec needs beside its tensors. */
 export interface SpecFacts {
@@ -15,6 +17,7 @@ export interface SpecFacts {
   readonly backend: string;
   readonly source: string;
   readonly aims: BatchAims;
+  readonly shapes: ShapePolicy;
   /** Class names by output. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
   /** Rank-0 tensors of the model, by name: clients may see them as [1], the model takes []. */
@@ -28,9 +31,16 @@ export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
     platform: facts.platform,
     backend: facts.backend,
     maxBatchSize: tensors.maxBatchSize,
-    inputs: tensors.inputs.map((input) => tensorOf(input, facts, input.optional ?? false, undefined)),
-    outputs: tensors.outputs.map((output) => tensorOf(output, facts, false, facts.labels.get(output.name))),
-    batching: batchPolicyOf(tensors.dynamicBatching, tensors.maxBatchSize, facts.aims),
+    inputs: tensors.inputs.map((input) =>
+      tensorOf(input, facts, input.optional ?? false, undefined, facts.shapes.inputs),
+    ),
+    outputs: tensors.outputs.map((output) =>
+      tensorOf(output, facts, false, facts.labels.get(output.name), facts.shapes.outputs),
+    ),
+    batching: {
+      ...batchPolicyOf(tensors.dynamicBatching, tensors.maxBatchSize, facts.aims),
+      ...facts.shapes.batching,
+    },
     source: facts.source,
   });
 }
@@ -40,7 +50,9 @@ function tensorOf(
   facts: SpecFacts,
   optional: boolean,
   labels: readonly string[] | undefined,
+  lengths: ReadonlyMap<string, LengthAxes>,
 ): TensorSpec {
+  const lengthAxes = lengths.get(tensor.name);
   return {
     name: tensor.name,
     dataType: dataTypeOfTriton(tensor.data_type) as DataType,
@@ -48,6 +60,7 @@ function tensorOf(
     modelDims: facts.scalars.has(tensor.name) ? [] : [...(tensor.reshape?.shape ?? tensor.dims)],
     optional,
     labels,
+    ...(lengthAxes === undefined ? {} : { lengthAxes }),
   };
 }
 

@@ -14,6 +14,7 @@ import {
   type OpenOptions,
   openOptionsOf,
 } from '../completion/open-options.js';
+import { shapePolicyOf } from '../completion/shape-policy.js';
 import { shownConfig } from '../completion/shown-config.js';
 import { specOf } from '../completion/spec-of.js';
 import { checkOnnxFile } from '../integrity/index.js';
@@ -102,6 +103,7 @@ export class Preparation {
         split: config.split_large_requests ?? false,
         ...(config.batch_limit === undefined ? {} : { batchLimit: config.batch_limit }),
       },
+      shapes: shapePolicyOf(config, tensors),
       labels: await readLabels(source.place, id.model, tensors.outputs),
       scalars: scalarsOf([...opened.signature.inputs, ...opened.signature.outputs]),
     });

@@ -1,3 +1,4 @@
+export { BatchInput } from './batch-input.js';
 export {
   bytesCopied,
   type CacheOptions,

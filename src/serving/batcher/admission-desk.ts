@@ -52,7 +52,15 @@ export class AdmissionDesk {
       if (guard === undefined || deadlineNs === NO_DEADLINE) return one === undefined ? NOBODY : [roomOf(one, account)];
       why = 'it cannot be answered by its deadline';
       const { rows } = item.member;
-      const newcomer = { account, criticality, level: level.level, deadlineNs, rows, key: item.key };
+      const newcomer = {
+        account,
+        criticality,
+        level: level.level,
+        deadlineNs,
+        rows,
+        key: item.key,
+        length: item.length ?? 0,
+      };
       const others = guard.makeTime(newcomer, clock.nowNs());
       if (one === undefined && others.length === 0) return NOBODY;
       const shed: Shed[] = others.map((entry) => ({ entry, why: 'gave its time to one that matters more' }));

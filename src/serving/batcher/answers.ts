@@ -1,19 +1,21 @@
 import {
   type BatchOutcome,
   type Clock,
+  type ModelSpec,
   type ServingError,
   type Tensor,
   toServingError,
   type VersionMetrics,
 } from '../../core/index.js';
 import type { Entry } from './entry.js';
+import type { ExecutionShapes } from './execution-shape.js';
 import type { RunningBatch } from './running-batch.js';
 import type { Settlement } from './settlement.js';
 import { splitOutputs } from './split.js';
 
 export interface AnswersSources {
-  /** False for a model without a batch axis. */
-  readonly batched: boolean;
+  readonly spec: ModelSpec;
+  readonly shapes: ExecutionShapes;
   /** True where requests were promised to be in time: what is kept is learned from. */
   readonly promised: boolean;
   readonly clock: Clock;
@@ -30,18 +32,20 @@ export class Answers {
   }
 
   done(running: RunningBatch, outcome: Extract<BatchOutcome, { kind: 'done' }>): void {
-    const { batched, promised, clock, metrics, settlement } = this.#sources;
+    const { spec, shapes, promised, clock, metrics, settlement } = this.#sources;
     const { entries, batch } = running;
     const { takenNs, gatheredNs, startedNs, finishedNs } = outcome.timing;
+    const batched = spec.maxBatchSize > 0;
+    const paddingShare = shapes.account(batch, entries);
     let parts: readonly (readonly Tensor[] | undefined)[];
     try {
-      parts = batched ? splitOutputs(running, outcome.outputs) : [outcome.outputs];
+      parts = batched ? splitOutputs(running, outcome.outputs, spec.outputs) : [outcome.outputs];
     } catch (thrown) {
       this.failed(running, toServingError(thrown));
       return;
     }
     const scatterNs = Math.max(clock.nowNs() - finishedNs, 0);
-    metrics.executed(batch.rows, gatheredNs - takenNs, finishedNs - gatheredNs, scatterNs);
+    metrics.executed(batch.rows, gatheredNs - takenNs, finishedNs - gatheredNs, scatterNs, paddingShare);
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i] as Entry;
       const outputs = parts[i];
@@ -55,6 +59,7 @@ export class Answers {
         dispatchNs: startedNs - gatheredNs,
         computeNs: finishedNs - startedNs,
         batchRows: batched ? batch.rows : 0,
+        paddingShare,
         batchFinishedNs: finishedNs,
       });
     }

@@ -131,7 +131,7 @@ describe('batching', () => {
     expect(a.values).toEqual([1, 1.1]);
     expect(b.values).toEqual([5]);
     expect(a.outcome).toMatchObject({ queueNs: 3 * MS, computeNs: 2 * MS, batchRows: 3, batchFinishedNs: 5 * MS });
-    expect(executed[1]).toEqual([3, 0, 2 * MS, 0]);
+    expect(executed[1]).toEqual([3, 0, 2 * MS, 0, 0]);
   });
 
   it('does not let a request of another shape cut a batch, nor wait for ever itself', () => {

@@ -23,6 +23,7 @@ import { DecisionLog } from './decision-log.js';
 import { DrainRate } from './drain-rate.js';
 import { DueHeap } from './due-heap.js';
 import { Entry } from './entry.js';
+import { ExecutionShapes } from './execution-shape.js';
 import { FairShares } from './fair-shares.js';
 import { InFlight } from './in-flight.js';
 import { Isolation, mayBeData, type Part } from './isolation.js';
@@ -74,6 +75,7 @@ export class Batcher implements RequestQueue {
   readonly #wakeUp: WakeUp;
 
   readonly #costs: CostUse;
+  readonly #shapes: ExecutionShapes;
   readonly #decide: Decide;
   /** Undefined where cost is unknown, or another decision does its own refusing. */
   readonly #guard: DeadlineGuard | undefined;
@@ -106,7 +108,8 @@ export class Batcher implements RequestQueue {
     this.#wakeUp = new WakeUp(options.clock, () => this.#pump());
     this.#metrics = options.metrics;
     this.#levels = new Levels(this.#policy);
-    this.#costs = new CostUse(options.costs, this.#policy, executor);
+    this.#shapes = new ExecutionShapes(spec, options.costs);
+    this.#costs = new CostUse(this.#shapes.costs, this.#policy, executor);
     this.#decide = options.decide ?? decide;
     this.#waiting = new WaitList(options.costs !== undefined && !this.#policy.preserveOrdering, this.#shares);
     this.#settlement = new Settlement({ waiting: this.#waiting, due: this.#due }, this.#policy.preserveOrdering, () =>
@@ -118,17 +121,16 @@ export class Batcher implements RequestQueue {
       executor,
       inFlight: this.#inFlight,
       arrivals: this.#arrivals,
-      costs: options.costs,
+      shapes: this.#shapes,
     });
     if (options.costs !== undefined && options.decide === undefined) {
-      const { costs } = options;
-      const sources = { policy: this.#policy, costs, executor, view: this.#view, waiting: this.#waiting };
-      this.#guard = new DeadlineGuard(sources);
+      const sources = { policy: this.#policy, executor, view: this.#view, waiting: this.#waiting };
+      this.#guard = new DeadlineGuard({ ...sources, shapes: this.#shapes });
     }
     const { metrics, clock } = options;
     const settlement = this.#settlement;
-    const batched = this.#policy.maxBatchSize > 0;
-    this.#answers = new Answers({ batched, promised: this.#guard !== undefined, clock, metrics, settlement });
+    const promised = this.#guard !== undefined;
+    this.#answers = new Answers({ spec, shapes: this.#shapes, promised, clock, metrics, settlement });
     const bounds = new QueueBounds({
       maxQueueSize,
       mayDisplace: !this.#policy.preserveOrdering,
@@ -149,17 +151,20 @@ export class Batcher implements RequestQueue {
 
   /** What it does and why, for people. */
   report(): SchedulerReport {
+    const shapes = this.#shapes;
     const sources = {
       batching: this.#policy,
       view: this.#view,
       executor: this.#executor,
       log: this.#log,
       shares: this.#shares,
+      shapes,
     };
     const idleBecause = this.#executor.freeSlots() > 0 ? this.#wait?.why : undefined;
     const state = { running: this.#running, waiting: this.#waiting.size, planning: this.#costs.planning };
-    const key = this.#waiting.head()?.item.key ?? '';
-    return report(sources, { ...state, idleBecause, key }, this.#clock.nowNs());
+    const head = this.#waiting.head();
+    const costClass = head === undefined ? shapes.lastClass : shapes.costClass(head.item);
+    return report(sources, { ...state, idleBecause, costClass }, this.#clock.nowNs());
   }
 
   /** Requests waiting for an instance. */
@@ -253,7 +258,7 @@ export class Batcher implements RequestQueue {
       const view = this.#view;
       view.look(this.#draining !== undefined, nowNs);
       const decision = this.#decide(view, nowNs);
-      if (decision.kind === 'run') this.#run(view.taken(decision.members), decision.why, nowNs);
+      if (decision.kind === 'run') this.#run(view.toStart(decision.members, nowNs), decision.why, nowNs);
       else if (decision.kind === 'drop')
         this.#drop(view.taken(decision.members, decision.byDeadline), decision.why, nowNs);
       else {
@@ -274,7 +279,7 @@ export class Batcher implements RequestQueue {
     this.#log.add(nowNs, 'drop', why, entries.length, this.#view.waiting, this.#view.freeSlots);
     for (const entry of entries) {
       this.#broken(entry);
-      const needNs = this.#view.curveOf(entry.item.key)?.upperNs(entry.rows);
+      const needNs = this.#view.curveOf(this.#shapes.costClass(entry.item))?.upperNs(entry.rows);
       this.#settlement.fail(entry, refusals.dropped(entry, why, nowNs, needNs));
     }
   }
@@ -329,8 +334,8 @@ export class Batcher implements RequestQueue {
 
   #start(entries: readonly Entry[], nowNs: number, isolation: Isolation | undefined): void {
     const rows = rowsOf(entries);
-    const batch: Batch = { version: this.#spec.id, members: entries.map((entry) => entry.item.member), rows };
-    const expectedNs = this.#costs.expectedNs((entries[0] as Entry).item.key, rows);
+    const batch: Batch = { version: this.#spec.id, ...this.#shapes.partsOf(entries, rows) };
+    const expectedNs = this.#costs.expectedNs(this.#shapes.executionClass(batch, entries), rows);
     const running = new RunningBatch(batch, entries, nowNs + expectedNs, isolation);
     for (const entry of entries) entry.batch = running;
     this.#running++;
@@ -357,7 +362,7 @@ export class Batcher implements RequestQueue {
     if (outcome.kind === 'failed') this.#failed(running, outcome.error, outcome.deviceFault !== undefined);
     else {
       running.isolation?.succeeded();
-      this.#costs.ended(running, (running.entries[0] as Entry).item.key, takenNs, finishedNs);
+      this.#costs.ended(running, this.#shapes.ended(running, finishedNs - takenNs), takenNs, finishedNs);
       this.#shares.observe(running.entries, running.batch.rows, finishedNs - takenNs);
       this.#answers.done(running, outcome);
     }

@@ -14,6 +14,10 @@ export interface SweepOptions {
   /** A request of one row; a batch of n holds it n times. */
   readonly member: BatchMember;
   readonly maxBatchSize: number;
+  /** The sizes that are tried, ascending; by default those that tell the most. */
+  readonly sizes?: readonly number[] | undefined;
+  /** Length that the batches are padded to; 0: the member's own. */
+  readonly length?: number;
   /** Ends before it would take longer: each size is expected to cost at most its share of what the one before it took. */
   readonly budgetNs: number;
   readonly nowNs: () => number;
@@ -42,11 +46,12 @@ export function sweepSizes(maxBatchSize: number): number[] {
  * disturbs them alike. By device, ascending in rows; a size that could not be tried within the time is left out.
  */
 export async function sweepCosts(options: SweepOptions): Promise<ReadonlyMap<string | undefined, SizeCost[]>> {
-  const { tryBatch, version, member, budgetNs, nowNs } = options;
+  const { tryBatch, version, member, budgetNs, nowNs, length = 0 } = options;
   const endNs = nowNs() + budgetNs;
   const times = new Map<number, Map<string | undefined, number[]>>();
   const attempt = async (rows: number): Promise<number> => {
-    const batch: Batch = Object.freeze({ version, members: new Array<BatchMember>(rows).fill(member), rows });
+    const members = new Array<BatchMember>(rows).fill(member);
+    const batch: Batch = Object.freeze({ version, members, rows, ...(length > 0 ? { padded: { rows, length } } : {}) });
     const startNs = nowNs();
     const trials = await tryBatch(batch);
     const ofSize = times.get(rows) ?? new Map<string | undefined, number[]>();
@@ -55,7 +60,7 @@ export async function sweepCosts(options: SweepOptions): Promise<ReadonlyMap<str
     return nowNs() - startNs;
   };
 
-  let sizes = sweepSizes(options.maxBatchSize);
+  let sizes: readonly number[] = options.sizes ?? sweepSizes(options.maxBatchSize);
   for (let round = 0; round < ROUNDS; round++) {
     let [bestRate, inVain, tookNs, before] = [0, 0, 0, 1];
     for (const [index, rows] of sizes.entries()) {

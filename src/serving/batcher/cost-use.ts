@@ -1,4 +1,4 @@
-import type { BatchPolicy, CostModel, Executor } from '../../core/index.js';
+import { type BatchPolicy, type CostModel, type Executor, executedRows } from '../../core/index.js';
 import type { RunningBatch } from './running-batch.js';
 
 /**
@@ -27,13 +27,13 @@ export class CostUse {
   }
 
   /** How long an execution that starts now is expected to take; 0 while nothing is known. */
-  expectedNs(key: string, rows: number): number {
+  expectedNs(costClass: string, rows: number): number {
     if (!this.#planning || this.#costs === undefined) return 0;
-    return this.#costs.curve(key, this.#executor.nextDevice?.())?.meanNs(rows) ?? 0;
+    return this.#costs.curve(costClass, this.#executor.nextDevice?.())?.meanNs(rows) ?? 0;
   }
 
   /** An execution ended well. */
-  ended(running: RunningBatch, key: string, takenNs: number, finishedNs: number): void {
-    this.#costs?.observe(key, running.batch.rows, finishedNs - takenNs, finishedNs, running.handle?.device);
+  ended({ batch, handle }: RunningBatch, costClass: string, takenNs: number, finishedNs: number): void {
+    this.#costs?.observe(costClass, executedRows(batch), finishedNs - takenNs, finishedNs, handle?.device);
   }
 }

@@ -1,7 +1,8 @@
-import { type BatchPolicy, type CostModel, type Executor, NO_DEADLINE, type ServingError } from '../../core/index.js';
+import { type BatchPolicy, type CostCurve, type Executor, NO_DEADLINE, type ServingError } from '../../core/index.js';
 import { type Backlog, cannotMeet } from './admission-forecast.js';
 import { PROBE_NS } from './deadline-rules.js';
 import type { Entry } from './entry.js';
+import type { ExecutionShapes } from './execution-shape.js';
 import type { LineView } from './line-view.js';
 import * as refusals from './refusals.js';
 import type { Newcomer, WaitList } from './wait-list.js';
@@ -9,15 +10,17 @@ import type { Newcomer, WaitList } from './wait-list.js';
 /** What the guard looks at. */
 export interface DeadlineGuardSources {
   readonly policy: BatchPolicy;
-  readonly costs: CostModel;
   readonly executor: Executor;
   readonly view: LineView;
   readonly waiting: WaitList;
+  readonly shapes: ExecutionShapes;
 }
 
 /** A newcomer, and what it matters. */
 export interface JudgedNewcomer extends Newcomer {
   readonly criticality: number;
+  /** See `QueueItem.length`. */
+  readonly length: number;
 }
 
 const NOBODY: readonly Entry[] = [];
@@ -38,9 +41,9 @@ export class DeadlineGuard {
    * and matter as much leave no room in time.
    */
   makeTime(newcomer: JudgedNewcomer, nowNs: number): readonly Entry[] {
-    const { policy, executor, view, waiting } = this.#sources;
-    const { key, rows, deadlineNs, account, criticality, level } = newcomer;
-    const curve = view.curveOf(key);
+    const { policy, executor, view, waiting, shapes } = this.#sources;
+    const { rows, deadlineNs, account, criticality, level } = newcomer;
+    const curve = view.curveOf(shapes.costClass(newcomer));
     if (curve === undefined || nowNs - view.lastStartNs > PROBE_NS) return NOBODY;
     // Where nothing runs and nothing waits, to try costs nothing, and only runs can correct what is believed of their time.
     const idle = waiting.size === 0 && executor.freeSlots() === executor.slots();
@@ -73,7 +76,7 @@ export class DeadlineGuard {
   /** The instant after which an execution of a waiting request would end past its deadline. */
   lastStartNs(entry: Entry, nowNs: number): number {
     if (entry.deadlineNs === NO_DEADLINE) return NO_DEADLINE;
-    const curve = this.#sources.costs.curve(entry.item.key);
+    const curve = this.#curveOf(entry);
     if (curve === undefined) return NO_DEADLINE;
     // After it, not at it: an execution that starts now and takes what is left is in time.
     return Math.max(entry.deadlineNs - curve.upperNs(entry.rows), nowNs) + 1;
@@ -84,11 +87,16 @@ export class DeadlineGuard {
    * something else by now, or it is time to try whether it is right.
    */
   outOfReach(entry: Entry, nowNs: number): ServingError | undefined {
-    const needNs = this.#sources.costs.curve(entry.item.key)?.upperNs(entry.rows) ?? 0;
+    const needNs = this.#curveOf(entry)?.upperNs(entry.rows) ?? 0;
     if (nowNs - this.#sources.view.lastStartNs > PROBE_NS || nowNs + needNs <= entry.deadlineNs) return undefined;
     entry.account.countRefused(entry.criticality);
     entry.account.margin(entry.criticality).broken();
     return refusals.dropped(entry, 'its deadline cannot be met any more', nowNs, needNs);
+  }
+
+  #curveOf({ item }: Entry): CostCurve | undefined {
+    const { shapes } = this.#sources;
+    return shapes.costs?.curve(shapes.costClass(item));
   }
 }
 

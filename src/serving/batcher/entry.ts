@@ -17,6 +17,8 @@ const WORTH = CRITICALITIES.map((_, level) => 4096 ** (CRITICALITIES.length - 1 
 export class Entry implements Candidate {
   readonly item: QueueItem;
   readonly rows: number;
+  /** Size of its length axes; 0: nothing of it may be padded. */
+  readonly length: number;
   readonly enqueuedNs: number;
   readonly level: Level;
   /** Of its tenant. */
@@ -50,6 +52,7 @@ export class Entry implements Candidate {
   constructor(item: QueueItem, account: TenantAccount, level: Level, limits: WaitLimits) {
     this.item = item;
     this.rows = item.member.rows;
+    this.length = item.length ?? 0;
     this.enqueuedNs = item.enqueuedNs;
     this.level = level;
     this.account = account;

@@ -3,6 +3,7 @@ export { Batcher, type BatcherOptions } from './batcher.js';
 export { firstRow, sweepCosts, sweepSizes } from './cost-sweep.js';
 export { worthATry } from './deadline-rules.js';
 export { decide } from './decide.js';
+export { ExecutionShapes } from './execution-shape.js';
 export { costsText, recallCosts } from './kept-costs.js';
 export { LearnedCost } from './learned-cost.js';
 export { prefixInTime } from './look-ahead.js';

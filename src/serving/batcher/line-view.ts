@@ -1,9 +1,11 @@
-import type { BatchPolicy, CostCurve, CostModel, Executor } from '../../core/index.js';
+import type { BatchPolicy, CostCurve, Executor } from '../../core/index.js';
 import type { ArrivalRate } from './arrival-rate.js';
 import { rowsThatPay, rowsToStart } from './batch-size.js';
 import type { Entry } from './entry.js';
+import type { ExecutionShapes } from './execution-shape.js';
 import type { InFlight } from './in-flight.js';
 import type { Candidate, Plan, SchedulingView } from './scheduling-view.js';
+import { ShapeChoice } from './shape-choice.js';
 import type { KeyGroup, WaitList } from './wait-list.js';
 
 /**
@@ -18,6 +20,9 @@ const TRY_EVERY = 64;
  */
 const FAR_EXECUTIONS = 16;
 
+/** Rows of the line among which a batch of different lengths is chosen, at most, where one may not be larger itself. */
+const WINDOW_ROWS = 256;
+
 /** What the view looks at. */
 export interface LineViewSources {
   readonly policy: BatchPolicy;
@@ -25,7 +30,7 @@ export interface LineViewSources {
   readonly executor: Executor;
   readonly inFlight: InFlight;
   readonly arrivals: ArrivalRate;
-  readonly costs: CostModel | undefined;
+  readonly shapes: ExecutionShapes;
 }
 
 /**
@@ -44,6 +49,10 @@ export class LineView implements SchedulingView, Plan {
   /** Most rows of the next batch where no deadline decides. */
   #most = 0;
   #group: KeyGroup | undefined;
+  readonly #chooser: ShapeChoice | undefined;
+  /** The choice in force; undefined where all of the head's key share one shape. */
+  #choice: ShapeChoice | undefined;
+  readonly #window: Entry[] = [];
 
   freeSlots = 0;
   waiting = 0;
@@ -67,6 +76,8 @@ export class LineView implements SchedulingView, Plan {
     this.policy = sources.policy;
     this.#paysAlways = batchLimit === 'auto' || (batchLimit === undefined && sloMs > 0);
     this.#sources = sources;
+    const { plane, costs } = sources.shapes;
+    this.#chooser = plane && new ShapeChoice(sources.shapes, plane, costs);
   }
 
   /** Takes in the state at `nowNs`; something must wait. */
@@ -81,9 +92,11 @@ export class LineView implements SchedulingView, Plan {
     this.waiting = waiting.size;
     this.draining = draining;
     const { dynamic, maxBatchSize, preferredBatchSizes } = this.policy;
-    const planned = head.group.withDeadline > 0;
-    const curve = dynamic && (planned || this.#paysAlways) ? this.curveOf(head.item.key) : undefined;
-    this.rows = head.group.rows;
+    this.#choice = dynamic && head.length > 0 ? this.#choose(head, nowNs) : undefined;
+    const planned = this.#choice?.withDeadline ?? head.group.withDeadline > 0;
+    const costClass = this.#choice?.costClass ?? head.item.key;
+    const curve = dynamic && (planned || this.#paysAlways) ? this.curveOf(costClass) : undefined;
+    this.rows = this.#choice?.rows ?? head.group.rows;
     const bySize = curve !== undefined && this.#paysAlways && preferredBatchSizes.length === 0;
     const paying = this.starts % TRY_EVERY === TRY_EVERY - 1 ? this.mostRows * 2 : this.mostRows;
     this.#most = bySize
@@ -93,10 +106,17 @@ export class LineView implements SchedulingView, Plan {
         : 0;
     this.#curve = undefined;
     if (curve === undefined || !planned) return;
-    this.tightestNs = head.group.tightestNs();
+    this.tightestNs = this.#choice?.tightestNs ?? head.group.tightestNs();
     if (this.policy.sloMs === 0 && this.tightestNs - nowNs > curve.upperNs(this.mostRows) * FAR_EXECUTIONS) return;
     this.#curve = curve;
     this.lookAhead(nowNs);
+  }
+
+  #choose(head: Entry, nowNs: number): ShapeChoice | undefined {
+    const { maxBatchSize } = this.policy;
+    this.#sources.waiting.gather(Math.max(maxBatchSize, Math.min(4 * maxBatchSize, WINDOW_ROWS)), this.#window);
+    this.#chooser?.choose(this.#window, maxBatchSize, head.deadlineNs - nowNs);
+    return this.#chooser;
   }
 
   /** Requests a second. */
@@ -126,7 +146,7 @@ export class LineView implements SchedulingView, Plan {
   }
 
   get othersWait(): boolean {
-    return this.waiting > (this.#group?.requests ?? 0);
+    return this.waiting > (this.#choice?.line.length ?? this.#group?.requests ?? 0);
   }
 
   get mixedLevels(): boolean {
@@ -155,18 +175,28 @@ export class LineView implements SchedulingView, Plan {
     return [...this.#line].sort((a, b) => a.orderNs - b.orderNs);
   }
 
+  /** Of the first `members` those to start: fewer where two executions of allowed sizes take less than one. */
+  toStart(members: number, nowNs: number): Entry[] {
+    const taken = this.taken(members);
+    const { shapes } = this.#sources;
+    if (!shapes.sizes.any || members === 1) return taken;
+    const curve = shapes.costs?.curve(this.#choice?.costClass ?? shapes.costClass((taken[0] as Entry).item));
+    taken.length = shapes.sizes.toStart(taken, curve, nowNs);
+    return taken;
+  }
+
   line(rows: number): readonly Entry[] {
     if (rows !== this.#lineRows) {
       this.#lineRows = rows;
-      this.#saturated = this.#sources.waiting.gather(rows, this.#line);
+      this.#saturated = (this.#choice ?? this.#sources.waiting).gather(rows, this.#line);
     }
     return this.#line;
   }
 
-  /** The curve of a key, with `mostRows` for it; undefined while it is unknown. */
-  curveOf(key: string): CostCurve | undefined {
-    const { costs, executor } = this.#sources;
-    const curve = costs?.curve(key, executor.nextDevice?.());
+  /** The curve of a class of shapes, with `mostRows` for it; undefined while it is unknown. */
+  curveOf(costClass: string): CostCurve | undefined {
+    const { shapes, executor } = this.#sources;
+    const curve = shapes.costs?.curve(costClass, executor.nextDevice?.());
     if (curve !== undefined && curve !== this.#payingCurve) {
       this.#payingCurve = curve;
       const most = Math.max(this.policy.maxBatchSize, 1);

@@ -5,6 +5,8 @@ export interface QueueItem {
   readonly member: BatchMember;
   /** What must be equal to share a batch (the architecture's BatchKey as text); '' where the version has one shape. */
   readonly key: string;
+  /** Size of its length axes (`TensorSpec.lengthAxes`), which the key leaves out; 0 or absent: nothing of it may be padded. */
+  readonly length?: number;
   /** 1 (highest) to the version's levels; 0, or a level it does not have, takes the default level (as in Triton). */
   readonly priority: number;
   /** The request's `timeout` parameter in microseconds; 0 = none. See `waitLimits`. */
@@ -48,6 +50,8 @@ export interface MemberDone {
   readonly computeNs: number;
   /** Rows of the whole execution; 0 for a model without a batch axis. */
   readonly batchRows: number;
+  /** Share of the execution that was padding, 0 to 1. */
+  readonly paddingShare: number;
   /** When the execution ended; what passed since is scatter. */
   readonly batchFinishedNs: number;
 }

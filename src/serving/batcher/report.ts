@@ -9,6 +9,7 @@ import {
   type TenantReport,
 } from '../../core/index.js';
 import type { DecisionLog } from './decision-log.js';
+import type { ExecutionShapes } from './execution-shape.js';
 import type { FairShares } from './fair-shares.js';
 import type { LineView } from './line-view.js';
 
@@ -17,6 +18,7 @@ export interface ReportSources {
   readonly view: LineView;
   readonly executor: Executor;
   readonly log: DecisionLog;
+  readonly shapes: ExecutionShapes;
   readonly shares: FairShares;
 }
 
@@ -26,15 +28,15 @@ export interface ReportState {
   /** Somebody has, or had, a deadline. */
   readonly planning: boolean;
   readonly idleBecause: string | undefined;
-  /** Key of the requests whose curve is shown. */
-  readonly key: string;
+  /** Class of shapes whose curve is shown. */
+  readonly costClass: string;
 }
 
 /** What a scheduler does and why, as people are shown it. */
 export function report(sources: ReportSources, state: ReportState, nowNs: number): SchedulerReport {
-  const { batching, view, executor, log, shares } = sources;
-  const { key, planning, ...told } = state;
-  const curve = view.curveOf(key);
+  const { batching, view, executor, log, shares, shapes } = sources;
+  const { costClass, planning, ...told } = state;
+  const curve = view.curveOf(costClass);
   return {
     policy: curve !== undefined && planning ? 'deadlines' : 'knobs',
     sloMs: batching.sloMs,
@@ -42,6 +44,7 @@ export function report(sources: ReportSources, state: ReportState, nowNs: number
     slots: executor.slots(),
     freeSlots: executor.freeSlots(),
     arrivalsPerSecond: view.arrivalsPerSecond(nowNs),
+    paddingShare: shapes.paddingShare,
     tenants: tenantReports(shares),
     criticality: criticalityReports(shares),
     curve: curve && curveReport(curve, Math.max(batching.maxBatchSize, 1), view.mostRows),

@@ -101,6 +101,8 @@ export interface ModelScheduler {
   /** Why an instance is free beside a waiting request. */
   readonly idle_because?: string;
   readonly arrivals_per_second: number;
+  /** Of all that was executed so far, 0 to 1. */
+  readonly padding_share: number;
   readonly curve?: {
     readonly rows: readonly number[];
     readonly mean_ms: readonly number[];

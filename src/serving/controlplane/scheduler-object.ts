@@ -15,6 +15,7 @@ export function schedulerObject(id: ModelVersionId, report: SchedulerReport): Mo
     free_slots: report.freeSlots,
     ...(idleBecause === undefined ? {} : { idle_because: idleBecause }),
     arrivals_per_second: round(report.arrivalsPerSecond),
+    padding_share: Math.round(report.paddingShare * 1e4) / 1e4,
     ...(curve === undefined
       ? {}
       : {

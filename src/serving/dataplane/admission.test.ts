@@ -89,16 +89,16 @@ describe('admission', () => {
     const one = admission.admit(request({ inputs: [fp32('a', [1, 2])] }));
     expect(one.member.inputs).toHaveLength(2);
     expect(one.member.inputs[1]).toBeUndefined();
-    expect(one.key).not.toBe(both.key);
+    expect(one.batchKey.key).not.toBe(both.batchKey.key);
   });
 
   it('gives one key to requests that may share a batch, whatever their rows', () => {
     const admission = new Admission(modelSpec(two));
     const key = (rows: number, length: number) =>
-      admission.admit(request({ inputs: [fp32('a', [rows, 2]), fp32('b', [rows, length])] })).key;
+      admission.admit(request({ inputs: [fp32('a', [rows, 2]), fp32('b', [rows, length])] })).batchKey.key;
     expect(key(1, 5)).toBe(key(3, 5));
     expect(key(1, 5)).not.toBe(key(1, 6));
-    expect(new Admission(modelSpec()).admit(request()).key).toBe('');
+    expect(new Admission(modelSpec()).admit(request()).batchKey).toEqual({ key: '', length: 0 });
   });
 
   it('takes the shape of a raw body from the model', () => {

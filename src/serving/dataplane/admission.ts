@@ -8,12 +8,12 @@ import {
   type Tensor,
   type TensorSpec,
 } from '../../core/index.js';
+import { type BatchKey, BatchKeys } from './batch-keys.js';
 
 /** A request that fits its version: its inputs in the spec's order, and what may share a batch with it. */
 export interface Admitted {
   readonly member: BatchMember;
-  /** `BatchKey` less the version: shapes of inputs that vary, and which optional inputs are there. '' where all is fixed. */
-  readonly key: string;
+  readonly batchKey: BatchKey;
   /** Index into the spec's outputs, in the order asked for; undefined = all, as the spec has them. */
   readonly outputs: readonly PickedOutput[] | undefined;
 }
@@ -22,20 +22,6 @@ export interface PickedOutput {
   readonly index: number;
   /** Classification extension: the k highest; 0 = the tensor itself. */
   readonly classification: number;
-}
-
-/** `BatchKey` less the version, of inputs in the spec's order. */
-export function shapesKey(inputs: readonly (Tensor | undefined)[], batched: boolean): string {
-  const offset = batched ? 1 : 0;
-  let key = '';
-  for (const tensor of inputs) {
-    if (tensor === undefined) key += '-;';
-    else {
-      for (let axis = offset; axis < tensor.shape.length; axis++) key += `${tensor.shape[axis]},`;
-      key += ';';
-    }
-  }
-  return key;
 }
 
 /**
@@ -47,8 +33,7 @@ export class Admission {
   readonly #inputs: ReadonlyMap<string, number>;
   readonly #outputs: ReadonlyMap<string, number>;
   readonly #required: number;
-  /** True where two requests may differ in what they may share a batch with. */
-  readonly #keyed: boolean;
+  readonly #keys: BatchKeys;
   readonly #batched: boolean;
 
   constructor(spec: ModelSpec) {
@@ -56,7 +41,7 @@ export class Admission {
     this.#inputs = new Map(spec.inputs.map((input, index) => [input.name, index]));
     this.#outputs = new Map(spec.outputs.map((output, index) => [output.name, index]));
     this.#required = spec.inputs.filter((input) => !input.optional).length;
-    this.#keyed = spec.inputs.some((input) => input.optional || input.dims.includes(-1));
+    this.#keys = new BatchKeys(spec);
     this.#batched = spec.maxBatchSize > 0;
   }
 
@@ -66,8 +51,7 @@ export class Admission {
     const inputs = this.#orderInputs(given);
     const rows = this.#batched ? this.#rowsOf(inputs) : 1;
     const outputs = request.outputs.length === 0 ? undefined : this.#pickOutputs(request.outputs);
-    const key = this.#keyed ? shapesKey(inputs, this.#batched) : '';
-    return { member: { inputs, rows, lease: request.lease }, key, outputs };
+    return { member: { inputs, rows, lease: request.lease }, batchKey: this.#keys.of(inputs), outputs };
   }
 
   #orderInputs(given: readonly Tensor[]): (Tensor | undefined)[] {

@@ -1,4 +1,5 @@
-export { Admission, type Admitted, type PickedOutput, shapesKey } from './admission.js';
+export { Admission, type Admitted, type PickedOutput } from './admission.js';
+export { BatchKeys } from './batch-keys.js';
 export { type Believed, Callers, type CallersOptions } from './callers.js';
 export { classify } from './classification.js';
 export { Dataplane, type DataplaneOptions, type WhyAbsent } from './dataplane.js';

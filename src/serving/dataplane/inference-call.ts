@@ -28,6 +28,7 @@ import type { ServedVersion } from './served-version.js';
 export class InferenceCall implements QueueItem, InferenceHandle {
   readonly member: BatchMember;
   readonly key: string;
+  readonly length: number;
   readonly priority: number;
   readonly timeoutUs: number;
   readonly deadlineNs: number;
@@ -49,7 +50,8 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     reply: InferenceReply,
   ) {
     this.member = admitted.member;
-    this.key = admitted.key;
+    this.key = admitted.batchKey.key;
+    this.length = admitted.batchKey.length;
     this.priority = request.priority;
     this.timeoutUs = request.timeoutUs;
     this.deadlineNs = request.deadlineNs;
@@ -102,6 +104,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
       parameters: isAsked(this.#request.parameters) ? explanation(outcome) : NO_PARAMETERS,
       latency,
       batchRows: outcome.batchRows,
+      paddingShare: outcome.paddingShare,
     };
     reply.done(response);
     const endNs = this.#clock.nowNs();
@@ -137,5 +140,6 @@ function explanation(outcome: MemberDone): Parameters {
     penstock_batch_size: outcome.batchRows,
     penstock_queue_us: Math.round(outcome.queueNs / 1e3),
     penstock_compute_us: Math.round((outcome.dispatchNs + outcome.computeNs) / 1e3),
+    penstock_padding_share: Math.round(outcome.paddingShare * 1e4) / 1e4,
   };
 }

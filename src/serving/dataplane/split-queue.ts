@@ -129,6 +129,7 @@ class SplitRequest {
 class Part implements QueueItem {
   readonly member: BatchMember;
   readonly key: string;
+  readonly length: number;
   readonly priority: number;
   readonly timeoutUs: number;
   readonly deadlineNs: number;
@@ -143,6 +144,7 @@ class Part implements QueueItem {
   constructor(item: QueueItem, member: BatchMember, ended: (outcome: MemberOutcome) => void) {
     this.member = member;
     this.key = item.key;
+    this.length = item.length ?? 0;
     this.priority = item.priority;
     this.timeoutUs = item.timeoutUs;
     this.deadlineNs = item.deadlineNs;

@@ -12,7 +12,7 @@ import {
   toServingError,
 } from '../../core/index.js';
 import type { MemberDone, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
-import { shapesKey } from '../dataplane/index.js';
+import { BatchKeys } from '../dataplane/index.js';
 import { Bell } from './bell.js';
 import type { BesideReply, BesideRequest, BesideTenant } from './call-sender.js';
 import { type CallMemory, CallTable } from './call-table.js';
@@ -26,6 +26,7 @@ const CALLS_A_TURN = 256;
 /** A version that calls may name, on the control thread. */
 interface Target {
   readonly layout: VersionLayout;
+  readonly keys: BatchKeys;
   readonly queue: RequestQueue;
 }
 
@@ -71,7 +72,7 @@ export class CallReceiver {
 
   /** Lets calls name a version by this number; before the ingress thread hears of it. */
   add(version: number, spec: ModelSpec, queue: RequestQueue): void {
-    this.#targets.set(version, { layout: versionLayout(spec), queue });
+    this.#targets.set(version, { layout: versionLayout(spec), keys: new BatchKeys(spec), queue });
   }
 
   /** After the ingress thread said that it does not use the number any more. */
@@ -159,9 +160,8 @@ export class CallReceiver {
               data: slots.subarray(offset, offset + bytes),
             };
     }
-    const key = layout.keyed ? shapesKey(inputs, layout.batched) : '';
     const tenant = this.#tenant(request.tenantIndex, request.enqueuedNs);
-    return new RemoteCall(this.#answering, row, target, slots, request, tenant, inputs, key);
+    return new RemoteCall(this.#answering, row, target, slots, request, tenant, inputs);
   }
 
   /** Asked for each time, so that one that is used is not forgotten. */
@@ -247,6 +247,7 @@ class RemoteCall implements QueueItem, Lease {
   readonly slots: Uint8Array;
   readonly member: BatchMember;
   readonly key: string;
+  readonly length: number;
   readonly priority: number;
   readonly timeoutUs: number;
   readonly deadlineNs: number;
@@ -266,14 +267,15 @@ class RemoteCall implements QueueItem, Lease {
     request: ReturnType<CallTable['request']>,
     tenant: Tenant,
     inputs: BatchMember['inputs'],
-    key: string,
   ) {
     this.#answering = answering;
     this.row = row;
     this.target = target;
     this.slots = slots;
     this.member = { inputs, rows: request.rows, lease: this };
+    const { key, length } = target.keys.of(inputs);
     this.key = key;
+    this.length = length;
     this.priority = request.priority;
     this.timeoutUs = request.timeoutUs;
     this.deadlineNs = request.deadlineNs;

@@ -123,6 +123,7 @@ export class CallTable {
     words[at + 5] = done.dispatchNs;
     words[at + 6] = done.computeNs;
     words[at + 7] = done.batchFinishedNs;
+    words[at + 8] = done.paddingShare;
   }
 
   readDone(row: number): Omit<MemberDone, 'outputs'> {
@@ -136,6 +137,7 @@ export class CallTable {
       dispatchNs: words[at + 5] as number,
       computeNs: words[at + 6] as number,
       batchFinishedNs: words[at + 7] as number,
+      paddingShare: words[at + 8] as number,
     };
   }
 

@@ -5,8 +5,6 @@ export interface VersionLayout {
   readonly spec: ModelSpec;
   readonly batched: boolean;
   readonly inputs: readonly InputLayout[];
-  /** What may share a batch depends on more than the version. */
-  readonly keyed: boolean;
   /** Bytes that one row of each output takes; undefined where some output's size is known only when it is computed. */
   readonly outputRowBytes: readonly number[] | undefined;
 }
@@ -27,7 +25,6 @@ export function versionLayout(spec: ModelSpec): VersionLayout {
     spec,
     batched: spec.maxBatchSize > 0,
     inputs,
-    keyed: inputs.some((input) => input.spec.optional || input.dimensions !== undefined),
     outputRowBytes: sized ? spec.outputs.map((output) => byteSize(output.dataType, output.dims)) : undefined,
   };
 }

@@ -3,6 +3,7 @@ import {
   type BatchOutcome,
   type BatchTiming,
   type Clock,
+  executedRows,
   type Lane,
   type ModelSpec,
   ServingError,
@@ -164,7 +165,7 @@ export class OnnxLane implements Lane, RunCall {
 
   /** Copies the batch into the lane's buffers; the bytes of its inputs. */
   #fill(batch: Batch): number {
-    this.#rows = batch.rows;
+    this.#rows = executedRows(batch);
     const { inputs } = batch.members[0] as Batch['members'][number];
     let count = 0;
     for (let i = 0; i < this.#inputs.length; i++) {
@@ -176,7 +177,7 @@ export class OnnxLane implements Lane, RunCall {
     }
     this.values[INPUT_COUNT] = count;
     for (let i = 0; i < this.#outputs.length; i++) {
-      this.#outputValues.setWord(i, (this.#outputs[i] as OutputSlot).bind(batch.rows));
+      this.#outputValues.setWord(i, (this.#outputs[i] as OutputSlot).bind(this.#rows));
     }
     let bytes = 0;
     for (const { inputs } of batch.members) for (const input of inputs) bytes += input?.data.byteLength ?? 0;

@@ -3,11 +3,12 @@ import {
   type BatchMember,
   DATA_TYPES,
   elementCount,
+  executedRows,
   type Lease,
   type Tensor,
   type TensorSpec,
 } from '../../../core/index.js';
-import { copyBytes } from './byte-copy.js';
+import { BatchInput } from '../batch-input.js';
 import { grownBytes, type InputSlot, MAX_CACHED_ROWS, PREALLOCATED_BYTES, writeShape } from './input-slot.js';
 import type { OrtLibrary } from './library.js';
 import { type Address, addressOf, NativeMemory, nativeText } from './native-memory.js';
@@ -28,6 +29,7 @@ export class NumericInput implements InputSlot {
   readonly name: NativeMemory;
   readonly #library: OrtLibrary;
   readonly #spec: TensorSpec;
+  readonly #input: BatchInput;
   readonly #batched: boolean;
   readonly #fixed: boolean;
   readonly #elementBytes: number;
@@ -46,6 +48,7 @@ export class NumericInput implements InputSlot {
     this.#library = library;
     this.#spec = spec;
     this.#batched = maxBatchSize > 0;
+    this.#input = new BatchInput(spec, this.#batched);
     this.#fixed = fixedDims(spec.modelDims);
     this.#elementBytes = DATA_TYPES[spec.dataType].elementBytes;
     this.#rowBytes = this.#fixed ? elementCount(spec.modelDims) * this.#elementBytes : 0;
@@ -54,8 +57,9 @@ export class NumericInput implements InputSlot {
   }
 
   fill(batch: Batch, index: number): Address {
+    const rows = executedRows(batch);
     const bytes = this.#fixed
-      ? this.#rowBytes * batch.rows
+      ? this.#rowBytes * rows
       : elementCount(this.#modelShape(batch, index)) * this.#elementBytes;
     const lent = bytes < IN_PLACE_BYTES ? 0 : this.#lentAddress(batch, index, bytes);
     if (lent !== 0) {
@@ -63,14 +67,15 @@ export class NumericInput implements InputSlot {
       return this.#ofRun;
     }
     this.#reserve(bytes);
-    this.#gather(batch, index, bytes);
+    // The one copy of a request's bytes on their way to the model.
+    this.#input.write(this.#memory.bytes, 0, bytes, batch, index);
     const { address } = this.#memory;
-    if (!this.#fixed || batch.rows > MAX_CACHED_ROWS) {
+    if (!this.#fixed || rows > MAX_CACHED_ROWS) {
       this.#ofRun = this.#makeValue(address, this.#modelShape(batch, index), bytes);
       return this.#ofRun;
     }
-    this.#kept[batch.rows] ??= this.#makeValue(address, this.#modelShape(batch, index), bytes);
-    return this.#kept[batch.rows] as Address;
+    this.#kept[rows] ??= this.#makeValue(address, this.#modelShape(batch, index), bytes);
+    return this.#kept[rows] as Address;
   }
 
   endRun(): void {
@@ -88,14 +93,12 @@ export class NumericInput implements InputSlot {
 
   #modelShape(batch: Batch, index: number): readonly number[] {
     const { dims, modelDims } = this.#spec;
-    const first = (batch.members[0] as Batch['members'][number]).inputs[index] as Tensor;
-    const shape = carryShape(first.shape, dims, modelDims, this.#batched);
-    return this.#batched ? [batch.rows, ...shape.slice(1)] : shape;
+    return carryShape(this.#input.shape(batch, index), dims, modelDims, this.#batched);
   }
 
   /** Where the one member's bytes lie, held until `endRun`; 0 where they have to be copied. */
   #lentAddress(batch: Batch, index: number, bytes: number): Address {
-    if (batch.members.length !== 1) return 0;
+    if (batch.members.length !== 1 || batch.padded !== undefined) return 0;
     const { inputs, lease } = batch.members[0] as BatchMember;
     const { data } = inputs[index] as Tensor;
     if (lease === undefined || data.buffer !== lease.bytes.buffer || data.byteLength !== bytes) return 0;
@@ -104,20 +107,6 @@ export class NumericInput implements InputSlot {
     lease.retain();
     this.#lease = lease;
     return address;
-  }
-
-  /** The one copy of a request's bytes on their way to the model. */
-  #gather(batch: Batch, index: number, bytes: number): void {
-    const target = this.#memory.bytes;
-    let at = 0;
-    for (const member of batch.members) {
-      const { data } = member.inputs[index] as Tensor;
-      if (at + data.byteLength > bytes) throw new Error(`input '${this.#spec.name}': more bytes than its shapes say`);
-      copyBytes(target, at, data);
-      at += data.byteLength;
-    }
-    // A short member would let the rest of an earlier request through.
-    if (at !== bytes) throw new Error(`input '${this.#spec.name}': ${at} bytes where its shapes say ${bytes}`);
   }
 
   #reserve(bytes: number): void {

@@ -3,9 +3,11 @@ import {
   DATA_TYPES,
   elementCount,
   endOfBytesElement,
+  executedRows,
   type Tensor,
   type TensorSpec,
 } from '../../../core/index.js';
+import { firstRow } from '../batch-input.js';
 import { grownBytes, type InputSlot, writeShape } from './input-slot.js';
 import type { OrtLibrary } from './library.js';
 import { type Address, NativeMemory, nativeText } from './native-memory.js';
@@ -35,7 +37,7 @@ export class StringInput implements InputSlot {
     const { api, scratch, allocator } = this.#library;
     const first = (batch.members[0] as Batch['members'][number]).inputs[index] as Tensor;
     const carried = carryShape(first.shape, this.#spec.dims, this.#spec.modelDims, this.#batched);
-    const shape = this.#batched ? [batch.rows, ...carried.slice(1)] : carried;
+    const shape = this.#batched ? [executedRows(batch), ...carried.slice(1)] : carried;
     const rank = writeShape(scratch, shape);
     const { onnxElementType } = DATA_TYPES.BYTES;
     check(
@@ -47,6 +49,9 @@ export class StringInput implements InputSlot {
     const elements = elementCount(shape);
     for (const member of batch.members) {
       element = this.#fillElements((member.inputs[index] as Tensor).data, element, elements);
+    }
+    for (let left = executedRows(batch) - batch.rows; left > 0; left--) {
+      element = this.#fillElements(firstRow(first), element, elements);
     }
     if (element !== elements) {
       throw new Error(`input '${this.#spec.name}': ${element} strings where its shapes say ${elements}`);

@@ -1,4 +1,5 @@
 import { type Batch, type ModelSpec, ServingError, type Tensor, type TensorSpec } from '../../../core/index.js';
+import { BatchInput } from '../batch-input.js';
 
 /** Refuses (`MODEL_INVALID`) a model whose outputs cannot be its inputs: output i is a copy of input i. */
 export function checkIdentity({ inputs, outputs }: ModelSpec): void {
@@ -17,32 +18,27 @@ export function checkIdentity({ inputs, outputs }: ModelSpec): void {
 /** Buffers of a lane, grown to the largest batch it ran. Holds the outputs of one batch at a time. */
 export class IdentityOutputs {
   readonly #spec: ModelSpec;
+  readonly #inputs: readonly BatchInput[];
   readonly #buffers: Uint8Array[];
 
   constructor(spec: ModelSpec) {
     this.#spec = spec;
+    this.#inputs = spec.outputs.map((_, i) => new BatchInput(spec.inputs[i] as TensorSpec, spec.maxBatchSize > 0));
     this.#buffers = spec.outputs.map(() => new Uint8Array(0));
   }
 
   /** Copies the members' inputs, in order; views of them, valid until the next call. */
-  fill({ members, rows }: Batch): Tensor[] {
+  fill(batch: Batch): Tensor[] {
     return this.#spec.outputs.map(({ name, dataType }, i) => {
-      const given = members.map(({ inputs }) => inputs[i] as Tensor);
-      let bytes = 0;
-      for (const { data } of given) bytes += data.byteLength;
+      const input = this.#inputs[i] as BatchInput;
+      const bytes = input.bytes(batch, i);
       let buffer = this.#buffers[i] as Uint8Array;
       if (buffer.byteLength < bytes) {
         buffer = new Uint8Array(bytes * 2);
         this.#buffers[i] = buffer;
       }
-      let at = 0;
-      for (const { data } of given) {
-        buffer.set(data, at);
-        at += data.byteLength;
-      }
-      const { shape: own } = given[0] as Tensor;
-      const shape = this.#spec.maxBatchSize > 0 ? [rows, ...own.slice(1)] : own;
-      return { name, dataType, shape, data: buffer.subarray(0, bytes) };
+      input.write(buffer, 0, bytes, batch, i);
+      return { name, dataType, shape: input.shape(batch, i), data: buffer.subarray(0, bytes) };
     });
   }
 }

@@ -1,4 +1,11 @@
-import type { Batch, BatchOutcome, Clock, Lane, ModelSpec } from '../../../core/index.js';
+import {
+  type Batch,
+  type BatchOutcome,
+  type Clock,
+  executedRows,
+  type Lane,
+  type ModelSpec,
+} from '../../../core/index.js';
 import { IdentityOutputs } from './identity.js';
 
 /** A lane that waits instead of computing. What it was given it gives back. */
@@ -22,7 +29,7 @@ export class TimedLane implements Lane {
     const outputs = this.#outputs.fill(batch);
     const gatheredNs = this.#clock.nowNs();
     this.#running = true;
-    this.#clock.setTimer(takenNs + this.#nextNs(batch.rows), () => {
+    this.#clock.setTimer(takenNs + this.#nextNs(executedRows(batch)), () => {
       this.#running = false;
       const timing = { takenNs, gatheredNs, startedNs: gatheredNs, finishedNs: this.#clock.nowNs() };
       settle({ kind: 'done', outputs, timing });

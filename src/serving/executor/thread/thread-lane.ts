@@ -3,13 +3,14 @@ import {
   type BatchOutcome,
   type BatchTiming,
   type Clock,
+  executedRows,
   type Lane,
   type ModelSpec,
   ServingError,
   type Tensor,
   type TensorSpec,
 } from '../../../core/index.js';
-import { carryShape, checkOutputShape, copyBytes } from '../../backend/index.js';
+import { BatchInput, carryShape, checkOutputShape } from '../../backend/index.js';
 import type { ModelWorker } from './model-worker.js';
 import { alignUp, SharedMemory } from './shared-memory.js';
 import type { FailedReply, LaneLayout, RanReply, RunTask, TensorPlace } from './thread-message.js';
@@ -24,6 +25,7 @@ export class ThreadLane implements Lane {
   readonly #index: number;
   readonly #clock: Clock;
   readonly #inputs = new SharedMemory();
+  readonly #gathers: readonly BatchInput[];
   #layout: LaneLayout | undefined;
   #outputs: Uint8Array = new Uint8Array(0);
   #running = false;
@@ -35,6 +37,7 @@ export class ThreadLane implements Lane {
     this.#spec = spec;
     this.#index = index;
     this.#clock = clock;
+    this.#gathers = spec.inputs.map((input) => new BatchInput(input, spec.maxBatchSize > 0));
     this.#layout = {
       inputs: spec.inputs.map(({ name, dataType }) => ({ name, dataType })),
       outputs: spec.outputs.map(({ name, dataType, modelDims }) => ({ name, dataType, dims: modelDims })),
@@ -76,42 +79,35 @@ export class ThreadLane implements Lane {
     this.#onIdle?.();
   }
 
-  /** Copies the members' inputs, one after the other, to where the worker finds them. */
-  #gather({ members, rows }: Batch): RunTask {
+  /** Writes the members' inputs, one after the other, to where the worker finds them. */
+  #gather(batch: Batch): RunTask {
     const { inputs, maxBatchSize } = this.#spec;
     const batched = maxBatchSize > 0;
-    const first = members[0]?.inputs ?? [];
+    const first = batch.members[0]?.inputs ?? [];
     const places: (TensorPlace | null)[] = [];
     let total = 0;
     inputs.forEach((spec, index) => {
-      const tensor = first[index];
-      if (tensor === undefined) {
+      if (first[index] === undefined) {
         places.push(null);
         return;
       }
-      let bytes = 0;
-      for (const member of members) bytes += member.inputs[index]?.data.byteLength ?? 0;
-      const shape = batched ? [rows, ...tensor.shape.slice(1)] : tensor.shape;
-      places.push({ offset: total, bytes, shape: carryShape(shape, spec.dims, spec.modelDims, batched) });
+      const input = this.#gathers[index] as BatchInput;
+      const bytes = input.bytes(batch, index);
+      const shape = carryShape(input.shape(batch, index), spec.dims, spec.modelDims, batched);
+      places.push({ offset: total, bytes, shape });
       total = alignUp(total + bytes);
     });
     this.#inputs.reserve(total);
-    const { bytes } = this.#inputs;
     for (let index = 0; index < places.length; index++) {
-      let at = places[index]?.offset ?? 0;
-      for (const member of members) {
-        const data = member.inputs[index]?.data;
-        if (data === undefined) continue;
-        copyBytes(bytes, at, data);
-        at += data.byteLength;
-      }
+      const place = places[index];
+      if (place) this.#gathers[index]?.write(this.#inputs.bytes, place.offset, place.bytes, batch, index);
     }
     const layout = this.#layout;
     this.#layout = undefined;
     return {
       kind: 'run',
       lane: this.#index,
-      rows: batched ? rows : undefined,
+      rows: batched ? executedRows(batch) : undefined,
       layout,
       memory: this.#inputs.toSend(),
       inputs: places,
@@ -126,7 +122,8 @@ export class ThreadLane implements Lane {
     const timing = this.#timing(takenNs, gatheredNs, reply.computeNs);
     if (reply.memory !== undefined) this.#outputs = new Uint8Array(reply.memory);
     try {
-      const outputs = this.#spec.outputs.map((spec, index) => this.#output(spec, reply.outputs[index], batch.rows));
+      const rows = executedRows(batch);
+      const outputs = this.#spec.outputs.map((spec, index) => this.#output(spec, reply.outputs[index], rows));
       return { kind: 'done', outputs, timing };
     } catch (error) {
       return { kind: 'failed', error: error as ServingError, timing };

@@ -7,6 +7,7 @@ import {
   toServingError,
 } from '../../../core/index.js';
 import { decodeModelInfer, encodeModelInferResponse } from '../../codec/index.js';
+import { asksToExplain, explained } from '../explain.js';
 import { FRAME_HEAD_BYTES, sealFrame } from './framing/frame.js';
 import type { CallHandler } from './framing/method.js';
 import type { ServerCall } from './framing/server-call.js';
@@ -73,12 +74,22 @@ class UnaryInfer implements CallHandler, InferenceReply {
       return;
     }
     this.#settle();
-    this.#call.answer(sealFrame(frame));
+    this.#call.answer(sealFrame(frame), this.#explanation(response));
   }
 
   failed(thrown: unknown): void {
     this.#settle();
     this.#call.fail(failureOf(thrown, 'ModelInfer', this.#state.log));
+  }
+
+  /** Where the metadata or the parameter asks for it. */
+  #explanation(response: InferenceResponse): Readonly<Record<string, string>> | undefined {
+    const asked = asksToExplain(this.#call.headers['x-penstock-explain']);
+    if (!asked && response.parameters.penstock_batch_size === undefined) return undefined;
+    const trailers: Record<string, string> = {};
+    const pairs = explained(response);
+    for (let i = 0; i < pairs.length; i += 2) trailers[pairs[i] as string] = pairs[i + 1] as string;
+    return trailers;
   }
 
   #settle(): void {

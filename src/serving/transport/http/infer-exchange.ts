@@ -16,6 +16,7 @@ import {
   type InferBodyOptions,
   type ReplyFormat,
 } from '../../codec/index.js';
+import { explained } from '../explain.js';
 import { AT_ONCE_BYTES } from '../reply-memory.js';
 import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
 import { BodyBuffer, bodyTooLarge } from './body-buffer.js';
@@ -127,7 +128,7 @@ class InferExchange extends Exchange implements InferenceReply {
       const { body } = encoded;
       const lease = replies.takeLease();
       const headers = ['x-penstock-version', String(response.version.version)];
-      if (this.#explain) explainIn(headers, response);
+      if (this.#explain) headers.push(...explained(response));
       if (encoded.headerLength !== undefined)
         headers.push('Inference-Header-Content-Length', String(encoded.headerLength));
       const contentType = encoded.headerLength === undefined ? JSON_TYPE : BINARY_TYPE;
@@ -244,13 +245,6 @@ class InferExchange extends Exchange implements InferenceReply {
     this.#body?.release();
     this.#body = undefined;
   }
-}
-
-/** What became of the request on its way, as headers. */
-function explainIn(headers: string[], { batchRows, latency }: InferenceResponse): void {
-  const inUs = (ns: number) => String(Math.round(ns / 1e3));
-  headers.push('x-penstock-batch-size', String(batchRows), 'x-penstock-queue-us', inUs(latency.queueNs));
-  headers.push('x-penstock-compute-us', inUs(latency.dispatchNs + latency.computeNs));
 }
 
 function requestEncoding(header: string): string {

@@ -48,10 +48,11 @@ describe('inference over HTTP', () => {
     expect(named(asked).sort()).toEqual([
       'x-penstock-batch-size',
       'x-penstock-compute-us',
+      'x-penstock-padding-share',
       'x-penstock-queue-us',
       'x-penstock-version',
     ]);
-    for (const name of named(asked)) expect(asked.headers.get(name)).toMatch(/^\d+$/);
+    for (const name of named(asked)) expect(asked.headers.get(name)).toMatch(/^[\d.]+$/);
     expect(named(await post(`${url}/v2/models/m/infer`, JSON_BODY))).toEqual(['x-penstock-version']);
   });
 

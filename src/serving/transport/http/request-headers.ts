@@ -1,4 +1,5 @@
 import { ServingError } from '../../../core/index.js';
+import { asksToExplain } from '../explain.js';
 import type { HttpRequest } from '../uws/uws-types.js';
 
 /** What the server reads of a request's headers. One object is reused: copy what must outlive the handler. */
@@ -93,7 +94,7 @@ function readHeader(name: string, value: string): void {
       read.authorization = value;
       break;
     case 'x-penstock-explain':
-      read.explain = value === 'true' || value === '1';
+      read.explain = asksToExplain(value);
       break;
     case 'origin':
     case 'forwarded':

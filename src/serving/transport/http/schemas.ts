@@ -62,6 +62,7 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
       free_slots: COUNT,
       idle_because: { ...TEXT, description: 'Why an instance is free beside a waiting request' },
       arrivals_per_second: { type: 'number' },
+      padding_share: { type: 'number' },
       curve: object({
         rows: list(COUNT),
         mean_ms: list({ type: 'number' }),

@@ -3,6 +3,7 @@ import {
   type BatchOutcome,
   type BatchTiming,
   type Clock,
+  executedRows,
   type Lane,
   type ModelSpec,
   ServingError,
@@ -148,8 +149,8 @@ export class BoundLane implements Lane, GatedCall {
     this.#takenNs = takenNs;
     this.#cancelled = false;
     try {
-      this.#rows = batch.rows;
-      const size = sizeFor(batch.rows, this.#options.graphSizes ?? []);
+      this.#rows = executedRows(batch);
+      const size = sizeFor(this.#rows, this.#options.graphSizes ?? []);
       this.#binding = this.#bindings.of(size);
       for (let i = 0; i < this.#inputs.length; i++) gatherRows(this.#inputs[i] as BoundTensor, batch, i, size);
       this.#gatheredNs = this.#startedNs = this.#options.clock.nowNs();

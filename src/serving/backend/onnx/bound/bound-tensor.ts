@@ -1,4 +1,5 @@
 import { DATA_TYPES, elementCount, type TensorSpec } from '../../../../core/index.js';
+import { BatchInput } from '../../batch-input.js';
 import { writeShape } from '../input-slot.js';
 import type { OrtLibrary } from '../library.js';
 import type { Address } from '../native-memory.js';
@@ -20,6 +21,8 @@ export interface DeviceMemory {
  */
 export class BoundTensor {
   readonly spec: TensorSpec;
+  /** Of inputs: how a batch is written to it. */
+  readonly input: BatchInput;
   readonly host: HostBuffer;
   readonly rowBytes: number;
   readonly #library: OrtLibrary;
@@ -33,6 +36,7 @@ export class BoundTensor {
     this.spec = spec;
     this.#library = library;
     this.#batched = maxBatchSize > 0;
+    this.input = new BatchInput(spec, this.#batched);
     this.rowBytes = elementCount(spec.modelDims) * DATA_TYPES[spec.dataType].elementBytes;
     const bytes = this.rowBytes * Math.max(1, maxBatchSize);
     this.host = new HostBuffer(bytes);

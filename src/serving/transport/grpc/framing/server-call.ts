@@ -70,9 +70,10 @@ export class ServerCall implements StreamEvents {
     return replyEncoding(this.headers, this.#encoding);
   }
 
-  /** The one answer of a call and its end, as a sealed frame. No effect once the call has ended. */
-  answer(frame: Buffer): void {
+  /** The one answer of a call and its end, as a sealed frame, `beside` as trailers. No effect once the call has ended. */
+  answer(frame: Buffer, beside?: Readonly<Record<string, string>>): void {
     if (!this.#end()) return;
+    if (beside !== undefined) this.#trailers = { ...OK_TRAILERS, ...beside };
     const encoding = this.answerEncoding;
     if (encoding === undefined) this.#send(frame, undefined);
     else {

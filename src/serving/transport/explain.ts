@@ -1,0 +1,21 @@
+import type { InferenceResponse } from '../../core/index.js';
+
+/** What became of a request on its way, as the names and values of headers or trailers, in turn. */
+export function explained({ batchRows, latency, paddingShare }: InferenceResponse): string[] {
+  const inUs = (ns: number) => String(Math.round(ns / 1e3));
+  return [
+    'x-penstock-batch-size',
+    String(batchRows),
+    'x-penstock-queue-us',
+    inUs(latency.queueNs),
+    'x-penstock-compute-us',
+    inUs(latency.dispatchNs + latency.computeNs),
+    'x-penstock-padding-share',
+    String(Math.round(paddingShare * 1e4) / 1e4),
+  ];
+}
+
+/** The value of `x-penstock-explain`, a header or metadata of the request. */
+export function asksToExplain(value: unknown): boolean {
+  return value === 'true' || value === '1';
+}
