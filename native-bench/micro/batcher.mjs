@@ -179,6 +179,8 @@ function benchDecision(name, { curve, instances, sloMs, share }) {
     id: { model: 'm', version: 1 },
     maxBatchSize: 1024,
     batching: { ...POLICY, maxBatchSize: 1024, sloMs },
+    inputs: [],
+    outputs: [],
   };
   const costs = { curve: () => load.curve, observe() {} };
   const AGAIN = 2000;

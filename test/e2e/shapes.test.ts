@@ -43,6 +43,15 @@ beforeAll(async () => {
     by_node: { fixture: 'identity_fp32', files: { 'config.yaml': `${PADDED_IDENTITY}engine: node\n` } },
     script: { fixture: 'echo.cjs', files: { 'config.yaml': SCRIPT } },
   });
+  const sizes = 'max_batch_size: 4\ndynamic_batching: {}\nallowed_batch_sizes: [2, 4]\n';
+  for (const [name, fixture, more] of [
+    ['strings', 'identity_bytes_fixed', ''],
+    ['bound', 'identity_fixed', 'provider: { io_binding: true }\n'],
+  ] as const) {
+    mkdirSync(join(folder.path, name, '1'), { recursive: true });
+    cpSync(`${ROOT}test/fixtures/models/${fixture}.onnx`, join(folder.path, name, '1/model.onnx'));
+    folder.write(`${name}/config.yaml`, sizes + more);
+  }
   embedder(folder, 'alone', 'config.yaml', 'max_batch_size: 16\n');
   embedder(folder, 'padded', 'config.yaml', PADDED_YAML as string);
   embedder(folder, 'padded_by_parameters', 'config.pbtxt', PADDED_PBTXT as string);
@@ -165,6 +174,30 @@ describe('allowed batch sizes', () => {
     }
     // 3 ran as 4, 5 and 7 as 8: 5 of 37 rows.
     expect((await scheduler('sized')).padding_share).toBeCloseTo(5 / 37, 3);
+  });
+});
+
+describe('allowed batch sizes of other inputs', () => {
+  it.each([
+    ['strings', tensor('INPUT0', 'BYTES', [3, 2], ['a', '', 'bcd', 'e', 'ü', 'f'])],
+    [
+      'bound',
+      tensor(
+        'INPUT0',
+        'FP32',
+        [3, 4],
+        Float32Array.from({ length: 12 }, (_, i) => i + 0.5),
+      ),
+    ],
+  ])('hold for %s', async (model, input) => {
+    for (const form of manyAtOnce()) {
+      const answer = await form.send({ model, inputs: [input] });
+      if (!answer.ok) throw new Error(`${form.name}: ${answer.message}`);
+      const [output] = answer.outputs as [Tensor];
+      expect(output.shape).toEqual(input.shape);
+      expect(Buffer.from(output.data).equals(input.data), form.name).toBe(true);
+    }
+    expect((await scheduler(model)).padding_share).toBe(0.25);
   });
 });
 

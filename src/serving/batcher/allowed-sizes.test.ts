@@ -9,7 +9,7 @@ const linear = (fixed: number, each: number): CostCurve => ({
   upperNs: (rows) => 2 * (fixed + each * rows),
 });
 const members = (...rows: number[]) =>
-  rows.map((own) => ({ rows: own, enqueuedNs: 0, deadlineNs: Number.POSITIVE_INFINITY, orderNs: 0 }));
+  rows.map((own) => ({ rows: own, enqueuedNs: 0, deadlineNs: Number.POSITIVE_INFINITY, worth: 1 }));
 
 describe('allowed sizes', () => {
   const sizes = new AllowedSizes([1, 2, 4, 8]);

@@ -32,6 +32,18 @@ describe('the sweep of batch sizes', () => {
     expect(sweepSizes(0)).toEqual([1]);
   });
 
+  it('keeps to the sizes and the length that executions may have', async () => {
+    const batches: Batch[] = [];
+    const tryBatch = async (batch: Batch) => {
+      batches.push(batch);
+      return [{ device: undefined, computeNs: MS }];
+    };
+    const nowNs = () => batches.length * MS;
+    await sweepCosts({ tryBatch, version, member, maxBatchSize: 8, sizes: [2, 8], length: 16, budgetNs: 1e9, nowNs });
+    expect(new Set(batches.map(({ rows }) => rows))).toEqual(new Set([2, 8]));
+    for (const { rows, padded } of batches) expect(padded).toEqual({ rows, length: 16 });
+  });
+
   it('finds the curve, all sizes in turn', async () => {
     const { state, sweep } = machine((rows) => 4 + 0.3 * rows);
     const sizes = (await sweep(32, 10_000)).get(undefined) ?? [];
