@@ -81,7 +81,7 @@ export function goodputReport(result, file) {
   const head = `${machine.cpu}, ${machine.cores} cores, Node ${versions.node}, ${date.slice(0, 10)}, commit ${commit}`;
   if (file === undefined) return `${head}\n\n${table}`;
   const plots = result.cells.map((cell) => {
-    const name = `goodput-${cell.name.replaceAll('+.', '-')}-${cell.arrivals}.svg`;
+    const name = `goodput-${cell.name.replaceAll('+.', '-')}-x${cell.scale}-${cell.arrivals}.svg`;
     writeFileSync(join(dirname(file), name), goodputPlot(cell));
     return `![${cell.name}, ${cell.arrivals}](${name})`;
   });
