@@ -31,7 +31,18 @@ export function setting(id: number, value: number): Buffer {
 
 /** The header block of a gRPC call, HPACK without an index. */
 export function callHeaders(path: string): Buffer {
-  const texts = [':method', 'POST', ':scheme', 'http', ':path', path, 'content-type', 'application/grpc'];
+  const texts = [
+    ':method',
+    'POST',
+    ':scheme',
+    'http',
+    ':path',
+    path,
+    ':authority',
+    'localhost',
+    'content-type',
+    'application/grpc',
+  ];
   return Buffer.concat(
     texts.map((text, i) => Buffer.concat([Buffer.from(i % 2 ? [text.length] : [0, text.length]), Buffer.from(text)])),
   );
