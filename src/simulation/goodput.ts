@@ -1,4 +1,5 @@
 import { fluidBoundPerSecond, type Load, type Random } from './load.js';
+import type { Senders } from './mix.js';
 import type { Policy } from './policies/policy.js';
 import { type RunResult, run } from './run.js';
 
@@ -6,6 +7,8 @@ import { type RunResult, run } from './run.js';
 export interface Trial {
   readonly arrivalsMs: (perSecond: number) => Float64Array;
   readonly random: () => Random;
+  /** Who sends them, anew for each run; absent: all are alike. */
+  readonly senders?: () => Senders;
 }
 
 /** Share of all requests that must be in time. */
@@ -35,7 +38,8 @@ export function goodput(load: Load, variants: readonly (() => Policy)[], trial: 
 }
 
 function bisect(load: Load, variant: () => Policy, trial: Trial): Goodput {
-  const at = (perSecond: number) => run(load, variant(), trial.arrivalsMs(perSecond), trial.random());
+  const at = (perSecond: number) =>
+    run(load, variant(), trial.arrivalsMs(perSecond), trial.random(), trial.senders?.());
   const enough = (result: RunResult) => result.inTime >= IN_TIME_SHARE * result.requests;
   const scale = fluidBoundPerSecond(load) || (load.instances * 1e9) / load.curve.meanNs(1);
   let low = scale / 50;
@@ -60,7 +64,7 @@ const INSTANCES_AT_MOST = 4096;
 export function instancesFor(load: Load, variant: () => Policy, trial: Trial, perSecond: number): number | undefined {
   const arrivals = trial.arrivalsMs(perSecond);
   const enough = (instances: number) => {
-    const result = run({ ...load, instances }, variant(), arrivals, trial.random());
+    const result = run({ ...load, instances }, variant(), arrivals, trial.random(), trial.senders?.());
     return result.inTime >= IN_TIME_SHARE * result.requests;
   };
   let high = 1;

@@ -1,6 +1,15 @@
-import { type BatchPolicy, type CostModel, type ModelSpec, NO_DEADLINE, ServingError } from '../core/index.js';
+import {
+  type BatchPolicy,
+  type CostModel,
+  type Criticality,
+  type ModelSpec,
+  NO_DEADLINE,
+  ServingError,
+  type Tenant,
+} from '../core/index.js';
 import { Batcher, type MemberOutcome, type QueueItem } from '../serving/batcher/index.js';
 import type { Load, Random } from './load.js';
+import { type MixResult, NO_MIX, type Sender, Senders } from './mix.js';
 import type { Policy } from './policies/policy.js';
 import { SimulatedExecutor } from './simulated-executor.js';
 import { VirtualClock } from './virtual-clock.js';
@@ -17,6 +26,8 @@ export interface RunResult {
   /** Milliseconds from arrival to refusal, ascending. */
   readonly refusalsMs: Float64Array;
   readonly executions: number;
+  /** By tenant and by criticality. */
+  readonly mix: MixResult;
   /** From the first arrival to the last answer. */
   readonly spanMs: number;
 }
@@ -28,7 +39,13 @@ const ROUNDING_NS = 1;
  * Sends requests at `arrivalsMs` (ascending) to the batcher that the gateway runs, on a virtual clock, and tells what became
  * of them. The same arguments give the same result.
  */
-export function run(load: Load, policy: Policy, arrivalsMs: Float64Array, random: Random): RunResult {
+export function run(
+  load: Load,
+  policy: Policy,
+  arrivalsMs: Float64Array,
+  random: Random,
+  senders = new Senders(NO_MIX, random),
+): RunResult {
   const clock = new VirtualClock();
   const executor = new SimulatedExecutor(clock, load.curve, load.instances, load.jitter, random);
   const spec = specOf(load, policy);
@@ -46,22 +63,29 @@ export function run(load: Load, policy: Policy, arrivalsMs: Float64Array, random
   const latenciesMs: number[] = [];
   const refusalsMs: number[] = [];
   let inTime = 0;
-  const settled = (enqueuedNs: number, done: boolean) => {
+  const settled = ({ enqueuedNs, sender }: SimulatedRequest, done: boolean) => {
     const ns = clock.nowNs() - enqueuedNs;
     (done ? latenciesMs : refusalsMs).push(ns / 1e6);
-    if (done && ns <= sloNs + ROUNDING_NS) inTime++;
+    const kept = done && ns <= sloNs + ROUNDING_NS;
+    if (kept) inTime++;
+    for (const part of sender.counted) {
+      part.requests++;
+      if (kept) part.inTime++;
+      else if (done) part.late++;
+      else part.refused++;
+    }
   };
   if (policy.ended !== undefined) {
     executor.onEnded = (batch, sinceStartMs) => policy.ended?.(batch.rows, sinceStartMs);
   }
   for (const atMs of arrivalsMs) {
     clock.advanceTo(atMs * 1e6);
-    const item = new SimulatedRequest(clock.nowNs(), settled);
+    const item = new SimulatedRequest(clock.nowNs(), senders.next(), settled);
     try {
       batcher.enqueue(item);
     } catch (thrown) {
       if (!(thrown instanceof ServingError)) throw thrown;
-      settled(item.enqueuedNs, false);
+      settled(item, false);
     }
   }
   while (batcher.depth > 0 || executor.freeSlots() < load.instances) {
@@ -74,6 +98,7 @@ export function run(load: Load, policy: Policy, arrivalsMs: Float64Array, random
     latenciesMs: Float64Array.from(latenciesMs).sort(),
     refusalsMs: Float64Array.from(refusalsMs).sort(),
     executions: executor.executions,
+    mix: senders.result,
     spanMs: clock.nowNs() / 1e6,
   };
 }
@@ -85,15 +110,21 @@ class SimulatedRequest implements QueueItem {
   readonly timeoutUs = 0;
   readonly deadlineNs = NO_DEADLINE;
   readonly enqueuedNs: number;
-  readonly #settled: (enqueuedNs: number, done: boolean) => void;
+  readonly tenant: Tenant;
+  readonly criticality: Criticality;
+  readonly sender: Sender;
+  readonly #settled: (request: SimulatedRequest, done: boolean) => void;
 
-  constructor(enqueuedNs: number, settled: (enqueuedNs: number, done: boolean) => void) {
+  constructor(enqueuedNs: number, sender: Sender, settled: (request: SimulatedRequest, done: boolean) => void) {
     this.enqueuedNs = enqueuedNs;
+    this.sender = sender;
+    this.tenant = sender.tenant;
+    this.criticality = sender.criticality;
     this.#settled = settled;
   }
 
   settle(outcome: MemberOutcome): void {
-    this.#settled(this.enqueuedNs, outcome.kind === 'done');
+    this.#settled(this, outcome.kind === 'done');
   }
 }
 

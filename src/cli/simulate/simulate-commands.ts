@@ -1,13 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CURVE_FORMS, type GivenCurve, readCurve } from '../../core/index.js';
-import { POLICIES } from '../../simulation/index.js';
+import { type Mix, NO_MIX, POLICIES } from '../../simulation/index.js';
 import { EXIT_CODE_HELP } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
 import { curveArgument } from './curve-argument.js';
+import { criticalityMix, tenantMix } from './mix-argument.js';
 import type { LoadOptions } from './simulate.js';
 
 /** As the parser leaves them: a flag that was not given is absent. */
-type LoadFlags = Omit<LoadOptions, 'json'> & { readonly json?: boolean };
+type LoadFlags = Omit<LoadOptions, 'json' | keyof Mix> & Partial<Mix> & { readonly json?: boolean };
 
 /** Adds `simulate` and `plan`. What they run is loaded when they are asked for. */
 export function addSimulate(program: Command, io: CliIo, exit: (code: number) => void): void {
@@ -23,7 +24,7 @@ export function addSimulate(program: Command, io: CliIo, exit: (code: number) =>
     )
     .action(async (flags: LoadFlags & { readonly instances: number; readonly rate?: number }) => {
       const { simulate: run } = await import('./simulate.js');
-      exit(await run({ ...flags, json: flags.json === true, rate: flags.rate }, io));
+      exit(await run({ ...NO_MIX, ...flags, json: flags.json === true, rate: flags.rate }, io));
     });
   const plan = program.command('plan').description('Say how many instances a rate within an SLO needs');
   withLoad(plan, io)
@@ -31,7 +32,7 @@ export function addSimulate(program: Command, io: CliIo, exit: (code: number) =>
     .addHelpText('after', `\nExample:\n  penstock plan --rate 5000 --slo-ms 20 --curve 4,0.3\n\n${EXIT_CODE_HELP}`)
     .action(async (flags: LoadFlags & { readonly rate: number }) => {
       const { plan: run } = await import('./simulate.js');
-      exit(await run({ ...flags, json: flags.json === true }, io));
+      exit(await run({ ...NO_MIX, ...flags, json: flags.json === true }, io));
     });
 }
 
@@ -53,6 +54,12 @@ function withLoad(command: Command, io: CliIo): Command {
         .default('penstock'),
     )
     .option('--jitter <share>', 'Execution times vary by this share, and one in 200 takes twice as long', share, 0)
+    .option('--tenants <mix>', 'Who sends them: NAME:PART or NAME:PART:WEIGHT, with commas between', tenantMix)
+    .option(
+      '--criticality <mix>',
+      'What they matter: LEVEL:PART, e.g. critical:0.1,default:0.6,sheddable:0.3',
+      criticalityMix,
+    )
     .option('--json', 'Print JSON');
 }
 

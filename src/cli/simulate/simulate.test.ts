@@ -77,6 +77,59 @@ describe('penstock simulate', () => {
   });
 });
 
+describe('penstock simulate with several callers', () => {
+  const OVERLOAD = '--curve 2,0.05 --instances 4 --slo-ms 8.2 --requests 20000';
+  const json = async (line: string) => JSON.parse((await cli(`simulate ${line} --json`)).out);
+  const shareInTime = (part: { inTime: number; requests: number }) => part.inTime / part.requests;
+
+  it.each([80_000, 160_000, 540_000])(
+    'sheds what matters less first, at %i requests/s',
+    async (rate) => {
+      const mix = '--criticality sheddable:0.3,critical:0.1,default:0.6';
+      for (const seed of [1, 2, 3]) {
+        const mixed = await json(`${OVERLOAD} --rate ${rate} --seed ${seed} ${mix}`);
+        expect(Object.keys(mixed.criticality)).toEqual(['critical', 'default', 'sheddable']);
+        const { critical, default: usual, sheddable } = mixed.criticality;
+        expect(shareInTime(critical)).toBeGreaterThan(shareInTime(usual));
+        expect(shareInTime(usual)).toBeGreaterThan(shareInTime(sheddable));
+        expect(critical.inTime + critical.late + critical.refused).toBe(critical.requests);
+        // The capacity is about 55,000: what is critical fits into it.
+        expect(shareInTime(critical)).toBeGreaterThan(0.9);
+        // Shedding by level costs nothing of what is answered in time.
+        const alike = await json(`${OVERLOAD} --rate ${rate} --seed ${seed}`);
+        expect(mixed.goodputPerSecond).toBeGreaterThan(0.98 * alike.goodputPerSecond);
+      }
+    },
+    60_000,
+  );
+
+  it('answers as much in time at ten times the capacity as at its best', async () => {
+    const mix = '--criticality critical:0.1,default:0.6,sheddable:0.3';
+    const best = await json(`${OVERLOAD} ${mix}`);
+    const overloaded = await json(`${OVERLOAD} ${mix} --rate ${10 * best.fluidBoundPerSecond}`);
+    expect(overloaded.goodputPerSecond).toBeGreaterThan(0.95 * best.goodputPerSecond);
+  }, 60_000);
+
+  it('keeps the goodput of a tenant within its share beside one that floods', async () => {
+    const { tenants, criticality } = await json(`${OVERLOAD} --rate 160000 --tenants flood:0.9,calm:0.1`);
+    expect(criticality).toBeUndefined();
+    expect(shareInTime(tenants.calm)).toBeGreaterThan(0.95);
+    expect(shareInTime(tenants.flood)).toBeLessThan(0.4);
+    const weighted = await json(`${OVERLOAD} --rate 300000 --tenants a:0.5:3,b:0.5:1`);
+    const ratio = weighted.tenants.a.inTime / weighted.tenants.b.inTime;
+    expect(ratio).toBeGreaterThan(2.2);
+    expect(ratio).toBeLessThan(3.8);
+  }, 60_000);
+
+  it.each(['--tenants=a', '--tenants=a:0', '--tenants=a:1,a:1', '--criticality=urgent:1', '--criticality=critical'])(
+    'refuses %s',
+    async (mix) => {
+      const { code, err } = await cli(`simulate --curve 4,0.3 --slo-ms 10 ${mix}`);
+      expect([code, err]).toEqual([2, expect.stringContaining('with commas between')]);
+    },
+  );
+});
+
 describe('penstock plan', () => {
   it('says how many instances a rate needs: one less misses it', async () => {
     const { out } = await cli('plan --rate 5000 --slo-ms 17.2 --curve 4,0.3 --requests 6000 --json');

@@ -5,10 +5,13 @@ import {
   IN_TIME_SHARE,
   instancesFor,
   type Load,
+  type Mix,
+  type PartResult,
   POLICIES,
   type PolicyName,
   type RunResult,
   run,
+  Senders,
 } from '../../simulation/index.js';
 import { randomSource } from '../bench/random-source.js';
 import { CliError, EXIT_CODES } from '../exit-codes.js';
@@ -16,7 +19,7 @@ import type { CliIo } from '../io.js';
 import { arrivalsOf } from './simulated-arrivals.js';
 
 /** What is simulated, as the commands `simulate` and `plan` were given it. */
-export interface LoadOptions {
+export interface LoadOptions extends Mix {
   readonly curve: GivenCurve;
   readonly sloMs: number;
   readonly maxBatch: number;
@@ -43,7 +46,9 @@ export async function simulate(options: SimulateOptions, io: CliIo): Promise<num
     options.rate === undefined
       ? goodput(load, variants, trial)
       : bestAt(
-          variants.map((variant) => run(load, variant(), trial.arrivalsMs(options.rate as number), trial.random())),
+          variants.map((variant) =>
+            run(load, variant(), trial.arrivalsMs(options.rate as number), trial.random(), trial.senders()),
+          ),
         );
   const bound = fluidBoundPerSecond(load);
   const figures = {
@@ -79,7 +84,7 @@ export async function plan(options: LoadOptions & { readonly rate: number }, io:
       `no number of instances answers ${IN_TIME_SHARE * 100} % of the requests within ${options.sloMs} ms: one alone takes ${rounded(load.curve.meanNs(1) / 1e6, 3)} ms`,
     );
   const chosen = { ...load, instances };
-  const result = run(chosen, variant(), trial.arrivalsMs(options.rate), trial.random());
+  const result = run(chosen, variant(), trial.arrivalsMs(options.rate), trial.random(), trial.senders());
   const share = options.rate / fluidBoundPerSecond(chosen);
   const figures = { policy: options.policy, instances, shareOfFluidBound: rounded(share, 4), ...resultFigures(result) };
   if (options.json) io.stdout.write(`${JSON.stringify(figures)}\n`);
@@ -98,9 +103,10 @@ function loadOf(options: LoadOptions, instances: number): Load {
   return { curve: curveOf(curve, jitter), instances, sloMs, maxBatchSize, jitter };
 }
 
-function trialOf({ arrivals, requests, seed }: LoadOptions, io: CliIo) {
+function trialOf({ arrivals, requests, seed, tenants, criticality }: LoadOptions, io: CliIo) {
   const arrivalsMs = arrivalsOf(arrivals, requests, seed, io.cwd);
-  return { arrivalsMs, random: () => randomSource(seed + 1_000_003).uniform };
+  const senders = () => new Senders({ tenants, criticality }, randomSource(seed + 2_000_003).uniform);
+  return { arrivalsMs, senders, random: () => randomSource(seed + 1_000_003).uniform };
 }
 
 function bestAt(results: readonly RunResult[]): { perSecond: number; atThatRate: RunResult } {
@@ -120,14 +126,33 @@ function resultFigures(result: RunResult) {
     p99Ms: rounded(percentile(latenciesMs, 0.99), 3),
     refusalP99Ms: rounded(percentile(refusalsMs, 0.99), 3),
     meanBatchRows: rounded(executions === 0 ? 0 : latenciesMs.length / executions, 2),
+    ...mixFigures(result),
+  };
+}
+
+/** By tenant and by criticality, where there is more than one. */
+function mixFigures({ mix, spanMs }: RunResult) {
+  const figures = (parts: ReadonlyMap<string, PartResult>) =>
+    Object.fromEntries(
+      [...parts].map(([name, part]) => [name, { ...part, goodputPerSecond: rounded((part.inTime * 1000) / spanMs) }]),
+    );
+  return {
+    ...(mix.tenants.size > 1 ? { tenants: figures(mix.tenants) } : {}),
+    ...(mix.criticality.size > 1 ? { criticality: figures(mix.criticality) } : {}),
   };
 }
 
 function resultLines(result: RunResult): string {
-  const { requests, inTime, late, refused, p50Ms, p90Ms, p99Ms, refusalP99Ms, meanBatchRows } = resultFigures(result);
+  const figures = resultFigures(result);
+  const { requests, inTime, late, refused, p50Ms, p90Ms, p99Ms, refusalP99Ms, meanBatchRows } = figures;
+  const { criticality, tenants } = figures;
   return [
     `latency p50 ${p50Ms} ms, p90 ${p90Ms} ms, p99 ${p99Ms} ms; ${meanBatchRows} rows a batch`,
     `${requests} requests: ${inTime} in time, ${late} late, ${refused} refused${refused === 0 ? '' : ` (p99 after ${refusalP99Ms} ms)`}`,
+    ...[...Object.entries({ ...criticality }), ...Object.entries({ ...tenants })].map(
+      ([name, part]) =>
+        `${name}: ${part.requests} requests, ${part.inTime} in time (${rounded((100 * part.inTime) / Math.max(part.requests, 1))} %), ${part.late} late, ${part.refused} refused`,
+    ),
     '',
   ].join('\n');
 }
