@@ -62,8 +62,11 @@ const POLICY = {
   priorityQueuePolicies: new Map(),
 };
 
-/** `lengths`: requests are of so many lengths and may be padded. */
-function bench(name, { maxBatchSize, inFlight, deadline, learns = false, keys = 1, lengths = 0, ...changes }) {
+/** `lengths`: requests are of so many lengths and may be padded. `mixed`: their deadlines come in any order. */
+function bench(
+  name,
+  { maxBatchSize, inFlight, deadline, learns = false, mixed = false, keys = 1, lengths = 0, tenants = 0, ...changes },
+) {
   const batching = { ...POLICY, dynamic: maxBatchSize > 0, maxBatchSize, ...changes };
   const executor = createExecutor(1);
   const inputs = lengths === 0 ? [] : [{ name: 'x', lengthAxes: { axes: [1], padValue: 0 } }];
@@ -75,7 +78,10 @@ function bench(name, { maxBatchSize, inFlight, deadline, learns = false, keys = 
     metrics,
     maxQueueSize: 100_000,
     ...(learns ? { costs: new LearnedCost() } : {}),
+    // Costs that nobody knows: lines stand in the order of deadlines, and nothing is planned or refused.
+    ...(mixed ? { costs: { curve: () => undefined, observe() {} } } : {}),
   });
+  const whose = Array.from({ length: tenants }, (_, i) => ({ name: `t${i}`, weight: 1 + (i % 3), index: i + 2 }));
   let settled = 0;
   const settle = () => settled++;
   const member = { inputs: [input], rows: 1 };
@@ -87,10 +93,12 @@ function bench(name, { maxBatchSize, inFlight, deadline, learns = false, keys = 
     for (let sent = 0; settled < REQUESTS; ) {
       while (sent < REQUESTS && sent - settled < inFlight) {
         const enqueuedNs = clock.nowNs();
-        const deadlineNs = deadline ? enqueuedNs + 1e9 : Number.POSITIVE_INFINITY;
+        const aheadNs = mixed ? 5e8 + 5e8 * Math.random() : 1e9;
+        const deadlineNs = deadline ? enqueuedNs + aheadNs : Number.POSITIVE_INFINITY;
         const key = names[sent % keys];
         const length = lengths === 0 ? 0 : 1 + ((sent * 7919) % lengths);
-        batcher.enqueue({ member, key, length, priority: 0, timeoutUs: 0, deadlineNs, enqueuedNs, settle });
+        const tenant = tenants > 0 ? whose[sent % tenants] : undefined;
+        batcher.enqueue({ member, key, length, priority: 0, timeoutUs: 0, deadlineNs, enqueuedNs, tenant, settle });
         sent++;
       }
       if (executor.busy()) executor.endOne();
@@ -117,6 +125,9 @@ bench('batch of 32, 256 in flight, 16 lengths', { maxBatchSize: 32, inFlight: 25
 bench('batch of 32, 10,000 waiting, 100 lengths', { maxBatchSize: 32, inFlight: 10_000, lengths: 100 });
 bench('batch of 32, 10,000 waiting, 4,000 lengths', { maxBatchSize: 32, inFlight: 10_000, lengths: 4000 });
 bench('batch of 32, 10,000 waiting, deadlines', { maxBatchSize: 32, inFlight: 10_000, deadline: true });
+bench('the same, in any order', { maxBatchSize: 32, inFlight: 10_000, deadline: true, mixed: true });
+bench('batch of 32, 256 in flight, 4 tenants', { maxBatchSize: 32, inFlight: 256, tenants: 4 });
+bench('batch of 32, 10,000 waiting, 64 tenants', { maxBatchSize: 32, inFlight: 10_000, tenants: 64 });
 
 /**
  * What a request costs where deadlines decide: a load on a virtual clock, each call into the batcher timed by itself (its

@@ -1,13 +1,13 @@
 import type { Listener, RunningServer } from '../cli/index.js';
 import type { ServerConfig } from '../config/index.js';
-import { ServingError } from '../core/index.js';
+import { type Clock, ServingError } from '../core/index.js';
 import { createLog, createMetrics, type Metrics, type ServerLog } from '../insight/index.js';
 import { usableCores } from '../machine/index.js';
 import type { ModelRepository } from '../models/index.js';
 import type { Arena } from '../serving/arena/index.js';
 import { Authority, ControlPlane } from '../serving/controlplane/index.js';
 import { Callers, Dataplane } from '../serving/dataplane/index.js';
-import { createOffload, Devices, ResourcePool } from '../serving/executor/index.js';
+import { createOffload, DeviceShares, Devices, ResourcePool } from '../serving/executor/index.js';
 import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
 import { type AdminToken, adminToken } from './admin-token.js';
 import { createArena } from './arena.js';
@@ -90,6 +90,7 @@ export class Gateway implements RunningServer {
       log,
       devices,
       resources: config.rateLimit === 'off' ? undefined : new ResourcePool(clock, config.rateLimitResources),
+      shares: deviceShares(config.maxDeviceExecutions, cores, clock),
       maxQueueSize: config.maxQueueSize,
       policy: config.schedulingPolicy,
       ingress: this.#ingress,
@@ -207,4 +208,17 @@ export class Gateway implements RunningServer {
     const why = waiting.reason === '' ? waiting.state : `${waiting.state}: ${waiting.reason}`;
     return new ServingError('VERSION_NOT_READY', `model '${model}' is not ready (${why})`);
   }
+}
+
+/** Executions at once on a GPU where it is not said: one computes while another one's tensors are copied. */
+const GPU_PLACES = 2;
+
+/** Undefined: models run when they can. */
+function deviceShares(
+  most: ServerConfig['maxDeviceExecutions'],
+  cores: number,
+  clock: Clock,
+): DeviceShares | undefined {
+  if (most === 0) return undefined;
+  return new DeviceShares(clock, (device) => (most === 'auto' ? (device === 'cpu' ? cores : GPU_PLACES) : most));
 }

@@ -15,7 +15,13 @@ import {
 } from '../core/index.js';
 import type { Batcher } from '../serving/batcher/index.js';
 import { type Dataplane, ServedVersion } from '../serving/dataplane/index.js';
-import { createExecutor, type Devices, type LaneExecutor, type ResourcePool } from '../serving/executor/index.js';
+import {
+  createExecutor,
+  type DeviceShares,
+  type Devices,
+  type LaneExecutor,
+  type ResourcePool,
+} from '../serving/executor/index.js';
 import type { IngressThreads } from '../serving/ingress/index.js';
 import { batcherOf } from './batcher-of.js';
 import { VersionCosts } from './version-costs.js';
@@ -29,6 +35,8 @@ export interface HostingOptions {
   readonly devices: Devices;
   /** What the instances of all versions share; undefined = they are not limited. */
   readonly resources: ResourcePool | undefined;
+  /** Devices that all versions share by weight; undefined = each runs when it can. */
+  readonly shares: DeviceShares | undefined;
   /** Bound of a version's queue where its config names none, in requests. */
   readonly maxQueueSize: number;
   /** How batches of models with an SLO are scheduled. */
@@ -49,8 +57,8 @@ export class Hosting implements VersionHost, SchedulerSource {
   }
 
   async start(opened: OpenedModel, plan: VersionPlan): Promise<HostedVersion> {
-    const { clock, log, devices, resources, metrics, maxQueueSize } = this.#options;
-    const executor = await createExecutor({ opened, plan, clock, log, devices, resources });
+    const { clock, log, devices, resources, shares, metrics, maxQueueSize } = this.#options;
+    const executor = await createExecutor({ opened, plan, clock, log, devices, resources, shares });
     const figures = metrics.version(plan.spec.id);
     const kept = this.#options.keepCosts ? opened.kept : undefined;
     const costs = new VersionCosts({ plan, kept, clock, log });

@@ -7,6 +7,8 @@ export interface VersionPlan {
   readonly spec: ModelSpec;
   readonly instances: readonly InstanceGroup[];
   readonly maxExecutionMs: number;
+  /** Part of a device's time beside other models' where executions are limited; absent = 1. */
+  readonly deviceWeight?: number;
   /** Milliseconds that `HostedVersion.learn` may take; absent or 0 = nothing is measured before requests come. */
   readonly costSweepMs?: number;
 }

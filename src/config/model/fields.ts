@@ -53,6 +53,15 @@ export const milliseconds = () =>
     return z.NEVER;
   });
 
+/** A part beside those of others. */
+export const weight = () =>
+  z.union([z.number(), z.string().regex(/^\d+(\.\d+)?$/, 'expected a weight')]).transform((value, context) => {
+    const part = Number(value);
+    if (part >= 0.01 && part <= 1000) return part;
+    context.addIssue(`expected a weight from 0.01 to 1000, got ${value}`);
+    return z.NEVER;
+  });
+
 /** A parameter's value: Triton's message, or, for short, a plain value. */
 export const parameterValue = () =>
   z

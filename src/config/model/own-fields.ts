@@ -6,6 +6,7 @@ const OWN_PARAMETERS: Readonly<Record<string, readonly [string] | readonly [stri
   'penstock.engine': ['engine'],
   'penstock.max_execution_ms': ['max_execution_ms'],
   'penstock.slo_ms': ['slo_ms'],
+  'penstock.device_weight': ['device_weight'],
   'penstock.batch_limit': ['batch_limit'],
   'penstock.cost_sweep_ms': ['cost_sweep_ms'],
   'penstock.split_large_requests': ['split_large_requests'],

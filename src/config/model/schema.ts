@@ -10,6 +10,7 @@ import {
   parameterValue,
   positive32,
   positive64,
+  weight,
 } from './fields.js';
 import { SCHEDULING_FIELDS } from './scheduling.js';
 import { OTHER_FIELDS } from './unserved.js';
@@ -200,6 +201,11 @@ const fields = z.strictObject({
   slo_ms: milliseconds()
     .optional()
     .describe('Requests shall be answered within so many ms of their arrival; 0 = no such aim. Ours'),
+  device_weight: weight()
+    .optional()
+    .describe(
+      "Part of a device's time beside other models', where the server limits executions (maxDeviceExecutions); default 1. Ours",
+    ),
   batch_limit: z
     .enum(['auto', 'max'])
     .optional()
@@ -231,7 +237,7 @@ const fields = z.strictObject({
 
 /**
  * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it
- * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `batch_limit`, `cost_sweep_ms`, `split_large_requests`, `padding`,
+ * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `device_weight`, `batch_limit`, `cost_sweep_ms`, `split_large_requests`, `padding`,
  * `allowed_batch_sizes`, `provider`). Everything is optional: what is absent is completed from
  * the model. Unknown fields are refused.
  */

@@ -51,6 +51,7 @@ export const FLAGS: readonly Flag[] = [
   own('max-execution-ms', 'maxExecutionMs', 'number'),
   own('slo-ms', 'sloMs', 'number'),
   own('scheduling-policy', 'schedulingPolicy'),
+  own('max-device-executions', 'maxDeviceExecutions', 'count'),
   triton('rate-limit', 'rateLimit'),
   triton('rate-limit-resource', 'rateLimitResources', 'string', { repeatable: true }),
   own('engine', 'engine'),

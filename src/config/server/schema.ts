@@ -274,6 +274,12 @@ export const serverConfigSchema = z.strictObject({
   maxExecutionMs: durationMs()
     .default(0)
     .describe('A run of more milliseconds marks its instance lost; 0 = no limit. A model may set its own'),
+  maxDeviceExecutions: z
+    .union([z.literal('auto'), z.int().min(0).max(1024)])
+    .default(0)
+    .describe(
+      'Executions at once on one device, over all models; where more want to run, models take turns by their device_weight. auto: as many as cores, on a GPU 2; 0 = not limited',
+    ),
   sloMs: z
     .number()
     .min(0)

@@ -137,6 +137,7 @@ function shownParameters(config: ModelConfig): Json {
     engine: config.engine,
     max_execution_ms: config.max_execution_ms,
     slo_ms: config.slo_ms,
+    device_weight: config.device_weight,
     batch_limit: config.batch_limit,
     cost_sweep_ms: config.cost_sweep_ms,
     split_large_requests: config.split_large_requests,

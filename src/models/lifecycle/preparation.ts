@@ -112,6 +112,7 @@ export class Preparation {
       spec,
       instances: groups.instances,
       maxExecutionMs: opening.options.maxExecutionMs,
+      deviceWeight: config.device_weight ?? 1,
       costSweepMs: config.cost_sweep_ms ?? (plansByCost ? this.#defaults.costSweepMs : 0),
     };
     return {

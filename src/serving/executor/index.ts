@@ -1,3 +1,4 @@
+export { DeviceShares, type PlacesOf } from './device-shares.js';
 export { Devices, type DevicesOptions } from './devices.js';
 export { createExecutor, type ExecutorOptions, type LaneExecutor } from './lane-executor.js';
 export { createOffload, type OffloadOptions, type OffloadPool } from './offload/offload-pool.js';

@@ -11,8 +11,8 @@ import {
 } from '../../core/index.js';
 import type { DeviceHealth } from './device-health.js';
 import { LaneSlot } from './lane-slot.js';
+import type { Ration } from './ration.js';
 import { decideRecovery, type RecoveryPolicy } from './recovery.js';
-import type { Ration } from './resource-pool.js';
 import { RunWatch } from './run-watch.js';
 
 /** What an instance needs of the executor it is part of. */
@@ -206,18 +206,19 @@ export class Instance {
     this.#options.device.ended(run, outcome);
     if (!run.lost && run.slot.lane?.broken === false) this.#failures = 0;
     this.#pending++;
-    // Whose turn it is with what came free is for the pool to say; this instance may be among them.
-    this.#options.ration?.give();
+    // Whose turn it is with what came free is for the pool to say; this instance may be among them, once a lane of it can run.
+    const given = this.idle;
+    if (given) this.#options.ration?.give();
     const offered = this.free;
     if (offered) this.#options.onFree();
     this.#deliver(run, outcome);
     // Where no other lane could be offered, the next batch would run on this one: not before its settle has returned.
-    if (offered || run.slot.lane?.broken === true) this.#release(run, offered);
-    else queueMicrotask(() => this.#release(run, offered));
+    if (offered || run.slot.lane?.broken === true) this.#release(run, offered, given);
+    else queueMicrotask(() => this.#release(run, offered, given));
   }
 
   /** The outcome of `run` was read: its lane can be used again, or has to be replaced. */
-  #release(run: Run, offered: boolean): void {
+  #release(run: Run, offered: boolean, given: boolean): void {
     this.#pending--;
     const { slot } = run;
     const broken = slot.lane?.broken === true;
@@ -226,6 +227,7 @@ export class Instance {
       else if (!this.#options.device.usable) this.#benchSlot(slot, 'its device has failed');
       else slot.move('idle');
     }
+    if (!given) this.#options.ration?.give();
     if (this.#stopping) {
       this.#wakeQuiet();
       return;

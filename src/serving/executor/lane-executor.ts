@@ -12,8 +12,10 @@ import {
   ServingError,
   type VersionPlan,
 } from '../../core/index.js';
+import type { DeviceShares } from './device-shares.js';
 import { Devices } from './devices.js';
 import { Instance } from './instance.js';
+import { allOf } from './ration.js';
 import { DEFAULT_RECOVERY, type RecoveryPolicy } from './recovery.js';
 import type { ResourcePool } from './resource-pool.js';
 
@@ -27,6 +29,8 @@ export interface ExecutorOptions {
   readonly devices?: Devices;
   /** What instances of all versions share; by default they are not limited. */
   readonly resources?: ResourcePool | undefined;
+  /** Devices that models share by weight; by default each runs when it can. */
+  readonly shares?: DeviceShares | undefined;
 }
 
 /**
@@ -72,13 +76,14 @@ export class LaneExecutor implements Executor {
     this.#turnEnding = false;
   };
 
-  constructor({ opened, plan, clock, log, recovery = DEFAULT_RECOVERY, devices, resources }: ExecutorOptions) {
+  constructor({ opened, plan, clock, log, recovery = DEFAULT_RECOVERY, devices, resources, shares }: ExecutorOptions) {
     this.#plan = plan;
     this.#log = log;
     const { spec } = plan;
     const known = devices ?? new Devices({ clock, log });
     const groups = plan.instances.flatMap((group) => Array.from({ length: group.count }, () => group));
-    const homes = groups.map((group, index) => known.of(opened.placements?.[index] ?? group));
+    const places = groups.map((group, index) => opened.placements?.[index] ?? group);
+    const homes = places.map((place) => known.of(place));
     this.#severalDevices = new Set(homes).size > 1;
     this.#instances = homes.map(
       (device, index) =>
@@ -89,7 +94,10 @@ export class LaneExecutor implements Executor {
           createLane: () => opened.createLane(spec, index),
           device,
           deviceNamed: this.#severalDevices,
-          ration: resources?.join(groups[index] as InstanceGroup, () => this.#offer()),
+          ration: allOf([
+            resources?.join(groups[index] as InstanceGroup, () => this.#offer()),
+            shares?.join(places[index] as InstanceGroup, this, plan.deviceWeight ?? 1, () => this.#offer()),
+          ]),
           recovery,
           clock,
           log,

@@ -1,16 +1,5 @@
 import { type Clock, type InstanceGroup, type RateLimiter, ServingError } from '../../core/index.js';
-
-/** An instance's part in the pool: it runs only while it holds all that its group needs. */
-export interface Ration {
-  /** True where all of it is there now. */
-  readonly open: boolean;
-  /** Takes it. Throws (our mistake) where it is not open. */
-  take(): void;
-  /** Gives it back, and offers what came free to those that wait, the one that had the least of the time first. */
-  give(): void;
-  /** The instance is gone; it holds nothing. */
-  leave(): void;
-}
+import type { Ration } from './ration.js';
 
 /** A resource that was given a bound: its name, and the device it is of; global where that is undefined. */
 export interface ResourceBound {
