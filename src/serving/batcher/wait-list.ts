@@ -8,7 +8,8 @@ import { CountedLine, TenantLine } from './tenant-line.js';
 
 /** The waiting requests of one key, all priorities. */
 export class KeyGroup {
-  readonly key: string;
+  /** Changes only while nobody waits in it. */
+  key: string;
   readonly line = new RankedLine(TenantLine);
   rows = 0;
   requests = 0;
@@ -68,6 +69,8 @@ export interface Newcomer {
 export class WaitList {
   readonly #line = new RankedLine(CountedLine);
   readonly #groups = new Map<string, KeyGroup>();
+  /** The last one that nobody waited in any more: where shapes vary, each request would need a new one. */
+  #spare: KeyGroup | undefined;
   readonly #byDeadline: boolean;
   readonly #shares: FairShares;
   #size = 0;
@@ -160,7 +163,9 @@ export class WaitList {
     const { key } = entry.item;
     let group = this.#groups.get(key);
     if (group === undefined) {
-      group = new KeyGroup(key);
+      group = this.#spare ?? new KeyGroup(key);
+      group.key = key;
+      this.#spare = undefined;
       this.#groups.set(key, group);
     }
     entry.group = group;
@@ -175,7 +180,9 @@ export class WaitList {
     this.#count(entry, group, -1);
     this.#shares.left(entry.account);
     // Keys come from callers' shapes: one that is not waited for must not be remembered. The one of a fixed shape stays.
-    if (group.key !== '' && group.line.empty) this.#groups.delete(group.key);
+    if (group.key === '' || !group.line.empty) return;
+    this.#groups.delete(group.key);
+    this.#spare = group;
   }
 
   /** Moves an expired request behind the live ones of its own and higher priorities. */
