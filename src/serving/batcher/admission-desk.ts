@@ -57,6 +57,7 @@ export class AdmissionDesk {
         criticality,
         level: level.level,
         deadlineNs,
+        answerByNs: limits.answerByNs,
         rows,
         key: item.key,
         length: item.length ?? 0,

@@ -1,6 +1,6 @@
 import { type BatchPolicy, type CostCurve, type Executor, NO_DEADLINE, type ServingError } from '../../core/index.js';
 import { type Backlog, cannotMeet } from './admission-forecast.js';
-import { PROBE_NS } from './deadline-rules.js';
+import { probeAfterNs } from './deadline-rules.js';
 import type { Entry } from './entry.js';
 import type { ExecutionShapes } from './execution-shape.js';
 import type { LineView } from './line-view.js';
@@ -21,6 +21,8 @@ export interface JudgedNewcomer extends Newcomer {
   readonly criticality: number;
   /** See `QueueItem.length`. */
   readonly length: number;
+  /** The caller's own deadline; later than `deadlineNs` where that is the model's SLO. */
+  readonly answerByNs: number;
 }
 
 const NOBODY: readonly Entry[] = [];
@@ -44,7 +46,8 @@ export class DeadlineGuard {
     const { policy, executor, view, waiting, shapes } = this.#sources;
     const { rows, deadlineNs, account, criticality, level } = newcomer;
     const curve = view.curveOf(shapes.costClass(newcomer));
-    if (curve === undefined || nowNs - view.lastStartNs > PROBE_NS) return NOBODY;
+    if (curve === undefined || nowNs - view.lastStartNs > probeAfterNs(curve, newcomer.answerByNs <= deadlineNs))
+      return NOBODY;
     // Where nothing runs and nothing waits, to try costs nothing, and only runs can correct what is believed of their time.
     const idle = waiting.size === 0 && executor.freeSlots() === executor.slots();
     const needNs = idle ? curve.meanNs(rows) : curve.upperNs(rows);
@@ -87,8 +90,11 @@ export class DeadlineGuard {
    * something else by now, or it is time to try whether it is right.
    */
   outOfReach(entry: Entry, nowNs: number): ServingError | undefined {
-    const needNs = this.#curveOf(entry)?.upperNs(entry.rows) ?? 0;
-    if (nowNs - this.#sources.view.lastStartNs > PROBE_NS || nowNs + needNs <= entry.deadlineNs) return undefined;
+    const curve = this.#curveOf(entry);
+    if (curve === undefined) return undefined;
+    const needNs = curve.upperNs(entry.rows);
+    const probeNs = probeAfterNs(curve, entry.answerByNs <= entry.deadlineNs);
+    if (nowNs - this.#sources.view.lastStartNs > probeNs || nowNs + needNs <= entry.deadlineNs) return undefined;
     entry.account.countRefused(entry.criticality);
     entry.account.margin(entry.criticality).broken();
     return refusals.dropped(entry, 'its deadline cannot be met any more', nowNs, needNs);

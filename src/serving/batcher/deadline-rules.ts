@@ -1,3 +1,4 @@
+import type { CostCurve } from '../../core/index.js';
 import { rowsToKeepUp, rowsToStart, rowsWithin } from './batch-size.js';
 import { headsToDrop, prefixInTime } from './look-ahead.js';
 import type { Candidate, Decision, Plan, SchedulingView } from './scheduling-view.js';
@@ -6,7 +7,9 @@ import { startNs } from './stagger.js';
 /** Below this share of the size that keeps up, what waits is too little to think of its turn: it waits for its window. */
 const TOO_FEW = 0.1;
 /** A request whose deadline seems out of reach still runs where nothing ran for so long: what is known of cost may be wrong. */
-export const PROBE_NS = 1e9;
+const PROBE_NS = 1e9;
+/** Or for so many executions, where only the SLO is out of reach: a late answer is one. */
+const PROBE_RUNS = 5;
 /** How many more of the line than fit are looked at where not all fit. */
 const LOOK_FURTHER = 16;
 
@@ -66,12 +69,17 @@ function tightestToDrop(view: SchedulingView, plan: Plan, most: number, keepsUp:
 
 /**
  * Whether the head runs though by the upper quantile it would be late: to try costs nobody anything where nothing else runs or
- * waits and with luck it is in time, or nothing ran for long; and only runs can correct what is believed of their time.
+ * waits and with luck it is in time, or nothing ran for a while; and only runs can correct what is believed of their time.
  */
 export function worthATry(view: SchedulingView, plan: Plan, nowNs: number): boolean {
-  if (nowNs - plan.lastStartNs > PROBE_NS) return true;
-  const { head, curve, instances } = plan;
+  const { head, curve, instances, lastStartNs } = plan;
+  if (nowNs - lastStartNs > probeAfterNs(curve, false)) return true;
   return view.waiting === 1 && view.freeSlots === instances && nowNs + curve.meanNs(head.rows) <= head.deadlineNs;
+}
+
+/** How long nothing has run when a request is tried that seems out of reach of its caller's deadline, or of the SLO alone. */
+export function probeAfterNs(curve: CostCurve, ofCaller: boolean): number {
+  return ofCaller ? PROBE_NS : Math.min(PROBE_NS, curve.meanNs(1) * PROBE_RUNS);
 }
 
 function cut(members: number): Decision {

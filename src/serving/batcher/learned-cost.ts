@@ -144,7 +144,12 @@ class ShapeClass {
       this.#sizes.set(size, times);
       this.#rebuildAt = 0;
     }
-    times.add(computeNs, rows, nowNs);
+    if (times.add(computeNs, rows, nowNs)) {
+      // What was slow was the machine: other sizes were too, and those that now look too slow would not be run again.
+      this.#sizes.clear();
+      this.#sizes.set(size, times);
+      this.#rebuildAt = 0;
+    }
     this.seenNs = nowNs;
     this.#seen++;
   }
