@@ -130,7 +130,7 @@ class Hosted implements HostedVersion {
   }
 
   async learn(): Promise<void> {
-    await this.#costs.begin(this.served, this.#executor, this.#sample);
+    await this.#costs.begin(this.#executor, this.#sample);
     this.#sample = undefined;
   }
 

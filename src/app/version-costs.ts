@@ -1,13 +1,4 @@
-import {
-  type BatchMember,
-  type Clock,
-  type ClockTimer,
-  type InferenceRequest,
-  type KeptText,
-  type Log,
-  NO_DEADLINE,
-  type VersionPlan,
-} from '../core/index.js';
+import type { BatchMember, Clock, ClockTimer, KeptText, Log, VersionPlan } from '../core/index.js';
 import {
   costsText,
   ExecutionShapes,
@@ -16,7 +7,7 @@ import {
   recallCosts,
   sweepCosts,
 } from '../serving/batcher/index.js';
-import type { ServedVersion } from '../serving/dataplane/index.js';
+import { BatchKeys } from '../serving/dataplane/index.js';
 import type { LaneExecutor } from '../serving/executor/index.js';
 
 /** What was learned is written down this long after it began to be news; a program that is killed loses no more. */
@@ -50,10 +41,10 @@ export class VersionCosts {
   }
 
   /** What an earlier run of the program kept, else what `sample` shows within the plan's time. Never rejects. */
-  async begin(served: ServedVersion, executor: LaneExecutor, sample: BatchMember | undefined): Promise<void> {
+  async begin(executor: LaneExecutor, sample: BatchMember | undefined): Promise<void> {
     const { plan, log } = this.#options;
     try {
-      if (!(await this.#recall()) && sample !== undefined) await this.#sweep(served, executor, sample);
+      if (!(await this.#recall()) && sample !== undefined) await this.#sweep(executor, sample);
     } catch (cause) {
       log.warn('the time of executions could not be measured; it is learned from requests', { ...plan.spec.id, cause });
     }
@@ -80,13 +71,13 @@ export class VersionCosts {
     }
   }
 
-  async #sweep(served: ServedVersion, executor: LaneExecutor, sample: BatchMember): Promise<void> {
+  async #sweep(executor: LaneExecutor, sample: BatchMember): Promise<void> {
     const { plan, clock, log } = this.#options;
     const budgetMs = plan.costSweepMs ?? 0;
     if (budgetMs === 0) return;
     const { id, maxBatchSize } = plan.spec;
     const member = maxBatchSize === 0 ? sample : firstRow(sample);
-    const { batchKey } = served.admission.admit(asRequest(member));
+    const batchKey = new BatchKeys(plan.spec).of(member.inputs);
     const { batching } = plan.spec;
     const shapes = new ExecutionShapes(plan.spec, undefined);
     const shapeClass = shapes.costClass(batchKey);
@@ -123,22 +114,4 @@ export class VersionCosts {
     this.#writtenAt = observed;
     await this.#kept.write(costsText(this.model));
   }
-}
-
-/** A request as a caller would send it, so that its class is the callers'. */
-function asRequest({ inputs }: BatchMember): InferenceRequest {
-  return {
-    model: '',
-    version: undefined,
-    id: '',
-    inputs: inputs.filter((tensor) => tensor !== undefined),
-    rawInput: undefined,
-    outputs: [],
-    parameters: {},
-    priority: 0,
-    timeoutUs: 0,
-    deadlineNs: NO_DEADLINE,
-    receivedNs: 0,
-    decodedNs: 0,
-  };
 }
