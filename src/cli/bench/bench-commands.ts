@@ -1,12 +1,15 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CliError, EXIT_CODE_HELP, EXIT_CODES } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
+import { countOfDigits, positive } from '../number-argument.js';
 import { benchCompare } from './bench-compare.js';
 import { benchGoodput } from './bench-goodput.js';
 import { benchRun } from './bench-run.js';
 import type { LoadTarget } from './load-job.js';
 import { modelPath } from './request-bytes.js';
 import type { SampleData } from './sample-inputs.js';
+
+const count = countOfDigits(9);
 
 /** Which requests go to whom. */
 interface RequestFlags {
@@ -175,17 +178,6 @@ function targetOf({ url, grpc, ws, model, version }: RequestFlags): LoadTarget {
 
 function counts(text: string): number[] {
   return text.split(',').map(count);
-}
-
-function count(text: string): number {
-  if (!/^\d{1,9}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('expected a whole number from 1');
-  return Number(text);
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('expected a number above 0');
-  return value;
 }
 
 function share(text: string): number {

@@ -1,7 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT_CODE_HELP } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
+import { countOfDigits } from '../number-argument.js';
 import type { PowerFlags } from './power.js';
+
+const count = countOfDigits(7);
 
 /** Adds `rollout` and what is below it. What they run is loaded when they are asked for. */
 export function addRollout(program: Command, io: CliIo, exit: (code: number) => void): void {
@@ -59,9 +62,4 @@ function aboveOne(text: string): number {
   const value = Number(text);
   if (!(value > 1 && value <= 1000)) throw new InvalidArgumentError('expected a number above 1, at most 1000');
   return value;
-}
-
-function count(text: string): number {
-  if (!/^\d{1,7}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('expected a whole number from 1');
-  return Number(text);
 }

@@ -1,26 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CliIo } from '../io.js';
-import { runCli } from '../run-cli.js';
-
-async function cli(line: string): Promise<{ code: number; out: string; err: string }> {
-  const [out, err] = [[] as string[], [] as string[]];
-  const nothing = () => {
-    throw new Error('not asked for here');
-  };
-  const io: CliIo = {
-    stdout: { write: (chunk) => void out.push(String(chunk)) },
-    stderr: { write: (chunk) => void err.push(String(chunk)) },
-    env: {},
-    cwd: '.',
-    isTTY: false,
-    version: '0',
-    onSignal: () => () => {},
-    serve: nothing,
-    openModels: nothing,
-    machine: { loadHttp: nothing, loadOnnxRuntime: nothing },
-  };
-  return { code: await runCli(line.split(' '), io), out: out.join(''), err: err.join('') };
-}
+import { cliRun as cli } from '../../../test/support/cli-run.js';
 
 const FEW = '--runs 40 --max-requests 6000';
 

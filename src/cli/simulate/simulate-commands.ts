@@ -3,9 +3,12 @@ import { CURVE_FORMS, type GivenCurve, readCurve } from '../../core/index.js';
 import { type Mix, NO_MIX, POLICIES } from '../../simulation/index.js';
 import { EXIT_CODE_HELP } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
+import { countOfDigits, positive } from '../number-argument.js';
 import { curveArgument } from './curve-argument.js';
 import { criticalityMix, tenantMix } from './mix-argument.js';
 import type { LoadOptions } from './simulate.js';
+
+const count = countOfDigits(7);
 
 /** As the parser leaves them: a flag that was not given is absent. */
 type LoadFlags = Omit<LoadOptions, 'json' | keyof Mix> & Partial<Mix> & { readonly json?: boolean };
@@ -75,17 +78,6 @@ function tunedOrGiven(word: string, io: CliIo): string {
   } catch (thrown) {
     throw new InvalidArgumentError((thrown as Error).message);
   }
-}
-
-function count(text: string): number {
-  if (!/^\d{1,7}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('expected a whole number from 1');
-  return Number(text);
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('expected a number above 0');
-  return value;
 }
 
 function share(text: string): number {

@@ -2,29 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { CliIo } from '../io.js';
-import { runCli } from '../run-cli.js';
-
-async function cli(line: string, cwd = '.'): Promise<{ code: number; out: string; err: string }> {
-  const [out, err] = [[] as string[], [] as string[]];
-  const nothing = () => {
-    throw new Error('not asked for here');
-  };
-  const io: CliIo = {
-    stdout: { write: (chunk) => void out.push(String(chunk)) },
-    stderr: { write: (chunk) => void err.push(String(chunk)) },
-    env: {},
-    cwd,
-    isTTY: false,
-    version: '0',
-    onSignal: () => () => {},
-    serve: nothing,
-    openModels: nothing,
-    machine: { loadHttp: nothing, loadOnnxRuntime: nothing },
-  };
-  const code = await runCli(line.split(' '), io);
-  return { code, out: out.join(''), err: err.join('') };
-}
+import { cliRun as cli } from '../../../test/support/cli-run.js';
 
 const FOUR = '--curve 4,0.3 --instances 4 --requests 6000';
 

@@ -1,21 +1,17 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT_CODE_HELP } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
+import { countOfDigits, positive } from '../number-argument.js';
+import type { TuneOptions } from './tune.js';
 
-interface TuneFlags {
-  readonly url?: string;
-  readonly version?: number;
-  readonly sloMs?: number;
-  readonly seconds: number;
-  readonly instances?: readonly number[];
-  readonly threads?: readonly number[];
-  readonly maxBatch?: number;
+const count = countOfDigits(15);
+
+/** As the parser leaves them: a flag that was not given is absent. */
+type TuneFlags = Omit<TuneOptions, 'model' | 'repositories' | 'shapes' | 'json' | 'write'> & {
   readonly shape?: readonly string[];
   readonly json?: boolean;
-  readonly out?: string;
-  readonly html?: string;
   readonly write?: boolean;
-}
+};
 
 /** Adds `tune`. What it runs is loaded when it is asked for. */
 export function addTune(program: Command, io: CliIo, exit: (code: number) => void): void {
@@ -62,21 +58,9 @@ ${EXIT_CODE_HELP}`,
     });
 }
 
-function count(text: string): number {
-  if (!/^\d{1,15}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('expected a whole number from 1');
-  return Number(text);
-}
-
 function counts(text: string): number[] {
   const numbers = text.split(',').map(count);
   if (numbers.some((number) => number > 1024) || numbers.length > 16)
     throw new InvalidArgumentError('expected at most 16 numbers from 1 to 1024');
   return [...new Set(numbers)];
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !(value > 0 && Number.isFinite(value)))
-    throw new InvalidArgumentError('expected a number above 0');
-  return value;
 }

@@ -1,7 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compiled } from '../../../../test/support/compiled.js';
+import { collect } from '../../../../test/support/garbage.js';
 import {
   batchOf,
   openRequest,
@@ -20,8 +19,6 @@ import type * as onnx from './index.js';
 // Inputs that ONNX Runtime reads in the slot their transport filled. Whoever waits for the run releases the slot when it
 // pleases; the arena poisons what is free and these tests lease and overwrite it, collect garbage and compare every output.
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
 const { onnxNativeBackend, runsInFlight } = await compiled<typeof onnx>('serving/backend/onnx/index.js');
 const backend = onnxNativeBackend({ log: silentLog, clock: realClock });
 

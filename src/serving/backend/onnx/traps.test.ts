@@ -1,7 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compiled } from '../../../../test/support/compiled.js';
+import { collect } from '../../../../test/support/garbage.js';
 import {
   batchOf,
   openRequest,
@@ -16,8 +15,6 @@ import type { Batch, Lane, OpenedModel, Tensor } from '../../../core/index.js';
 import type * as onnx from './index.js';
 import { MAX_CALLS_IN_FLIGHT } from './koffi-module.js';
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
 // Compiled: a run thread's entry is a compiled file.
 const { onnxNativeBackend, runsInFlight } = await compiled<typeof onnx>('serving/backend/onnx/index.js');
 const { callGate } = await compiled<typeof import('./call-gate.js')>('serving/backend/onnx/call-gate.js');

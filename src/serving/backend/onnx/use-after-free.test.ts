@@ -1,7 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compiled } from '../../../../test/support/compiled.js';
+import { collect } from '../../../../test/support/garbage.js';
 import {
   batchOf,
   openRequest,
@@ -19,8 +18,6 @@ import type * as onnx from './index.js';
 // Memory that JavaScript drops while native code reads it gives wrong answers, not crashes (facts page, trap 1). These
 // tests force collections and fill fresh memory with poison while runs are in flight, and compare every output.
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
 // Compiled: a run thread's entry is a compiled file.
 const { onnxNativeBackend, runsInFlight } = await compiled<typeof onnx>('serving/backend/onnx/index.js');
 const backend = onnxNativeBackend({ log: silentLog, clock: realClock });
