@@ -1,1 +1,3 @@
+export type { Guard, GuardEvidence } from './guard.js';
+export type { Observation } from './observation.js';
 export { type ObservedUnit, type Power, ratePower } from './power/rate-power.js';
