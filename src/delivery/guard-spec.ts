@@ -24,7 +24,10 @@ export type GuardSpec =
   | (GuardCommon & RateMargins & { readonly metric: 'error-rate' })
   /** Share of executions slower than the baseline's quantile, frozen at calibration. */
   | (GuardCommon & RateMargins & { readonly metric: 'latency'; readonly quantile: LatencyQuantile })
-  /** Mean device time of a request: stops where it is proven above the baseline's, passes below `maxRatio` of it. */
+  /**
+   * Device time of executions beside those of the baseline with about as many requests: stops where it is proven above, passes
+   * below `maxRatio` of it.
+   */
   | (GuardCommon & { readonly metric: 'cost'; readonly maxRatio: number })
   /** Distribution of the answers: total variation between the arms over cells of the top index. */
   | (GuardCommon & { readonly metric: 'output-drift'; readonly maxTotalVariation: number })
@@ -38,7 +41,10 @@ export type GuardSpec =
     })
   /** Share of wrong predictions among labelled ones. */
   | (GuardCommon & RateMargins & { readonly metric: 'quality'; readonly feedback: string })
-  /** Mean of a value posted as feedback; `maxLoss` in its own unit, in the direction that is worse. Values lie within `range`. */
+  /**
+   * Mean of a value posted as feedback; `maxLoss` in its own unit, in the direction that is worse. Values lie within `range`:
+   * others are counted as its nearest end.
+   */
   | (GuardCommon & {
       readonly metric: 'kpi';
       readonly feedback: string;

@@ -20,14 +20,24 @@ export interface ArmTally {
   readonly requests: number;
   /** Requests that failed by the server's fault; a caller's own mistakes count as neither. */
   readonly errors: number;
+  /**
+   * Executions by how many of their requests are errors: cell i counts those with i + 1; ends with the last cell above 0. The
+   * rest of `errors` were in no execution and came one by one.
+   */
+  readonly errorsTogether: readonly number[];
   /** Answers with an element that is not a finite number. */
   readonly notFinite: number;
   /** Executions: requests of one execution share their fate, so they are one observation of time. */
   readonly executions: number;
+  /** Requests of the largest of them, good or bad; 0 without any. */
+  readonly largestExecution: number;
   /** Executions slower than each limit of the rollout's calibration, in its order. */
   readonly slower: readonly number[];
-  /** Device nanoseconds of a request. */
-  readonly device: Moments;
+  /**
+   * Device nanoseconds of an execution (the parts of this arm's requests together), by how many requests those are: cell i
+   * holds more than 2^(i - 1), at most 2^i. Small batches cost more a request, and a small share makes small batches.
+   */
+  readonly deviceBySize: readonly Moments[];
   /** Answers by where their summary falls: `topIndex` where it is below 63, the last of 64 cells holds the rest. */
   readonly outputs: readonly number[];
   /** Largest element of the answers. */
@@ -58,6 +68,8 @@ export interface ShadowTally {
 export interface FeedbackTally {
   readonly baseline: LabelTally;
   readonly candidate: LabelTally;
+  /** The candidate's share of the requests when the predictions were made, mean over these labels; 0 without any. */
+  readonly share: number;
 }
 
 export interface LabelTally {
