@@ -24,9 +24,9 @@ export interface SettledFact {
 
 /** What is kept of the first output of numbers, first row. */
 export interface OutputSummary {
-  /** Index of its largest element. */
+  /** Index of its largest element; -1: all are NaN. */
   readonly topIndex: number;
-  /** Its largest element. */
+  /** Its largest element; 0 where all are NaN. */
   readonly topValue: number;
   /** Whether every element of every output looked at is a finite number. */
   readonly finite: boolean;
@@ -36,6 +36,9 @@ export interface OutputSummary {
 export interface ComparedFact {
   readonly kind: 'compared';
   readonly model: string;
+  /** The candidate. */
+  readonly version: number;
+  /** Of the split that assigned the request; 0: a shadow that routes name, of no rollout. */
   readonly split: number;
   readonly requestId: string;
   readonly baselineNs: number;
@@ -46,13 +49,15 @@ export interface ComparedFact {
   readonly reason: Reason | undefined;
 }
 
-/** How two answers to the same request differ, over all their outputs. */
+/** How two answers to the same request differ, over all their outputs, as far as they are looked at. */
 export interface OutputComparison {
-  /** Every element within the tolerances, texts equal, shapes equal. */
+  /** Every float within the tolerances, integers and texts equal, shapes equal. */
   readonly agrees: boolean;
   /** Whether the largest elements stand in the same place, rows all; undefined where there is no output of numbers. */
   readonly topAgrees: boolean | undefined;
+  /** Where a number stands beside none (NaN, an infinity): the largest double, so that it can be kept as JSON. */
   readonly maxAbsoluteError: number;
+  /** By the larger of two sizes: 0 to 2, and 1 where the reference is 0. */
   readonly maxRelativeError: number;
   /** Spearman's, of the first output of numbers, mean over rows; undefined where a row has fewer than 3 elements. */
   readonly rankCorrelation: number | undefined;
@@ -64,6 +69,9 @@ export interface OutputComparison {
 export interface DroppedShadowFact {
   readonly kind: 'shadow-dropped';
   readonly model: string;
+  /** The candidate. */
+  readonly version: number;
+  /** As in `ComparedFact`. */
   readonly split: number;
 }
 

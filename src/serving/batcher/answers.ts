@@ -44,6 +44,7 @@ export class Answers {
       this.failed(running, toServingError(thrown));
       return;
     }
+    const computeNs = finishedNs - startedNs;
     const scatterNs = Math.max(clock.nowNs() - finishedNs, 0);
     metrics.executed(batch.rows, gatheredNs - takenNs, finishedNs - gatheredNs, scatterNs, paddingShare);
     for (let i = 0; i < entries.length; i++) {
@@ -54,10 +55,12 @@ export class Answers {
       settlement.finish(entry, {
         kind: 'done',
         outputs,
+        execution: running.number,
+        deviceNs: (computeNs * entry.rows) / batch.rows,
         queueNs: Math.max(takenNs - entry.enqueuedNs, 0),
         gatherNs: gatheredNs - takenNs,
         dispatchNs: startedNs - gatheredNs,
-        computeNs: finishedNs - startedNs,
+        computeNs,
         batchRows: batched ? batch.rows : 0,
         paddingShare,
         batchFinishedNs: finishedNs,
@@ -65,8 +68,9 @@ export class Answers {
     }
   }
 
-  failed({ entries }: RunningBatch, error: ServingError): void {
+  failed({ entries, number }: RunningBatch, error: ServingError): void {
     for (const entry of entries)
-      if (entry.state === 'running') this.#sources.settlement.finish(entry, { kind: 'failed', error });
+      if (entry.state === 'running')
+        this.#sources.settlement.finish(entry, { kind: 'failed', error, execution: number });
   }
 }

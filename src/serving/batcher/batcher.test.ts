@@ -329,6 +329,34 @@ describe('time-outs and deadlines', () => {
   });
 });
 
+describe('the number of an execution', () => {
+  it('is shared by batch-mates, and so is its time, by rows', () => {
+    const { send, finish, clock } = setup();
+    send(9);
+    const [a, b] = [send(1, { rows: 3 }), send(5)];
+    finish(0);
+    clock.advance(4 * MS);
+    finish(1);
+    expect(a.outcome).toMatchObject({ execution: 2, deviceNs: 3 * MS });
+    expect(b.outcome).toMatchObject({ execution: 2, deviceNs: MS });
+  });
+
+  it('is told of failures and of those who went away meanwhile, and is 0 before there is one', () => {
+    const { send, batcher, executor } = setup();
+    const [a, b, c, d] = [send(1), send(2), send(3), send(4)];
+    batcher.cancel(b);
+    executor.executions[0]?.finish(new ServingError('EXECUTOR_LOST', 'gone'));
+    batcher.cancel(c);
+    executor.executions[1]?.finish(new ServingError('EXECUTOR_LOST', 'gone'));
+    expect([a, b, c, d].map(({ outcome }) => outcome)).toMatchObject([
+      { kind: 'failed', execution: 1 },
+      { kind: 'failed', execution: 0 },
+      { kind: 'failed', execution: 2 },
+      { kind: 'failed', execution: 2 },
+    ]);
+  });
+});
+
 describe('going away', () => {
   it('frees the place in the queue at once', () => {
     const { send, batcher, finish, batchOf, depths } = setup();

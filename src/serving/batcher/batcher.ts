@@ -93,6 +93,8 @@ export class Batcher implements RequestQueue {
   #waitHead: Entry | undefined;
 
   #running = 0;
+  /** Begun so far. */
+  #executions = 0;
   #depth = 0;
   #pumping = false;
   #drainUntilNs = Number.POSITIVE_INFINITY;
@@ -336,8 +338,11 @@ export class Batcher implements RequestQueue {
     const rows = rowsOf(entries);
     const batch: Batch = { version: this.#spec.id, ...this.#shapes.partsOf(entries, rows) };
     const expectedNs = this.#costs.expectedNs(this.#shapes.executionClass(batch, entries), rows);
-    const running = new RunningBatch(batch, entries, nowNs + expectedNs, isolation);
-    for (const entry of entries) entry.batch = running;
+    const running = new RunningBatch(++this.#executions, batch, entries, nowNs + expectedNs, isolation);
+    for (const entry of entries) {
+      entry.batch = running;
+      entry.execution = running.number;
+    }
     this.#running++;
     this.#inFlight.add(running.endsNs);
     this.#view.lastStartNs = nowNs;

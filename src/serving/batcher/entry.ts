@@ -35,6 +35,8 @@ export class Entry implements Candidate {
   state: 'waiting' | 'running' | 'finished' | 'settled' = 'waiting';
   /** The batch it is in while `running`. */
   batch: RunningBatch | undefined = undefined;
+  /** The last execution that it was part of; 0 = none yet. */
+  execution = 0;
   /** Its outcome while `finished`. */
   outcome: MemberOutcome | undefined = undefined;
 

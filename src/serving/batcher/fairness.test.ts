@@ -59,7 +59,7 @@ function setup({ batching = {}, maxQueueSize = 1000, costs, serviceNs }: Options
       batcher.enqueue(asked);
     } catch (thrown) {
       if (!(thrown instanceof ServingError)) throw thrown;
-      asked.outcome = { kind: 'failed', error: thrown };
+      asked.outcome = { kind: 'failed', error: thrown, execution: 0 };
     }
     return asked;
   }

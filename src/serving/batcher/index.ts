@@ -7,5 +7,5 @@ export { ExecutionShapes } from './execution-shape.js';
 export { costsText, recallCosts } from './kept-costs.js';
 export { LearnedCost } from './learned-cost.js';
 export { prefixInTime } from './look-ahead.js';
-export type { MemberDone, MemberOutcome, QueueItem, RequestQueue } from './queue-item.js';
+export type { MemberDone, MemberFailed, MemberOutcome, QueueItem, RequestQueue } from './queue-item.js';
 export type { Decide, Plan, SchedulingView } from './scheduling-view.js';

@@ -37,13 +37,25 @@ export interface RequestQueue {
 }
 
 /** What became of a request. */
-export type MemberOutcome = MemberDone | { readonly kind: 'failed'; readonly error: ServingError };
+export type MemberOutcome = MemberDone | MemberFailed;
+
+/** An error, at whatever place on its way. */
+export interface MemberFailed {
+  readonly kind: 'failed';
+  readonly error: ServingError;
+  /** As in `MemberDone`; 0 = it was in none. */
+  readonly execution: number;
+}
 
 /** Its own rows, and where the time of its execution went. */
 export interface MemberDone {
   readonly kind: 'done';
   /** In the order of the model's spec. Views of the lane, valid only until `settle` returns. */
   readonly outputs: readonly Tensor[];
+  /** The execution that it was part of: from 1, counted by the version while it is loaded, the same for all members. */
+  readonly execution: number;
+  /** Its part of the time on the device, by rows. */
+  readonly deviceNs: number;
   readonly queueNs: number;
   readonly gatherNs: number;
   readonly dispatchNs: number;

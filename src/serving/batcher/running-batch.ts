@@ -4,6 +4,8 @@ import type { Isolation } from './isolation.js';
 
 /** One execution in flight and who still waits for it. */
 export class RunningBatch {
+  /** Of this execution, see `MemberDone`. */
+  readonly number: number;
   readonly batch: Batch;
   readonly entries: readonly Entry[];
   handle: BatchHandle | undefined = undefined;
@@ -13,7 +15,14 @@ export class RunningBatch {
   readonly isolation: Isolation | undefined;
   #waiting: number;
 
-  constructor(batch: Batch, entries: readonly Entry[], endsNs: number, isolation: Isolation | undefined) {
+  constructor(
+    number: number,
+    batch: Batch,
+    entries: readonly Entry[],
+    endsNs: number,
+    isolation: Isolation | undefined,
+  ) {
+    this.number = number;
     this.isolation = isolation;
     this.endsNs = endsNs;
     this.batch = batch;

@@ -54,14 +54,14 @@ export class Settlement {
   dismiss(entry: Entry, error: ServingError): void {
     this.#detach(entry);
     this.#order?.remove(entry);
-    this.#answer(entry, { kind: 'failed', error });
+    this.#answer(entry, { kind: 'failed', error, execution: entry.execution });
     this.#release();
   }
 
   /** Takes an entry from wherever it stands and gives it its error. */
   fail(entry: Entry, error: ServingError): void {
     this.#detach(entry);
-    this.finish(entry, { kind: 'failed', error });
+    this.finish(entry, { kind: 'failed', error, execution: entry.execution });
   }
 
   /** An entry has its outcome: settles it, in its turn where the order of replies is kept. */

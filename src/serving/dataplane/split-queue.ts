@@ -86,7 +86,8 @@ class SplitRequest {
   }
 
   cancel(): void {
-    this.#settle({ kind: 'failed', error: new ServingError('CLIENT_CANCELLED', 'the client cancelled the request') });
+    const error = new ServingError('CLIENT_CANCELLED', 'the client cancelled the request');
+    this.#settle({ kind: 'failed', error, execution: 0 });
   }
 
   #ended(outcome: MemberOutcome): void {
@@ -100,9 +101,10 @@ class SplitRequest {
     const done = this.#parts.map((part) => part.done as MemberDone);
     try {
       const last = done.reduce((a, b) => (b.batchFinishedNs > a.batchFinishedNs ? b : a));
-      return { ...last, outputs: mergeOutputs(done.map(({ outputs }) => outputs)) };
+      const deviceNs = done.reduce((sum, part) => sum + part.deviceNs, 0);
+      return { ...last, deviceNs, outputs: mergeOutputs(done.map(({ outputs }) => outputs)) };
     } catch (thrown) {
-      return { kind: 'failed', error: toServingError(thrown) };
+      return { kind: 'failed', error: toServingError(thrown), execution: 0 };
     }
   }
 

@@ -6,12 +6,11 @@ import {
   type ModelSpec,
   NOBODY,
   OTHERS,
-  type ServingError,
   type Tenant,
   type Tensor,
   toServingError,
 } from '../../core/index.js';
-import type { MemberDone, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
+import type { MemberDone, MemberFailed, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
 import { BatchKeys } from '../dataplane/index.js';
 import { Bell } from './bell.js';
 import type { BesideReply, BesideRequest, BesideTenant } from './call-sender.js';
@@ -119,7 +118,7 @@ export class CallReceiver {
     try {
       target.queue.enqueue(call);
     } catch (thrown) {
-      call.settle({ kind: 'failed', error: toServingError(thrown) });
+      call.settle({ kind: 'failed', error: toServingError(thrown), execution: 0 });
     }
   }
 
@@ -174,7 +173,7 @@ export class CallReceiver {
     reply: (call, outcome) => {
       this.#calls[call.row] = undefined;
       if (this.#abandoned) return;
-      if (outcome.kind === 'failed') this.#fail(call, outcome.error);
+      if (outcome.kind === 'failed') this.#fail(call, outcome);
       else this.#answer(call, outcome);
       this.#table.writeHeld(call.row, call.held);
       this.#push(call.row << 1);
@@ -190,8 +189,9 @@ export class CallReceiver {
     this.#bell.ring();
   }
 
-  #fail({ row }: RemoteCall, error: ServingError): void {
-    if (!this.#table.writeFailed(row, error)) this.#answerBeside(row, { kind: 'failed', error: wireError(error) }, []);
+  #fail({ row }: RemoteCall, failed: MemberFailed): void {
+    if (!this.#table.writeFailed(row, failed))
+      this.#answerBeside(row, { ...failed, error: wireError(failed.error) }, []);
   }
 
   #answer(call: RemoteCall, done: MemberDone): void {

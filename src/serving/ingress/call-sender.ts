@@ -30,7 +30,7 @@ export interface BesideTenant {
 
 /** An answer that does not fit into its row. */
 export type BesideReply =
-  | { readonly kind: 'failed'; readonly error: WireError }
+  | { readonly kind: 'failed'; readonly error: WireError; readonly execution: number }
   /** Outputs whose size nobody knew before; each has a buffer of its own. */
   | { readonly kind: 'done'; readonly outputs: readonly Tensor[]; readonly figures: DoneFigures };
 
@@ -236,10 +236,10 @@ export class CallSender {
 
   #outcome(row: number, sent: Sent): MemberOutcome {
     const kind = this.#table.replyKind(row);
-    if (kind === 'failed') return { kind: 'failed', error: this.#table.readFailed(row) };
+    if (kind === 'failed') return this.#table.readFailed(row);
     if (kind === 'beside') {
       const reply = receiveMessageOnPort(this.#beside)?.message as BesideReply;
-      if (reply.kind === 'failed') return { kind: 'failed', error: errorOfWire(reply.error) };
+      if (reply.kind === 'failed') return { ...reply, error: errorOfWire(reply.error) };
       return { ...reply.figures, outputs: reply.outputs };
     }
     return { ...this.#table.readDone(row), outputs: outputsOf(sent) };

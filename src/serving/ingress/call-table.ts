@@ -1,5 +1,5 @@
 import { DEFAULT_CRITICALITY, NOBODY, REASONS, type Reason, ServingError } from '../../core/index.js';
-import type { MemberDone, QueueItem } from '../batcher/index.js';
+import type { MemberDone, MemberFailed, QueueItem } from '../batcher/index.js';
 import { HandleRing } from './handle-ring.js';
 
 /** Numbers of one row; 256 bytes, so that rows share no cache line. */
@@ -7,7 +7,7 @@ const ROW_WORDS = 32;
 const ROW_BYTES = ROW_WORDS * Float64Array.BYTES_PER_ELEMENT;
 /** Where a call's inputs, and a refusal's text, begin in their row. */
 const INPUTS_AT = 9;
-const TEXT_AT_BYTES = 5 * Float64Array.BYTES_PER_ELEMENT;
+const TEXT_AT_BYTES = 6 * Float64Array.BYTES_PER_ELEMENT;
 
 const CRITICALITY_PLACES = 8;
 
@@ -124,6 +124,8 @@ export class CallTable {
     words[at + 6] = done.computeNs;
     words[at + 7] = done.batchFinishedNs;
     words[at + 8] = done.paddingShare;
+    words[at + 9] = done.execution;
+    words[at + 10] = done.deviceNs;
   }
 
   readDone(row: number): Omit<MemberDone, 'outputs'> {
@@ -138,11 +140,13 @@ export class CallTable {
       computeNs: words[at + 6] as number,
       batchFinishedNs: words[at + 7] as number,
       paddingShare: words[at + 8] as number,
+      execution: words[at + 9] as number,
+      deviceNs: words[at + 10] as number,
     };
   }
 
   /** False where the error does not fit: its text is too long, or it has a cause for the log. */
-  writeFailed(row: number, error: ServingError): boolean {
+  writeFailed(row: number, { error, execution }: MemberFailed): boolean {
     if (error.cause !== undefined) return false;
     const bytes = Buffer.byteLength(error.message);
     if (bytes > ROW_BYTES - TEXT_AT_BYTES) return false;
@@ -152,21 +156,20 @@ export class CallTable {
     words[at + 2] = REASONS.indexOf(error.reason);
     words[at + 3] = error.retryAfterMs ?? -1;
     words[at + 4] = bytes;
+    words[at + 5] = execution;
     this.#bytes.write(error.message, row * ROW_BYTES + TEXT_AT_BYTES, bytes);
     return true;
   }
 
-  readFailed(row: number): ServingError {
+  readFailed(row: number): MemberFailed {
     const words = this.#words;
     const at = row * ROW_WORDS;
     const from = row * ROW_BYTES + TEXT_AT_BYTES;
     const message = this.#bytes.toString('utf8', from, from + (words[at + 4] as number));
     const retryAfterMs = words[at + 3] as number;
-    return new ServingError(
-      REASONS[words[at + 2] as number] as Reason,
-      message,
-      retryAfterMs < 0 ? {} : { retryAfterMs },
-    );
+    const reason = REASONS[words[at + 2] as number] as Reason;
+    const error = new ServingError(reason, message, retryAfterMs < 0 ? {} : { retryAfterMs });
+    return { kind: 'failed', error, execution: words[at + 5] as number };
   }
 
   /** The answer is the next message beside the table. */

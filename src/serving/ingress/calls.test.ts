@@ -32,7 +32,7 @@ class HandQueue implements RequestQueue {
     const at = this.waiting.indexOf(item);
     if (at < 0) return;
     this.waiting.splice(at, 1);
-    item.settle({ kind: 'failed', error: new ServingError('CLIENT_CANCELLED', 'cancelled') });
+    item.settle({ kind: 'failed', error: new ServingError('CLIENT_CANCELLED', 'cancelled'), execution: 0 });
   }
 
   take(): QueueItem {
@@ -59,7 +59,7 @@ class Asked implements QueueItem {
     // Outputs are read at once: their memory is the next call's after this.
     this.outcomes.push(
       outcome.kind === 'failed'
-        ? `${outcome.error.reason} ${outcome.error.message} ${outcome.error.retryAfterMs} ${outcome.error.cause ?? ''}`
+        ? `${outcome.execution} ${outcome.error.reason} ${outcome.error.message} ${outcome.error.retryAfterMs} ${outcome.error.cause ?? ''}`
         : outcome.outputs
             .map(({ name, shape, data }) => `${name}[${shape}]=${Buffer.from(data).toString('hex')}`)
             .join(),
@@ -102,6 +102,8 @@ function done(outputs: readonly Tensor[]): MemberDone {
     batchRows: 5,
     paddingShare: 0.5,
     batchFinishedNs: 6,
+    execution: 7,
+    deviceNs: 8,
   };
 }
 
@@ -202,8 +204,9 @@ describe('calls between two threads', () => {
           if (fails) {
             const message = number % 3 === 0 ? `long ${'é'.repeat(200)}` : `no ${number} ü`;
             const cause = number % 5 === 0 ? new Error('why') : undefined;
-            item.settle({ kind: 'failed', error: new ServingError('BACKEND_FAILED', message, { cause }) });
-            about.expected = `BACKEND_FAILED ${message}`;
+            const error = new ServingError('BACKEND_FAILED', message, { cause });
+            item.settle({ kind: 'failed', error, execution: number });
+            about.expected = `${number} BACKEND_FAILED ${message}`;
           } else {
             about.expected = outputsOf(about.kind, item.member.rows, number)
               .map(({ name, shape, data }) => `${name}[${shape}]=${Buffer.from(data).toString('hex')}`)
@@ -259,7 +262,7 @@ describe('calls between two threads', () => {
           expect(one.outcomes).toHaveLength(refused ? 0 : 1);
           const [outcome] = one.outcomes;
           if (outcome === undefined) continue;
-          if (expected === undefined) expect(outcome).toMatch(/^(CLIENT_CANCELLED|QUEUE_FULL full 70)/);
+          if (expected === undefined) expect(outcome).toMatch(/^0 (CLIENT_CANCELLED|QUEUE_FULL full 70)/);
           else expect(outcome.startsWith(expected)).toBe(true);
         }
         expect(arena.leases).toBe(0);

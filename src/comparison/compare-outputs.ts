@@ -1,0 +1,192 @@
+import { endOfBytesElement, type OutputComparison, type Tensor, typedView } from '../core/index.js';
+import { isNumeric, kindOf, numbersOf, type Rows, rowsOf, topIndex } from './elements.js';
+import { rankCorrelation } from './rank-correlation.js';
+import { isDistribution, totalVariation } from './total-variation.js';
+
+/** Floats agree where their difference is at most `absolute + relative * |reference|`; integers and texts where they are equal. */
+export interface Tolerances {
+  readonly absolute: number;
+  readonly relative: number;
+}
+
+/**
+ * How much of two answers is looked at: the first elements of each output. What comes after is taken to be as these are.
+ */
+export interface Look {
+  /** Over all outputs; each has an equal part of what those before it left. */
+  readonly elements: number;
+  /** For rank correlation, over the rows of the first output of numbers; longer rows are thinned out evenly. */
+  readonly ranked: number;
+}
+
+/** An error where one of two numbers is none (NaN), or infinite and the other is not: the largest, so that it can be kept as JSON. */
+const NO_NUMBER = Number.MAX_VALUE;
+/** The largest relative error: of opposite numbers, or where one of them is no number. */
+const LARGEST_RELATIVE = 2;
+
+/**
+ * How an answer differs from the reference. Outputs are compared by name; one that only one side has, or that has another shape
+ * or other kind of elements, does not agree, and adds nothing to the errors. The relative error of two numbers is their
+ * difference by the larger of their sizes: 0 to 2, and 1 where the reference is 0. `batched`: the first axis is that of rows.
+ */
+export function compareOutputs(
+  reference: readonly Tensor[],
+  candidate: readonly Tensor[],
+  batched: boolean,
+  tolerances: Tolerances,
+  look: Look,
+): OutputComparison {
+  const found = new Findings(tolerances);
+  if (reference.length !== candidate.length) found.agrees = false;
+  let left = look.elements;
+  const first = reference.find(isNumeric);
+  for (const [i, expected] of reference.entries()) {
+    const part = Math.floor(left / (reference.length - i));
+    const came = candidate.find(({ name }) => name === expected.name);
+    if (came === undefined || !comparable(expected, came)) {
+      found.agrees = false;
+      if (expected === first) found.topAgrees = false;
+    } else if (kindOf(expected) === 'text') left -= found.texts(expected, came, part);
+    else left -= found.numbers(expected, came, rowsOf(expected, batched), part, expected === first ? look.ranked : 0);
+  }
+  return found.comparison();
+}
+
+function comparable(expected: Tensor, came: Tensor): boolean {
+  const { shape } = expected;
+  if (shape.length !== came.shape.length || shape.some((size, axis) => size !== came.shape[axis])) return false;
+  return kindOf(expected) === kindOf(came) || (isNumeric(expected) && isNumeric(came));
+}
+
+/** What was found so far. */
+class Findings {
+  agrees = true;
+  topAgrees: boolean | undefined;
+  readonly #tolerances: Tolerances;
+  #maxAbsolute = 0;
+  #maxRelative = 0;
+  #correlation: number | undefined;
+  readonly #variation = { sum: 0, rows: 0 };
+
+  constructor(tolerances: Tolerances) {
+    this.#tolerances = tolerances;
+  }
+
+  comparison(): OutputComparison {
+    const { sum, rows } = this.#variation;
+    return {
+      agrees: this.agrees,
+      topAgrees: this.topAgrees,
+      maxAbsoluteError: this.#maxAbsolute,
+      maxRelativeError: this.#maxRelative,
+      rankCorrelation: this.#correlation,
+      totalVariation: rows === 0 ? undefined : sum / rows,
+    };
+  }
+
+  /** Elements looked at, at most `most`, where a text counts as one and as one for each 8 bytes. */
+  texts(expected: Tensor, came: Tensor, most: number): number {
+    const { data } = expected;
+    const other = came.data;
+    let looked = 0;
+    // As long as they are equal, elements begin at the same place.
+    for (let at = 0; at < data.byteLength && looked < most; ) {
+      const end = Math.min(endOfBytesElement(data, at), at + 4 + (most - looked) * 8);
+      looked += Math.ceil((end - at) / 8);
+      for (; at < end; at++) {
+        if (data[at] === other[at]) continue;
+        this.agrees = false;
+        return looked;
+      }
+    }
+    return looked;
+  }
+
+  /** Elements looked at, at most `most`; `ranked` is 0 where it is not the first output of numbers. */
+  numbers(expected: Tensor, came: Tensor, rows: Rows, most: number, ranked: number): number {
+    const count = Math.min(rows.count * rows.length, most);
+    const a = numbersOf(expected, 0, count);
+    const b = numbersOf(came, 0, count);
+    const exact = kindOf(expected) !== 'float' && kindOf(came) !== 'float';
+    for (let i = 0; i < count; i++) this.#element(a[i] as number, b[i] as number, exact);
+    // Doubles do not tell large integers apart.
+    if (this.agrees && exact) this.#wide(expected, came, count);
+    if (isNumeric(expected) && rows.length > 0) {
+      if (ranked > 0) this.#order(a, b, rows, count, ranked);
+      if (!exact) this.#distributions(a, b, rows, count);
+    }
+    return count;
+  }
+
+  #element(expected: number, came: number, exact: boolean): void {
+    if (Object.is(expected, came) || expected === came) return;
+    const error = Math.abs(came - expected);
+    if (!(error < Number.POSITIVE_INFINITY)) {
+      this.agrees = false;
+      this.#maxAbsolute = NO_NUMBER;
+      this.#maxRelative = LARGEST_RELATIVE;
+      return;
+    }
+    if (error > this.#maxAbsolute) this.#maxAbsolute = error;
+    const relative = error / Math.max(Math.abs(expected), Math.abs(came));
+    if (relative > this.#maxRelative) this.#maxRelative = relative;
+    const { absolute, relative: share } = this.#tolerances;
+    if (exact || error > absolute + share * Math.abs(expected)) this.agrees = false;
+  }
+
+  #wide(expected: Tensor, came: Tensor, count: number): void {
+    const a = typedView(expected.dataType, expected.data);
+    const b = typedView(came.dataType, came.data);
+    if (!isWide(a) && !isWide(b)) return;
+    for (let i = 0; i < count; i++) {
+      const error = BigInt(a[i] as number | bigint) - BigInt(b[i] as number | bigint);
+      if (error === 0n) continue;
+      this.agrees = false;
+      this.#maxAbsolute = Math.max(this.#maxAbsolute, Math.abs(Number(error)));
+    }
+  }
+
+  /** Of the rows that are looked at, a beginning of one included where not even the first is whole. */
+  #order(a: ArrayLike<number>, b: ArrayLike<number>, rows: Rows, count: number, ranked: number): void {
+    const length = Math.min(rows.length, count);
+    if (length === 0) return;
+    const whole = Math.max(Math.floor(count / rows.length), 1);
+    this.topAgrees ??= true;
+    for (let row = 0; row < whole; row++) {
+      const from = row * rows.length;
+      if (topIndex(a, from, from + length) !== topIndex(b, from, from + length)) this.topAgrees = false;
+    }
+    const step = Math.max(Math.ceil(length / ranked), 1);
+    const taken = Math.ceil(length / step);
+    const some = Math.min(whole, Math.max(Math.floor(ranked / taken), 1));
+    if (taken < 3) return;
+    let sum = 0;
+    for (let row = 0; row < some; row++) {
+      sum += rankCorrelation(thinned(a, row * rows.length, taken, step), thinned(b, row * rows.length, taken, step));
+    }
+    this.#correlation = sum / some;
+  }
+
+  /** Where all rows that are looked at whole are distributions on both sides. */
+  #distributions(a: ArrayLike<number>, b: ArrayLike<number>, { length }: Rows, count: number): void {
+    const whole = Math.floor(count / length);
+    let sum = 0;
+    for (let row = 0; row < whole; row++) {
+      const from = row * length;
+      if (!isDistribution(a, from, from + length) || !isDistribution(b, from, from + length)) return;
+      sum += totalVariation(a, b, from, from + length);
+    }
+    this.#variation.sum += sum;
+    this.#variation.rows += whole;
+  }
+}
+
+function isWide(view: ArrayLike<number | bigint>): boolean {
+  return view instanceof BigInt64Array || view instanceof BigUint64Array;
+}
+
+function thinned(values: ArrayLike<number>, from: number, count: number, step: number): Float64Array {
+  const some = new Float64Array(count);
+  for (let i = 0; i < count; i++) some[i] = values[from + i * step] as number;
+  return some;
+}

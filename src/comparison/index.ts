@@ -1,0 +1,2 @@
+export { compareOutputs, type Look, type Tolerances } from './compare-outputs.js';
+export { summarise } from './summarise.js';
