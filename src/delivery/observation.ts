@@ -11,7 +11,7 @@ export interface Observation {
   readonly baseline: ArmTally;
   readonly candidate: ArmTally;
   readonly shadow: ShadowTally;
-  /** By name of the metric: labels that came in this stretch for predictions of this rollout. */
+  /** By name of the metric: labels that came in this stretch for predictions made under this split. */
   readonly feedback: Readonly<Record<string, FeedbackTally>>;
 }
 
@@ -68,8 +68,6 @@ export interface ShadowTally {
 export interface FeedbackTally {
   readonly baseline: LabelTally;
   readonly candidate: LabelTally;
-  /** The candidate's share of the requests when the predictions were made, mean over these labels; 0 without any. */
-  readonly share: number;
 }
 
 export interface LabelTally {

@@ -1,6 +1,4 @@
-import { type Bin, ConditionalOdds, HARM_ODDS } from './statistics/conditional-odds.js';
-import { EventShare, HARM_RATIOS } from './statistics/event-share.js';
-import { type Bounds, differenceBounds } from './statistics/proportion-sequence.js';
+import { type Bounds, type Count, differenceBounds } from './statistics/proportion-sequence.js';
 
 /** What is asked of the rate of bad requests: errors, or answers slower than a limit. */
 export interface RateLimits {
@@ -22,30 +20,49 @@ interface Evidence {
   readonly logE: number;
 }
 
+/** What a guard of a rate goes by, for reports. */
+export interface RateStanding {
+  readonly candidate: Count;
+  readonly baseline: Count;
+  /** Bounds of the candidate's rate less the baseline's, each wrong with a chance of at most alpha / 2, whenever asked. */
+  readonly difference: Bounds;
+  readonly logHarm: number;
+  readonly logHarmLimit: number;
+}
+
 /** The bounds of the difference are computed anew after so many observations of the candidate, or a hundredth more. */
 const LOOK_EVERY = 16;
+
+/** A sum of observations that may weigh less than one each. */
+interface Tally {
+  seen: number;
+  of: number;
+}
 
 /**
  * Watches the rate of bad observations of a candidate beside its baseline; may be asked at any time. Harm is proven by how
  * the bad ones fall on the arms, safety by the same against `maxRatio`, or by the bounds of the difference, which need no
- * bad one at all. The first proof stands: what comes later does not take it back. Two of them prove that.
+ * bad one at all. The first proof stands, and what comes later is not looked at.
  */
-abstract class RateGuard<Harm extends Evidence> {
+export abstract class RateGuard<Harm extends Evidence = Evidence> {
+  readonly limits: RateLimits;
   protected readonly harm: Harm;
   protected readonly safe: Harm;
-  readonly #limits: RateLimits;
   readonly #harmAt: number;
   /** There are two ways to pass, so each has half of alpha. */
   readonly #safeAt: number;
-  readonly #candidate = { seen: 0, of: 0 };
-  readonly #baseline = { seen: 0, of: 0 };
+  readonly #candidate: Tally = { seen: 0, of: 0 };
+  readonly #baseline: Tally = { seen: 0, of: 0 };
+  /** What they are worth for bounds: observations that share their fate are worth one. */
+  readonly #worthOfCandidate: Tally = { seen: 0, of: 0 };
+  readonly #worthOfBaseline: Tally = { seen: 0, of: 0 };
   #verdict: Verdict = 'inconclusive';
   #lookAt = 0;
 
   constructor(limits: RateLimits, harm: Harm, safe: Harm) {
+    this.limits = limits;
     this.harm = harm;
     this.safe = safe;
-    this.#limits = limits;
     this.#harmAt = Math.log(1 / limits.alpha);
     this.#safeAt = Math.log(2 / limits.alpha);
   }
@@ -54,60 +71,44 @@ abstract class RateGuard<Harm extends Evidence> {
     return this.#verdict;
   }
 
-  /** Counts what was seen, and decides unless it is decided; `harm` and `safe` know of it. */
-  protected count({ candidate, baseline, candidateBad, baselineBad }: Bin): Verdict {
-    this.#candidate.of += candidate;
-    this.#candidate.seen += candidateBad;
-    this.#baseline.of += baseline;
-    this.#baseline.seen += baselineBad;
-    // The evidence moves with bad observations only.
-    if (this.#verdict === 'inconclusive') this.#verdict = this.#decide(candidateBad + baselineBad > 0);
+  /** Where it stands: at the verdict, once there is one. */
+  standing(): RateStanding {
+    return {
+      candidate: this.#candidate,
+      baseline: this.#baseline,
+      difference: this.#difference(),
+      logHarm: this.harm.logE,
+      logHarmLimit: this.#harmAt,
+    };
+  }
+
+  /** Counts what was seen of an arm; `weight` of one observation, at most 1 / how many share a fate. */
+  protected count(arm: 'candidate' | 'baseline', { seen, of }: Count, weight: number): void {
+    const [tally, worth] =
+      arm === 'candidate' ? [this.#candidate, this.#worthOfCandidate] : [this.#baseline, this.#worthOfBaseline];
+    tally.seen += seen;
+    tally.of += of;
+    worth.seen += seen * weight;
+    worth.of += of * weight;
+  }
+
+  /** Decides, for the first time. */
+  protected decide(): Verdict {
+    this.#verdict = this.#judge();
     return this.#verdict;
   }
 
-  #decide(moved: boolean): Verdict {
-    if (moved && this.harm.logE >= this.#harmAt) return 'fail';
+  #judge(): Verdict {
+    if (this.harm.logE >= this.#harmAt) return 'fail';
     const { of } = this.#candidate;
-    if (of < this.#limits.minObservations) return 'inconclusive';
-    if (moved && this.safe.logE >= this.#safeAt) return 'pass';
+    if (of < this.limits.minObservations) return 'inconclusive';
+    if (this.safe.logE >= this.#safeAt) return 'pass';
     if (of < this.#lookAt) return 'inconclusive';
     this.#lookAt = of + Math.max(LOOK_EVERY, of / 100);
-    return this.#difference().upper < this.#limits.maxDifference ? 'pass' : 'inconclusive';
+    return this.#difference().upper < this.limits.maxDifference ? 'pass' : 'inconclusive';
   }
 
   #difference(): Bounds {
-    return differenceBounds(this.#candidate, this.#baseline, this.#limits.alpha / 2);
-  }
-}
-
-/** One observation a request: for errors, which are rare and come one by one. */
-export class RequestGuard extends RateGuard<EventShare> {
-  constructor(limits: RateLimits) {
-    const { maxRatio } = limits;
-    super(limits, new EventShare(HARM_RATIOS, 1), new EventShare([(1 + maxRatio) / 2, 1, 0.5], maxRatio));
-  }
-
-  /** Requests that ended while the candidate had `share` of them. */
-  observe(seen: Bin, share: number): Verdict {
-    if (seen.candidateBad + seen.baselineBad > 0) {
-      this.harm.observe(seen.candidateBad, seen.baselineBad, share);
-      this.safe.observe(seen.candidateBad, seen.baselineBad, share);
-    }
-    return this.count(seen);
-  }
-}
-
-/** One observation a batch: for what the members of a batch share, as its time. */
-export class BatchGuard extends RateGuard<ConditionalOdds> {
-  constructor(limits: RateLimits) {
-    const { maxRatio } = limits;
-    super(limits, new ConditionalOdds(HARM_ODDS, 1), new ConditionalOdds([(1 + maxRatio) / 2, 1, 0.5], maxRatio));
-  }
-
-  /** The batches of one stretch of time. */
-  observe(seen: Bin): Verdict {
-    this.harm.observe(seen);
-    this.safe.observe(seen);
-    return this.count(seen);
+    return differenceBounds(this.#worthOfCandidate, this.#worthOfBaseline, this.limits.alpha / 2);
   }
 }

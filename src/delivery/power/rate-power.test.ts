@@ -55,8 +55,8 @@ describe('requests of the candidate until a worse one is stopped', () => {
   });
 
   it('errors from 0.5 to 1.5 % within 2,000 at the 90th percentile', () => {
-    const { failed, requestsToFail } = ratePower(options(0.005, 0.015, 0.05, { runs: 400 }));
-    expect(failed).toBeGreaterThan(0.99 * 400);
+    const { failed, requestsToFail } = ratePower(options(0.005, 0.015, 0.05, { runs: 1000 }));
+    expect(failed).toBeGreaterThan(0.99 * 1000);
     expect(requestsToFail?.p90).toBeLessThan(2000);
   });
 
@@ -64,12 +64,19 @@ describe('requests of the candidate until a worse one is stopped', () => {
     [0.001, 0.011, 0.05, 366],
     [0.001, 0.011, 0.5, 1000],
     [0.01, 0.02, 0.05, 1492],
-    [0.01, 0.17, 0.05, 18],
-    [0.01, 0.17, 0.5, 56],
   ])('from %d to %d at share %d: about %d at the median', (baseline, candidate, share, median) => {
     const { requestsToFail } = ratePower(options(baseline, candidate, share));
     expect(requestsToFail?.median).toBeGreaterThan(0.8 * median);
     expect(requestsToFail?.median).toBeLessThan(1.25 * median);
+  });
+
+  it.each([
+    [0.05, 18],
+    [0.5, 56],
+  ])('executions over the limit from 1 to 17 %% at share %d: about %d at the median', (share, median) => {
+    const { requestsToFail } = ratePower(options(0.01, 0.17, share, { observe: 'batch' }));
+    expect(requestsToFail?.median).toBeGreaterThan(0.8 * median);
+    expect(requestsToFail?.median).toBeLessThan(1.35 * median);
   });
 });
 

@@ -1,4 +1,7 @@
-import { BatchGuard, type RateLimits, RequestGuard, type Verdict } from '../rate-guard.js';
+import { BatchGuard } from '../batch-guard.js';
+import type { RateLimits, Verdict } from '../rate-guard.js';
+import { RequestGuard } from '../request-guard.js';
+import type { Failures } from '../statistics/failure-share.js';
 import { randomStream, type Uniform } from './random-stream.js';
 
 /** A release as it might be: true rates of bad requests, and how much traffic the candidate gets. */
@@ -38,9 +41,6 @@ export interface Quantiles {
   readonly median: number;
   readonly p90: number;
 }
-
-/** Batches of the candidate in a stretch of time, where batches are observed. */
-const BATCHES_PER_STRETCH = 4;
 
 /** Runs a release many times on simulated requests, under the guard that watches real ones. Same seed, same result. */
 export function ratePower(options: PowerOptions, onRun?: (done: number) => void): Power {
@@ -87,32 +87,18 @@ function oneRun(options: PowerOptions, uniform: Uniform): { verdict: Verdict; ba
 
 /** Tells the guard of one batch of the candidate and of the baseline's batches since the one before it. */
 function observer({ limits, release, observe }: PowerOptions): (of: number, bad: number, bad1: boolean) => Verdict {
-  const { rowsPerBatch, share } = release;
+  const { rowsPerBatch } = release;
   if (observe === 'request') {
     const guard = new RequestGuard(limits);
+    const asIfAlone = (batches: number, bad: number): Failures => {
+      return { requests: batches * rowsPerBatch, alone: bad * rowsPerBatch, together: [], largest: 1 };
+    };
     return (baseline, baselineBad, candidateIsBad) =>
-      guard.observe(
-        {
-          candidate: rowsPerBatch,
-          baseline: baseline * rowsPerBatch,
-          candidateBad: candidateIsBad ? rowsPerBatch : 0,
-          baselineBad: baselineBad * rowsPerBatch,
-        },
-        share,
-      );
+      guard.observe({ candidate: asIfAlone(1, candidateIsBad ? 1 : 0), baseline: asIfAlone(baseline, baselineBad) });
   }
   const guard = new BatchGuard(limits);
-  let stretch = { candidate: 0, baseline: 0, candidateBad: 0, baselineBad: 0 };
-  return (baseline, baselineBad, candidateIsBad) => {
-    stretch.candidate++;
-    stretch.baseline += baseline;
-    stretch.baselineBad += baselineBad;
-    if (candidateIsBad) stretch.candidateBad++;
-    if (stretch.candidate < BATCHES_PER_STRETCH) return 'inconclusive';
-    const verdict = guard.observe(stretch);
-    stretch = { candidate: 0, baseline: 0, candidateBad: 0, baselineBad: 0 };
-    return verdict;
-  };
+  return (baseline, baselineBad, candidateIsBad) =>
+    guard.observe({ candidate: 1, baseline, candidateBad: candidateIsBad ? 1 : 0, baselineBad });
 }
 
 /** Draws how many trials with this chance fail before one succeeds. */

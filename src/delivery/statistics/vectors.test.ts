@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ConditionalOdds } from './conditional-odds.js';
 import { EventShare } from './event-share.js';
+import { FailureShare } from './failure-share.js';
 import { logGamma } from './log-gamma.js';
 import { proportionBounds } from './proportion-sequence.js';
 
@@ -9,9 +10,17 @@ import { proportionBounds } from './proportion-sequence.js';
 const VECTORS = JSON.parse(readFileSync(new URL('./vectors/vectors.json', import.meta.url), 'utf8')) as {
   logGamma: [number, number][];
   eventShare: { events: [number, number, number][]; ratios: number[]; nullRatio: number; logE: number }[];
+  failureShare: {
+    stretches: [FailureRow, FailureRow][];
+    ratios: number[];
+    nullRatio: number;
+    logE: number;
+  }[];
   conditionalOdds: { bins: [number, number, number, number][]; odds: number[]; nullOdds: number; logE: number }[];
   proportion: { seen: number; of: number; alpha: number; bounds: [number, number] }[];
 };
+
+type FailureRow = [requests: number, alone: number, together: number[], largest: number];
 
 const TOLERANCE = 1e-12;
 
@@ -29,6 +38,16 @@ describe('the statistics agree with numpy and scipy to 1e-12', () => {
     for (const [candidate, baseline, share] of events) process.observe(candidate, baseline, share);
     expect(apart(process.logE, logE)).toBeLessThan(TOLERANCE);
   });
+
+  it.each(VECTORS.failureShare)(
+    'share of failures that come together, vector %#',
+    ({ stretches, ratios, nullRatio, logE }) => {
+      const process = new FailureShare(ratios, nullRatio);
+      const failures = ([requests, alone, together, largest]: FailureRow) => ({ requests, alone, together, largest });
+      for (const [candidate, baseline] of stretches) process.observe(failures(candidate), failures(baseline));
+      expect(apart(process.logE, logE)).toBeLessThan(TOLERANCE);
+    },
+  );
 
   it.each(VECTORS.conditionalOdds)('odds within stretches of time, vector %#', ({ bins, odds, nullOdds, logE }) => {
     const process = new ConditionalOdds(odds, nullOdds);

@@ -26,6 +26,29 @@ def event_share(events, ratios, null_ratio):
     return float(logsumexp(logs) - np.log(len(ratios)))
 
 
+def failure_share(stretches, ratios, null_ratio):
+    """stretches: pairs (candidate, baseline) of (requests, failed alone, executions by failures, largest execution)."""
+    def clusters(alone, together):
+        return np.repeat(np.arange(len(together) + 1), [0, *together]).tolist() + [1] * alone
+    ratios = np.array(ratios)
+    wealth = np.zeros(2 * len(ratios))
+    for (n_c, alone_c, together_c, most_c), (n_b, alone_b, together_b, most_b) in stretches:
+        w = n_c / (n_c + n_b)
+        theta = lambda r: w * r / (w * r + 1 - w)
+        null = theta(null_ratio)
+        full = (theta(ratios) - null) / (null * (1 - null))
+        ceiling, floor = np.max(full) / max(1, most_b), np.min(full) / max(1, most_c)
+        stakes = np.concatenate([
+            np.where(full > 0, np.minimum(full, ceiling), np.maximum(full, floor)),
+            np.where(full > 0, full / max(1, most_b), full / max(1, most_c)),
+        ])
+        for y in clusters(alone_c, together_c):
+            wealth += np.log1p(stakes * (1 - null) * y)
+        for y in clusters(alone_b, together_b):
+            wealth += np.log1p(-stakes * null * y)
+    return float(logsumexp(wealth) - np.log(len(wealth)))
+
+
 def conditional_odds(bins, odds, null_odds):
     """bins: rows of (candidate, baseline, bad of the candidate, bad of the baseline)."""
     logs = np.zeros(len(odds))
@@ -68,6 +91,16 @@ def main():
         candidate, baseline = int(random.integers(1, 20)), int(random.integers(1, 60))
         many.append([candidate, baseline, int(random.binomial(candidate, 0.2)), int(random.binomial(baseline, 0.12))])
     bins.append(many)
+    failures = [
+        [[[20, 1, [], 1], [380, 2, [], 1]]],
+        [[[50, 0, [1], 4], [350, 3, [0, 2, 0, 0, 0, 0, 0, 1], 8]], [[400, 9, [3, 0, 2], 16], [100, 0, [], 2]]],
+    ]
+    several = []
+    for _ in range(30):
+        def arm(requests, most):
+            return [int(requests), int(random.poisson(0.4)), random.poisson(0.15, random.integers(1, most + 1)).tolist(), int(most)]
+        several.append([arm(random.integers(8, 60), random.integers(1, 6)), arm(random.integers(60, 900), random.integers(4, 33))])
+    failures.append(several)
     # A stretch that says nothing is left out by the process: the law is 1 on both sides there.
     counts = [[0, 1], [0, 500], [1, 1], [3, 1000], [50, 1000], [5, 8], [7, 7], [12345, 1000000], [999, 1000]]
     print(json.dumps({
@@ -75,6 +108,10 @@ def main():
         "eventShare": [
             {"events": rows, "ratios": ratios, "nullRatio": null, "logE": event_share(rows, ratios, null)}
             for rows in shares for ratios, null in ((RATIOS.tolist(), 1), ([1.5, 1, 0.5], 2))
+        ],
+        "failureShare": [
+            {"stretches": rows, "ratios": ratios, "nullRatio": null, "logE": failure_share(rows, ratios, null)}
+            for rows in failures for ratios, null in ((RATIOS.tolist(), 1), ([1.5, 1, 0.5], 2))
         ],
         "conditionalOdds": [
             {"bins": rows, "odds": odds, "nullOdds": null, "logE": conditional_odds(rows, odds, null)}

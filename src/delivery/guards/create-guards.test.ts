@@ -1,0 +1,138 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { observation } from '../../../test/support/observations.js';
+import { type Calibration, createGuards, type Guard, type GuardSpec, type Observation } from '../index.js';
+
+const MARGINS = { weight: 1, minObservations: 50, maxRatio: 2, maxDifference: 0.005 };
+const SPECS: readonly GuardSpec[] = [
+  { metric: 'error-rate', name: 'errors', ...MARGINS },
+  { metric: 'latency', name: 'p99', quantile: 0.99, ...MARGINS },
+  { metric: 'latency', name: 'p50', quantile: 0.5, ...MARGINS, weight: 2 },
+];
+const CALIBRATION: Calibration = { latencyLimitsNs: [1e6, 2e6, 4e6], executions: 1000 };
+
+function guards(specs = SPECS, alpha = 0.01): readonly Guard[] {
+  return createGuards(specs, alpha, CALIBRATION);
+}
+
+/** Shows the guard the same stretch until it has a verdict. */
+function watch(guard: Guard, seen: Observation, most = 1000): number {
+  for (let i = 1; i <= most; i++) if (guard.observe(seen) !== 'inconclusive') return i;
+  return most;
+}
+
+describe('guards of a plan', () => {
+  it('divide alpha by weight', () => {
+    const limits = guards().map((guard) => Math.exp(-guard.evidence().logHarmLimit));
+    expect(limits.map((limit) => Number(limit.toPrecision(6)))).toEqual([0.0025, 0.0025, 0.005]);
+  });
+
+  it('refuse to watch times that nothing is known of yet', () => {
+    expect(() => createGuards(SPECS, 0.01, undefined)).toThrow("guard 'p99' needs the times of the baseline");
+    expect(createGuards(SPECS.slice(0, 1), 0.01, undefined)).toHaveLength(1);
+  });
+
+  it('stop a candidate that fails more often, and say so', () => {
+    const [errors] = guards() as [Guard];
+    const seen = observation({
+      baseline: { requests: 190, errors: 1 },
+      candidate: { requests: 10, errors: 1 },
+      share: 0.05,
+    });
+    expect(watch(errors, seen)).toBeLessThan(20);
+    expect(errors.verdict).toBe('fail');
+    const { difference, estimate, logHarm, logHarmLimit, explanation } = errors.evidence();
+    expect(logHarm).toBeGreaterThanOrEqual(logHarmLimit);
+    expect(estimate.candidate).toBeCloseTo(0.1);
+    expect(difference?.upper).toBeGreaterThan(0.05);
+    expect(explanation).toMatch(/requests of the candidate failed \(10 %\), .* proven more often than the baseline/);
+  });
+
+  it('pass a candidate that never fails once that is proven, not before', () => {
+    const [errors] = guards() as [Guard];
+    expect(watch(errors, observation({ baseline: { requests: 100 }, candidate: { requests: 100 } }))).toBeGreaterThan(
+      10,
+    );
+    expect(errors.verdict).toBe('pass');
+    expect(errors.evidence().difference?.upper).toBeLessThan(0.005);
+  });
+
+  it('take longer where requests of an execution could fail together', () => {
+    const seen = (largestExecution: number) =>
+      observation({ baseline: { requests: 100, largestExecution }, candidate: { requests: 100, largestExecution } });
+    const [[alone], [together]] = [guards() as [Guard], guards() as [Guard]];
+    expect(watch(together, seen(8))).toBeGreaterThan(6 * watch(alone, seen(1)));
+  });
+
+  it('stop a slow candidate by its executions', () => {
+    const [, p99, p50] = guards() as [Guard, Guard, Guard];
+    const baseline = { requests: 800, executions: 100, slower: [50, 10, 1] };
+    const seen = observation({ baseline, candidate: { requests: 40, executions: 10, slower: [6, 3, 2] }, share: 0.05 });
+    expect(watch(p99, seen)).toBeLessThan(10);
+    expect(p99.evidence().explanation).toContain('executions of the candidate took more than 4 ms');
+    expect(p50.observe(seen)).toBe('inconclusive');
+  });
+
+  it('look at nothing while one arm has no traffic', () => {
+    for (const guard of guards()) {
+      const seen = observation({ share: 1, candidate: { requests: 99, errors: 99, executions: 9, slower: [9, 9, 9] } });
+      expect(watch(guard, seen, 50)).toBe(50);
+      expect(guard.evidence()).toMatchObject({ verdict: 'inconclusive', logHarm: 0 });
+    }
+  });
+});
+
+const arm = fc
+  .record({
+    executions: fc.nat(40),
+    size: fc.integer({ min: 1, max: 16 }),
+    alone: fc.nat(3),
+    together: fc.array(fc.nat(2), { maxLength: 8 }),
+    slow: fc.nat(10),
+  })
+  .map(({ executions, size, alone, together, slow }) => ({
+    requests: executions * size + alone + together.reduce((sum, n, i) => sum + n * (i + 1), 0),
+    errors: alone + together.reduce((sum, n, i) => sum + n * (i + 1), 0),
+    errorsTogether: together,
+    executions,
+    largestExecution: Math.max(size, together.length),
+    slower: [Math.min(executions, slow * 2), Math.min(executions, slow), Math.min(executions, slow >> 2)],
+  }));
+const observations = fc.array(
+  fc
+    .record({ split: fc.nat(2), share: fc.constantFrom(0, 0.05, 0.5, 1), baseline: arm, candidate: arm })
+    .map((what) => observation(what)),
+  { maxLength: 40 },
+);
+
+describe('guards as folds', () => {
+  it('give the same for the same observations, whoever stands beside them, and no number that is none', () => {
+    fc.assert(
+      fc.property(observations, (seen) => {
+        const [once, again] = [guards(), guards(SPECS.toReversed())];
+        for (const one of seen) for (const guard of [...once, ...again]) guard.observe(one);
+        for (const guard of once) {
+          const evidence = guard.evidence();
+          expect(again.find(({ name }) => name === guard.name)?.evidence()).toEqual(evidence);
+          expect(JSON.stringify(evidence)).not.toContain('null');
+          expect(evidence.difference!.lower).toBeLessThanOrEqual(evidence.difference!.upper);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('keep their first verdict', () => {
+    fc.assert(
+      fc.property(observations, (seen) => {
+        const [errors] = guards(SPECS, 0.5) as [Guard];
+        watch(errors, observation({ baseline: { requests: 50 }, candidate: { requests: 50, errors: 9 } }));
+        const evidence = structuredClone(errors.evidence());
+        for (const one of seen) errors.observe(one);
+        expect(errors.evidence()).toEqual(evidence);
+        expect(errors.verdict).toBe('fail');
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
