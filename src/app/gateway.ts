@@ -1,6 +1,7 @@
 import type { Listener, RunningServer } from '../cli/index.js';
 import type { ServerConfig } from '../config/index.js';
-import { type Clock, ServingError } from '../core/index.js';
+import { type Clock, type GateReport, ServingError } from '../core/index.js';
+import { Gates } from '../gates/index.js';
 import { createLog, createMetrics, type Metrics, type ServerLog } from '../insight/index.js';
 import { usableCores } from '../machine/index.js';
 import type { ModelRepository } from '../models/index.js';
@@ -12,12 +13,14 @@ import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } 
 import { type AdminToken, adminToken } from './admin-token.js';
 import { createArena } from './arena.js';
 import { exampleHint } from './example-hint.js';
+import { createFeedback } from './feedback.js';
 import { Hosting } from './hosting.js';
 import { createIngress, startIngress, threadFigures } from './ingress.js';
 import { Lifetime } from './lifetime.js';
 import { type Listeners, type RequestServers, startListeners, startServers } from './listeners.js';
 import { logOptions } from './log-options.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
+import { askGates } from './release-gate.js';
 import { openRepository } from './repository.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
 import { PENSTOCK_VERSION } from './version.js';
@@ -29,6 +32,8 @@ export interface GatewaySurroundings {
   readonly isTTY: boolean;
   /** `XDG_CACHE_HOME` of the environment. */
   readonly xdgCacheHome: string | undefined;
+  /** Versions of models whose version policy does not count. */
+  readonly versions?: ReadonlyMap<string, readonly number[]>;
 }
 
 /**
@@ -47,6 +52,7 @@ export class Gateway implements RunningServer {
   readonly #devices: Devices;
   readonly #offload: ReturnType<typeof createOffload>;
   #memory: Arena | undefined;
+  readonly #gates: Gates;
   readonly #repository: ModelRepository;
   readonly #control: ControlPlane;
   readonly #dataplane: Dataplane;
@@ -64,7 +70,8 @@ export class Gateway implements RunningServer {
     this.#log = log;
     const devices = new Devices({ clock, log, onChange: () => this.#listeners?.grpc?.refreshHealth() });
     this.#devices = devices;
-    const metrics = createMetrics({ devices: () => devices.statuses() });
+    const feedback = createFeedback(config, clock, (model, version) => this.#repository.spec(model, version));
+    const metrics = createMetrics({ devices: () => devices.statuses(), feedback: () => feedback.figures() });
     this.#metrics = metrics;
     this.#lifetime = new Lifetime(log);
     const cores = usableCores();
@@ -96,7 +103,9 @@ export class Gateway implements RunningServer {
       ingress: this.#ingress,
       keepCosts: config.costs.keep,
     });
-    const parts = { host: hosting, clock, log, surroundings };
+    const gate = new Gates({ policy: config.gates, clock, log });
+    this.#gates = gate;
+    const parts = { host: hosting, gate, clock, log, surroundings };
     this.#repository = openRepository(config, parts, {
       onVersionReady: (id, info) => metrics.setVersionInfo(id, info),
       onVersionReloaded: (id) => metrics.restartStatistics(id),
@@ -106,6 +115,7 @@ export class Gateway implements RunningServer {
       models: this.#repository,
       statistics: metrics,
       schedulers: hosting,
+      feedback,
       process: {
         live: () => this.#lifetime.live(),
         ready: () => this.#lifetime.ready() && devices.noneFailed,
@@ -138,6 +148,10 @@ export class Gateway implements RunningServer {
 
   models(): ReturnType<RunningServer['models']> {
     return this.#repository.index(false);
+  }
+
+  gate(model: string, candidate: number, baseline: number | undefined): Promise<GateReport> {
+    return askGates(this.#gates, this.#repository, { model, candidate, baseline });
   }
 
   stop(): Promise<void> {

@@ -7,9 +7,11 @@ import {
   type MetricsSink,
   type ModelSpec,
   type OpenedModel,
+  type ProbeAnswer,
   type SchedulerReport,
   type SchedulerSource,
   ServingError,
+  type Tensor,
   type VersionHost,
   type VersionPlan,
 } from '../core/index.js';
@@ -25,6 +27,7 @@ import {
 import type { IngressThreads } from '../serving/ingress/index.js';
 import { batcherOf } from './batcher-of.js';
 import { VersionCosts } from './version-costs.js';
+import { FiguresOncePublished, VersionProbe } from './version-probe.js';
 
 export interface HostingOptions {
   readonly dataplane: Dataplane;
@@ -64,15 +67,19 @@ export class Hosting implements VersionHost, SchedulerSource {
     const costs = new VersionCosts({ plan, kept, clock, log });
     const { spec } = plan;
     const { policy, ingress } = this.#options;
-    const parts = { spec, executor, clock, metrics: figures, maxQueueSize, costs: costs.model };
+    const counted = new FiguresOncePublished(figures);
+    const parts = { spec, executor, clock, metrics: counted, maxQueueSize, costs: costs.model };
     const batcher = batcherOf(policy, parts);
-    return new Hosted({ served: new ServedVersion(spec, batcher, figures), batcher, executor, costs, ingress });
+    const served = new ServedVersion(spec, batcher, figures);
+    const probe = new VersionProbe(served, batcher, clock);
+    return new Hosted({ served, batcher, executor, costs, ingress, counted, probe });
   }
 
   async publish(model: string, versions: readonly HostedVersion[]): Promise<void> {
     const hosted = versions as readonly Hosted[];
     if (hosted.length === 0) this.#published.delete(model);
     else this.#published.set(model, hosted);
+    for (const { counted } of hosted) counted.published = true;
     const served = hosted.map((version) => version.served);
     this.#options.dataplane.publish(model, served);
     await this.#options.ingress?.publish(model, served);
@@ -90,18 +97,24 @@ interface HostedParts {
   readonly executor: LaneExecutor;
   readonly costs: VersionCosts;
   readonly ingress: IngressThreads | undefined;
+  readonly counted: FiguresOncePublished;
+  readonly probe: VersionProbe;
 }
 
 class Hosted implements HostedVersion {
   readonly served: ServedVersion;
+  readonly counted: FiguresOncePublished;
+  readonly #probe: VersionProbe;
   readonly #batcher: Batcher;
   readonly #executor: LaneExecutor;
   readonly #costs: VersionCosts;
   readonly #ingress: IngressThreads | undefined;
   #sample: BatchMember | undefined;
 
-  constructor({ served, batcher, executor, costs, ingress }: HostedParts) {
+  constructor({ served, batcher, executor, costs, ingress, counted, probe }: HostedParts) {
     this.served = served;
+    this.counted = counted;
+    this.#probe = probe;
     this.#batcher = batcher;
     this.#executor = executor;
     this.#costs = costs;
@@ -127,6 +140,10 @@ class Hosted implements HostedVersion {
   warm(sample: BatchMember): Promise<void> {
     this.#sample ??= sample;
     return this.#executor.warm(sample);
+  }
+
+  probe(inputs: readonly Tensor[]): Promise<ProbeAnswer> {
+    return this.#probe.ask(inputs);
   }
 
   async learn(): Promise<void> {

@@ -16,6 +16,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 const io: CliIo = {
   stdout: process.stdout,
   stderr: process.stderr,
+  stdin: process.stdin,
   env: process.env,
   cwd: process.cwd(),
   isTTY: process.stdout.isTTY === true,
@@ -28,11 +29,12 @@ const io: CliIo = {
       process.off('SIGTERM', handler);
     };
   },
-  serve: async (config) =>
+  serve: async (config, versions) =>
     new Gateway(config, {
       cwd: process.cwd(),
       isTTY: process.stderr.isTTY === true,
       xdgCacheHome: process.env.XDG_CACHE_HOME,
+      ...(versions === undefined ? {} : { versions }),
     }),
   openModels: (config, hostOf) => {
     const log = createLog(logOptions(config.log, process.stderr.isTTY === true));

@@ -1,5 +1,5 @@
 import type { ServerConfig } from '../config/index.js';
-import type { Clock, Log, VersionHost } from '../core/index.js';
+import type { Clock, Log, VersionGate, VersionHost } from '../core/index.js';
 import { ModelRepository, type ModelRepositoryOptions } from '../models/index.js';
 import { availableBackends } from './backends.js';
 import { defaultDevice } from './default-device.js';
@@ -8,21 +8,28 @@ import { modelCacheOptions } from './model-cache.js';
 export interface RepositoryParts {
   /** Gets every version that is opened. */
   readonly host: VersionHost;
+  /** Default: versions have to show nothing. */
+  readonly gate?: VersionGate;
   readonly clock: Clock;
   readonly log: Log;
-  readonly surroundings: { readonly cwd: string; readonly xdgCacheHome: string | undefined };
+  readonly surroundings: {
+    readonly cwd: string;
+    readonly xdgCacheHome: string | undefined;
+    readonly versions?: ReadonlyMap<string, readonly number[]>;
+  };
 }
 
 /** The models of a configuration on the backends of this machine. Nothing is loaded before its `start`. */
 export function openRepository(
   config: ServerConfig,
-  { host, clock, log, surroundings }: RepositoryParts,
+  { host, gate, clock, log, surroundings }: RepositoryParts,
   told: Pick<ModelRepositoryOptions, 'onVersionReady' | 'onVersionReloaded' | 'onVersionGone'> = {},
 ): ModelRepository {
   return new ModelRepository({
     folders: config.repositories,
     controlMode: config.modelControlMode,
     loadModels: config.loadModels,
+    ...(surroundings.versions === undefined ? {} : { versions: surroundings.versions }),
     engine: config.engine,
     provider: { ...config.provider, device: config.provider.device ?? defaultDevice() },
     backendDefaults: config.backends,
@@ -39,6 +46,7 @@ export function openRepository(
       gpu: config.provider,
     }),
     host,
+    ...(gate === undefined ? {} : { gate }),
     clock,
     log,
     ...told,

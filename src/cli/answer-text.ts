@@ -1,5 +1,5 @@
 import type { Tensor } from '../core/index.js';
-import { decodeElements, type Element, elementText } from './element-codec.js';
+import { decodeElements, type Element, elementText } from '../elements/index.js';
 import { textTable } from './text-table.js';
 import type { Answer } from './v2-client.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
-import { decodeElements } from './element-codec.js';
+import { decodeElements } from '../elements/index.js';
 import { decodeImage, type ImageOptions, imageTensor, type Pixels } from './image-input.js';
 
 const PLAIN: ImageOptions = { layout: undefined, scale: 1, resize: 'area' };

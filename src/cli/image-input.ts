@@ -1,7 +1,7 @@
 import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { DATA_TYPES, type DataType, elementCount, type Tensor } from '../core/index.js';
-import { encodeElements } from './element-codec.js';
+import { encodeElements } from '../elements/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
 import type { TensorMetadata } from './v2-client.js';
 

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { writeNpy } from '../elements/index.js';
 import { answerJson, answerTable } from './answer-text.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
 import type { ImageOptions } from './image-input.js';
 import { readInputs } from './input-argument.js';
 import type { CliIo } from './io.js';
-import { writeNpy } from './npy.js';
 import { V2Client } from './v2-client.js';
 
 export interface InferOptions {

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { DATA_TYPES, type DataType, didYouMean, elementCount, isDataType, type Tensor } from '../core/index.js';
-import { decodeElements, type Element, encodeElements } from './element-codec.js';
+import { decodeElements, type Element, encodeElements, readNpy } from '../elements/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
 import { decodeImage, type ImageOptions, imageTensor } from './image-input.js';
-import { readNpy } from './npy.js';
 import type { TensorMetadata } from './v2-client.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { ServerConfig } from '../config/index.js';
-import type { Clock, IndexEntry, Log, VersionHost } from '../core/index.js';
+import type { Clock, GateReport, IndexEntry, Log, VersionHost } from '../core/index.js';
 import type { ModelRepository } from '../models/index.js';
 
 /** Where text or bytes go. */
@@ -31,6 +31,8 @@ export interface RunningServer {
   readonly done: Promise<number>;
   /** Every model version with its state and, where it is not ready, the reason. */
   models(): readonly IndexEntry[];
+  /** What the gates find of a version, beside another one; never rejects. */
+  gate(model: string, version: number, baseline: number | undefined): Promise<GateReport>;
   /** A line to paste that asks a bundled model something real. */
   readonly hint?: string | undefined;
 }
@@ -47,6 +49,7 @@ export interface MachineProbes {
 export interface CliIo {
   readonly stdout: Sink;
   readonly stderr: Sink;
+  readonly stdin: AsyncIterable<Uint8Array>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Folder that relative paths start from. */
   readonly cwd: string;
@@ -56,8 +59,8 @@ export interface CliIo {
   readonly version: string;
   /** Calls `handler` on SIGINT and SIGTERM until the returned function is called. */
   onSignal(handler: (signal: string) => void): () => void;
-  /** Builds and starts a gateway. */
-  serve(config: ServerConfig): Promise<RunningServer>;
+  /** Builds and starts a gateway; `versions`: of models whose version policy does not count. */
+  serve(config: ServerConfig, versions?: ReadonlyMap<string, readonly number[]>): Promise<RunningServer>;
   /** The models of a configuration on this machine's backends, for a host of the command's own; nothing is loaded yet. */
   openModels(
     config: ServerConfig,

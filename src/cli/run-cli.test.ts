@@ -3,11 +3,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FLAGS, type ServerConfig } from '../config/index.js';
 import { type IndexEntry, ServingError } from '../core/index.js';
+import { readNpy, writeNpy } from '../elements/index.js';
 import type { CliIo, RunningServer } from './io.js';
-import { readNpy, writeNpy } from './npy.js';
 import { runCli } from './run-cli.js';
 
 const READY: IndexEntry = { name: 'digits', version: 1, state: 'READY', reason: '' };
@@ -31,6 +32,7 @@ function world(entries: readonly IndexEntry[] = [READY], started: (config: Serve
   const io: CliIo = {
     stdout: { write: (chunk) => void chunks.push(chunk) },
     stderr: { write: (chunk) => void complaints.push(String(chunk)) },
+    stdin: Readable.from([]),
     env: {},
     cwd: folder,
     isTTY: false,
@@ -65,6 +67,9 @@ function world(entries: readonly IndexEntry[] = [READY], started: (config: Serve
         },
         done,
         models: () => entries,
+        gate: () => {
+          throw new Error('not asked for here');
+        },
         hint: 'curl something',
       };
     },

@@ -1,6 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { jsonSchema, referencePage } from '../config/index.js';
-import { ServingError } from '../core/index.js';
+import { parseVersion, ServingError } from '../core/index.js';
 import { addBench } from './bench/index.js';
 import { CliError, EXIT_CODE_HELP, EXIT_CODES } from './exit-codes.js';
 import { LAYOUTS, type Layout } from './image-input.js';
@@ -61,7 +61,9 @@ function buildProgram(io: CliIo, exit: (code: number) => void): Command {
       writeErr: (text) => io.stderr.write(text.replace(/^error: /, 'penstock: ')),
     });
   addServe(program, io, exit);
+  addGate(program, io, exit);
   addInfer(program, io, exit);
+  addFeedback(program, io, exit);
   addOthers(program, io, exit);
   addBench(program, io, exit);
   addSimulate(program, io, exit);
@@ -93,6 +95,31 @@ function addServe(program: Command, io: CliIo, exit: (code: number) => void): vo
     .action(async (_models: string[], options: { json?: boolean }, command: Command) => {
       const { validate } = await import('./validate.js');
       exit(await validate([...command.args, ...(options.json === true ? ['--json'] : [])], io));
+    });
+}
+
+interface GateFlags {
+  readonly version: number;
+  readonly baseline?: number;
+  readonly json?: boolean;
+}
+
+function addGate(program: Command, io: CliIo, exit: (code: number) => void): void {
+  program
+    .command('gate')
+    .description('Say whether a version of a model passes its gates (golden set, model card), as serve would ask it')
+    .argument('<model>', 'Name of the model')
+    .argument('[models...]', 'Folders laid out NAME/VERSION/model.onnx')
+    .usage('MODEL [DIR ...] --version N [--baseline N] [flags of serve]')
+    .requiredOption('--version <number>', 'The version', parseVersion)
+    .option('--baseline <number>', 'The version that serves, for limits beside it', parseVersion)
+    .option('--json', 'Print JSON')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .addHelpText('after', `\nExample:\n  penstock gate digits ./models --version 2 --baseline 1\n\n${EXIT_CODE_HELP}`)
+    .action(async (model: string, _models: string[], { version, baseline, json }: GateFlags, command: Command) => {
+      const { gate } = await import('./gate.js');
+      exit(await gate({ model, version, baseline, json: json === true }, command.args.slice(1), io));
     });
 }
 
@@ -156,6 +183,28 @@ function addInfer(program: Command, io: CliIo, exit: (code: number) => void): vo
           io,
         ),
       );
+    });
+}
+
+function addFeedback(program: Command, io: CliIo, exit: (code: number) => void): void {
+  program
+    .command('feedback')
+    .description('Tell a running gateway what was learned of predictions after they were made')
+    .argument('[file]', 'File of one JSON object a line; default standard input')
+    .option('--url <url>', 'HTTP address of the gateway', DEFAULT_URL)
+    .option(
+      '--token <token>',
+      'Token with the right to; default $PENSTOCK_TOKEN. Calls from the same machine need none',
+    )
+    .option('--json', 'Print JSON')
+    .addHelpText(
+      'after',
+      `\nA line: {"id": "REQUEST", "model": "NAME", and one of "correct": true, "label": 7 (or "cat"), "metric": "revenue" and "value": 1.5}\n\n${EXIT_CODE_HELP}`,
+    )
+    .action(async (file: string | undefined, flags: { url: string; token?: string; json?: boolean }) => {
+      const { feedback } = await import('./feedback.js');
+      const token = flags.token ?? io.env.PENSTOCK_TOKEN;
+      exit(await feedback({ url: flags.url, file, token, json: flags.json === true }, io));
     });
 }
 

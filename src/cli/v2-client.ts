@@ -29,6 +29,16 @@ export interface SchedulerFacts {
   };
 }
 
+/** What became of the feedback of one call; `item` is its place in the call, from 0. */
+export interface FeedbackSums {
+  accepted: number;
+  unknown: number;
+  duplicate: number;
+  late: number;
+  refused: number;
+  errors: readonly { readonly item: number; readonly error: string }[];
+}
+
 export interface Answer {
   readonly model: string;
   readonly version: string;
@@ -46,8 +56,10 @@ interface AnswerOutput {
 export class V2Client {
   readonly #url: string;
   readonly #timeoutMs: number;
+  readonly #token: string | undefined;
 
-  constructor(url: string, timeoutMs = 60_000) {
+  constructor(url: string, timeoutMs = 60_000, token?: string) {
+    this.#token = token;
     this.#url = (/^https?:\/\//.test(url) ? url : `http://${url}`).replace(/\/+$/, '');
     this.#timeoutMs = timeoutMs;
   }
@@ -70,6 +82,12 @@ export class V2Client {
   async ready(): Promise<boolean> {
     const reply = await this.#call('GET', '/v2/health/ready', undefined, {}, true);
     return reply.ok;
+  }
+
+  /** Items of feedback, a JSON object a line. */
+  async feedback(lines: string): Promise<FeedbackSums> {
+    const headers = { 'content-type': 'application/x-ndjson' };
+    return (await (await this.#call('POST', '/v2/feedback', Buffer.from(lines), headers)).json()) as FeedbackSums;
   }
 
   /** One inference, tensors as raw bytes both ways. */
@@ -107,7 +125,7 @@ export class V2Client {
     try {
       reply = await fetch(this.#url + path, {
         method,
-        headers,
+        headers: this.#token === undefined ? headers : { ...headers, authorization: `Bearer ${this.#token}` },
         signal: AbortSignal.timeout(this.#timeoutMs),
         ...(body === undefined ? {} : { body: new Uint8Array(body) }),
       });

@@ -1,3 +1,5 @@
+export { readDocument } from './document.js';
+export { defaultModelGates, type ModelGates, parseModelGates } from './gates/gates.js';
 export { jsonSchema } from './json-schema.js';
 export { type ModelConfigSyntax, type ParsedModelConfig, parseModelConfig } from './model/parse.js';
 export type { ModelConfig } from './model/schema.js';

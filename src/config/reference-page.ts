@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { modelGatesSchema } from './gates/gates.js';
 import { OWN_PARAMETER_NAMES } from './model/own-fields.js';
 import { modelConfigSchema } from './model/schema.js';
 import { UNHONOURED } from './model/unhonoured.js';
@@ -73,6 +74,20 @@ export function referencePage(): string {
     ...table(
       ['field', 'effect', 'why'],
       UNHONOURED.map((row) => [code(row.field), row.effect, row.why]),
+    ),
+    '',
+    '## Gates of a model: `gates.yaml` beside its version folders',
+    '',
+    'What its versions have to show before they serve: `src/gates/README.md`.',
+    '',
+    ...table(
+      ['key', 'type', 'default', 'meaning'],
+      settingsOf(modelGatesSchema, '').map((row) => [
+        code(row.path),
+        row.type,
+        defaultText(row.defaultValue),
+        row.description,
+      ]),
     ),
     '',
   ].join('\n');

@@ -1,5 +1,6 @@
 import type { InstanceGroup, OpenedModel } from './backend.js';
 import type { BatchMember } from './batch.js';
+import type { ProbeTarget } from './gate.js';
 import type { ModelSpec } from './model.js';
 
 /** What the data path is told of an opened version. */
@@ -15,9 +16,9 @@ export interface VersionPlan {
 
 /**
  * A version with its lanes, executor and queue: `models` decides about its life, the data path sends requests through it.
- * Order of calls: warm*, learn, (published), drain, stop; then the owner closes the `OpenedModel`.
+ * Order of calls: warm*, learn, probe*, (published, probe*), drain, stop; then the owner closes the `OpenedModel`.
  */
-export interface HostedVersion {
+export interface HostedVersion extends ProbeTarget {
   readonly spec: ModelSpec;
   /** Runs one warm-up execution on every instance, past the queue and the statistics. Rejects with the reason it failed. */
   warm(sample: BatchMember): Promise<void>;

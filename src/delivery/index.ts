@@ -1,3 +1,4 @@
+export { FeedbackJoin, type FeedbackJoinOptions, type FeedbackTallies } from './feedback/feedback-join.js';
 export type { Guard, GuardEvidence } from './guard.js';
 export type { Calibration, GuardSpec, LatencyQuantile } from './guard-spec.js';
 export { createGuards } from './guards/create-guards.js';

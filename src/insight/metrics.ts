@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import {
   type DeviceStatus,
+  type FeedbackFigures,
   type MetricsSink,
   type ModelVersionId,
   REASONS,
@@ -10,6 +11,7 @@ import {
   versionKey,
 } from '../core/index.js';
 import { penstockFamilies, type ThreadFigures, type VersionInfo } from './catalogue.js';
+import { feedbackFamilies } from './feedback-families.js';
 import { tritonFamilies } from './triton-aliases.js';
 import { VersionFigures } from './version-figures.js';
 
@@ -20,6 +22,8 @@ export interface MetricsOptions {
   readonly wallMs?: () => number;
   /** The devices and their states; none by default. */
   readonly devices?: () => readonly DeviceStatus[];
+  /** Feedback on predictions; default: nothing is told of it. */
+  readonly feedback?: () => FeedbackFigures;
 }
 
 /** Where figures go, and where they are read. */
@@ -74,7 +78,9 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       return infos.values();
     },
   };
-  for (const family of [...penstockFamilies(figures), ...tritonFamilies(figures)]) {
+  const { feedback } = options;
+  const ofFeedback = feedback === undefined ? [] : feedbackFamilies(feedback);
+  for (const family of [...penstockFamilies(figures), ...ofFeedback, ...tritonFamilies(figures)]) {
     registry.registerMetric(family.registered);
   }
   if (options.processMetrics ?? true) {

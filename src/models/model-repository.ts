@@ -7,11 +7,14 @@ import {
   type LoadParameters,
   type Log,
   type ModelControl,
+  type ModelFiles,
   type ModelSpec,
   type ModelVersionId,
+  type ProbeTarget,
   type ProviderPolicy,
   ServingError,
   toServingError,
+  type VersionGate,
   type VersionHost,
   type VersionStatus,
 } from '../core/index.js';
@@ -30,8 +33,12 @@ export interface ModelRepositoryOptions {
   readonly controlMode: 'none' | 'explicit';
   /** Names to load at the start in mode `explicit`; `*` = all found. */
   readonly loadModels: readonly string[];
+  /** Versions to serve of a model, by its name, in the place of those that its version policy names. */
+  readonly versions?: ReadonlyMap<string, readonly number[]>;
   readonly backends: readonly Backend[];
   readonly host: VersionHost;
+  /** What versions have to show before they serve; default: nothing. */
+  readonly gate?: VersionGate;
   readonly clock: Clock;
   readonly log: Log;
   /** Engine where a config names none and both are there; default `native`. */
@@ -68,6 +75,7 @@ export interface ModelRepositoryOptions {
   readonly onVersionGone?: (id: ModelVersionId) => void;
 }
 
+const OPEN_GATE: VersionGate = { beforeOpening: async () => {}, beforeServing: async () => {} };
 const NO_PARAMETERS: LoadParameters = { config: undefined, files: new Map() };
 
 /**
@@ -87,6 +95,7 @@ export class ModelRepository implements ModelControl {
     this.#options = options;
     this.#around = {
       host,
+      gate: options.gate ?? OPEN_GATE,
       log,
       prepare: new Preparation({
         engine: options.engine ?? 'native',
@@ -109,6 +118,7 @@ export class ModelRepository implements ModelControl {
     };
     this.#places = {
       roots: [],
+      versions: options.versions ?? new Map(),
       families: familiesOf(options.backends),
       temporaryRoot: options.temporaryRoot ?? tmpdir(),
     };
@@ -231,6 +241,13 @@ export class ModelRepository implements ModelControl {
     const { config } = this.#served(model, version);
     if (config === undefined) throw notReady(model, version, '');
     return config;
+  }
+
+  /** A version that serves, to be asked past its requests, and its files. Throws VERSION_NOT_FOUND, VERSION_NOT_READY. */
+  probed(model: string, version: number): { readonly target: ProbeTarget; readonly files: ModelFiles } {
+    const { hosted, files, reason } = this.#served(model, version);
+    if (hosted === undefined) throw notReady(model, version, reason);
+    return { target: hosted, files };
   }
 
   readyVersions(model: string): readonly number[] {

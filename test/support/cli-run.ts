@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { CliIo } from '../../src/cli/io.js';
 import { runCli } from '../../src/cli/run-cli.js';
 
@@ -9,7 +10,7 @@ export interface CliRun {
 }
 
 /** Runs the words of `line` (parted by one blank) in a pipe, where no gateway may be started and the machine is not looked at. */
-export async function cliRun(line: string, cwd = '.'): Promise<CliRun> {
+export async function cliRun(line: string, cwd = '.', stdin = ''): Promise<CliRun> {
   const [out, err] = [[] as string[], [] as string[]];
   const nothing = () => {
     throw new Error('not asked for here');
@@ -17,6 +18,7 @@ export async function cliRun(line: string, cwd = '.'): Promise<CliRun> {
   const io: CliIo = {
     stdout: { write: (chunk) => void out.push(String(chunk)) },
     stderr: { write: (chunk) => void err.push(String(chunk)) },
+    stdin: Readable.from([Buffer.from(stdin)]),
     env: {},
     cwd,
     isTTY: false,

@@ -3,6 +3,8 @@ import type {
   HostedVersion,
   ModelSpec,
   OpenedModel,
+  ProbeAnswer,
+  Tensor,
   VersionHost,
   VersionPlan,
 } from '../../src/core/index.js';
@@ -14,6 +16,11 @@ export class FakeVersionHost implements VersionHost {
   readonly published = new Map<string, readonly FakeHostedVersion[]>();
   onStart: (plan: VersionPlan) => void | Promise<void> = () => {};
   onWarm: (sample: BatchMember, version: FakeHostedVersion) => void | Promise<void> = () => {};
+  onProbe: (inputs: readonly Tensor[], version: FakeHostedVersion) => ProbeAnswer | Promise<ProbeAnswer> = () => ({
+    outputs: [],
+    latencyNs: 0,
+    computeNs: 0,
+  });
   onDrain: (version: FakeHostedVersion) => void | Promise<void> = () => {};
 
   async start(opened: OpenedModel, plan: VersionPlan): Promise<HostedVersion> {
@@ -65,6 +72,10 @@ export class FakeHostedVersion implements HostedVersion {
 
   async learn(): Promise<void> {
     if (this.warmed.length > 0) this.#host.events.push(`learn ${this.label}`);
+  }
+
+  async probe(inputs: readonly Tensor[]): Promise<ProbeAnswer> {
+    return this.#host.onProbe(inputs, this);
   }
 
   async drain(): Promise<void> {

@@ -13,6 +13,7 @@ import type { ModelSpec } from '../../src/core/index.js';
 import type { Arena } from '../../src/serving/arena/index.js';
 import { Authority, ControlPlane } from '../../src/serving/controlplane/index.js';
 import { type GrpcOptions, type GrpcServer, startGrpc } from '../../src/serving/transport/index.js';
+import { FakeFeedback } from './fake-feedback.js';
 import { FakeInference } from './fake-inference.js';
 import { FakeModels } from './fake-models.js';
 import { poisonedArena } from './poisoned-arena.js';
@@ -179,6 +180,7 @@ export async function startGrpcFixture(
     models,
     statistics: { statistics: () => undefined },
     schedulers: { scheduler: () => SCHEDULER },
+    feedback: new FakeFeedback(),
     process: { live: () => process.live, ready: () => process.ready },
     strictReadiness: false,
     serverName: 'penstock',

@@ -5,6 +5,7 @@ import type { Arena } from '../../src/serving/arena/index.js';
 import { decodeV2Json } from '../../src/serving/codec/index.js';
 import { Authority, ControlPlane } from '../../src/serving/controlplane/index.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/serving/transport/index.js';
+import { FakeFeedback } from './fake-feedback.js';
 import { FakeInference } from './fake-inference.js';
 import { FakeModels } from './fake-models.js';
 import { poisonedArena } from './poisoned-arena.js';
@@ -63,6 +64,7 @@ export interface HttpFixture {
   readonly url: string;
   readonly inference: FakeInference;
   readonly models: FakeModels;
+  readonly feedback: FakeFeedback;
   readonly offload: InlineOffload;
   readonly log: KeptLog;
   readonly memory: Arena;
@@ -73,6 +75,7 @@ export interface HttpFixture {
 export async function startFixture(options: Partial<HttpOptions> = {}): Promise<HttpFixture> {
   const inference = new FakeInference();
   const models = new FakeModels([modelSpec()]);
+  const feedback = new FakeFeedback();
   const offload = new InlineOffload();
   const log = new KeptLog();
   const memory = poisonedArena();
@@ -81,6 +84,7 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
     models,
     statistics: { statistics: () => undefined },
     schedulers: { scheduler: () => SCHEDULER },
+    feedback,
     process: { live: () => process.live, ready: () => process.ready },
     strictReadiness: false,
     serverName: 'penstock',
@@ -88,7 +92,7 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
     authority: new Authority((token) => token === 'secret'),
   });
   const server = await startHttp({ inference, control, offload, clock: CLOCK, log, memory, port: 0, ...options });
-  return { server, url: `http://127.0.0.1:${server.port}`, inference, models, offload, log, memory, process };
+  return { server, url: `http://127.0.0.1:${server.port}`, inference, models, feedback, offload, log, memory, process };
 }
 
 /** A socket that sends bytes as they are and gathers what comes back. */

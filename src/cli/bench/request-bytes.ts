@@ -1,6 +1,6 @@
 import { Writer } from 'protobufjs/minimal.js';
 import { DATA_TYPES, type Tensor } from '../../core/index.js';
-import { decodeElements } from '../element-codec.js';
+import { decodeElements } from '../../elements/index.js';
 import { CliError, EXIT_CODES } from '../exit-codes.js';
 import type { LoadTarget } from './load-job.js';
 import { clientFrame, OPCODES } from './web-socket-frames.js';

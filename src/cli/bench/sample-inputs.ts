@@ -1,5 +1,5 @@
 import { DATA_TYPES, type DataType, elementCount, isDataType, type Tensor } from '../../core/index.js';
-import { type Element, encodeElements } from '../element-codec.js';
+import { type Element, encodeElements } from '../../elements/index.js';
 import { CliError, EXIT_CODES } from '../exit-codes.js';
 import type { TensorMetadata } from '../v2-client.js';
 import type { RandomSource } from './random-source.js';

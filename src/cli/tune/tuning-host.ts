@@ -1,12 +1,14 @@
-import type {
-  BatchMember,
-  Clock,
-  HostedVersion,
-  Log,
-  ModelSpec,
-  OpenedModel,
-  VersionHost,
-  VersionPlan,
+import {
+  type BatchMember,
+  type Clock,
+  type HostedVersion,
+  type Log,
+  type ModelSpec,
+  type OpenedModel,
+  type ProbeAnswer,
+  ServingError,
+  type VersionHost,
+  type VersionPlan,
 } from '../../core/index.js';
 import { createExecutor, Devices, type LaneExecutor } from '../../serving/executor/index.js';
 
@@ -63,6 +65,11 @@ export class TunedVersion implements HostedVersion {
   }
 
   async learn(): Promise<void> {}
+
+  /** Only gates probe, and a version that is measured passes none. */
+  async probe(): Promise<ProbeAnswer> {
+    throw new ServingError('UNSUPPORTED', 'a version that is being measured answers nobody');
+  }
 
   async drain(): Promise<void> {}
 

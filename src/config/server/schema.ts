@@ -228,6 +228,51 @@ const criticality = z.strictObject({
     ),
 });
 
+const feedback = z
+  .strictObject({
+    maxPredictions: z
+      .int()
+      .min(1)
+      .max(10_000_000)
+      .default(200_000)
+      .describe('Most predictions of rollouts that feedback may come for; the oldest go first. Some 300 bytes each'),
+    keepSecs: z
+      .int()
+      .min(1)
+      .max(31 * 86_400)
+      .default(86_400)
+      .describe('How long feedback may come after its prediction, in seconds'),
+    maxEarly: z
+      .int()
+      .min(0)
+      .max(1_000_000)
+      .default(20_000)
+      .describe('Most items of feedback that wait for predictions that are not known yet'),
+    earlySecs: z.int().min(0).max(86_400).default(60).describe('How long such an item waits, in seconds'),
+    settleSecs: z
+      .int()
+      .min(0)
+      .max(31 * 86_400)
+      .default(0)
+      .describe(
+        'Labels count where they come within so many seconds of their prediction, and are handed on together then: fair where wrong predictions are noticed sooner, or later, than right ones. 0 = as they come',
+      ),
+  })
+  .refine(({ keepSecs, settleSecs }) => settleSecs <= keepSecs, 'settleSecs is more than keepSecs');
+
+const gates = z.strictObject({
+  requireGolden: z.boolean().default(false).describe('Refuse versions without a golden set'),
+  requireModelCard: z
+    .boolean()
+    .default(false)
+    .describe('Refuse versions without a model card (MODEL_CARD.md or model-card.yaml), or with fields missing'),
+  modelCardFields: z
+    .array(z.string().min(1).max(64))
+    .max(64)
+    .default(['license', 'description'])
+    .describe('Fields that a model card must have, not empty'),
+});
+
 /** Triton's `--rate-limit-resource`. */
 const rateLimitResource = z
   .string()
@@ -333,6 +378,8 @@ export const serverConfigSchema = z.strictObject({
   ingress: ingress.prefault({}).describe('Threads that own sockets'),
   tenants: tenants.prefault({}).describe('Tenants, who share devices and queues fairly'),
   criticality: criticality.prefault({}).describe('What is refused first under overload'),
+  feedback: feedback.prefault({}).describe('What is learned of predictions after they were made'),
+  gates: gates.prefault({}).describe('What versions have to show before they serve'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),
   backends: z
     .record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)))

@@ -6,6 +6,7 @@ import {
   PROTOCOL_STATES,
   ServingError,
   toServingError,
+  type VersionGate,
   type VersionHost,
 } from '../../core/index.js';
 import type { ModelSource } from '../repository/model-source.js';
@@ -18,6 +19,7 @@ import { type VersionInfo, VersionLife } from './version-life.js';
 export interface ModelSurroundings {
   readonly prepare: Preparation;
   readonly host: VersionHost;
+  readonly gate: VersionGate;
   readonly log: Log;
   readonly slots: LoadSlots;
   readonly drainTimeoutMs: number;
@@ -107,12 +109,23 @@ export class ModelLife {
   }
 
   #newLife(version: number, source: ModelSource): VersionLife {
-    const { prepare, host, log, checkRunning } = this.#around;
+    const { prepare, host, gate, log, checkRunning } = this.#around;
     const id = { model: this.name, version };
     const onServing = (info: VersionInfo) => {
       if (this.#serving.get(version) === life) this.#around.onVersionReady(id, info);
     };
-    const life: VersionLife = new VersionLife({ id, source, prepare, host, log, checkRunning, onServing });
+    const serving = () => this.highest()?.hosted;
+    const life: VersionLife = new VersionLife({
+      id,
+      source,
+      prepare,
+      host,
+      gate,
+      serving,
+      log,
+      checkRunning,
+      onServing,
+    });
     this.#lives.set(version, (this.#lives.get(version) ?? 0) + 1);
     if (!this.#serving.has(version)) this.#others.set(version, life);
     return life;

@@ -2,6 +2,7 @@ import {
   type CarrierUse,
   type HostedVersion,
   type Log,
+  type ModelFiles,
   type ModelSpec,
   type ModelVersionId,
   type OpenedModel,
@@ -10,10 +11,12 @@ import {
   StateMachine,
   toServingError,
   VERSION_MOVES,
+  type VersionGate,
   type VersionHost,
   type VersionState,
   type VersionStatus,
 } from '../../core/index.js';
+import { modelFiles } from '../repository/model-files.js';
 import type { ModelSource } from '../repository/model-source.js';
 import type { WarmSample } from '../warmup/warm-samples.js';
 import type { Preparation, PreparedVersion } from './preparation.js';
@@ -42,6 +45,9 @@ export interface LifeParts {
   readonly prepare: Preparation;
   readonly host: VersionHost;
   readonly log: Log;
+  readonly gate: VersionGate;
+  /** The version that it would take requests of, where one serves. */
+  readonly serving: () => HostedVersion | undefined;
   /** Throws DRAINING where the server stops: a load in progress is given up at its next step. */
   readonly checkRunning: () => void;
   /** A serving version became impaired, or ready again. */
@@ -49,7 +55,7 @@ export interface LifeParts {
 }
 
 /**
- * One incarnation of a model version, from its files to their release: open, host, warm, then either `serve` and `retire`,
+ * One incarnation of a model version, from its files to their release: open, host, warm, pass the gates, then either `serve` and `retire`,
  * or `discard`. A reload of the same version is another incarnation. Whatever it opened is closed exactly once.
  */
 export class VersionLife {
@@ -87,11 +93,15 @@ export class VersionLife {
     return this.#hosted;
   }
 
+  get files(): ModelFiles {
+    return modelFiles(this.#parts.source.place, this.id.model);
+  }
+
   get config(): Readonly<Record<string, unknown>> | undefined {
     return this.#prepared?.shown;
   }
 
-  /** Opens, hosts and warms the version. Rejects with what is wrong, after all that was opened is closed again. */
+  /** Opens, hosts and warms the version, and has it pass the gates. Rejects with what is wrong, after all that was opened is closed again. */
   async load(): Promise<void> {
     try {
       await this.#load();
@@ -105,9 +115,12 @@ export class VersionLife {
   }
 
   async #load(): Promise<void> {
-    const { prepare, source, host, checkRunning } = this.#parts;
+    const { prepare, source, host, gate, serving, checkRunning } = this.#parts;
     checkRunning();
     this.#machine.move('loading');
+    const { files } = this;
+    await gate.beforeOpening(this.id, files);
+    checkRunning();
     const opening = await prepare.open(this.id, source);
     this.#opened = opening.opened;
     checkRunning();
@@ -120,6 +133,8 @@ export class VersionLife {
     for (const sample of prepared.samples) await this.#warm(hosted, sample);
     checkRunning();
     await hosted.learn();
+    checkRunning();
+    await gate.beforeServing(files, hosted, serving());
     checkRunning();
   }
 

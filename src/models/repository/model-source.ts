@@ -30,6 +30,8 @@ export interface ModelFile {
 /** Where models are looked for. Roots are real paths. */
 export interface SourcePlaces {
   readonly roots: readonly string[];
+  /** Versions of a model that count in the place of its version policy. */
+  readonly versions: ReadonlyMap<string, readonly number[]>;
   readonly families: readonly BackendFamily[];
   readonly temporaryRoot: string;
 }
@@ -102,11 +104,16 @@ function inFolder(
     name,
     place,
     found,
-    versions: pickVersions(found.config.version_policy, present),
+    versions: pickVersions(policyOf(places, name, found), present),
     modelFile: async (version) => {
       const { path, file } = await modelFileOf(place, name, version, names);
       const { family } = candidates.find(({ files }) => files.includes(file)) as (typeof candidates)[number];
       return { path, file, family };
     },
   };
+}
+
+function policyOf({ versions }: SourcePlaces, name: string, found: FoundConfig): Parameters<typeof pickVersions>[0] {
+  const told = versions.get(name);
+  return told === undefined ? found.config.version_policy : { specific: { versions: [...told] } };
 }

@@ -25,6 +25,7 @@ export const RIGHTS = {
   repositoryIndex: 'open',
   repositoryLoad: 'admin',
   repositoryUnload: 'admin',
+  feedback: 'admin',
 } as const satisfies Record<string, Right>;
 
 export type ControlCall = keyof typeof RIGHTS;
@@ -51,7 +52,7 @@ export class Authority {
     if (caller.loopback) return;
     throw new ServingError(
       'UNAUTHENTICATED',
-      'loading and unloading models from another machine needs the admin token, as "authorization: Bearer <token>"',
+      'this call from another machine needs the admin token, as "authorization: Bearer <token>"',
     );
   }
 }

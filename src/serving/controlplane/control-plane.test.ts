@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { FakeFeedback } from '../../../test/support/fake-feedback.js';
 import { FakeModels } from '../../../test/support/fake-models.js';
 import { modelSpec, tensorSpec } from '../../../test/support/specs.js';
 import { type SchedulerReport, ServingError, type VersionStatistics } from '../../core/index.js';
@@ -35,6 +36,7 @@ function setUp(options: { strictReadiness?: boolean; serving?: boolean; figures?
     models,
     statistics: { statistics: (id) => (id.model === 'm' && id.version === 3 ? options.figures : undefined) },
     schedulers: { scheduler: (_, version) => (version === 3 ? SCHEDULER : undefined) },
+    feedback: new FakeFeedback(),
     process: { live: () => true, ready: () => options.serving ?? true },
     strictReadiness: options.strictReadiness ?? false,
     serverName: 'penstock',

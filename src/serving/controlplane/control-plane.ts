@@ -1,5 +1,6 @@
 import {
   checkModelName,
+  type FeedbackIntake,
   type ModelControl,
   type ModelSpec,
   type ModelVersionId,
@@ -9,6 +10,7 @@ import {
   type TensorSpec,
 } from '../../core/index.js';
 import type { Authority, Caller } from './authority.js';
+import { type FeedbackReport, takeFeedback } from './feedback-items.js';
 import { parseLoadParameters, parseUnloadParameters, type RepositoryParameters } from './load-parameters.js';
 import type {
   IndexRow,
@@ -26,6 +28,7 @@ export interface ControlPlaneOptions {
   readonly models: ModelControl;
   readonly statistics: StatisticsSource;
   readonly schedulers: SchedulerSource;
+  readonly feedback: FeedbackIntake;
   /** The process's own state: alive at all, and taking requests (state `serving`). */
   readonly process: { live(): boolean; ready(): boolean };
   /** Ready only when every declared version is. */
@@ -134,6 +137,15 @@ export class ControlPlane {
     this.#options.authority.check('repositoryUnload', caller);
     const { unloadDependents } = parseUnloadParameters(parameters);
     await this.#options.models.unload(checkModelName(model), unloadDependents);
+  }
+
+  /**
+   * Beyond the protocols: what was learned of predictions after they were made, as JSON or NDJSON (`takeFeedback`). Rejects
+   * with UNAUTHENTICATED or FORBIDDEN before anything else.
+   */
+  async feedback(text: string, caller: Caller): Promise<FeedbackReport> {
+    this.#options.authority.check('feedback', caller);
+    return takeFeedback(text, this.#options.feedback);
   }
 
   /** Beyond the protocols: what runs the version, where, and its lanes by state. */

@@ -1,5 +1,6 @@
 export { Authority, type Caller, type ControlCall, RIGHTS, type Right } from './authority.js';
 export { ControlPlane, type ControlPlaneOptions } from './control-plane.js';
+export { type FeedbackReport, MOST_FEEDBACK_CHARACTERS } from './feedback-items.js';
 export type { RepositoryParameters } from './load-parameters.js';
 export type {
   Duration,

@@ -23,6 +23,7 @@ const CALLS = {
   repositoryIndex: true,
   repositoryLoad: true,
   repositoryUnload: true,
+  feedback: true,
 } as const satisfies Record<keyof ControlPlane, true>;
 
 /** What a thread asks of the control thread beside the control plane's calls. */

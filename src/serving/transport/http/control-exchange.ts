@@ -16,8 +16,10 @@ export interface ControlCallInput {
   /** Throws `MALFORMED_REQUEST`; only for routes whose pattern names a model. */
   readonly path: ModelPath;
   readonly caller: Caller;
-  /** The body's JSON object; empty where there was no body. */
+  /** The body's JSON object; empty where there was no body, or the route takes text. */
   readonly body: Readonly<Record<string, unknown>>;
+  /** The body of a route that takes text; else empty. */
+  readonly text: string;
 }
 
 export interface ControlAnswer {
@@ -33,6 +35,8 @@ export interface ControlRoute {
   readonly pattern: string;
   /** Health is told during drain too: whoever asks wants to know just that. */
   readonly duringDrain?: boolean;
+  /** Its body is no JSON object: the handler reads `text`, of at most so many bytes. */
+  readonly maxTextBytes?: number;
   readonly handle: (input: ControlCallInput) => Awaitable<ControlAnswer>;
 }
 
@@ -55,23 +59,26 @@ export function startControl(
     const path = route.pattern.includes(':model') ? modelPath(request, isVersioned(route.pattern)) : NO_PATH;
     const caller = callerOf(response.getRemoteAddress(), authorization, relayed);
     if (route.method === 'GET') {
-      void settle(route, exchange, { server, path, caller, body: NO_BODY });
+      void settle(route, exchange, { server, path, caller, body: NO_BODY, text: '' });
       return;
     }
     if (contentEncoding !== '' && contentEncoding !== 'identity') {
       throw new ServingError('UNSUPPORTED_MEDIA', 'only inference requests may be compressed');
     }
-    if (contentLength > server.maxInputBytes) throw bodyTooLarge(server.maxInputBytes, contentLength);
-    const { budget, maxInputBytes: maxBytes } = server;
+    const maxBytes = Math.min(server.maxInputBytes, route.maxTextBytes ?? server.maxInputBytes);
+    if (contentLength > maxBytes) throw bodyTooLarge(maxBytes, contentLength);
+    const { budget } = server;
     const body = new BodyBuffer({ budget, memory: undefined, maxBytes, declaredBytes: contentLength, jsonBytes: 0 });
     response.onData((chunk, isLast) => {
       if (!exchange.open) return body.release();
       try {
         body.append(chunk, isLast);
         if (!isLast) return;
-        const parsed = parseBody(body.bytes());
+        const takesText = route.maxTextBytes !== undefined;
+        const text = takesText ? textOf(body.bytes()) : '';
+        const parsed = takesText ? NO_BODY : parseBody(body.bytes());
         body.release();
-        void settle(route, exchange, { server, path, caller, body: parsed });
+        void settle(route, exchange, { server, path, caller, body: parsed, text });
       } catch (thrown) {
         body.release();
         exchange.fail(thrown, !isLast && contentLength < 0);
@@ -107,10 +114,18 @@ function parseBody(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   if (bytes.byteLength === 0) return NO_BODY;
   let parsed: unknown;
   try {
-    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    parsed = JSON.parse(textOf(bytes));
   } catch (thrown) {
     throw new ServingError('MALFORMED_REQUEST', 'the request body is not JSON in UTF-8', { cause: thrown });
   }
   if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
   throw new ServingError('MALFORMED_REQUEST', 'the request body is not a JSON object');
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (thrown) {
+    throw new ServingError('MALFORMED_REQUEST', 'the request body is not text in UTF-8', { cause: thrown });
+  }
 }

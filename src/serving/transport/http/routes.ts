@@ -1,5 +1,5 @@
 import { ERRORS, ServingError } from '../../../core/index.js';
-import { type ControlCall, RIGHTS, type Right } from '../../controlplane/index.js';
+import { type ControlCall, MOST_FEEDBACK_CHARACTERS, RIGHTS, type Right } from '../../controlplane/index.js';
 import { type Awaitable, mapped } from '../ports.js';
 import type { ControlAnswer, ControlCallInput, ControlRoute } from './control-exchange.js';
 import { docsPage } from './docs-page.js';
@@ -7,7 +7,7 @@ import { describedServer, type OpenApiDocument, openApiDocument } from './openap
 
 interface Described {
   readonly summary: string;
-  readonly tag: 'inference' | 'health' | 'metadata' | 'repository' | 'documentation';
+  readonly tag: 'inference' | 'health' | 'metadata' | 'repository' | 'feedback' | 'documentation';
   readonly right: Right;
   /** Names in the document's schemas; undefined = no body. */
   readonly request?: string;
@@ -187,6 +187,19 @@ export const ROUTES: readonly Route[] = [
     },
     'RepositoryUnloadRequest',
   ),
+  {
+    ...control(
+      'feedback',
+      'POST',
+      '/v2/feedback',
+      'feedback',
+      'FeedbackReport',
+      'Tell what was learned of predictions after they were made; an array, or one item a line (NDJSON)',
+      ({ server, text, caller }) => mapped(server.control.feedback(text, caller), asContent),
+      'FeedbackItems',
+    ),
+    maxTextBytes: MOST_FEEDBACK_CHARACTERS,
+  },
   documentation('/v2/docs', 'This documentation as a page', 'text/html; charset=utf-8', (document) =>
     docsPage(document),
   ),

@@ -128,6 +128,30 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
       }),
     ),
   }),
+  FeedbackItems: list(
+    object(
+      {
+        id: { ...TEXT, description: 'Id that the inference request named' },
+        model: TEXT,
+        metric: { ...TEXT, description: 'What is measured; default quality. Guards of rollouts name it' },
+        correct: { ...FLAG, description: 'Whether the prediction was right' },
+        label: {
+          type: ['integer', 'string'],
+          description: 'The right class, by index or name; compared with the prediction',
+        },
+        value: { type: 'number', description: 'A measured value, e.g. of a business metric; needs metric' },
+      },
+      ['metric', 'correct', 'label', 'value'],
+    ),
+  ),
+  FeedbackReport: object({
+    accepted: { ...COUNT, description: 'Joined with their predictions' },
+    unknown: { ...COUNT, description: 'No prediction of that id is known; they wait a while for it' },
+    duplicate: COUNT,
+    late: COUNT,
+    refused: COUNT,
+    errors: list(object({ item: COUNT, error: TEXT })),
+  }),
   RepositoryIndexRequest: object({ ready: { ...FLAG, description: 'Only what is ready' } }, ['ready']),
   RepositoryIndex: list(
     object(

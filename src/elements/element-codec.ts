@@ -6,10 +6,10 @@ import {
   halfToNumber,
   numberToBfloat,
   numberToHalf,
+  ServingError,
   serialiseBytes,
   typedView,
 } from '../core/index.js';
-import { CliError, EXIT_CODES } from './exit-codes.js';
 
 /** An element of a tensor as JavaScript has it: 64-bit integers as bigint, BYTES as bytes. */
 export type Element = number | bigint | boolean | string | Uint8Array;
@@ -79,8 +79,8 @@ function asInteger(element: Element): bigint | undefined {
   return Number.isInteger(number) ? BigInt(number) : undefined;
 }
 
-function misfit(input: string, dataType: DataType, index: number, value: string): CliError {
-  return new CliError(`input '${input}': element ${index} (${value}) is no ${dataType}`, EXIT_CODES.usage);
+function misfit(input: string, dataType: DataType, index: number, value: string): ServingError {
+  return new ServingError('MALFORMED_REQUEST', `input '${input}': element ${index} (${value}) is no ${dataType}`);
 }
 
 function floatBits(dataType: DataType, value: number): number {

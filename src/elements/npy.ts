@@ -1,6 +1,5 @@
-import { type DataType, elementCount, serialiseBytes, type Tensor } from '../core/index.js';
+import { type DataType, elementCount, ServingError, serialiseBytes, type Tensor } from '../core/index.js';
 import { decodeElements } from './element-codec.js';
-import { CliError, EXIT_CODES } from './exit-codes.js';
 
 /** NumPy's type codes (without byte order) of the data types it has. BF16 has none; BYTES is written as `S`. */
 const NPY_CODES: Readonly<Partial<Record<DataType, string>>> = {
@@ -125,6 +124,6 @@ function rowMajor(data: Buffer, shape: readonly number[], itemBytes: number): Bu
   return out;
 }
 
-function unreadable(name: string, why: string): CliError {
-  return new CliError(`input '${name}': cannot read the NPY file: ${why}`, EXIT_CODES.usage);
+function unreadable(name: string, why: string): ServingError {
+  return new ServingError('MALFORMED_REQUEST', `input '${name}': cannot read the NPY file: ${why}`);
 }

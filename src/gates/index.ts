@@ -1,0 +1,1 @@
+export { type GatePolicy, Gates, type GatesOptions } from './gates.js';
