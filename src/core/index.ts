@@ -26,6 +26,8 @@ export * from './release.js';
 export * from './release-facts.js';
 export * from './release-store.js';
 export * from './request-attribute.js';
+export * from './rollout-control.js';
+export * from './rollout-state.js';
 export * from './scheduler-report.js';
 export * from './state-machine.js';
 export * from './tenant.js';

@@ -5,6 +5,7 @@ import {
   type MoveTable,
   PROCESS_MOVES,
   PROTOCOL_STATES,
+  ROLLOUT_MOVES,
   StateMachine,
   VERSION_MOVES,
 } from './index.js';
@@ -14,6 +15,7 @@ const TABLES: readonly [string, MoveTable<string>, string, readonly string[]][] 
   ['lane', LANE_MOVES, 'starting', ['stopped']],
   ['process', PROCESS_MOVES, 'starting', ['stopped']],
   ['device', DEVICE_MOVES, 'serving', ['lost']],
+  ['rollout', ROLLOUT_MOVES, 'stable', ['promoted', 'rolled-back']],
 ];
 
 describe.each(TABLES)('%s states', (_, table, initial, ends) => {

@@ -6,3 +6,19 @@ export { SampleRatioGuard } from './guards/sample-ratio-guard.js';
 export { type HardLimitSpec, HardLimits } from './hard-limits.js';
 export type { Observation } from './observation.js';
 export { type ObservedUnit, type Power, ratePower } from './power/rate-power.js';
+export type { LabelSource } from './rollout/collector.js';
+export { RolloutEngine } from './rollout/engine.js';
+export type { LogEntry, LoggedEntry } from './rollout/log-entry.js';
+export type { RolloutPlan } from './rollout/plan.js';
+export { type PlanVersions, versionsOf } from './rollout/plan-versions.js';
+export type {
+  GatedVersion,
+  GateOutcome,
+  ReleaseGate,
+  RolloutNotice,
+  RolloutNotices,
+  RolloutPorts,
+  VersionSource,
+} from './rollout/ports.js';
+export { type Replay, replay } from './rollout/replay.js';
+export type { ArmState } from './rollout/standing.js';
