@@ -6,11 +6,11 @@ import { createLog, createMetrics, type Metrics, type ServerLog } from '../insig
 import { usableCores } from '../machine/index.js';
 import type { ModelRepository } from '../models/index.js';
 import type { Arena } from '../serving/arena/index.js';
-import { Authority, ControlPlane } from '../serving/controlplane/index.js';
+import { AdminPlane, Authority, ControlPlane } from '../serving/controlplane/index.js';
 import { Callers, Dataplane } from '../serving/dataplane/index.js';
 import { createOffload, DeviceShares, Devices, ResourcePool } from '../serving/executor/index.js';
 import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
-import { type AdminToken, adminToken } from './admin-token.js';
+import type { StateStore } from '../store/index.js';
 import { createArena } from './arena.js';
 import { exampleHint } from './example-hint.js';
 import { createFeedback } from './feedback.js';
@@ -22,7 +22,9 @@ import { logOptions } from './log-options.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
 import { askGates } from './release-gate.js';
 import { openRepository } from './repository.js';
+import { stateOf } from './state.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
+import { openTokens, type Tokens } from './tokens.js';
 import { PENSTOCK_VERSION } from './version.js';
 
 export interface GatewaySurroundings {
@@ -34,6 +36,8 @@ export interface GatewaySurroundings {
   readonly xdgCacheHome: string | undefined;
   /** Versions of models whose version policy does not count. */
   readonly versions?: ReadonlyMap<string, readonly number[]>;
+  /** `XDG_STATE_HOME` of the environment. */
+  readonly xdgStateHome: string | undefined;
 }
 
 /**
@@ -46,7 +50,8 @@ export class Gateway implements RunningServer {
   readonly #config: ServerConfig;
   readonly #cwd: string;
   readonly #log: ServerLog;
-  readonly #token: AdminToken;
+  readonly #tokens: Tokens;
+  readonly #state: StateStore;
   readonly #metrics: Metrics;
   readonly #lifetime: Lifetime;
   readonly #devices: Devices;
@@ -55,6 +60,7 @@ export class Gateway implements RunningServer {
   readonly #gates: Gates;
   readonly #repository: ModelRepository;
   readonly #control: ControlPlane;
+  readonly #admin: AdminPlane;
   readonly #dataplane: Dataplane;
   readonly #ingress: IngressThreads | undefined;
   #listeners: Listeners | undefined;
@@ -65,9 +71,10 @@ export class Gateway implements RunningServer {
     const clock = SYSTEM_CLOCK;
     this.#config = config;
     this.#cwd = surroundings.cwd;
-    this.#token = adminToken(config.adminTokenFile);
     const log = createLog(logOptions(config.log, surroundings.isTTY));
     this.#log = log;
+    this.#tokens = openTokens(config, log);
+    this.#state = stateOf(config, surroundings, log);
     const devices = new Devices({ clock, log, onChange: () => this.#listeners?.grpc?.refreshHealth() });
     this.#devices = devices;
     const feedback = createFeedback(config, clock, (model, version) => this.#repository.spec(model, version));
@@ -111,7 +118,16 @@ export class Gateway implements RunningServer {
       onVersionReloaded: (id) => metrics.restartStatistics(id),
       onVersionGone: (id) => metrics.retire(id),
     });
+    const server = { serverName: 'penstock', version: PENSTOCK_VERSION };
+    const authority = new Authority({
+      identify: (token) => this.#tokens.identify(token),
+      audit: this.#state,
+      clock,
+      log,
+    });
+    this.#admin = new AdminPlane({ ...server, authority, audit: this.#state, tokens: () => this.#tokens.list() });
     this.#control = new ControlPlane({
+      ...server,
       models: this.#repository,
       statistics: metrics,
       schedulers: hosting,
@@ -121,9 +137,7 @@ export class Gateway implements RunningServer {
         ready: () => this.#lifetime.ready() && devices.noneFailed,
       },
       strictReadiness: config.strictReadiness,
-      serverName: 'penstock',
-      version: PENSTOCK_VERSION,
-      authority: new Authority((candidate) => this.#token.verify(candidate)),
+      authority,
     });
     this.done = new Promise((resolve) => {
       this.#end = resolve;
@@ -134,11 +148,11 @@ export class Gateway implements RunningServer {
   }
 
   get addresses(): RunningServer['addresses'] {
-    const place = (name: 'http' | 'grpc' | 'metrics'): Listener | undefined => {
+    const place = (name: 'http' | 'grpc' | 'metrics' | 'admin'): Listener | undefined => {
       const server = this.#listeners?.[name];
       return server === undefined ? undefined : { address: this.#config[name].address, port: server.port };
     };
-    return { http: place('http'), grpc: place('grpc'), metrics: place('metrics') };
+    return { http: place('http'), grpc: place('grpc'), metrics: place('metrics'), admin: place('admin') };
   }
 
   get hint(): string | undefined {
@@ -161,9 +175,11 @@ export class Gateway implements RunningServer {
 
   async #start(): Promise<void> {
     try {
-      this.#listeners = await startListeners(this.#config, this.#metrics, this.#log, () => this.#startServers());
-      const callable = this.#listeners.http !== undefined || this.#listeners.grpc !== undefined;
-      if (callable && this.#token.notice !== undefined) this.#log.info(this.#token.notice);
+      const parts = { metrics: this.#metrics, admin: this.#admin, clock: SYSTEM_CLOCK, log: this.#log };
+      this.#listeners = await startListeners(this.#config, parts, () => this.#startServers());
+      const { http, grpc, admin } = this.#listeners;
+      const callable = [http, grpc, admin].some((server) => server !== undefined);
+      if (callable && this.#tokens.notice !== undefined) this.#log.info(this.#tokens.notice);
       await this.#repository.start();
     } catch (thrown) {
       await this.stop();
@@ -197,12 +213,14 @@ export class Gateway implements RunningServer {
     try {
       this.#listeners?.http?.closeIntake();
       this.#listeners?.grpc?.closeIntake();
+      this.#listeners?.admin?.closeIntake();
       await this.#repository.drain(this.#config.exitTimeoutSecs * 1000);
       await this.#listeners?.close();
       await this.#offload.close();
       this.#memory?.close();
     } finally {
       this.#devices.stop();
+      this.#state.close();
       this.#lifetime.move('stopped', 'drained');
       void this.#log.flush(); // the process waits for it by itself, and not where nobody reads
       this.#end(0);

@@ -1,11 +1,13 @@
 import type { ServerConfig } from '../config/index.js';
 import type { Clock, LeaseSource, Log, Offload, Reason } from '../core/index.js';
 import type { Metrics } from '../insight/index.js';
+import type { AdminPlane } from '../serving/controlplane/index.js';
 import {
   type ControlPort,
   type GrpcServer,
   type InferencePort,
   type ListeningServer,
+  startAdmin,
   startGrpc,
   startHttp,
   startMetricsHttp,
@@ -21,6 +23,14 @@ export interface ServerParts {
   readonly log: Log;
   readonly memory: LeaseSource;
   readonly onRefused: (reason: Reason) => void;
+}
+
+/** What the servers beside those of requests need; they are always on this thread. */
+export interface ControlParts {
+  readonly metrics: Metrics;
+  readonly admin: AdminPlane;
+  readonly clock: Clock;
+  readonly log: Log;
 }
 
 /** Which part of the configured limits a server has: those of one thread of several make up the whole. */
@@ -39,6 +49,7 @@ export interface RequestServers {
 /** What listens. */
 export interface Listeners extends RequestServers {
   readonly metrics: ListeningServer | undefined;
+  readonly admin: ListeningServer | undefined;
   /** Closes all of them, metrics last, so that a drain can be watched to its end. */
   close(): Promise<void>;
 }
@@ -49,16 +60,28 @@ export interface Listeners extends RequestServers {
  */
 export async function startListeners(
   config: ServerConfig,
-  metrics: Metrics,
-  log: Log,
+  { metrics, admin, clock, log }: ControlParts,
   startServers: () => Promise<RequestServers>,
 ): Promise<Listeners> {
-  const scraped = config.metrics.enabled ? await startMetricsHttp(metricsOptions(config, metrics, log)) : undefined;
+  const opened: ListeningServer[] = [];
+  const kept = <Server extends ListeningServer>(server: Server): Server => {
+    opened.push(server);
+    return server;
+  };
   try {
+    const scraped = config.metrics.enabled
+      ? kept(await startMetricsHttp(metricsOptions(config, metrics, log)))
+      : undefined;
+    const { address, port } = config.admin;
+    const administered = port === undefined ? undefined : kept(await startAdmin({ admin, clock, log, address, port }));
     const servers = await startServers();
-    return { ...servers, metrics: scraped, close: () => closeAll(servers, scraped) };
+    const close = async (): Promise<void> => {
+      await Promise.all([servers.http?.close(), servers.grpc?.close(), administered?.close()]);
+      await scraped?.close();
+    };
+    return { ...servers, metrics: scraped, admin: administered, close };
   } catch (thrown) {
-    await scraped?.close();
+    await Promise.all(opened.map((server) => server.close()));
     throw thrown;
   }
 }
@@ -73,11 +96,6 @@ export async function startServers(config: ServerConfig, parts: ServerParts, sha
     await http?.close();
     throw thrown;
   }
-}
-
-async function closeAll({ http, grpc }: RequestServers, metrics: ListeningServer | undefined): Promise<void> {
-  await Promise.all([http?.close(), grpc?.close()]);
-  await metrics?.close();
 }
 
 function metricsOptions({ metrics: { address, port } }: ServerConfig, metrics: Metrics, log: Log) {

@@ -35,6 +35,7 @@ const io: CliIo = {
       isTTY: process.stderr.isTTY === true,
       xdgCacheHome: process.env.XDG_CACHE_HOME,
       ...(versions === undefined ? {} : { versions }),
+      xdgStateHome: process.env.XDG_STATE_HOME,
     }),
   openModels: (config, hostOf) => {
     const log = createLog(logOptions(config.log, process.stderr.isTTY === true));

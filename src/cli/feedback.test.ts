@@ -24,27 +24,27 @@ const line = (id: string, rest: object = { correct: true }) => JSON.stringify({ 
 describe('penstock feedback', () => {
   it('sends the lines of a file, and says what became of them', async () => {
     writeFileSync(join(folder, 'labels.ndjson'), `${line('a')}\n\n${line('unknown')}\n`);
-    const { code, out } = await cliRun(`feedback labels.ndjson --url ${fixture.url}`, folder);
+    const { code, out } = await cliRun(`feedback labels.ndjson --token secret --url ${fixture.url}`, folder);
     expect({ code, out }).toEqual({ code: 0, out: 'accepted 1, unknown 1, duplicate 0, late 0, refused 0\n' });
   });
 
   it('takes any number of lines from standard input, in calls that a gateway takes', async () => {
     const lines = Array.from({ length: 2_501 }, (_, i) => line(`r${i}`)).join('\n');
-    const { out } = await cliRun(`feedback --json --url ${fixture.url}`, folder, lines);
+    const { out } = await cliRun(`feedback --json --token secret --url ${fixture.url}`, folder, lines);
     expect(JSON.parse(out)).toMatchObject({ accepted: 2_501, refused: 0 });
     expect(fixture.feedback.items.map((item) => item.requestId).at(-1)).toBe('r2500');
   });
 
   it('names the lines that are refused, and fails', async () => {
     const text = `${line('a')}\n\n${line('b', { correct: 1 })}\nnonsense\n`;
-    const { code, out, err } = await cliRun(`feedback - --url ${fixture.url}`, folder, text);
+    const { code, out, err } = await cliRun(`feedback - --token secret --url ${fixture.url}`, folder, text);
     expect(code).toBe(1);
     expect(out).toContain('accepted 1, unknown 0, duplicate 0, late 0, refused 2');
     expect(err).toMatch(/line 3: "correct" is a number.*\n.*line 4: not JSON: "nonsense"/);
   });
 
   it('says which file it cannot read', async () => {
-    expect(await cliRun(`feedback none.ndjson --url ${fixture.url}`, folder)).toMatchObject({
+    expect(await cliRun(`feedback none.ndjson --token secret --url ${fixture.url}`, folder)).toMatchObject({
       code: 2,
       err: 'penstock: none.ndjson: cannot be read (ENOENT)\n',
     });

@@ -1,7 +1,7 @@
 import type { GateReport, GoldenFigures } from '../core/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
 import type { CliIo, RunningServer } from './io.js';
-import { readServeArguments } from './serve.js';
+import { readServeArguments, withoutListeners } from './serve.js';
 import { textTable } from './text-table.js';
 
 export interface GateOptions {
@@ -23,10 +23,7 @@ export async function gate(options: GateOptions, args: readonly string[], io: Cl
   const { model, version, baseline } = options;
   const versions = baseline === undefined ? [version] : [version, baseline];
   const closed = {
-    ...config,
-    http: { ...config.http, enabled: false },
-    grpc: { ...config.grpc, enabled: false },
-    metrics: { ...config.metrics, enabled: false },
+    ...withoutListeners(config),
     ingress: { ...config.ingress, threads: 0 as const },
     log: { ...config.log, info: false },
     modelControlMode: 'explicit' as const,

@@ -24,6 +24,7 @@ export interface RunningServer {
     readonly http: Listener | undefined;
     readonly grpc: Listener | undefined;
     readonly metrics: Listener | undefined;
+    readonly admin: Listener | undefined;
   };
   /** Admits no more, drains, ends; resolves when all is closed. Idempotent. */
   stop(): Promise<void>;

@@ -60,6 +60,7 @@ function world(entries: readonly IndexEntry[] = [READY], started: (config: Serve
           http: listener(config.http.enabled, 4000),
           grpc: listener(config.grpc.enabled, 4001),
           metrics: listener(config.metrics.enabled, 4002),
+          admin: listener(config.admin.port !== undefined, 4003),
         },
         async stop() {
           stops++;

@@ -9,6 +9,7 @@ import { addRollout } from './rollout/index.js';
 import { serve } from './serve.js';
 import { serveFlagsHelp } from './serve-help.js';
 import { addSimulate } from './simulate/index.js';
+import { addToken } from './token/index.js';
 import { addTune } from './tune/index.js';
 
 const DEFAULT_URL = 'http://127.0.0.1:8000';
@@ -68,6 +69,7 @@ function buildProgram(io: CliIo, exit: (code: number) => void): Command {
   addBench(program, io, exit);
   addSimulate(program, io, exit);
   addRollout(program, io, exit);
+  addToken(program, io, exit);
   addTune(program, io, exit);
   return program;
 }
@@ -192,10 +194,7 @@ function addFeedback(program: Command, io: CliIo, exit: (code: number) => void):
     .description('Tell a running gateway what was learned of predictions after they were made')
     .argument('[file]', 'File of one JSON object a line; default standard input')
     .option('--url <url>', 'HTTP address of the gateway', DEFAULT_URL)
-    .option(
-      '--token <token>',
-      'Token with the right to; default $PENSTOCK_TOKEN. Calls from the same machine need none',
-    )
+    .option('--token <token>', 'Token with the scope feedback; default $PENSTOCK_TOKEN')
     .option('--json', 'Print JSON')
     .addHelpText(
       'after',

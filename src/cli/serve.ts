@@ -53,7 +53,11 @@ export function readServeArguments(args: readonly string[], io: Pick<CliIo, 'cwd
   const values: Record<string, unknown> = { ...flags.values };
   // Models named on the command line replace the file's; those of flags and operands are taken together.
   if (named.length + folders.length + files.length > 0) values.repositories = [...named, ...folders];
-  if (values.adminTokenFile !== undefined) values.adminTokenFile = resolve(io.cwd, String(values.adminTokenFile));
+  for (const file of ['adminTokenFile', 'tokensFile'])
+    if (values[file] !== undefined) values[file] = resolve(io.cwd, String(values[file]));
+  const state = values.state as { folder?: string } | undefined;
+  if (state?.folder !== undefined && state.folder !== 'off')
+    values.state = { ...state, folder: resolve(io.cwd, state.folder) };
   const cache = values.cache as { folder?: string } | undefined;
   if (cache?.folder !== undefined) values.cache = { ...cache, folder: resolve(io.cwd, cache.folder) };
   const config = loadServerConfig({ flags: values, origins: flags.origins, file });
@@ -65,9 +69,24 @@ export function readServeArguments(args: readonly string[], io: Pick<CliIo, 'cwd
   return { config, files, notes };
 }
 
-/** The configuration with the repository of loose files among its own. */
+/** The configuration with the repository of loose files among its own; its folder is another one each time, and so has no state. */
 export function withRepository(config: ServerConfig, made: FileRepository | undefined): ServerConfig {
-  return made === undefined ? config : { ...config, repositories: [...config.repositories, made.folder] };
+  if (made === undefined) return config;
+  const { folder = 'off' } = config.state;
+  return { ...config, repositories: [...config.repositories, made.folder], state: { folder } };
+}
+
+/** The configuration for a look at models: no port is open, and the state stays with the gateway that serves them. */
+export function withoutListeners(config: ServerConfig): ServerConfig {
+  const { http, grpc, metrics, admin } = config;
+  return {
+    ...config,
+    http: { ...http, enabled: false },
+    grpc: { ...grpc, enabled: false },
+    metrics: { ...metrics, enabled: false },
+    admin: { address: admin.address },
+    state: { folder: 'off' },
+  };
 }
 
 async function run(config: ServerConfig, io: CliIo): Promise<number> {
@@ -109,12 +128,13 @@ const failed = (entry: IndexEntry) =>
 
 /** What `serve` prints when it serves: where it listens, what is ready, what is not and why, and what to try. */
 export function startText(server: RunningServer, version: string): string {
-  const { http, grpc, metrics } = server.addresses;
+  const { http, grpc, metrics, admin } = server.addresses;
   const at = (listener: Listener) =>
     `${listener.address.includes(':') ? `[${listener.address}]` : listener.address}:${listener.port}`;
   const lines = [`Penstock ${version} is serving`];
   if (http !== undefined) lines.push(`  HTTP and WebSocket  http://${at(http)}   (documentation at /v2/docs)`);
   if (grpc !== undefined) lines.push(`  gRPC                ${at(grpc)}`);
+  if (admin !== undefined) lines.push(`  Admin               http://${at(admin)}   (documentation at /v2/admin/docs)`);
   if (metrics !== undefined) lines.push(`  Metrics             http://${at(metrics)}/metrics`);
   const models = server.models();
   if (models.length === 0) lines.push('No models. Put some in the repository, or load one over the API.');

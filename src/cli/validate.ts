@@ -2,7 +2,7 @@ import type { IndexEntry } from '../core/index.js';
 import { EXIT_CODES } from './exit-codes.js';
 import type { CliIo } from './io.js';
 import { repositoryOfFiles } from './repository-of-files.js';
-import { modelTable, readServeArguments, withRepository } from './serve.js';
+import { modelTable, readServeArguments, withoutListeners, withRepository } from './serve.js';
 
 /**
  * `penstock validate`: loads and warms every model on the same path as `serve`, opens no port, says what each is, and
@@ -18,14 +18,11 @@ export async function validate(args: readonly string[], io: CliIo): Promise<numb
   const made = files.length === 0 ? undefined : await repositoryOfFiles(files);
   try {
     const closed = {
-      http: { ...config.http, enabled: false },
-      grpc: { ...config.grpc, enabled: false },
-      metrics: { ...config.metrics, enabled: false },
+      ...withoutListeners(withRepository(config, made)),
       // What the person wants to know is in the report; the log tells what is wrong beyond it.
       log: { ...config.log, info: false },
     };
     const server = await io.serve({
-      ...withRepository(config, made),
       ...closed,
       modelControlMode: 'none',
       loadModels: [],

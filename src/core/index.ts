@@ -1,3 +1,4 @@
+export * from './audit-trail.js';
 export * from './backend.js';
 export * from './batch.js';
 export * from './clock.js';
@@ -29,6 +30,7 @@ export * from './request-attribute.js';
 export * from './rollout-control.js';
 export * from './rollout-state.js';
 export * from './scheduler-report.js';
+export * from './scope.js';
 export * from './state-machine.js';
 export * from './tenant.js';
 export * from './tensor.js';

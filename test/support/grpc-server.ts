@@ -11,11 +11,12 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import type { ModelSpec } from '../../src/core/index.js';
 import type { Arena } from '../../src/serving/arena/index.js';
-import { Authority, ControlPlane } from '../../src/serving/controlplane/index.js';
+import { ControlPlane } from '../../src/serving/controlplane/index.js';
 import { type GrpcOptions, type GrpcServer, startGrpc } from '../../src/serving/transport/index.js';
 import { FakeFeedback } from './fake-feedback.js';
 import { FakeInference } from './fake-inference.js';
 import { FakeModels } from './fake-models.js';
+import { adminAuthority } from './kept-audit.js';
 import { poisonedArena } from './poisoned-arena.js';
 import { SCHEDULER } from './scheduler-report.js';
 import { SilentLog } from './silent-log.js';
@@ -185,7 +186,7 @@ export async function startGrpcFixture(
     strictReadiness: false,
     serverName: 'penstock',
     version: '0.0.0',
-    authority: new Authority((token) => token === 'secret'),
+    authority: adminAuthority('secret'),
   });
   const server = await startGrpc({
     inference,

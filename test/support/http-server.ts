@@ -3,11 +3,12 @@ import { inflateSync, unzipSync } from 'node:zlib';
 import { type Clock, type Log, type Offload, ServingError } from '../../src/core/index.js';
 import type { Arena } from '../../src/serving/arena/index.js';
 import { decodeV2Json } from '../../src/serving/codec/index.js';
-import { Authority, ControlPlane } from '../../src/serving/controlplane/index.js';
+import { ControlPlane } from '../../src/serving/controlplane/index.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/serving/transport/index.js';
 import { FakeFeedback } from './fake-feedback.js';
 import { FakeInference } from './fake-inference.js';
 import { FakeModels } from './fake-models.js';
+import { adminAuthority } from './kept-audit.js';
 import { poisonedArena } from './poisoned-arena.js';
 import { SCHEDULER } from './scheduler-report.js';
 import { modelSpec } from './specs.js';
@@ -89,7 +90,7 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
     strictReadiness: false,
     serverName: 'penstock',
     version: '0.0.0',
-    authority: new Authority((token) => token === 'secret'),
+    authority: adminAuthority('secret'),
   });
   const server = await startHttp({ inference, control, offload, clock: CLOCK, log, memory, port: 0, ...options });
   return { server, url: `http://127.0.0.1:${server.port}`, inference, models, feedback, offload, log, memory, process };

@@ -71,6 +71,8 @@ export class RunningGateway {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly metricsPort: number;
+  /** NaN where the admin API does not listen. */
+  readonly adminPort: number;
   readonly models: ModelFolder;
   readonly exited: Promise<number | null>;
   readonly #process: GatewayProcess;
@@ -81,7 +83,7 @@ export class RunningGateway {
     this.#process = child;
     this.#log = log;
     this.models = models;
-    [this.httpPort, this.grpcPort, this.metricsPort] = ports as [number, number, number];
+    [this.httpPort, this.grpcPort, this.metricsPort, this.adminPort] = ports as [number, number, number, number];
     this.exited = new Promise((resolve) => {
       child.once('exit', (code) => resolve(code));
     });
@@ -94,7 +96,8 @@ export class RunningGateway {
   static async start(models: ModelFolder, flags: readonly string[] = [], probe?: URL): Promise<RunningGateway> {
     if (!existsSync(PROGRAM)) throw new Error('the program is not built: npm run build');
     const nameOf = (flag: string) => flag.split('=')[0];
-    const given = ['--http-port=0', '--grpc-port=0', '--metrics-port=0', ...ALWAYS].filter(
+    // No state: these folders are never seen again.
+    const given = ['--http-port=0', '--grpc-port=0', '--metrics-port=0', '--state-dir=off', ...ALWAYS].filter(
       (flag) => !flags.some((own) => nameOf(own) === nameOf(flag)),
     );
     const child = gatewayProcess(models.path, [...given, ...flags], probe === undefined ? [] : [probe]);
@@ -224,8 +227,8 @@ export function sampleOf(text: string, name: string, labels: Readonly<Record<str
 }
 
 function portsOf(text: string): number[] {
-  return ['HTTP and WebSocket +http://[^:]+', 'gRPC +[^:]+', 'Metrics +http://[^:]+'].map((listener) =>
-    Number(new RegExp(`${listener}:(\\d+)`).exec(text)?.[1]),
+  return ['HTTP and WebSocket +http://[^:]+', 'gRPC +[^:]+', 'Metrics +http://[^:]+', 'Admin +http://[^:]+'].map(
+    (listener) => Number(new RegExp(`${listener}:(\\d+)`).exec(text)?.[1]),
   );
 }
 

@@ -35,9 +35,10 @@ export function loadServerConfig(sources: ServerConfigSources = {}): ServerConfi
 }
 
 /** Two listeners on one address and port would both seem to start. */
-function refuseSharedPorts({ http, grpc, metrics }: ServerConfig): void {
+function refuseSharedPorts({ http, grpc, metrics, admin }: ServerConfig): void {
   const used = new Map<string, string>();
-  for (const [name, { enabled, address, port }] of Object.entries({ http, grpc, metrics })) {
+  const adminListener = { ...admin, enabled: admin.port !== undefined, port: admin.port ?? 0 };
+  for (const [name, { enabled, address, port }] of Object.entries({ http, grpc, metrics, admin: adminListener })) {
     const place = `${address}:${port}`;
     const other = used.get(place);
     if (!enabled || port === 0) continue;
@@ -79,6 +80,9 @@ function readConfigFile(file: string): Record<string, unknown> {
   const config = { ...value };
   if (Array.isArray(config.repositories)) config.repositories = config.repositories.map(absolute);
   if (config.adminTokenFile !== undefined) config.adminTokenFile = absolute(config.adminTokenFile);
+  if (config.tokensFile !== undefined) config.tokensFile = absolute(config.tokensFile);
+  if (isPlain(config.state) && config.state.folder !== undefined && config.state.folder !== 'off')
+    config.state = { ...config.state, folder: absolute(config.state.folder) };
   if (isPlain(config.log) && config.log.file !== undefined)
     config.log = { ...config.log, file: absolute(config.log.file) };
   if (isPlain(config.cache) && config.cache.folder !== undefined)

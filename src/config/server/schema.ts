@@ -88,6 +88,27 @@ const metrics = z.strictObject({
   port: port().default(8002).describe('Port; 0 takes a free one'),
 });
 
+const admin = z.strictObject({
+  address: address()
+    .default('127.0.0.1')
+    .describe('Address to listen on; for others than this machine put a proxy that ends TLS in front'),
+  port: port()
+    .optional()
+    .describe(
+      'Port of the admin API (routes, flags, filters, rollouts, audit), 8003 by custom; default: it does not listen. Every call asks for a token',
+    ),
+});
+
+const state = z.strictObject({
+  folder: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Folder of what outlives the gateway (rollouts and their decisions, routes of operators, audit), for one gateway at a time; off = memory only. Default: penstock/REPOSITORY in $XDG_STATE_HOME, else in ~/.local/state, made with the first release or where the admin API listens',
+    ),
+});
+
 const log = z.strictObject({
   verboseLevel: z.int().min(0).max(10).default(0).describe('Verbose messages: 0 = none, 1 and above = debug'),
   info: z.boolean().default(true).describe('Log messages of level info'),
@@ -365,11 +386,18 @@ export const serverConfigSchema = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'File that holds the token for loading and unloading models from other machines; default: a new token, printed at the start',
+      'File that holds the admin token: for loading and unloading models from other machines, and for the admin API; default: a new token, printed at the start',
     ),
+  tokensFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('File of further tokens with their scopes, hashed (penstock token create); read again when it changes'),
   http: http.prefault({}).describe('HTTP and WebSocket'),
   grpc: grpc.prefault({}).describe('gRPC'),
   metrics: metrics.prefault({}).describe('Metrics'),
+  admin: admin.prefault({}).describe('Admin API'),
+  state: state.prefault({}).describe('What outlives the gateway'),
   log: log.prefault({}).describe('Log'),
   provider: provider.prefault({}).describe('Execution providers'),
   cache: cache.prefault({}).describe('Compiled models'),

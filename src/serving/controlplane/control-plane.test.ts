@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { FakeFeedback } from '../../../test/support/fake-feedback.js';
 import { FakeModels } from '../../../test/support/fake-models.js';
+import { adminAuthority } from '../../../test/support/kept-audit.js';
 import { modelSpec, tensorSpec } from '../../../test/support/specs.js';
 import { type SchedulerReport, ServingError, type VersionStatistics } from '../../core/index.js';
-import { Authority, type Caller, ControlPlane } from './index.js';
+import { type Caller, ControlPlane } from './index.js';
 
 const SCHEDULER: SchedulerReport = {
   policy: 'deadlines',
@@ -24,7 +25,7 @@ const SCHEDULER: SchedulerReport = {
   ],
 };
 
-const LOCAL: Caller = { loopback: true, token: undefined };
+const LOCAL: Caller = { loopback: true, token: undefined, from: '' };
 
 function setUp(options: { strictReadiness?: boolean; serving?: boolean; figures?: VersionStatistics } = {}) {
   const models = new FakeModels([
@@ -41,7 +42,7 @@ function setUp(options: { strictReadiness?: boolean; serving?: boolean; figures?
     strictReadiness: options.strictReadiness ?? false,
     serverName: 'penstock',
     version: '1.2.3',
-    authority: new Authority((token) => token === 'right'),
+    authority: adminAuthority('right'),
   });
   return { models, control };
 }
@@ -305,13 +306,13 @@ describe('load and unload', () => {
   );
 
   it.each([
-    ['this machine, no token', { loopback: true, token: undefined }, undefined],
-    ['this machine, right token', { loopback: true, token: 'right' }, undefined],
-    ['this machine, wrong token', { loopback: true, token: 'wrong' }, 'FORBIDDEN'],
-    ['elsewhere, no token', { loopback: false, token: undefined }, 'UNAUTHENTICATED'],
-    ['elsewhere, right token', { loopback: false, token: 'right' }, undefined],
-    ['elsewhere, wrong token', { loopback: false, token: 'wrong' }, 'FORBIDDEN'],
-    ['elsewhere, empty token', { loopback: false, token: '' }, 'FORBIDDEN'],
+    ['this machine, no token', { loopback: true, token: undefined, from: '' }, undefined],
+    ['this machine, right token', { loopback: true, token: 'right', from: '' }, undefined],
+    ['this machine, wrong token', { loopback: true, token: 'wrong', from: '' }, 'FORBIDDEN'],
+    ['elsewhere, no token', { loopback: false, token: undefined, from: '' }, 'UNAUTHENTICATED'],
+    ['elsewhere, right token', { loopback: false, token: 'right', from: '' }, undefined],
+    ['elsewhere, wrong token', { loopback: false, token: 'wrong', from: '' }, 'FORBIDDEN'],
+    ['elsewhere, empty token', { loopback: false, token: '', from: '' }, 'FORBIDDEN'],
   ] as [string, Caller, string | undefined][])('from %s: %s', async (_, caller, refused) => {
     const { control, models } = setUp();
     for (const call of [control.repositoryLoad('m', {}, caller), control.repositoryUnload('m', {}, caller)]) {
@@ -322,7 +323,7 @@ describe('load and unload', () => {
   });
 
   it('tell an unauthorised caller nothing about names or parameters', async () => {
-    const elsewhere: Caller = { loopback: false, token: undefined };
+    const elsewhere: Caller = { loopback: false, token: undefined, from: '' };
     await expect(setUp().control.repositoryLoad('../x', { bad: 1 }, elsewhere)).rejects.toThrowError(
       reason('UNAUTHENTICATED'),
     );

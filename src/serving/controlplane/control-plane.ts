@@ -128,15 +128,19 @@ export class ControlPlane {
 
   /** Loads or reloads; resolves when the model serves. Rejects with UNAUTHENTICATED or FORBIDDEN before anything else. */
   async repositoryLoad(model: string, parameters: RepositoryParameters, caller: Caller): Promise<void> {
-    this.#options.authority.check('repositoryLoad', caller);
-    await this.#options.models.load(checkModelName(model), parseLoadParameters(parameters));
+    const { authority, models } = this.#options;
+    await authority.change('repositoryLoad', model, caller, () =>
+      models.load(checkModelName(model), parseLoadParameters(parameters)),
+    );
   }
 
   /** Unloads; resolves when the model takes no more requests. Rejects with UNAUTHENTICATED or FORBIDDEN before anything else. */
   async repositoryUnload(model: string, parameters: RepositoryParameters, caller: Caller): Promise<void> {
-    this.#options.authority.check('repositoryUnload', caller);
-    const { unloadDependents } = parseUnloadParameters(parameters);
-    await this.#options.models.unload(checkModelName(model), unloadDependents);
+    const { authority, models } = this.#options;
+    await authority.change('repositoryUnload', model, caller, () => {
+      const { unloadDependents } = parseUnloadParameters(parameters);
+      return models.unload(checkModelName(model), unloadDependents);
+    });
   }
 
   /**

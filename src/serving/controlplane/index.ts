@@ -1,4 +1,12 @@
-export { Authority, type Caller, type ControlCall, RIGHTS, type Right } from './authority.js';
+export { AdminPlane, type AdminPlaneOptions } from './admin-plane.js';
+export {
+  Authority,
+  type AuthorityOptions,
+  type Caller,
+  type ControlCall,
+  RIGHTS,
+  type Right,
+} from './authority.js';
 export { ControlPlane, type ControlPlaneOptions } from './control-plane.js';
 export { type FeedbackReport, MOST_FEEDBACK_CHARACTERS } from './feedback-items.js';
 export type { RepositoryParameters } from './load-parameters.js';

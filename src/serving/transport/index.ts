@@ -1,3 +1,4 @@
+export { type AdminOptions, startAdmin } from './admin/start-admin.js';
 export type { GrpcOptions, GrpcServer } from './grpc/grpc-options.js';
 export { startGrpc } from './grpc/start-grpc.js';
 export type { HttpOptions, HttpServer } from './http/http-options.js';

@@ -21,12 +21,18 @@ export function grpcCaller(call: CallFacts): Caller {
   const { authorization } = call.headers;
   return {
     loopback: !relayed && isLoopbackPeer(call.peer),
+    from: addressOf(call.peer),
     token: authorization?.replace(/^bearer +/i, ''),
   };
 }
 
 /** Whether a peer, as `CallFacts` has it, is of this machine. */
 export function isLoopbackPeer(peer: string): boolean {
-  const address = peer.slice(0, peer.lastIndexOf(':')).replace(/^::ffff:(?=\d+\.)/i, '');
+  const address = addressOf(peer);
   return address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
+}
+
+/** A peer less its port; empty where it is gone. */
+function addressOf(peer: string): string {
+  return peer.slice(0, Math.max(0, peer.lastIndexOf(':'))).replace(/^::ffff:(?=\d+\.)/i, '');
 }

@@ -6,8 +6,10 @@ import { bearerToken } from './request-headers.js';
  * relayed. A web page in a local browser, or a proxy on this machine, speaks for somebody else.
  */
 export function callerOf(remoteAddress: ArrayBuffer, authorization: string, relayed: boolean): Caller {
+  const address = new Uint8Array(remoteAddress);
   return {
-    loopback: !relayed && isLoopback(new Uint8Array(remoteAddress)),
+    loopback: !relayed && isLoopback(address),
+    from: addressText(address),
     token: authorization === '' ? undefined : bearerToken(authorization),
   };
 }
@@ -20,4 +22,14 @@ export function isLoopback(address: Uint8Array): boolean {
   if (address[10] === 0xff && address[11] === 0xff) return address[12] === 127;
   for (let i = 10; i < 15; i++) if (address[i] !== 0) return false;
   return address[15] === 1;
+}
+
+/** `10.0.0.7`, `fd00:0:0:0:0:0:0:1`; empty where there is none (the connection has gone). */
+export function addressText(address: Uint8Array): string {
+  if (address.byteLength === 4) return address.join('.');
+  if (address.byteLength !== 16) return '';
+  const view = new DataView(address.buffer, address.byteOffset, 16);
+  const groups = Array.from({ length: 8 }, (_, group) => view.getUint16(2 * group));
+  const mapped = groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
+  return mapped ? address.subarray(12).join('.') : groups.map((group) => group.toString(16)).join(':');
 }

@@ -6,8 +6,8 @@ code,pre{font:14px/1.45 ui-monospace,monospace}pre{background:#f2f5f8;padding:.8
 .method{display:inline-block;min-width:3.2rem;font-weight:700}p{margin:.3rem 0}table{border-collapse:collapse}td{padding:.1rem .8rem .1rem 0;vertical-align:top}
 summary{cursor:pointer}@media(prefers-color-scheme:dark){body{background:#14181f;color:#dde3ea}pre{background:#1f2630}h2{border-color:#39424e}}`;
 
-/** The document as one page of HTML that loads nothing from elsewhere. */
-export function docsPage(document: OpenApiDocument): string {
+/** The document as one page of HTML that loads nothing from elsewhere; `place` is the page's own path. */
+export function docsPage(document: OpenApiDocument, place: string): string {
   const byTag = new Map<string, string[]>();
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(operations)) {
@@ -28,7 +28,7 @@ export function docsPage(document: OpenApiDocument): string {
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>${escaped(title)} API</title><style>${STYLE}</style></head><body>
 <h1>${escaped(title)} ${escaped(version)}</h1>
-<p>${escaped(description)} The same as <a href="/v2/docs/openapi.json">OpenAPI 3.1</a>.</p>
+<p>${escaped(description)} The same as <a href="${escaped(place)}/openapi.json">OpenAPI 3.1</a>.</p>
 ${body}
 <h2>schemas</h2>
 ${schemas}
@@ -49,10 +49,17 @@ function section(method: string, path: string, operation: Operation): string {
         `<tr><td><code>${escaped(status)}</code></td><td>${escaped((answer as { description: string }).description)}</td></tr>`,
     )
     .join('');
-  const admin = operation.security === undefined ? '' : '<p>From another machine: needs the admin token.</p>';
   return `<h3 id="${escaped(operation.operationId)}"><span class="method">${method.toUpperCase()}</span> <code>${escaped(path)}</code></h3>
-<p>${escaped(operation.summary)}</p>${operation.description === undefined ? '' : `<p>${escaped(operation.description)}</p>`}${admin}
+<p>${escaped(operation.summary)}</p>${operation.description === undefined ? '' : `<p>${escaped(operation.description)}</p>`}${rightText(operation)}
 <table>${parameters}</table><table>${responses}</table>${examples(path, operation.requestBody?.content['application/json'])}`;
+}
+
+function rightText({ security }: Operation): string {
+  const [needed, without] = security ?? [];
+  if (needed === undefined) return '';
+  if (without !== undefined) return '<p>From another machine: needs a token with the scope admin.</p>';
+  const [scope] = Object.values(needed as Record<string, readonly string[]>)[0] ?? [];
+  return `<p>Needs a token with the scope ${escaped(scope ?? 'admin')}.</p>`;
 }
 
 function examples(path: string, media: MediaType | undefined): string {

@@ -20,6 +20,9 @@ export interface Reply {
   readonly last?: boolean | undefined;
 }
 
+/** What the exchanges of a server share. */
+export type ExchangeState = Pick<HttpState, 'budget' | 'inFlight' | 'log'>;
+
 let writer: Exchange;
 let written: Reply;
 // The library calls this back at once; a module-level function saves a closure a request.
@@ -31,8 +34,8 @@ function writeCorked(): void {
  * One request and its one answer. Counted as in flight from construction until the answer has left or the client has
  * gone. After that every call on it is without effect: the library's response object must not be touched any more.
  */
-export class Exchange {
-  protected readonly server: HttpState;
+export class Exchange<State extends ExchangeState = ExchangeState> {
+  protected readonly server: State;
   readonly #response: HttpResponse;
   readonly #headOnly: boolean;
   #open = true;
@@ -40,7 +43,7 @@ export class Exchange {
   #countedBytes = 0;
   #lease: Lease | undefined;
 
-  constructor(server: HttpState, response: HttpResponse, headOnly = false) {
+  constructor(server: State, response: HttpResponse, headOnly = false) {
     this.server = server;
     this.#response = response;
     this.#headOnly = headOnly;

@@ -46,7 +46,7 @@ export function startInfer(server: HttpState, response: HttpResponse, request: H
 }
 
 /** One inference over HTTP: body in, decoded, handed to the data path, its reply encoded while the lane is held. */
-class InferExchange extends Exchange implements InferenceReply {
+class InferExchange extends Exchange<HttpState> implements InferenceReply {
   /** The head is understood: what follows the body is the next request. */
   framed = false;
   #body: BodyBuffer | undefined;

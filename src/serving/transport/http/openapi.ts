@@ -1,8 +1,7 @@
 import { CRITICALITIES, ERRORS, REASONS, type Reason } from '../../../core/index.js';
 import { V2_REST_SCHEMAS } from '../../codec/index.js';
-import type { ModelMetadata } from '../../controlplane/index.js';
+import type { ModelMetadata, Right } from '../../controlplane/index.js';
 import type { ControlPort } from '../ports.js';
-import type { Route } from './routes.js';
 import { CONTROL_SCHEMAS } from './schemas.js';
 
 /** The parts of an OpenAPI 3.1 document that the page reads as well. */
@@ -31,6 +30,36 @@ export interface MediaType {
   readonly schema: unknown;
   readonly examples?: Readonly<Record<string, { readonly summary: string; readonly value: unknown }>>;
 }
+
+/** What the document reads of a route. */
+export interface DocumentedRoute {
+  readonly kind: 'control' | 'infer' | 'stream' | 'admin';
+  readonly method: string;
+  readonly pattern: string;
+  readonly summary: string;
+  readonly tag: string;
+  readonly right: Right;
+  /** Name of the body's schema; undefined = no body. */
+  readonly request?: string;
+  /** Whether the body may be YAML as well. */
+  readonly yaml?: boolean;
+  readonly response: string;
+  /** Query parameters with what they mean. */
+  readonly query?: Readonly<Record<string, string>>;
+  /** Beside those that follow from the rest. */
+  readonly reasons?: readonly Reason[];
+}
+
+/** What the document tells of an API beside its routes. */
+export interface DocumentedApi {
+  readonly description: string;
+  readonly schemas: Readonly<Record<string, unknown>>;
+}
+
+const V2_API: DocumentedApi = {
+  description: 'Open Inference Protocol V2 over REST and WebSocket.',
+  schemas: { ...CONTROL_SCHEMAS, ...V2_REST_SCHEMAS },
+};
 
 /** Models whose examples the document carries; more would drown the page. */
 const MAX_EXAMPLES = 16;
@@ -77,7 +106,11 @@ export async function describedServer(control: ControlPort): Promise<DescribedSe
 }
 
 /** The document of a route table, with one example request for each model that is ready. */
-export function openApiDocument(routes: readonly Route[], { name, version, models }: DescribedServer): OpenApiDocument {
+export function openApiDocument(
+  routes: readonly DocumentedRoute[],
+  { name, version, models }: DescribedServer,
+  api: DocumentedApi = V2_API,
+): OpenApiDocument {
   const examples = inferExamples(models);
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of routes) {
@@ -86,11 +119,12 @@ export function openApiDocument(routes: readonly Route[], { name, version, model
   }
   return {
     openapi: '3.1.0',
-    info: { title: name, version, description: 'Open Inference Protocol V2 over REST and WebSocket.' },
+    info: { title: name, version, description: api.description },
     paths,
     components: {
-      schemas: { ...CONTROL_SCHEMAS, ...V2_REST_SCHEMAS },
+      schemas: api.schemas,
       securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'A token with the scope that is named, or with admin' },
         adminToken: {
           type: 'http',
           scheme: 'bearer',
@@ -101,7 +135,7 @@ export function openApiDocument(routes: readonly Route[], { name, version, model
   };
 }
 
-function operation(route: Route, examples: NonNullable<MediaType['examples']>): Operation {
+function operation(route: DocumentedRoute, examples: NonNullable<MediaType['examples']>): Operation {
   const { pattern, summary, tag, request, response } = route;
   const infer = route.kind === 'infer';
   return {
@@ -109,7 +143,7 @@ function operation(route: Route, examples: NonNullable<MediaType['examples']>): 
     summary,
     tags: [tag],
     ...(route.kind === 'stream' ? { description: STREAM_TEXT } : {}),
-    parameters: [...pathParameters(pattern), ...(infer ? INFER_HEADERS : [])],
+    parameters: [...pathParameters(pattern), ...queryParameters(route), ...(infer ? INFER_HEADERS : [])],
     ...(request === undefined
       ? {}
       : {
@@ -117,6 +151,7 @@ function operation(route: Route, examples: NonNullable<MediaType['examples']>): 
             required: infer,
             content: {
               'application/json': infer ? { schema: reference(request), examples } : { schema: reference(request) },
+              ...(route.yaml === true ? { 'application/yaml': { schema: reference(request) } } : {}),
               ...(infer
                 ? {
                     'application/octet-stream': {
@@ -128,11 +163,16 @@ function operation(route: Route, examples: NonNullable<MediaType['examples']>): 
           },
         }),
     responses: responses(route, response),
-    ...(route.right === 'admin' ? { security: [{ adminToken: [] }, {}] } : {}),
+    ...(route.right === 'open' ? {} : { security: security(route) }),
   };
 }
 
-function responses(route: Route, response: string): Record<string, unknown> {
+/** Administrative calls on the port of inferences need no token on the machine itself. */
+function security({ kind, right }: DocumentedRoute): readonly unknown[] {
+  return kind === 'control' && right === 'admin' ? [{ adminToken: [] }, {}] : [{ token: [right] }];
+}
+
+function responses(route: DocumentedRoute, response: string): Record<string, unknown> {
   const answers: Record<string, unknown> = {};
   if (route.kind === 'stream') answers['101'] = { description: 'Switched to WebSocket' };
   else answers['200'] = { description: 'Done', content: { [contentTypeOf(route)]: { schema: reference(response) } } };
@@ -155,19 +195,21 @@ const INFER_ONLY: readonly Reason[] = [
   'EXECUTOR_LOST',
 ];
 
-function errorReasons(route: Route): readonly Reason[] {
+function errorReasons(route: DocumentedRoute): readonly Reason[] {
   const reasons = new Set<Reason>(['DRAINING', 'INTERNAL']);
-  if (route.pattern.includes(':model'))
+  if (route.kind !== 'admin' && route.pattern.includes(':model'))
     for (const reason of ['MALFORMED_REQUEST', 'MODEL_NOT_FOUND', 'VERSION_NOT_READY'] as const) reasons.add(reason);
   if (route.pattern.includes(':version')) reasons.add('VERSION_NOT_FOUND');
   if (route.kind === 'infer') for (const reason of INFER_ONLY) reasons.add(reason);
-  if (route.right === 'admin')
-    for (const reason of ['UNAUTHENTICATED', 'FORBIDDEN', 'MODEL_INVALID', 'UNSUPPORTED'] as const) reasons.add(reason);
+  if (route.right !== 'open') for (const reason of ['UNAUTHENTICATED', 'FORBIDDEN'] as const) reasons.add(reason);
+  if (route.kind === 'control' && route.right === 'admin')
+    for (const reason of ['MODEL_INVALID', 'UNSUPPORTED'] as const) reasons.add(reason);
+  for (const reason of route.reasons ?? []) reasons.add(reason);
   return REASONS.filter((reason) => reasons.has(reason));
 }
 
-function contentTypeOf(route: Route): string {
-  return route.pattern === '/v2/docs' ? 'text/html' : 'application/json';
+function contentTypeOf(route: DocumentedRoute): string {
+  return route.pattern.endsWith('/docs') ? 'text/html' : 'application/json';
 }
 
 function pathParameters(pattern: string): Readonly<Record<string, unknown>>[] {
@@ -181,7 +223,21 @@ function pathParameters(pattern: string): Readonly<Record<string, unknown>>[] {
     });
   if (pattern.includes(':version'))
     parameters.push({ name: 'version', in: 'path', required: true, schema: { type: 'integer', minimum: 1 } });
+  for (const [, name] of pattern.matchAll(/:([a-z]+)/g)) {
+    if (name === 'model' || name === 'version') continue;
+    parameters.push({ name, in: 'path', required: true, schema: { type: 'string', minLength: 1, maxLength: 256 } });
+  }
   return parameters;
+}
+
+function queryParameters({ query = {} }: DocumentedRoute): Readonly<Record<string, unknown>>[] {
+  return Object.entries(query).map(([name, description]) => ({
+    name,
+    in: 'query',
+    required: false,
+    description,
+    schema: { type: 'string' },
+  }));
 }
 
 function header(name: string, type: string, description: string): Readonly<Record<string, unknown>> {

@@ -201,7 +201,7 @@ export const ROUTES: readonly Route[] = [
     maxTextBytes: MOST_FEEDBACK_CHARACTERS,
   },
   documentation('/v2/docs', 'This documentation as a page', 'text/html; charset=utf-8', (document) =>
-    docsPage(document),
+    docsPage(document, '/v2/docs'),
   ),
   documentation('/v2/docs/openapi.json', 'This documentation as OpenAPI 3.1', 'application/json', (document) =>
     JSON.stringify(document),

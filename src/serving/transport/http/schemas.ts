@@ -182,11 +182,11 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
 };
 
 /** Every property is required but those named. */
-function object(properties: Readonly<Record<string, Schema>>, optional: readonly string[] = []): Schema {
+export function object(properties: Readonly<Record<string, Schema>>, optional: readonly string[] = []): Schema {
   const required = Object.keys(properties).filter((name) => !optional.includes(name));
   return { type: 'object', properties, ...(required.length === 0 ? {} : { required }) };
 }
 
-function list(items: Schema): Schema {
+export function list(items: Schema): Schema {
   return { type: 'array', items };
 }

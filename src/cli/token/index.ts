@@ -1,0 +1,1 @@
+export { addToken } from './token-commands.js';

@@ -1,0 +1,36 @@
+import { SCOPES } from '../../../core/index.js';
+import { list, object } from '../http/schemas.js';
+
+const TEXT = { type: 'string' };
+const COUNT = { type: 'integer', minimum: 0 };
+
+/** JSON Schemas (2020-12) of the admin API. */
+export const ADMIN_SCHEMAS: Readonly<Record<string, unknown>> = {
+  Error: object({ error: TEXT }),
+  Empty: { type: 'object', properties: {} },
+  Document: { description: 'The document itself' },
+  Audit: object(
+    {
+      entries: list(
+        object({
+          number: COUNT,
+          at: { ...TEXT, format: 'date-time' },
+          who: { ...TEXT, description: 'Name of the token; this machine, nobody, unknown token' },
+          from: { ...TEXT, description: 'Address of the caller' },
+          call: TEXT,
+          target: TEXT,
+          outcome: {
+            ...TEXT,
+            description: 'done; begun: its end is not known; else the reason of the refusal or failure',
+          },
+          omitted: { ...COUNT, description: 'Refused calls before this one that are not listed' },
+        }),
+      ),
+      next: { ...COUNT, description: 'What to give as "before" for earlier entries' },
+    },
+    ['next'],
+  ),
+  Tokens: object({
+    tokens: list(object({ name: TEXT, scopes: list({ enum: SCOPES }), created: TEXT }, ['created'])),
+  }),
+};

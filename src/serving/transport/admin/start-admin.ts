@@ -1,0 +1,115 @@
+import { type Clock, type Log, ServingError } from '../../../core/index.js';
+import type { AdminPlane } from '../../controlplane/index.js';
+import { ByteBudget } from '../byte-budget.js';
+import { Exchange } from '../http/exchange.js';
+import { statusLine } from '../http/status-line.js';
+import { InFlight } from '../in-flight.js';
+import { listen } from '../listen.js';
+import type { ListeningServer } from '../ports.js';
+import { loadUws } from '../uws/load-uws.js';
+import type { HttpResponse, TemplatedApp } from '../uws/uws-types.js';
+import { type AdminState, startAdminCall } from './admin-exchange.js';
+import type { AdminRoute } from './admin-route.js';
+import { ADMIN_ROUTES } from './admin-routes.js';
+
+export interface AdminOptions {
+  readonly admin: AdminPlane;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** IPv4, IPv6 or host name; default 127.0.0.1. */
+  readonly address?: string;
+  /** 0 = any free port. */
+  readonly port: number;
+}
+
+/** Bodies of all calls in flight together. */
+const MAX_BODIES_BYTES = 8 * 1024 * 1024;
+
+/** How long `close` waits for answers that clients read slowly. */
+const CLOSE_TIMEOUT_MS = 2000;
+
+/**
+ * Starts the server of the admin API, on the thread of what it changes. Rejects with `CONFLICT` where the port cannot be bound.
+ * Must be closed before its thread ends.
+ */
+export async function startAdmin({
+  admin,
+  clock,
+  log,
+  address = '127.0.0.1',
+  port,
+}: AdminOptions): Promise<ListeningServer> {
+  const uws = loadUws();
+  const app = uws.App();
+  const inFlight = new InFlight();
+  const state: AdminState = { admin, log, inFlight, budget: new ByteBudget(MAX_BODIES_BYTES) };
+  registerRoutes(app, state);
+  const listener = listen(uws, app, 'Admin', { address, port });
+  let open = true;
+  const abort = (): void => {
+    if (open) app.close();
+    open = false;
+  };
+  const close = async (): Promise<void> => {
+    inFlight.drain();
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimer(clock.nowNs() + CLOSE_TIMEOUT_MS * 1e6, resolve);
+      void inFlight.settled().then(() => {
+        timer.clear();
+        resolve();
+      });
+    });
+    listener.stop();
+    abort();
+  };
+  let closed: Promise<void> | undefined;
+  return {
+    port: listener.port,
+    closeIntake: () => inFlight.drain(),
+    close: () => {
+      closed ??= close();
+      return closed;
+    },
+    abort,
+  };
+}
+
+const REGISTER = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'del' } as const satisfies Record<
+  AdminRoute['method'],
+  keyof TemplatedApp
+>;
+
+function registerRoutes(app: TemplatedApp, state: AdminState): void {
+  const methods = new Map<string, string[]>();
+  for (const route of ADMIN_ROUTES) {
+    app[REGISTER[route.method]](route.pattern, (response, request) => startAdminCall(route, state, response, request));
+    methods.set(route.pattern, [...(methods.get(route.pattern) ?? []), route.method]);
+  }
+  for (const [pattern, allowed] of methods) {
+    const allow = [...allowed, 'OPTIONS'].join(', ');
+    app.options(pattern, (response) =>
+      new Exchange(state, response).answer({
+        status: statusLine(204),
+        contentType: 'application/json',
+        body: '',
+        headers: ['Allow', allow],
+      }),
+    );
+    app.any(pattern, (response, request) =>
+      refuse(state, response, request.getMethod() === 'head', 'METHOD_NOT_ALLOWED', ['Allow', allow]),
+    );
+  }
+  app.any('/*', (response, request) => refuse(state, response, request.getMethod() === 'head', 'ROUTE_NOT_FOUND'));
+}
+
+function refuse(
+  state: AdminState,
+  response: HttpResponse,
+  headOnly: boolean,
+  reason: 'METHOD_NOT_ALLOWED' | 'ROUTE_NOT_FOUND',
+  headers?: readonly string[],
+): void {
+  const text =
+    reason === 'ROUTE_NOT_FOUND' ? 'no such call; GET /v2/admin/docs lists them' : 'no such method of this call';
+  new Exchange(state, response, headOnly).fail(new ServingError(reason, text), false, headers);
+}

@@ -1,0 +1,2 @@
+export { type StatePlace, stateFile } from './state-folder.js';
+export { StateStore, type StateStoreOptions } from './state-store.js';

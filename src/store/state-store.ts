@@ -1,0 +1,163 @@
+import { existsSync } from 'node:fs';
+import type {
+  AuditEntry,
+  AuditOutcome,
+  AuditTrail,
+  DecisionEntry,
+  Log,
+  ModelRelease,
+  ReleaseChange,
+  ReleaseStore,
+  RolloutRecord,
+} from '../core/index.js';
+import { AuditTable } from './audit-table.js';
+import { type Database, storeFault } from './database.js';
+import { type ReleaseLimits, ReleaseTables } from './release-tables.js';
+import { memoryDatabase, openStateFile, writeStateFile } from './state-file.js';
+
+export interface StateLimits extends ReleaseLimits {
+  /** Entries of the audit. */
+  readonly audit: number;
+}
+
+export const STATE_LIMITS: StateLimits = { observations: 100_000, slack: 1000, rollouts: 1000, audit: 10_000 };
+
+export interface StateStoreOptions {
+  /** Undefined: memory only. */
+  readonly file: string | undefined;
+  /** `now`: the file is made if there is none; `needed`: with the first change of a release, and all is in memory until then. */
+  readonly make: 'now' | 'needed';
+  readonly log: Log;
+  readonly limits?: StateLimits;
+}
+
+interface Tables {
+  readonly database: Database;
+  readonly releases: ReleaseTables;
+  readonly audit: AuditTable;
+  readonly durable: boolean;
+}
+
+const EVERYTHING = Number.MAX_SAFE_INTEGER;
+
+/**
+ * What outlives the gateway: releases, routes of operators, rollouts with their decisions, the audit. One process at a time. Nothing is loaded
+ * before there is something to keep, unless a file is there already. Methods throw INTERNAL where they cannot write, and then
+ * nothing is changed.
+ */
+export class StateStore implements ReleaseStore, AuditTrail {
+  readonly #options: StateStoreOptions;
+  readonly #limits: StateLimits;
+  #tables: Tables | undefined;
+
+  /** Throws CONFLICT, UNSUPPORTED or INTERNAL, with what to do, where the file cannot be had (`openStateFile`). */
+  constructor(options: StateStoreOptions) {
+    this.#options = options;
+    this.#limits = options.limits ?? STATE_LIMITS;
+    const { file, make } = options;
+    if (file !== undefined && (make === 'now' || existsSync(file))) this.#tables = this.#makeDurable(file);
+  }
+
+  /** Whether what is committed now is still there after an end of the process. */
+  get durable(): boolean {
+    return this.#tables?.durable ?? false;
+  }
+
+  commit(change: ReleaseChange): void {
+    this.#write(this.#lasting(), ({ releases }) => releases.write(change));
+  }
+
+  nextSplitNumber(): number {
+    return this.#write(this.#lasting(), ({ releases }) => releases.nextSplitNumber());
+  }
+
+  rollouts(): readonly RolloutRecord[] {
+    return this.#tables?.releases.rollouts() ?? [];
+  }
+
+  decisions(rollout: string, after = 0, most = EVERYTHING): readonly (DecisionEntry & { readonly sequence: number })[] {
+    return this.#tables?.releases.decisions.entries(rollout, after, most) ?? [];
+  }
+
+  releases(): ReadonlyMap<string, ModelRelease> {
+    return this.#tables?.releases.releases() ?? new Map();
+  }
+
+  routes(): ReadonlyMap<string, string> {
+    return this.#tables?.releases.routes() ?? new Map();
+  }
+
+  add(entry: AuditEntry): number {
+    return this.#write(this.#any(), ({ audit }) => audit.add(entry));
+  }
+
+  settle(sequence: number, outcome: AuditOutcome): void {
+    this.#write(this.#any(), ({ audit }) => audit.settle(sequence, outcome));
+  }
+
+  entries(before = EVERYTHING, most = 100): readonly (AuditEntry & { readonly sequence: number })[] {
+    return this.#tables?.audit.entries(before, most) ?? [];
+  }
+
+  /** Gives the file back. Idempotent; nothing else may be called after. */
+  close(): void {
+    this.#tables?.database.close();
+    this.#tables = undefined;
+  }
+
+  #write<T>(tables: Tables, work: (tables: Tables) => T): T {
+    try {
+      return tables.database.transaction(() => work(tables));
+    } catch (thrown) {
+      tables.releases.decisions.rolledBack();
+      throw storeFault(thrown);
+    }
+  }
+
+  #any(): Tables {
+    this.#tables ??= this.#over(memoryDatabase(), false);
+    return this.#tables;
+  }
+
+  #lasting(): Tables {
+    const { file } = this.#options;
+    const tables = this.#tables;
+    if (file === undefined) return this.#any();
+    if (tables?.durable === true) return tables;
+    let durable: Tables;
+    try {
+      durable = this.#makeDurable(file, tables?.database);
+    } catch (thrown) {
+      // Its message names files, and goes to whoever asked for the change.
+      throw storeFault(new Error('the state file cannot be had', { cause: thrown }));
+    }
+    tables?.database.close();
+    this.#tables = durable;
+    return durable;
+  }
+
+  /** Opens the file, made of what `content` holds where there is none. */
+  #makeDurable(file: string, content?: Database): Tables {
+    const made = !existsSync(file);
+    if (made) {
+      const database = content ?? memoryDatabase();
+      try {
+        writeStateFile(database, file);
+      } finally {
+        if (content === undefined) database.close();
+      }
+    }
+    const tables = this.#over(openStateFile(file), true);
+    this.#options.log.info(made ? 'state is kept in a new file' : 'state is kept', { file });
+    return tables;
+  }
+
+  #over(database: Database, durable: boolean): Tables {
+    return {
+      database,
+      releases: new ReleaseTables(database, this.#limits),
+      audit: new AuditTable(database, this.#limits.audit),
+      durable,
+    };
+  }
+}
