@@ -34,8 +34,8 @@ export interface ArmTally {
   /** Executions slower than each limit of the rollout's calibration, in its order. */
   readonly slower: readonly number[];
   /**
-   * Device nanoseconds of an execution (the parts of this arm's requests together), by how many requests those are: cell i
-   * holds more than 2^(i - 1), at most 2^i. Small batches cost more a request, and a small share makes small batches.
+   * Device nanoseconds of an execution (the parts of this arm's requests together), by how many requests those are: cell
+   * `sizeCell(requests)`. Small batches cost more a request, and a small share makes small batches.
    */
   readonly deviceBySize: readonly Moments[];
   /** Answers by where their summary falls: `topIndex` where it is below 63, the last of 64 cells holds the rest. */
@@ -75,4 +75,12 @@ export interface LabelTally {
   /** Labels that say the prediction was wrong; 0 for metrics that are values. */
   readonly wrong: number;
   readonly value: Moments;
+}
+
+/** Sizes that have a cell of their own; above, a cell is a quarter of an octave. */
+const EXACT_SIZES = 16;
+
+/** Cell of `ArmTally.deviceBySize` for executions of so many requests, at least 1. */
+export function sizeCell(requests: number): number {
+  return requests <= EXACT_SIZES ? requests - 1 : EXACT_SIZES - 1 + Math.ceil(4 * Math.log2(requests / EXACT_SIZES));
 }

@@ -82,6 +82,11 @@ export abstract class RateGuard<Harm extends Evidence = Evidence> {
     };
   }
 
+  /** Whether a proof of safety would be one; a proof of harm always is. */
+  protected mayPass(): boolean {
+    return true;
+  }
+
   /** Counts what was seen of an arm; `weight` of one observation, at most 1 / how many share a fate. */
   protected count(arm: 'candidate' | 'baseline', { seen, of }: Count, weight: number): void {
     const [tally, worth] =
@@ -101,7 +106,7 @@ export abstract class RateGuard<Harm extends Evidence = Evidence> {
   #judge(): Verdict {
     if (this.harm.logE >= this.#harmAt) return 'fail';
     const { of } = this.#candidate;
-    if (of < this.limits.minObservations) return 'inconclusive';
+    if (of < this.limits.minObservations || !this.mayPass()) return 'inconclusive';
     if (this.safe.logE >= this.#safeAt) return 'pass';
     if (of < this.#lookAt) return 'inconclusive';
     this.#lookAt = of + Math.max(LOOK_EVERY, of / 100);

@@ -1,7 +1,13 @@
 import type { Guard } from '../guard.js';
 import type { Calibration, GuardSpec } from '../guard-spec.js';
+import { costGuard } from './cost-guard.js';
 import { errorRateGuard } from './error-rate-guard.js';
+import { kpiGuard } from './kpi-guard.js';
 import { latencyGuard, latencyLimitNs } from './latency-guard.js';
+import { outputDriftGuard } from './output-drift-guard.js';
+import { qualityGuard } from './quality-guard.js';
+import { shadowAgreementGuard } from './shadow-agreement-guard.js';
+import { shadowDistanceGuard } from './shadow-distance-guard.js';
 
 /**
  * The guards of a plan, fresh. Each has a part of `alpha` by its weight, so that all together stop a candidate that is worse in
@@ -29,11 +35,16 @@ function createGuard(spec: GuardSpec, alpha: number, calibration: Calibration | 
       return latencyGuard(spec.name, { ...spec, alpha }, spec.quantile, limitNs);
     }
     case 'cost':
+      return costGuard(spec.name, { ...spec, alpha });
     case 'output-drift':
+      return outputDriftGuard(spec.name, { ...spec, alpha });
     case 'shadow-agreement':
+      return shadowAgreementGuard(spec.name, spec.of, { ...spec, alpha });
     case 'shadow-distance':
+      return shadowDistanceGuard(spec.name, spec.of, { ...spec, alpha });
     case 'quality':
+      return qualityGuard(spec.name, { ...spec, alpha }, spec.feedback);
     case 'kpi':
-      throw new Error(`guards of ${spec.metric} cannot be made yet`);
+      return kpiGuard(spec.name, { ...spec, alpha });
   }
 }

@@ -7,3 +7,8 @@ export function numberText(value: number): string {
 export function percentText(share: number): string {
   return `${numberText(Number((share * 100).toPrecision(3)))} %`;
 }
+
+/** What a proof is worth. */
+export function chanceText(alpha: number): string {
+  return ` (wrong with a chance of at most ${percentText(alpha)})`;
+}

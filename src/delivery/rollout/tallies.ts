@@ -1,5 +1,5 @@
 import type { OutputSummary } from '../../core/index.js';
-import type { ArmTally, Moments, ShadowTally } from '../observation.js';
+import { type ArmTally, type Moments, type ShadowTally, sizeCell } from '../observation.js';
 
 /** Cells of `ArmTally.outputs`; the last one holds what has no cell of its own. */
 const OUTPUT_CELLS = 64;
@@ -63,9 +63,9 @@ export class ArmCount {
     if (cold || totalNs === undefined) return;
     this.#executions++;
     for (let i = 0; i < limitsNs.length; i++) if (totalNs > limitsNs[i]!) this.#slower[i]!++;
-    const size = Math.ceil(Math.log2(requests));
-    while (this.#deviceBySize.length <= size) this.#deviceBySize.push(new MomentsSum());
-    this.#deviceBySize[size]!.add(deviceNs);
+    const cell = sizeCell(requests);
+    while (this.#deviceBySize.length <= cell) this.#deviceBySize.push(new MomentsSum());
+    this.#deviceBySize[cell]!.add(deviceNs);
   }
 
   output({ topIndex, topValue, finite }: OutputSummary): void {

@@ -23,12 +23,8 @@ const PRIOR = 0.5;
 export function proportionBounds({ seen, of }: Count, alpha: number): Bounds {
   if (of === 0) return { lower: 0, upper: 1 };
   const unseen = of - seen;
-  const logMixture = logBeta(seen + PRIOR, unseen + PRIOR) - logBeta(PRIOR, PRIOR);
+  const logMartingale = mixtureMartingale({ seen, of });
   const limit = Math.log(1 / alpha);
-  const logMartingale = (p: number): number => {
-    const [ofSeen, ofUnseen] = [seen === 0 ? 0 : seen * Math.log(p), unseen === 0 ? 0 : unseen * Math.log1p(-p)];
-    return logMixture - ofSeen - ofUnseen;
-  };
   const share = seen / of;
   return {
     lower: seen === 0 ? 0 : edge(logMartingale, limit, share, 0),
@@ -36,10 +32,24 @@ export function proportionBounds({ seen, of }: Count, alpha: number): Bounds {
   };
 }
 
+/** ln of the evidence that the proportion is not `p`, above 0 and below 1: it reaches ln(1 / alpha) where the bounds leave p. */
+export function proportionEvidence(count: Count, p: number): number {
+  return mixtureMartingale(count)(p);
+}
+
 /** Bounds of the candidate's proportion less the baseline's: each is inside its own with alpha / 2. */
 export function differenceBounds(candidate: Count, baseline: Count, alpha: number): Bounds {
   const [ofCandidate, ofBaseline] = [proportionBounds(candidate, alpha / 2), proportionBounds(baseline, alpha / 2)];
   return { lower: ofCandidate.lower - ofBaseline.upper, upper: ofCandidate.upper - ofBaseline.lower };
+}
+
+function mixtureMartingale({ seen, of }: Count): (p: number) => number {
+  const unseen = of - seen;
+  const logMixture = logBeta(seen + PRIOR, unseen + PRIOR) - logBeta(PRIOR, PRIOR);
+  return (p) => {
+    const [ofSeen, ofUnseen] = [seen === 0 ? 0 : seen * Math.log(p), unseen === 0 ? 0 : unseen * Math.log1p(-p)];
+    return logMixture - ofSeen - ofUnseen;
+  };
 }
 
 /** The p between `inside` and `outside` at which the martingale, which grows that way, reaches the limit: by bisection. */

@@ -4,7 +4,9 @@ import { ConditionalOdds } from './conditional-odds.js';
 import { EventShare } from './event-share.js';
 import { FailureShare } from './failure-share.js';
 import { logGamma } from './log-gamma.js';
+import { MeanDifference } from './mean-evidence.js';
 import { proportionBounds } from './proportion-sequence.js';
+import { TotalVariation } from './total-variation.js';
 
 /** Made by vectors/make_vectors.py with numpy and scipy, which share no line with this room. */
 const VECTORS = JSON.parse(readFileSync(new URL('./vectors/vectors.json', import.meta.url), 'utf8')) as {
@@ -17,10 +19,19 @@ const VECTORS = JSON.parse(readFileSync(new URL('./vectors/vectors.json', import
     logE: number;
   }[];
   conditionalOdds: { bins: [number, number, number, number][]; odds: number[]; nullOdds: number; logE: number }[];
+  mean: { stretches: [MomentRow, MomentRow][]; at: number; expected: [number, number, number, number] }[];
+  totalVariation: {
+    candidate: number[];
+    baseline: number[];
+    alpha: number;
+    limit: number;
+    expected: [number, number, number];
+  }[];
   proportion: { seen: number; of: number; alpha: number; bounds: [number, number] }[];
 };
 
 type FailureRow = [requests: number, alone: number, together: number[], largest: number];
+type MomentRow = [count: number, sum: number, sumOfSquares: number];
 
 const TOLERANCE = 1e-12;
 
@@ -54,6 +65,26 @@ describe('the statistics agree with numpy and scipy to 1e-12', () => {
     for (const [candidate, baseline, candidateBad, baselineBad] of bins)
       process.observe({ candidate, baseline, candidateBad, baselineBad });
     expect(apart(process.logE, logE)).toBeLessThan(TOLERANCE);
+  });
+
+  it.each(VECTORS.mean)('difference of means, vector %#', ({ stretches, at, expected }) => {
+    const difference = new MeanDifference();
+    const moments = ([count, sum, sumOfSquares]: MomentRow) => ({ count, sum, sumOfSquares });
+    for (const [candidate, baseline] of stretches) difference.observe(moments(candidate), moments(baseline));
+    const { evidence } = difference;
+    const { lower, upper } = evidence.bounds(0.01);
+    expect(apart(evidence.logAbove(at), expected[0])).toBeLessThan(TOLERANCE);
+    expect(apart(evidence.logBelow(at), expected[1])).toBeLessThan(TOLERANCE);
+    expect(apart(lower, expected[2])).toBeLessThan(TOLERANCE);
+    expect(apart(upper, expected[3])).toBeLessThan(TOLERANCE);
+  });
+
+  it.each(VECTORS.totalVariation)('total variation, vector %#', ({ candidate, baseline, alpha, limit, expected }) => {
+    const variation = new TotalVariation(candidate, baseline);
+    const { lower, upper } = variation.bounds(alpha);
+    expect(apart(lower, expected[0])).toBeLessThan(TOLERANCE);
+    expect(apart(upper, expected[1])).toBeLessThan(TOLERANCE);
+    expect(apart(variation.logAbove(limit), expected[2])).toBeLessThan(TOLERANCE);
   });
 
   it.each(VECTORS.proportion)('bounds of a proportion, $seen of $of at $alpha', ({ seen, of, alpha, bounds }) => {

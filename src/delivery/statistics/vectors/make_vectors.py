@@ -75,6 +75,56 @@ def proportion_bounds(seen, of, alpha):
     return [float(lower), float(upper)]
 
 
+STAKES = 0.9 / 1.7 ** np.arange(10)
+
+
+def mean_evidence(stretches, at):
+    """stretches: pairs (candidate, baseline) of values from 0 to 1. Value by value, with the guess from before the stretch."""
+    seen = [[0.5], [0.5]]
+    logs = np.zeros((len(STAKES), 2))
+    excess = weight = 0.0
+    for arms in stretches:
+        n = min(map(len, arms))
+        for sign, values, past in zip((1, -1), arms, seen):
+            part = n / len(values)
+            for x in values:
+                # The cost of a part of a stake is bounded by the square of the part times the cost of the whole.
+                logs -= ((-np.log1p(-STAKES) - STAKES) * (part * (x - np.mean(past))) ** 2)[:, None]
+                excess += sign * part * x
+            past.extend(values)
+        weight += n
+    above = STAKES * (excess - weight * at) + logs[:, 0]
+    below = STAKES * (weight * at - excess) + logs[:, 1]
+    def reach(d):
+        return logsumexp(STAKES * d + logs[:, 0]) - np.log(len(STAKES)) - np.log(1 / 0.01)
+    radius = brentq(reach, 0, 1e6, xtol=1e-16, rtol=8.9e-16, maxiter=1000) / weight
+    middle = excess / weight
+    return [float(logsumexp(side) - np.log(len(STAKES))) for side in (above, below)] + [middle - radius, middle + radius]
+
+
+def total_variation(candidate, baseline, alpha, limit):
+    def radius(counts, log):
+        counts = np.array(counts)
+        n, prior = counts.sum(), 1 / len(counts)
+        if n == 0:
+            return 1.0
+        some = counts[counts > 0]
+        # P(counts | Dirichlet mixture) / P(counts | shares seen), one order of the answers.
+        mixture = betaln_many(counts + prior) - betaln_many(np.full(len(counts), prior))
+        fit = np.sum(some * np.log(some / n))
+        return float(min(1, np.sqrt(max(0, log + fit - mixture) / (2 * n))))
+    def betaln_many(a):
+        return np.sum(gammaln(a)) - gammaln(np.sum(a))
+    c, b = np.array(candidate), np.array(baseline)
+    seen = float(np.abs(c / c.sum() - b / b.sum()).sum() / 2)
+    both = lambda log: radius(c, log) + radius(b, log)
+    r = both(np.log(2 / alpha))
+    above = 0.0
+    if both(np.log(2)) < seen - limit:
+        above = brentq(lambda log: both(log) - (seen - limit), np.log(2), 1e6, xtol=1e-14, rtol=8.9e-16, maxiter=1000) - np.log(2)
+    return [max(0.0, seen - r), min(1.0, seen + r), float(above)]
+
+
 def main():
     random = np.random.default_rng(20)
     shares = [
@@ -101,6 +151,18 @@ def main():
             return [int(requests), int(random.poisson(0.4)), random.poisson(0.15, random.integers(1, most + 1)).tolist(), int(most)]
         several.append([arm(random.integers(8, 60), random.integers(1, 6)), arm(random.integers(60, 900), random.integers(4, 33))])
     failures.append(several)
+    values = [
+        [[[0.25], [0.5, 1.0]], [[0.0, 0.0, 1.0], [0.125]]],
+        [[random.beta(2, 5, random.integers(1, 12)).tolist(), random.beta(2, 6, random.integers(1, 30)).tolist()] for _ in range(25)],
+        [[random.beta(8, 2, random.integers(5, 12)).tolist(), random.beta(2, 6, random.integers(1, 30)).tolist()] for _ in range(40)],
+    ]
+    def moments(rows):
+        return [[[len(x), float(np.sum(x)), float(np.dot(x, x))] for x in arms] for arms in rows]
+    cells = [
+        ([3, 0, 1, 0], [0, 2, 2, 0]),
+        (random.multinomial(5000, random.dirichlet(np.full(10, 1))).tolist() + [0] * 54, random.multinomial(90000, random.dirichlet(np.full(10, 1))).tolist() + [0] * 54),
+        (random.multinomial(800, np.full(64, 1 / 64)).tolist(), random.multinomial(900, np.full(64, 1 / 64)).tolist()),
+    ]
     # A stretch that says nothing is left out by the process: the law is 1 on both sides there.
     counts = [[0, 1], [0, 500], [1, 1], [3, 1000], [50, 1000], [5, 8], [7, 7], [12345, 1000000], [999, 1000]]
     print(json.dumps({
@@ -116,6 +178,13 @@ def main():
         "conditionalOdds": [
             {"bins": rows, "odds": odds, "nullOdds": null, "logE": conditional_odds(rows, odds, null)}
             for rows in bins for odds, null in ((RATIOS.tolist(), 1), ([1.5, 1, 0.5], 2))
+        ],
+        "mean": [
+            {"stretches": moments(rows), "at": at, "expected": mean_evidence(rows, at)} for rows in values for at in (0, 0.1, -0.3)
+        ],
+        "totalVariation": [
+            {"candidate": c, "baseline": b, "alpha": alpha, "limit": limit, "expected": total_variation(c, b, alpha, limit)}
+            for c, b in cells for alpha, limit in ((0.01, 0.05), (1e-4, 0.3))
         ],
         "proportion": [
             {"seen": seen, "of": of, "alpha": alpha, "bounds": proportion_bounds(seen, of, alpha)}
