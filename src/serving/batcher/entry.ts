@@ -19,6 +19,8 @@ export class Entry implements Candidate {
   readonly rows: number;
   /** Size of its length axes; 0: nothing of it may be padded. */
   readonly length: number;
+  /** The group of lengths that `length` is in, once it was asked for; 0 = not yet. */
+  lengthGroup = 0;
   readonly enqueuedNs: number;
   readonly level: Level;
   /** Of its tenant. */

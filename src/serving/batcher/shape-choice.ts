@@ -11,7 +11,7 @@ const WORTH_IT = 1.02;
 /** The waiting requests of nearly one length. */
 interface Waiting {
   /** The longest that may be in it (`LengthClasses.group`). */
-  readonly group: number;
+  group: number;
   /** What a batch of its longest runs at. */
   length: number;
   rows: number;
@@ -36,7 +36,9 @@ export class ShapeChoice {
   readonly #shapes: ExecutionShapes;
   readonly #plane: CostPlane;
   readonly #costs: CostModel | undefined;
+  /** Those of the window, ascending; and all that were ever made, to be used again. */
   readonly #groups: Waiting[] = [];
+  readonly #made: Waiting[] = [];
 
   /** `plane`: what choices rest on. `costs`: what deadlines do; undefined where they are not planned for. */
   constructor(shapes: ExecutionShapes, plane: CostPlane, costs: CostModel | undefined) {
@@ -53,7 +55,7 @@ export class ShapeChoice {
       const rows = Math.min(one.rows, maxRows);
       one.worth = this.#time(one, rows) / rows;
     }
-    const group = this.#shapes.lengths.group(head.length);
+    const group = this.#groupOf(head);
     const own = this.#groups.findIndex((one) => one.group === group);
     let best = own;
     let shortest = group;
@@ -104,7 +106,7 @@ export class ShapeChoice {
     this.withDeadline = false;
     let length = 0;
     for (const entry of window) {
-      const group = lengths.group(entry.length);
+      const group = this.#groupOf(entry);
       if (entry !== window[0] && (group > longest || group < shortest)) continue;
       this.line.push(entry);
       this.rows += entry.rows;
@@ -132,20 +134,50 @@ export class ShapeChoice {
     const { lengths } = this.#shapes;
     const groups = this.#groups;
     groups.length = 0;
-    for (const { length, rows } of window) {
-      const group = lengths.group(length);
-      let at = groups.length;
-      while (at > 0 && (groups[at - 1] as Waiting).group > group) at--;
-      const found = groups[at - 1];
-      const padded = lengths.padded(length);
+    for (const entry of window) {
+      const group = this.#groupOf(entry);
+      const at = placeOf(groups, group);
+      const padded = lengths.padded(entry.length);
+      const found = groups[at];
       if (found?.group === group) {
-        found.rows += rows;
+        found.rows += entry.rows;
         if (padded > found.length) found.length = padded;
-      } else groups.splice(at, 0, { group, length: padded, rows, worth: 0 });
+      } else groups.splice(at, 0, this.#waiting(groups.length, group, padded, entry.rows));
     }
+  }
+
+  /** The `index`-th object in use. */
+  #waiting(index: number, group: number, length: number, rows: number): Waiting {
+    const made = this.#made[index];
+    if (made === undefined) {
+      const one = { group, length, rows, worth: 0 };
+      this.#made.push(one);
+      return one;
+    }
+    made.group = group;
+    made.length = length;
+    made.rows = rows;
+    return made;
+  }
+
+  #groupOf(entry: Entry): number {
+    if (entry.lengthGroup === 0) entry.lengthGroup = this.#shapes.lengths.group(entry.length);
+    return entry.lengthGroup;
   }
 
   #time({ length }: Waiting, rows: number): number {
     return this.#plane.timeOf(this.#shapes.sizes.up(rows), length);
   }
+}
+
+/** Where `group` stands, or belongs. */
+function placeOf(groups: readonly Waiting[], group: number): number {
+  let low = 0;
+  let high = groups.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((groups[middle] as Waiting).group < group) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
