@@ -25,6 +25,7 @@ import { openRepository } from './repository.js';
 import { stateOf } from './state.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
 import { openTokens, type Tokens } from './tokens.js';
+import { Traffic } from './traffic.js';
 import { PENSTOCK_VERSION } from './version.js';
 
 export interface GatewaySurroundings {
@@ -97,7 +98,13 @@ export class Gateway implements RunningServer {
       this.#ingress = createIngress(config, { threads, offloadThreads, desk, callers, metrics, clock, log });
     }
     metrics.watchThreads(() => threadFigures(this.#ingress));
-    const hosting = new Hosting({
+    const traffic = new Traffic({
+      log,
+      changed: (model) => hosting.changed(model),
+      serving: (model) => hosting.serving(model),
+    });
+    const hosting: Hosting = new Hosting({
+      traffic,
       dataplane: this.#dataplane,
       metrics,
       clock,

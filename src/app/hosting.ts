@@ -5,6 +5,7 @@ import {
   type HostedVersion,
   type Log,
   type MetricsSink,
+  type ModelRoutes,
   type ModelSpec,
   type OpenedModel,
   type ProbeAnswer,
@@ -12,6 +13,7 @@ import {
   type SchedulerSource,
   ServingError,
   type Tensor,
+  type TrafficSource,
   type VersionHost,
   type VersionPlan,
 } from '../core/index.js';
@@ -46,6 +48,8 @@ export interface HostingOptions {
   readonly policy: ServerConfig['schedulingPolicy'];
   /** Threads that take requests too, or instead; undefined = none. */
   readonly ingress: IngressThreads | undefined;
+  /** Asked how requests find the versions at each publication, and told of the routes file before. */
+  readonly traffic: TrafficSource & { filed(model: string, routes: ModelRoutes | undefined): void };
   /** What is learned of the time of executions lasts from one start to the next. */
   readonly keepCosts: boolean;
 }
@@ -75,14 +79,38 @@ export class Hosting implements VersionHost, SchedulerSource {
     return new Hosted({ served, batcher, executor, costs, ingress, counted, probe });
   }
 
-  async publish(model: string, versions: readonly HostedVersion[]): Promise<void> {
+  async publish(model: string, versions: readonly HostedVersion[], routes?: ModelRoutes): Promise<void> {
     const hosted = versions as readonly Hosted[];
+    this.#options.traffic.filed(model, routes);
     if (hosted.length === 0) this.#published.delete(model);
     else this.#published.set(model, hosted);
     for (const { counted } of hosted) counted.published = true;
+    await this.#route(model, hosted);
+  }
+
+  /**
+   * Its traffic is another one: asks for it and publishes the same versions anew. In force on this thread when it returns, on
+   * every thread that takes requests when its promise resolves; without effect where nothing of the model serves.
+   */
+  async changed(model: string): Promise<void> {
+    const hosted = this.#published.get(model);
+    if (hosted !== undefined) await this.#route(model, hosted);
+  }
+
+  /** Versions that serve of a model, ascending, and the table that says so; undefined: none do. */
+  serving(model: string): { readonly versions: readonly number[]; readonly table: number } | undefined {
+    const { table } = this.#options.dataplane;
+    const versions = table.versions(model).map(({ version }) => version);
+    return versions.length === 0 ? undefined : { versions, table: table.numberOf(model) };
+  }
+
+  async #route(model: string, hosted: readonly Hosted[]): Promise<void> {
+    const { dataplane, ingress, traffic } = this.#options;
+    const versions = hosted.map(({ spec }) => spec.id.version).sort((a, b) => a - b);
     const served = hosted.map((version) => version.served);
-    this.#options.dataplane.publish(model, served);
-    await this.#options.ingress?.publish(model, served);
+    const rules = traffic.trafficOf(model, versions);
+    dataplane.publish(model, served, rules);
+    await ingress?.publish(model, served, rules, dataplane.table.number);
   }
 
   scheduler(model: string, version: number): SchedulerReport | undefined {

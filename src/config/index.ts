@@ -5,6 +5,7 @@ export { type ModelConfigSyntax, type ParsedModelConfig, parseModelConfig } from
 export type { ModelConfig } from './model/schema.js';
 export { referencePage, type Setting, serverSettings } from './reference-page.js';
 export { type ParsedPlan, parseRolloutPlan } from './rollout/parse.js';
+export { type ParsedRoutes, parseModelRoutes } from './routes/parse.js';
 export { FLAGS, type Flag } from './server/flags.js';
 export { loadServerConfig, type ServerConfigSources } from './server/load.js';
 export { type ReadFlags, readServerFlags } from './server/read-flags.js';

@@ -42,6 +42,7 @@ function faultsOfIssue(schema: SchemaNode, issue: z.core.$ZodIssue): ConfigFault
         message: issue.input === undefined ? 'is required' : `expected ${issue.expected}, got ${shown(issue.input)}`,
       },
     ];
+  if (issue.code === 'invalid_key') return [{ path, message: issue.issues[0]?.message ?? issue.message }];
   return [{ path, message: issue.message }];
 }
 

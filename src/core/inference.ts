@@ -43,9 +43,43 @@ export interface InferenceRequest {
   /** As the transport's headers or metadata name them; absent or empty = they do not. Who is believed: `dataplane`. */
   readonly tenantHeader?: string | undefined;
   readonly criticalityHeader?: string | undefined;
+  /** What routes in force want to know of the caller; absent: they want nothing. */
+  readonly caller?: CallerTraits | undefined;
   /** When the first byte of the request was seen, and when decoding ended; monotonic nanoseconds. */
   readonly receivedNs: number;
   readonly decodedNs: number;
+}
+
+/** What a transport reads of its caller for routes: nothing where no table in force asks for it. */
+export interface WantedTraits {
+  /** Names in lower case, each once. */
+  readonly headers: readonly string[];
+  /** The address of the caller's end of the connection. */
+  readonly client: boolean;
+}
+
+export interface CallerTraits {
+  /** Those that are wanted and were sent, by their names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Without a port, an IPv4 address as such; empty: not known, or not wanted. */
+  readonly client: string;
+}
+
+/** The way a request took, as its answer names it. Made once for a table, never for a request. */
+export interface RouteMark {
+  readonly version: number;
+  /** Of the rule, split or rollout that decided; `default`, or `named` where the client chose. */
+  readonly route: string;
+  /** Number of the table that decided. */
+  readonly table: number;
+  /** Whether the model has routes or a rollout: where an answer has no headers of its own, its parameters name the way then. */
+  readonly routed: boolean;
+  /** Names and values of `x-penstock-version`, `-route` and `-table`, in turn. */
+  readonly headers: readonly string[];
+  /** The same by name. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The same as parameters of an answer. */
+  readonly parameters: Parameters;
 }
 
 /** Where a request's time went, in nanoseconds. Triton's compute_input = gather, compute_infer = dispatch + compute, compute_output = scatter. */
@@ -74,12 +108,15 @@ export interface InferenceResponse {
   readonly batchRows: number;
   /** Share of the execution that was padding, 0 to 1: dummy rows, and elements beyond the members' own lengths. */
   readonly paddingShare: number;
+  /** How it came to its version. */
+  readonly mark: RouteMark;
 }
 
 /** Receives the one outcome of an accepted request. Must not throw. */
 export interface InferenceReply {
   done(response: InferenceResponse): void;
-  failed(error: ServingError): void;
+  /** `mark`: how it came to the version that it failed under; absent where it came to none. */
+  failed(error: ServingError, mark?: RouteMark): void;
 }
 
 /** What a transport keeps of a request it handed in. */

@@ -2,6 +2,7 @@ import type { InstanceGroup, OpenedModel } from './backend.js';
 import type { BatchMember } from './batch.js';
 import type { ProbeTarget } from './gate.js';
 import type { ModelSpec } from './model.js';
+import type { ModelRoutes } from './routes.js';
 
 /** What the data path is told of an opened version. */
 export interface VersionPlan {
@@ -41,6 +42,7 @@ export interface VersionHost {
    * Publishes what serves of a model, atomically: requests that come after it find exactly these versions; a version not
    * named any more gets no new request. An empty list removes the model. In force on this thread when it returns, on every
    * thread that takes requests when its promise resolves; never rejects. `drain` of a version waits for that by itself.
+   * `routes`: of the file beside the model, as the load found it.
    */
-  publish(model: string, versions: readonly HostedVersion[]): Promise<void>;
+  publish(model: string, versions: readonly HostedVersion[], routes?: ModelRoutes): Promise<void>;
 }

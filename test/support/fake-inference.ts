@@ -6,6 +6,7 @@ import {
   ServingError,
   type Tensor,
 } from '../../src/core/index.js';
+import { routeMark } from '../../src/serving/router/route-mark.js';
 
 /** One call that the fake has taken and not yet settled. */
 export interface HeldCall {
@@ -92,5 +93,6 @@ function responseOf(request: InferenceRequest, outputs: readonly Tensor[] | unde
     latency: { decodeNs: 0, queueNs: 0, gatherNs: 0, dispatchNs: 0, computeNs: 0, scatterNs: 0, encodeNs: 0 },
     batchRows: 1,
     paddingShare: 0.5,
+    mark: routeMark(request.version ?? 1, 'default', 1, false),
   };
 }

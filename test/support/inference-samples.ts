@@ -1,4 +1,5 @@
 import { type InferenceResponse, NO_DEADLINE, type Tensor } from '../../src/core/index.js';
+import { routeMark } from '../../src/serving/router/route-mark.js';
 
 /** What path, headers and clock say of a request, for codecs. */
 export const CONTEXT = {
@@ -18,6 +19,7 @@ export function responseOf(outputs: readonly Tensor[], changes: Partial<Inferenc
     latency: { decodeNs: 0, queueNs: 0, gatherNs: 0, dispatchNs: 0, computeNs: 0, scatterNs: 0, encodeNs: 0 },
     batchRows: 1,
     paddingShare: 0.5,
+    mark: routeMark(3, 'default', 1, false),
     ...changes,
   };
 }

@@ -103,7 +103,7 @@ export class ModelLife {
       ),
     );
     await this.#giveUpWhereStopping(lives, errors);
-    if (await this.#swap(lives, errors, hold)) this.#declared = declared;
+    if (await this.#swap(lives, errors, source, hold)) this.#declared = declared;
     for (const version of errors.keys()) this.#ended(version);
     if (errors.size > 0) throw this.#loadError(errors);
   }
@@ -150,6 +150,7 @@ export class ModelLife {
   async #swap(
     lives: ReadonlyMap<number, VersionLife>,
     errors: ReadonlyMap<number, ServingError>,
+    { routes }: ModelSource,
     hold: (rest: Promise<void>) => void,
   ): Promise<boolean> {
     const outcomes = new Map<number, OpenOutcome>();
@@ -165,7 +166,7 @@ export class ModelLife {
       return false;
     }
     const published = swap.publish.map((version) => lives.get(version) as VersionLife);
-    const reached = this.#around.host.publish(this.name, hostedOf(published));
+    const reached = this.#around.host.publish(this.name, hostedOf(published), routes);
     const retiring = swap.retire.map((version) => this.#serving.get(version) as VersionLife);
     this.#serving.clear();
     for (const life of published) {

@@ -4,10 +4,12 @@ import {
   type InferenceReply,
   type InferenceRequest,
   type MetricsSink,
+  type ModelTraffic,
   ServingError,
   toServingError,
+  type WantedTraits,
 } from '../../core/index.js';
-import { RoutingTable } from '../router/index.js';
+import { type RouteDecision, RoutingTable } from '../router/index.js';
 import { Callers } from './callers.js';
 import { InferenceCall } from './inference-call.js';
 import type { ServedVersion } from './served-version.js';
@@ -38,25 +40,37 @@ export class Dataplane {
   readonly #metrics: DataplaneOptions['metrics'];
   readonly #whyAbsent: WhyAbsent;
   readonly #callers: Callers;
-  #table: RoutingTable<ServedVersion> = RoutingTable.empty();
+  #table: RoutingTable<ServedVersion>;
 
   constructor(options: DataplaneOptions) {
     this.#clock = options.clock;
     this.#metrics = options.metrics;
     this.#whyAbsent = options.whyAbsent;
-    this.#callers = options.callers ?? new Callers();
+    const callers = options.callers ?? new Callers();
+    this.#callers = callers;
+    this.#table = RoutingTable.empty((request) => callers.tenantOf(request).name);
   }
 
   get table(): RoutingTable<ServedVersion> {
     return this.#table;
   }
 
-  /** From the next request on, exactly these versions of `model` serve; none takes it away. */
-  publish(model: string, versions: readonly ServedVersion[]): void {
-    this.#table = this.#table.with(
-      model,
-      versions.map((served) => ({ version: served.spec.id.version, target: served })),
-    );
+  /** What a transport has to read of its callers for the table in force; undefined: nothing. */
+  get wanted(): WantedTraits | undefined {
+    return this.#table.wanted;
+  }
+
+  /**
+   * From the next request on, exactly these versions of `model` serve, and requests find them by `traffic`; none takes it away.
+   * `table`: the number of the control thread's table, on another thread. Throws as `RoutingTable.with`; then nothing changes.
+   */
+  publish(model: string, versions: readonly ServedVersion[], traffic?: ModelTraffic, table?: number): void {
+    const entries = versions.map((served) => ({
+      version: served.spec.id.version,
+      target: served,
+      inputs: served.spec.inputs,
+    }));
+    this.#table = this.#table.with(model, entries, traffic, table);
   }
 
   /**
@@ -64,28 +78,32 @@ export class Dataplane {
    * batch ends, its deadline passes, or it is cancelled. Tensors of a response are valid only during `reply.done`.
    */
   infer(request: InferenceRequest, reply: InferenceReply): InferenceHandle {
-    let served: ServedVersion;
+    let decision: RouteDecision<ServedVersion>;
     try {
-      served = this.#table.route(request.model, request.version).primary;
+      decision = this.#table.route(request);
     } catch (thrown) {
       return this.#absent(request, reply, thrown);
     }
-    return this.#accept(served, request, reply);
+    return this.#accept(decision, request, reply);
   }
 
-  #accept(served: ServedVersion, request: InferenceRequest, reply: InferenceReply): InferenceHandle {
+  #accept(
+    { primary: served, mark }: RouteDecision<ServedVersion>,
+    request: InferenceRequest,
+    reply: InferenceReply,
+  ): InferenceHandle {
     try {
       if (request.deadlineNs <= this.#clock.nowNs()) {
         throw new ServingError('DEADLINE_EXCEEDED', 'the deadline had passed when the request arrived (admission)');
       }
       const admitted = served.admission.admit(request);
-      const call = new InferenceCall(request, admitted, served, this.#callers, this.#clock, reply);
+      const call = new InferenceCall(request, admitted, served, mark, this.#callers, this.#clock, reply);
       served.queue.enqueue(call);
       return call;
     } catch (thrown) {
       const error = toServingError(thrown);
       served.metrics.failed(error.reason, this.#clock.nowNs() - request.receivedNs);
-      reply.failed(error);
+      reply.failed(error, mark);
       return NOTHING_TO_CANCEL;
     }
   }
@@ -110,13 +128,13 @@ export class Dataplane {
 
   /** Another thread was asked, and its answer came after whatever it published before. */
   #again(request: InferenceRequest, reply: InferenceReply, absent: unknown): InferenceHandle {
-    let served: ServedVersion;
+    let decision: RouteDecision<ServedVersion>;
     try {
-      served = this.#table.route(request.model, request.version).primary;
+      decision = this.#table.route(request);
     } catch {
       return this.#refuse(reply, absent);
     }
-    return this.#accept(served, request, reply);
+    return this.#accept(decision, request, reply);
   }
 
   #refuse(reply: InferenceReply, thrown: unknown): InferenceHandle {

@@ -8,6 +8,7 @@ import {
   type InferenceResponse,
   type LatencyBreakdown,
   type Parameters,
+  type RouteMark,
   type ServingError,
   type Tenant,
   type Tensor,
@@ -37,6 +38,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
   readonly criticality: Criticality;
   readonly #request: InferenceRequest;
   readonly #served: ServedVersion;
+  readonly #mark: RouteMark;
   readonly #clock: Clock;
   readonly #outputs: readonly PickedOutput[] | undefined;
   #reply: InferenceReply | undefined;
@@ -45,6 +47,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     request: InferenceRequest,
     admitted: Admitted,
     served: ServedVersion,
+    mark: RouteMark,
     callers: Callers,
     clock: Clock,
     reply: InferenceReply,
@@ -60,6 +63,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     this.criticality = callers.criticalityOf(request);
     this.#request = request;
     this.#served = served;
+    this.#mark = mark;
     this.#clock = clock;
     this.#outputs = admitted.outputs;
     this.#reply = reply;
@@ -101,10 +105,11 @@ export class InferenceCall implements QueueItem, InferenceHandle {
       version: spec.id,
       id: this.#request.id,
       outputs,
-      parameters: isAsked(this.#request.parameters) ? explanation(outcome) : NO_PARAMETERS,
+      parameters: isAsked(this.#request.parameters) ? explanation(outcome, this.#mark) : NO_PARAMETERS,
       latency,
       batchRows: outcome.batchRows,
       paddingShare: outcome.paddingShare,
+      mark: this.#mark,
     };
     reply.done(response);
     const endNs = this.#clock.nowNs();
@@ -114,7 +119,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
 
   #fail(reply: InferenceReply, error: ServingError): void {
     this.#served.metrics.failed(error.reason, this.#clock.nowNs() - this.#request.receivedNs);
-    reply.failed(error);
+    reply.failed(error, this.#mark);
   }
 
   #pick(all: readonly Tensor[], picked: readonly PickedOutput[]): Tensor[] {
@@ -135,8 +140,9 @@ function isAsked({ penstock_explain: asked }: Parameters): boolean {
 }
 
 /** What became of the request on its way, as response parameters. */
-function explanation(outcome: MemberDone): Parameters {
+function explanation(outcome: MemberDone, mark: RouteMark): Parameters {
   return {
+    ...mark.parameters,
     penstock_batch_size: outcome.batchRows,
     penstock_queue_us: Math.round(outcome.queueNs / 1e3),
     penstock_compute_us: Math.round((outcome.dispatchNs + outcome.computeNs) / 1e3),

@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { Log } from '../../core/index.js';
+import type { Log, ModelTraffic } from '../../core/index.js';
 import type { RequestQueue } from '../batcher/index.js';
 import { CallReceiver, type TenantNamed } from './call-receiver.js';
 import { callMemory } from './call-table.js';
@@ -112,10 +112,16 @@ export class IngressThread {
   }
 
   /**
-   * Tells the thread what serves of a model. Resolves when it routes by that: every call it sent before is in a queue, and
+   * Tells the thread what serves of a model, and how requests find it. Resolves when it routes by that: every call it sent before is in a queue, and
    * none of a version that was left out will come. At once where the thread is gone.
    */
-  publish(publication: number, model: string, versions: readonly RoutedVersion[]): Promise<void> {
+  publish(
+    publication: number,
+    model: string,
+    versions: readonly RoutedVersion[],
+    traffic: ModelTraffic,
+    table: number,
+  ): Promise<void> {
     const receiver = this.#receiver;
     if (receiver === undefined || this.#state === 'ended') return Promise.resolve();
     const before = this.#routed.get(model) ?? [];
@@ -126,6 +132,8 @@ export class IngressThread {
       publication,
       model,
       versions: versions.map(({ number, spec, figures }) => ({ number, spec, figures })),
+      traffic,
+      table,
     });
     return new Promise((resolve) => {
       this.#waiting.set(publication, () => {

@@ -4,7 +4,7 @@ import { FakeClock } from '../../../test/support/fake-clock.js';
 import { FakeExecutor } from '../../../test/support/fake-executor.js';
 import { SilentLog } from '../../../test/support/silent-log.js';
 import { modelSpec, request } from '../../../test/support/specs.js';
-import { OTHERS, type RequestMetrics, ServingError, type VersionMetrics } from '../../core/index.js';
+import { OTHERS, PLAIN_TRAFFIC, type RequestMetrics, ServingError, type VersionMetrics } from '../../core/index.js';
 import { Arena } from '../arena/index.js';
 import { Batcher } from '../batcher/index.js';
 import type { ControlPlane } from '../controlplane/index.js';
@@ -113,7 +113,7 @@ describe('ingress threads', () => {
   it('refuse and lose nothing while a model is reloaded again and again', async () => {
     const { ingress, near } = await started(3);
     let serving = hosted('m');
-    await ingress.publish('m', [serving]);
+    await ingress.publish('m', [serving], PLAIN_TRAFFIC, 1);
     const asked: Promise<string>[] = [];
     const drained: Promise<void>[] = [];
     const all = [serving];
@@ -123,7 +123,7 @@ describe('ingress threads', () => {
         const old = serving;
         serving = hosted('m');
         all.push(serving);
-        void ingress.publish('m', [serving]);
+        void ingress.publish('m', [serving], PLAIN_TRAFFIC, 1);
         drained.push(ingress.routed().then(() => old.batcher.drain(1000)));
       }
       if (round % 3 === 0) await turn();
@@ -142,7 +142,7 @@ describe('ingress threads', () => {
   it('find a model that was published a moment ago, on any thread, before they have heard of it', async () => {
     const { ingress, near } = await started(2);
     const version = hosted('new');
-    void ingress.publish('new', [version]);
+    void ingress.publish('new', [version], PLAIN_TRAFFIC, 1);
     const asked = near.map((thread) => thread.ask('new'));
     for (let i = 0; i < 10; i++) {
       await turn();
@@ -163,12 +163,12 @@ describe('ingress threads', () => {
   it('are replaced where one ends by itself; its calls are cancelled and nobody waits for it', async () => {
     const { ingress, near, log, clock } = await started(2);
     const version = hosted('m');
-    await ingress.publish('m', [version]);
+    await ingress.publish('m', [version], PLAIN_TRAFFIC, 1);
     void near[0]?.ask('m');
     const other = near[1]?.ask('m');
     await turn();
     await turn();
-    const unrouted = ingress.publish('m', [version]);
+    const unrouted = ingress.publish('m', [version], PLAIN_TRAFFIC, 1);
     near[0]?.end();
     await unrouted;
     expect(ingress.serving).toBe(1);

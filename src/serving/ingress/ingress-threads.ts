@@ -1,4 +1,4 @@
-import type { Clock, ClockTimer, Log, ModelSpec, Tenant } from '../../core/index.js';
+import type { Clock, ClockTimer, Log, ModelSpec, ModelTraffic, Tenant } from '../../core/index.js';
 import type { RequestQueue } from '../batcher/index.js';
 import { type BeginThread, IngressThread, type RoutedVersion } from './ingress-thread.js';
 import type { ControlDesk } from './remote-control.js';
@@ -29,11 +29,18 @@ export interface PublishableVersion {
   readonly queue: RequestQueue;
 }
 
+/** What was published of a model last. */
+interface Publication {
+  readonly versions: readonly PublishableVersion[];
+  readonly traffic: ModelTraffic;
+  readonly table: number;
+}
+
 /** The ingress threads of a gateway: they listen on the same ports and route by the same table. */
 export class IngressThreads {
   readonly #options: IngressOptions;
   readonly #threads: (IngressThread | undefined)[];
-  readonly #published = new Map<string, readonly PublishableVersion[]>();
+  readonly #published = new Map<string, Publication>();
   readonly #numbers = new WeakMap<PublishableVersion, number>();
   readonly #timers = new Set<ClockTimer>();
   #failures = 0;
@@ -74,13 +81,18 @@ export class IngressThreads {
     return this.#failures;
   }
 
-  /** Resolves when every thread routes by it. */
-  async publish(model: string, versions: readonly PublishableVersion[]): Promise<void> {
+  /** `table`: number of the control thread's table that says this. Resolves when every thread routes by it. */
+  async publish(
+    model: string,
+    versions: readonly PublishableVersion[],
+    traffic: ModelTraffic,
+    table: number,
+  ): Promise<void> {
     if (versions.length === 0) this.#published.delete(model);
-    else this.#published.set(model, versions);
+    else this.#published.set(model, { versions, traffic, table });
     const publication = this.#publications++;
     const reached = this.#threads.map((thread, index) =>
-      thread?.publish(publication, model, this.#routedBy(index, versions)),
+      thread?.publish(publication, model, this.#routedBy(index, versions), traffic, table),
     );
     this.#routed = Promise.all([this.#routed, ...reached]);
     await this.#routed;
@@ -129,8 +141,8 @@ export class IngressThreads {
     });
     await thread.started;
     this.#threads[index] = thread;
-    for (const [model, versions] of this.#published) {
-      void thread.publish(this.#publications++, model, this.#routedBy(index, versions));
+    for (const [model, { versions, traffic, table }] of this.#published) {
+      void thread.publish(this.#publications++, model, this.#routedBy(index, versions), traffic, table);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { LogFields, ModelSpec } from '../../core/index.js';
+import type { LogFields, ModelSpec, ModelTraffic } from '../../core/index.js';
 import type { CallMemory } from './call-table.js';
 import type { WireError } from './wire-error.js';
 
@@ -30,6 +30,9 @@ export type ToThread =
       readonly publication: number;
       readonly model: string;
       readonly versions: readonly PublishedVersion[];
+      readonly traffic: ModelTraffic;
+      /** Number of the control thread's table that says this. */
+      readonly table: number;
     }
   | { readonly kind: 'answer'; readonly call: number; readonly value: unknown }
   | { readonly kind: 'refusal'; readonly call: number; readonly error: WireError }

@@ -90,7 +90,7 @@ export class ThreadSide {
   }
 
   #publish(
-    { model, versions, publication }: Extract<ToThread, { kind: 'publish' }>,
+    { model, versions, traffic, table, publication }: Extract<ToThread, { kind: 'publish' }>,
     dataplane: Dataplane,
     figuresIn: (memory: SharedArrayBuffer) => RequestMetrics,
   ): void {
@@ -100,7 +100,7 @@ export class ThreadSide {
     });
     for (const { target } of dataplane.table.versions(model)) this.#forget(target);
     for (const [i, { number }] of versions.entries()) this.#versions.set(number, served[i] as ServedVersion);
-    dataplane.publish(model, served);
+    dataplane.publish(model, served, traffic, table);
     this.#tell({ kind: 'routed', publication });
   }
 

@@ -1,1 +1,2 @@
-export { type RouteDecision, type RouteEntry, RoutingTable } from './routing-table.js';
+export type { RouteDecision, RouteEntry, ShadowCopy } from './model-router.js';
+export { RoutingTable } from './routing-table.js';

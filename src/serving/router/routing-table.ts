@@ -1,68 +1,78 @@
-import { ServingError } from '../../core/index.js';
-
-/** One version as the table knows it; `target` is whatever the data path sends requests to. */
-export interface RouteEntry<T> {
-  readonly version: number;
-  readonly target: T;
-}
-
-/** Where one request goes. `shadows` get a copy whose answer nobody waits for. */
-export interface RouteDecision<T> {
-  readonly primary: T;
-  readonly shadows: readonly T[];
-  /** Number of the table that decided. */
-  readonly table: number;
-}
+import {
+  type InferenceRequest,
+  type ModelTraffic,
+  PLAIN_TRAFFIC,
+  ServingError,
+  type WantedTraits,
+} from '../../core/index.js';
+import { Draws } from './key-hash.js';
+import { ModelRouter, type RouteDecision, type RouteEntry, type RouterParts } from './model-router.js';
+import { joinedTraits } from './wanted-traits.js';
 
 /**
- * What serves, frozen and numbered: a request is routed by exactly one table, and a change is a new table that takes the
- * old one's place in one assignment.
+ * What serves and how requests find it, frozen and numbered: a request is routed by exactly one table, and a change is a new
+ * table that takes the old one's place in one assignment.
  */
 export class RoutingTable<T> {
   readonly number: number;
-  readonly #models: ReadonlyMap<string, readonly RouteEntry<T>[]>;
+  /** What transports have to read of a caller for `route`; undefined: nothing. */
+  readonly wanted: WantedTraits | undefined;
+  readonly #models: ReadonlyMap<string, ModelRouter<T>>;
+  readonly #parts: RouterParts;
 
-  private constructor(number: number, models: ReadonlyMap<string, readonly RouteEntry<T>[]>) {
+  private constructor(number: number, models: ReadonlyMap<string, ModelRouter<T>>, parts: RouterParts) {
     this.number = number;
+    this.wanted = joinedTraits([...models.values()].map((router) => router.wanted));
     this.#models = models;
+    this.#parts = parts;
   }
 
-  static empty<T>(): RoutingTable<T> {
-    return new RoutingTable<T>(0, new Map());
+  static empty<T>(tenant: RouterParts['tenant'] = () => ''): RoutingTable<T> {
+    return new RoutingTable<T>(0, new Map(), { tenant, draws: new Draws() });
   }
 
-  /** The next table, in which `model` has exactly `entries`; none removes it. Versions must differ. */
-  with(model: string, entries: readonly RouteEntry<T>[]): RoutingTable<T> {
+  /**
+   * The next table, in which `model` has exactly `entries` and this traffic; no entries remove it. `number`: where another
+   * table that says the same has one. Throws `Error` where versions stand twice or traffic does not fit them.
+   */
+  with(
+    model: string,
+    entries: readonly RouteEntry<T>[],
+    traffic: ModelTraffic = PLAIN_TRAFFIC,
+    number = this.number + 1,
+  ): RoutingTable<T> {
     const sorted = [...entries].sort((a, b) => a.version - b.version);
     if (new Set(sorted.map((entry) => entry.version)).size !== sorted.length) {
       throw new Error(`${model}: a version stands twice in the routing table`);
     }
     const models = new Map(this.#models);
     if (sorted.length === 0) models.delete(model);
-    else models.set(model, Object.freeze(sorted));
-    return new RoutingTable(this.number + 1, models);
+    else models.set(model, new ModelRouter(Object.freeze(sorted), traffic, number, this.#parts));
+    return new RoutingTable(Math.max(this.number, number), models, this.#parts);
+  }
+
+  /** Number of the table that brought the routes of a model, as its answers name it; 0 where nothing of it serves. */
+  numberOf(model: string): number {
+    return this.#models.get(model)?.table ?? 0;
   }
 
   /** Versions of a model that take requests, ascending; empty where none does. */
   versions(model: string): readonly RouteEntry<T>[] {
-    return this.#models.get(model) ?? [];
+    return this.#models.get(model)?.entries ?? [];
   }
 
   /**
-   * Picks the version of a request: the one it names, else the highest. Throws MODEL_NOT_FOUND, VERSION_NOT_FOUND.
+   * Picks the version of a request: the one it names, else what routes and release say, else the highest. Throws
+   * MODEL_NOT_FOUND, VERSION_NOT_FOUND. Its mark has the number of the table that brought the model's routes.
    * Source of the default: Triton's version policy serves the numerically highest version of those available.
    */
-  route(model: string, version: number | undefined): RouteDecision<T> {
-    const entries = this.#models.get(model);
-    if (entries === undefined) throw new ServingError('MODEL_NOT_FOUND', `model '${model}' is not served here`);
-    const entry =
-      version === undefined ? entries[entries.length - 1] : entries.find((candidate) => candidate.version === version);
-    if (entry === undefined) {
-      const served = entries.map((candidate) => candidate.version).join(', ');
-      throw new ServingError('VERSION_NOT_FOUND', `model '${model}' has no version ${version}; served: ${served}`);
-    }
-    return { primary: entry.target, shadows: NO_SHADOWS, table: this.number };
+  route(request: InferenceRequest): RouteDecision<T> {
+    const { model, version } = request;
+    const router = this.#models.get(model);
+    if (router === undefined) throw new ServingError('MODEL_NOT_FOUND', `model '${model}' is not served here`);
+    const decision = router.route(request);
+    if (decision !== undefined) return decision;
+    const served = router.entries.map((candidate) => candidate.version).join(', ');
+    throw new ServingError('VERSION_NOT_FOUND', `model '${model}' has no version ${version}; served: ${served}`);
   }
 }
-
-const NO_SHADOWS: readonly never[] = Object.freeze([]);

@@ -1,4 +1,4 @@
-import type { InferenceResponse } from '../../core/index.js';
+import type { InferenceResponse, Parameters } from '../../core/index.js';
 
 /** What became of a request on its way, as the names and values of headers or trailers, in turn. */
 export function explained({ batchRows, latency, paddingShare }: InferenceResponse): string[] {
@@ -13,6 +13,11 @@ export function explained({ batchRows, latency, paddingShare }: InferenceRespons
     'x-penstock-padding-share',
     String(Math.round(paddingShare * 1e4) / 1e4),
   ];
+}
+
+/** The parameters of an answer that has no headers of its own: where its model has routes, they name the way it took. */
+export function answerParameters({ parameters, mark }: InferenceResponse): Parameters {
+  return mark.routed ? { ...parameters, ...mark.parameters } : parameters;
 }
 
 /** The value of `x-penstock-explain`, a header or metadata of the request. */

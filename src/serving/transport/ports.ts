@@ -1,8 +1,10 @@
-import type { InferenceHandle, InferenceReply, InferenceRequest } from '../../core/index.js';
+import type { InferenceHandle, InferenceReply, InferenceRequest, WantedTraits } from '../../core/index.js';
 import type { ControlPlane } from '../controlplane/index.js';
 
 /** The single path of an inference as a transport sees it; `dataplane` implements it. */
 export interface InferencePort {
+  /** What is to be read of callers and handed in with their requests; absent: nothing. May change with every request. */
+  readonly wanted?: WantedTraits | undefined;
   /** Never throws. `reply` is called exactly once, possibly before this returns. */
   infer(request: InferenceRequest, reply: InferenceReply): InferenceHandle;
 }

@@ -1,4 +1,5 @@
 import {
+  type CallerTraits,
   type DataType,
   type InferenceRequest,
   isDataType,
@@ -22,6 +23,7 @@ export interface CallContext {
   /** As metadata name them. */
   readonly tenantHeader?: string | undefined;
   readonly criticalityHeader?: string | undefined;
+  readonly caller?: CallerTraits | undefined;
   /** What the message lies in; undefined: garbage-collected memory. */
   readonly lease?: Lease | undefined;
 }
@@ -78,6 +80,7 @@ export function decodeModelInfer(bytes: Uint8Array, context: CallContext): Infer
     timeoutUs: parameters.timeoutUs,
     deadlineNs: context.deadlineNs,
     tenantHeader: context.tenantHeader,
+    caller: context.caller,
     criticalityHeader: context.criticalityHeader,
     receivedNs: context.receivedNs,
     decodedNs: context.nowNs(),

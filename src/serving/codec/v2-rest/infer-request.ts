@@ -1,4 +1,4 @@
-import { type InferenceRequest, type Lease, ServingError } from '../../../core/index.js';
+import { type CallerTraits, type InferenceRequest, type Lease, ServingError } from '../../../core/index.js';
 import { NO_PARAMETERS } from '../request-parameters.js';
 import type { DecodedBody } from './decoded-body.js';
 import { decodeBody } from './infer-body.js';
@@ -15,6 +15,7 @@ export interface RequestContext {
   /** As headers name them; empty = they do not. */
   readonly tenantHeader?: string;
   readonly criticalityHeader?: string;
+  readonly caller?: CallerTraits | undefined;
   /** What the body lies in; undefined: garbage-collected memory. */
   readonly lease?: Lease | undefined;
 }
@@ -57,6 +58,7 @@ export function requestOf(body: DecodedBody, context: RequestContext): DecodedRe
     timeoutUs: body.timeoutUs,
     deadlineNs: context.deadlineNs,
     tenantHeader: context.tenantHeader,
+    caller: context.caller,
     criticalityHeader: context.criticalityHeader,
     receivedNs: context.receivedNs,
     decodedNs: context.nowNs(),
@@ -78,6 +80,7 @@ function rawRequest(body: Uint8Array, context: RequestContext): InferenceRequest
     timeoutUs: 0,
     deadlineNs: context.deadlineNs,
     tenantHeader: context.tenantHeader,
+    caller: context.caller,
     criticalityHeader: context.criticalityHeader,
     receivedNs: context.receivedNs,
     decodedNs: context.nowNs(),

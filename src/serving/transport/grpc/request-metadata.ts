@@ -1,4 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http2';
+import type { CallerTraits, WantedTraits } from '../../../core/index.js';
+import { addressOfPeer } from '../client-address.js';
+import type { CallFacts } from './grpc-caller.js';
 
 /**
  * What the metadata of a call say of its requests: tenant (by the key that names it; empty = none does) and criticality. A key
@@ -9,6 +12,17 @@ export function callerIn(headers: IncomingHttpHeaders, tenantHeader: string) {
     tenantHeader: tenantHeader === '' ? undefined : textOf(headers[tenantHeader]),
     criticalityHeader: textOf(headers['x-penstock-criticality']),
   };
+}
+
+/** What routes want to know of the caller. */
+export function callerTraits(wanted: WantedTraits | undefined, call: CallFacts): CallerTraits | undefined {
+  if (wanted === undefined) return undefined;
+  const headers: Record<string, string> = Object.create(null);
+  for (const name of wanted.headers) {
+    const value = textOf(call.headers[name]);
+    if (value !== undefined && value !== '') headers[name] = value;
+  }
+  return { headers, client: wanted.client ? addressOfPeer(call.peer) : '' };
 }
 
 function textOf(value: string | string[] | undefined): string | undefined {

@@ -7,6 +7,7 @@ import {
   toServingError,
 } from '../../../core/index.js';
 import { decodeModelInfer, encodeStreamResponse, encodeStreamResponseError } from '../../codec/index.js';
+import { answerParameters } from '../explain.js';
 import { FRAME_HEAD_BYTES, frameOf, sealFrame } from './framing/frame.js';
 import { compressAnswer, type MessageEncoding } from './framing/message-encoding.js';
 import type { CallHandler } from './framing/method.js';
@@ -15,7 +16,7 @@ import type { GrpcState } from './grpc-options.js';
 import { failureOf, sendableText } from './grpc-status.js';
 import type { OpenStreams } from './open-streams.js';
 import { requestIdOf } from './request-id.js';
-import { callerIn } from './request-metadata.js';
+import { callerIn, callerTraits } from './request-metadata.js';
 
 const METHOD = 'ModelStreamInfer';
 
@@ -113,7 +114,8 @@ class InferStream implements CallHandler {
       if (this.#draining || inFlight.draining) throw new ServingError('DRAINING', 'the server is shutting down');
       const { deadlineNs } = this.#call;
       const { tenantHeader, criticalityHeader } = this.#caller;
-      const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, lease };
+      const caller = callerTraits(this.#state.inference.wanted, this.#call);
+      const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, caller, lease };
       const request = decodeModelInfer(bytes, context);
       budget.acquire(bytes.byteLength);
       inFlight.enter();
@@ -130,7 +132,7 @@ class InferStream implements CallHandler {
     let frame: Buffer;
     try {
       // Triton marks the last answer of a request, and clients of decoupled models wait for the mark.
-      const parameters = { ...response.parameters, triton_final_response: true };
+      const parameters = { ...answerParameters(response), triton_final_response: true };
       frame = sealFrame(encodeStreamResponse({ ...response, parameters }, FRAME_HEAD_BYTES, this.#state.room));
     } catch (thrown) {
       this.#failed(slot, id, thrown);

@@ -3,6 +3,7 @@ import {
   type InferenceReply,
   type InferenceResponse,
   type Lease,
+  type RouteMark,
   ServingError,
   toServingError,
 } from '../../../core/index.js';
@@ -13,7 +14,7 @@ import type { CallHandler } from './framing/method.js';
 import type { ServerCall } from './framing/server-call.js';
 import type { GrpcState } from './grpc-options.js';
 import { failureOf } from './grpc-status.js';
-import { callerIn } from './request-metadata.js';
+import { callerIn, callerTraits } from './request-metadata.js';
 
 /** ModelInfer: a call is a `UnaryInfer`. */
 export function unaryInfer(state: GrpcState): (call: ServerCall) => CallHandler {
@@ -49,7 +50,8 @@ class UnaryInfer implements CallHandler, InferenceReply {
       inFlight.enter();
       const { tenantHeader, criticalityHeader } = callerIn(this.#call.headers, this.#state.tenantHeader);
       const { deadlineNs } = this.#call;
-      const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, lease };
+      const caller = callerTraits(inference.wanted, this.#call);
+      const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, caller, lease };
       const request = decodeModelInfer(bytes, context);
       const handle = inference.infer(request, this);
       if (this.#takenBytes !== undefined) this.#handle = handle;
@@ -74,19 +76,19 @@ class UnaryInfer implements CallHandler, InferenceReply {
       return;
     }
     this.#settle();
-    this.#call.answer(sealFrame(frame), this.#explanation(response));
+    this.#call.answer(sealFrame(frame), this.#explanation(response) ?? response.mark.metadata);
   }
 
-  failed(thrown: unknown): void {
+  failed(thrown: unknown, mark?: RouteMark): void {
     this.#settle();
-    this.#call.fail(failureOf(thrown, 'ModelInfer', this.#state.log));
+    this.#call.fail(failureOf(thrown, 'ModelInfer', this.#state.log), mark?.metadata);
   }
 
   /** Where the metadata or the parameter asks for it. */
   #explanation(response: InferenceResponse): Readonly<Record<string, string>> | undefined {
     const asked = asksToExplain(this.#call.headers['x-penstock-explain']);
     if (!asked && response.parameters.penstock_batch_size === undefined) return undefined;
-    const trailers: Record<string, string> = {};
+    const trailers: Record<string, string> = { ...response.mark.metadata };
     const pairs = explained(response);
     for (let i = 0; i < pairs.length; i += 2) trailers[pairs[i] as string] = pairs[i + 1] as string;
     return trailers;

@@ -81,7 +81,9 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
       contentType: 'application/json',
       body: encodeError(error),
       headers:
-        error.retryAfterMs === undefined ? headers : ['Retry-After', String(Math.ceil(error.retryAfterMs / 1000))],
+        error.retryAfterMs === undefined
+          ? headers
+          : [...(headers ?? []), 'Retry-After', String(Math.ceil(error.retryAfterMs / 1000))],
       last,
     });
   }

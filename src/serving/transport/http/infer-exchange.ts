@@ -4,6 +4,7 @@ import {
   type InferenceResponse,
   type Lease,
   NO_DEADLINE,
+  type RouteMark,
   ServingError,
   toServingError,
 } from '../../../core/index.js';
@@ -20,6 +21,7 @@ import { explained } from '../explain.js';
 import { AT_ONCE_BYTES } from '../reply-memory.js';
 import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
 import { BodyBuffer, bodyTooLarge } from './body-buffer.js';
+import { callerTraits } from './caller-traits.js';
 import { Exchange } from './exchange.js';
 import type { HttpState } from './http-options.js';
 import { modelPath } from './model-path.js';
@@ -84,6 +86,7 @@ class InferExchange extends Exchange<HttpState> implements InferenceReply {
       deadlineNs: timeoutMs === undefined ? NO_DEADLINE : receivedNs + timeoutMs * 1e6,
       tenantHeader: headers.tenant,
       criticalityHeader: headers.criticality,
+      caller: callerTraits(server.inference.wanted, request, response),
       lease: undefined,
     };
     const body = new BodyBuffer({
@@ -127,7 +130,7 @@ class InferExchange extends Exchange<HttpState> implements InferenceReply {
       if (encoded === undefined) return;
       const { body } = encoded;
       const lease = replies.takeLease();
-      const headers = ['x-penstock-version', String(response.version.version)];
+      const headers = [...response.mark.headers];
       if (this.#explain) headers.push(...explained(response));
       if (encoded.headerLength !== undefined)
         headers.push('Inference-Header-Content-Length', String(encoded.headerLength));
@@ -140,9 +143,9 @@ class InferExchange extends Exchange<HttpState> implements InferenceReply {
     }
   }
 
-  failed(error: ServingError): void {
+  failed(error: ServingError, mark?: RouteMark): void {
     this.#release();
-    this.fail(error);
+    this.fail(error, false, mark?.headers);
   }
 
   protected override gone(): void {

@@ -50,10 +50,13 @@ describe('inference over HTTP', () => {
       'x-penstock-compute-us',
       'x-penstock-padding-share',
       'x-penstock-queue-us',
+      'x-penstock-route',
+      'x-penstock-table',
       'x-penstock-version',
     ]);
-    for (const name of named(asked)) expect(asked.headers.get(name)).toMatch(/^[\d.]+$/);
-    expect(named(await post(`${url}/v2/models/m/infer`, JSON_BODY))).toEqual(['x-penstock-version']);
+    for (const name of named(asked)) expect(asked.headers.get(name)).toMatch(/^[\d.]+$|^default$/);
+    const plain = await post(`${url}/v2/models/m/infer`, JSON_BODY);
+    expect(named(plain)).toEqual(['x-penstock-route', 'x-penstock-table', 'x-penstock-version']);
   });
 
   it('answers JSON with JSON, with and without a version', async () => {

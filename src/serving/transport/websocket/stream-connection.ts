@@ -1,4 +1,11 @@
-import { type InferenceResponse, type Lease, NO_DEADLINE, ServingError, toServingError } from '../../../core/index.js';
+import {
+  type CallerTraits,
+  type InferenceResponse,
+  type Lease,
+  NO_DEADLINE,
+  ServingError,
+  toServingError,
+} from '../../../core/index.js';
 import {
   attachStreamFrame,
   type DetachedBody,
@@ -13,6 +20,7 @@ import {
   streamFrameId,
   streamJsonBytes,
 } from '../../codec/index.js';
+import { answerParameters } from '../explain.js';
 import type { HttpState } from '../http/http-options.js';
 import type { ModelPath } from '../http/model-path.js';
 import { AT_ONCE_BYTES } from '../reply-memory.js';
@@ -27,6 +35,8 @@ const ID_WITHIN_BYTES = 4096;
 export interface StreamCaller {
   readonly tenantHeader: string;
   readonly criticalityHeader: string;
+  /** Undefined where no routes in force read of the caller when it came. */
+  readonly caller: CallerTraits | undefined;
 }
 
 /** One WebSocket: requests in, each answered by a frame with its id, in the order they finish. */
@@ -99,7 +109,9 @@ export class StreamConnection implements CallOwner {
     if (this.#open) {
       try {
         const options = { allowNan: this.server.allowNan, room: this.#turn };
-        const frame = encodeStreamReply(response, call.format as ReplyFormat, options);
+        const parameters = answerParameters(response);
+        const named = parameters === response.parameters ? response : { ...response, parameters };
+        const frame = encodeStreamReply(named, call.format as ReplyFormat, options);
         const lease = this.#turn.takeLease();
         this.#send(frame, lease === undefined);
         lease?.release();
@@ -119,9 +131,9 @@ export class StreamConnection implements CallOwner {
   #context(receivedNs: number, lease: Lease | undefined): StreamFrameOptions {
     const { allowNan, nowNs } = this.server;
     const { model, version } = this.#path;
-    const { tenantHeader, criticalityHeader } = this.#caller;
+    const { tenantHeader, criticalityHeader, caller } = this.#caller;
     const deadlineNs = NO_DEADLINE;
-    return { model, version, allowNan, deadlineNs, tenantHeader, criticalityHeader, receivedNs, nowNs, lease };
+    return { model, version, allowNan, deadlineNs, tenantHeader, criticalityHeader, caller, receivedNs, nowNs, lease };
   }
 
   /** Decoded before the limit is looked at, so that the refusal names the request. */

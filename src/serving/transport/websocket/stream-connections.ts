@@ -1,4 +1,5 @@
 import { ServingError } from '../../../core/index.js';
+import { callerTraits } from '../http/caller-traits.js';
 import { Exchange } from '../http/exchange.js';
 import type { HttpState } from '../http/http-options.js';
 import { isVersioned, type ModelPath, modelPath } from '../http/model-path.js';
@@ -69,7 +70,11 @@ export class StreamConnections {
         throw new ServingError('OVERLOADED', `${maxStreams} WebSockets are open, as many as this server takes`);
       }
       const { tenant, criticality } = readHeaders(request, this.#server.tenantHeader);
-      const caller = { tenantHeader: tenant, criticalityHeader: criticality };
+      const caller = {
+        tenantHeader: tenant,
+        criticalityHeader: criticality,
+        caller: callerTraits(this.#server.inference.wanted, request, response),
+      };
       const data: SocketData = { path: modelPath(request, versioned), caller, connection: undefined };
       response.upgrade(
         data,

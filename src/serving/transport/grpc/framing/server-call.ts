@@ -102,10 +102,10 @@ export class ServerCall implements StreamEvents {
     this.#stream.end();
   }
 
-  /** Ends the call with the status of an error. No effect once the call has ended. */
-  fail(error: ServingError): void {
+  /** Ends the call with the status of an error, `beside` as further trailers. No effect once the call has ended. */
+  fail(error: ServingError, beside?: Readonly<Record<string, string>>): void {
     if (!this.#end() || this.#gone) return;
-    const trailers = statusOf(error);
+    const trailers = { ...statusOf(error), ...beside };
     if (this.#stream.headersSent) {
       this.#trailers = trailers;
       this.#stream.end();

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { modelRoutes } from '../../test/support/routes.js';
+import { SilentLog } from '../../test/support/silent-log.js';
+import type { ModelRelease, OperatorRoutes } from '../core/index.js';
+import { Traffic } from './traffic.js';
+
+function traffic(options: { release?: ModelRelease; kept?: Record<string, OperatorRoutes>; refuse?: boolean } = {}) {
+  const changed: string[] = [];
+  const kept: unknown[] = [];
+  const log = new SilentLog();
+  const made = new Traffic({
+    log,
+    changed: async (model) => void changed.push(model),
+    serving: (model) => (model === 'm' ? { versions: [1, 2], table: 5 } : undefined),
+    releaseOf: () => options.release,
+    keeping: {
+      kept: new Map(Object.entries(options.kept ?? {})),
+      keep: (model, routes) => {
+        if (options.refuse === true) throw new Error('the disk is full');
+        kept.push([model, routes]);
+      },
+    },
+  });
+  return { traffic: made, changed, kept, log };
+}
+
+const reason = (promise: Promise<void>) =>
+  promise.then(
+    () => 'done',
+    (error) => `${error.reason ?? error.name}: ${error.message}`,
+  );
+
+describe('the traffic of a model', () => {
+  it('is what its file says, what an operator says over that, and the file again', async () => {
+    const { traffic: all, changed } = traffic();
+    expect(all.trafficOf('m', [1, 2])).toEqual({ routes: undefined, release: undefined });
+    all.filed('m', modelRoutes({ default: 1 }));
+    expect(all.trafficOf('m', [1, 2]).routes?.default).toBe(1);
+    await all.set('m', 'default: 2', 'me');
+    expect(all.trafficOf('m', [1, 2]).routes?.default).toBe(2);
+    expect(all.get('m')).toMatchObject({ source: 'operator', table: 5, leftOut: [] });
+    await all.remove('m', 'me');
+    expect(all.get('m')).toMatchObject({ source: 'file', routes: { default: 1 } });
+    expect(changed).toEqual(['m', 'm']);
+  });
+
+  it('has its flags switched over file or document, and as a new document says', async () => {
+    const { traffic: all, kept } = traffic();
+    all.filed('m', modelRoutes({ flags: { beta: false } }));
+    await all.setFlag('m', 'beta', true, 'me');
+    expect(all.trafficOf('m', [1]).routes?.flags).toEqual({ beta: true });
+    await all.set('m', 'flags: { beta: false }', 'me');
+    expect(all.trafficOf('m', [1]).routes?.flags).toEqual({ beta: false });
+    expect(kept).toEqual([
+      ['m', { document: undefined, flags: { beta: true } }],
+      ['m', { document: 'flags: { beta: false }', flags: {} }],
+    ]);
+  });
+
+  it('refuses what cannot be, and changes nothing then', async () => {
+    const { traffic: all, changed } = traffic();
+    expect(await reason(all.set('m', 'default: 9', 'me'))).toMatch(
+      /^MALFORMED_REQUEST: routes:1: default: version 9 is not served/,
+    );
+    expect(await reason(all.set('other', 'default: 1', 'me'))).toMatch(/^MODEL_NOT_FOUND/);
+    expect(await reason(all.remove('m', 'me'))).toMatch(/^MODEL_NOT_FOUND/);
+    expect(await reason(all.setFlag('m', 'beta', true, 'me'))).toMatch(/^MODEL_NOT_FOUND/);
+    all.filed('m', modelRoutes({ flags: { beta: false } }));
+    expect(await reason(all.setFlag('m', 'betta', true, 'me'))).toMatch(/did you mean 'beta'/);
+    expect(changed).toEqual([]);
+  });
+
+  it('is not changed where the change cannot be kept', async () => {
+    const { traffic: all, changed } = traffic({ refuse: true });
+    expect(await reason(all.set('m', 'default: 2', 'me'))).toMatch(/the disk is full/);
+    expect(all.get('m')).toBeUndefined();
+    expect(changed).toEqual([]);
+  });
+
+  it('is what was kept, from the first publication on', () => {
+    const kept = { m: { document: 'flags: { a: false }\ndefault: 1', flags: { a: true } } };
+    const { traffic: all } = traffic({ kept, release: { defaultVersion: 2, split: undefined } });
+    expect(all.trafficOf('m', [1, 2])).toMatchObject({
+      routes: { default: 1, flags: { a: true } },
+      release: { defaultVersion: 2 },
+    });
+    expect(all.list().map(({ model }) => model)).toEqual(['m']);
+  });
+
+  it('serves without what was kept and cannot be read, and says so', () => {
+    const { traffic: all, log } = traffic({ kept: { m: { document: 'nonsense: 1', flags: {} } } });
+    expect(all.trafficOf('m', [1]).routes).toBeUndefined();
+    expect(log.lines[0]).toMatchObject({ level: 'error' });
+  });
+
+  it('leaves out, and says so, what leads to versions that do not serve', () => {
+    const { traffic: all, log } = traffic();
+    all.filed('m', modelRoutes({ default: 2, labels: { next: 2 } }));
+    expect(all.trafficOf('m', [1]).routes).toMatchObject({ default: undefined, labels: {} });
+    expect(log.lines[0]).toMatchObject({ level: 'warn' });
+  });
+});

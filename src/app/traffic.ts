@@ -1,0 +1,151 @@
+import { parseModelRoutes } from '../config/index.js';
+import {
+  didYouMean,
+  fittingTraffic,
+  type Log,
+  type ModelRelease,
+  type ModelRoutes,
+  type ModelTraffic,
+  type OperatorRoutes,
+  type RouteControl,
+  type RoutesStatus,
+  ServingError,
+  type TrafficSource,
+} from '../core/index.js';
+
+/** What is kept of operators' routes over restarts. */
+export interface RoutesKeeping {
+  readonly kept: ReadonlyMap<string, OperatorRoutes>;
+  /** Before the routes are in force; undefined: nothing is set any more. A throw refuses the change. */
+  keep(model: string, routes: OperatorRoutes | undefined): void;
+}
+
+export interface TrafficOptions {
+  readonly log: Log;
+  /** Publishes a model anew with the versions that serve; resolves when every thread routes by it. */
+  readonly changed: (model: string) => Promise<void>;
+  /** Versions that serve of a model, ascending, and the number of the table that says so; undefined: none do. */
+  readonly serving: (model: string) => { readonly versions: readonly number[]; readonly table: number } | undefined;
+  /** What rollouts say of a model, asked at each publication; default: nothing. */
+  readonly releaseOf?: (model: string, versions: readonly number[]) => ModelRelease | undefined;
+  readonly keeping?: RoutesKeeping;
+}
+
+/** What an operator set, read. */
+interface Operated {
+  readonly kept: OperatorRoutes;
+  readonly document: ModelRoutes | undefined;
+}
+
+const NOTHING_SET: Operated = { kept: { document: undefined, flags: {} }, document: undefined };
+
+/**
+ * Joins all that has a say in a model's traffic: the routes file beside it, an operator's document over that, flags over
+ * either, and the release over all. Asked at each publication.
+ */
+export class Traffic implements TrafficSource, RouteControl {
+  readonly #options: TrafficOptions;
+  readonly #files = new Map<string, ModelRoutes>();
+  readonly #operated = new Map<string, Operated>();
+
+  constructor(options: TrafficOptions) {
+    this.#options = options;
+    for (const [model, kept] of options.keeping?.kept ?? []) this.#restore(model, kept);
+  }
+
+  /** The routes file that a load found, before its versions are published; undefined: it has none. */
+  filed(model: string, routes: ModelRoutes | undefined): void {
+    if (routes === undefined) this.#files.delete(model);
+    else this.#files.set(model, routes);
+  }
+
+  trafficOf(model: string, versions: readonly number[]): ModelTraffic {
+    const { traffic, leftOut } = this.#fitting(model, versions);
+    if (leftOut.length > 0)
+      this.#options.log.warn('routes lead to versions that do not serve', { model, leftOut, serving: versions });
+    return traffic;
+  }
+
+  list(): readonly RoutesStatus[] {
+    const models = new Set([...this.#files.keys(), ...this.#operated.keys()]);
+    return [...models].sort().flatMap((model) => this.get(model) ?? []);
+  }
+
+  get(model: string): RoutesStatus | undefined {
+    const routes = this.#routesOf(model);
+    if (routes === undefined) return undefined;
+    const serving = this.#options.serving(model);
+    return {
+      model,
+      source: this.#operated.get(model)?.document === undefined ? 'file' : 'operator',
+      routes,
+      table: serving?.table ?? 0,
+      leftOut: this.#fitting(model, serving?.versions ?? []).leftOut,
+    };
+  }
+
+  async set(model: string, document: string, by: string): Promise<void> {
+    const parsed = parseModelRoutes(document, 'routes');
+    const serving = this.#options.serving(model);
+    if (serving === undefined)
+      throw new ServingError('MODEL_NOT_FOUND', `model '${model}' does not serve: its routes cannot be checked`);
+    parsed.refuseUnserved(serving.versions);
+    await this.#change(model, { kept: { document, flags: {} }, document: parsed.routes }, 'routes set', { by });
+  }
+
+  async remove(model: string, by: string): Promise<void> {
+    if (!this.#operated.has(model))
+      throw new ServingError('MODEL_NOT_FOUND', `nobody has set routes of model '${model}'`);
+    await this.#change(model, undefined, 'routes removed', { by });
+  }
+
+  async setFlag(model: string, flag: string, on: boolean, by: string): Promise<void> {
+    const routes = this.#routesOf(model);
+    if (routes === undefined) throw new ServingError('MODEL_NOT_FOUND', `model '${model}' has no routes`);
+    if (!Object.hasOwn(routes.flags, flag)) {
+      const hint = didYouMean(flag, Object.keys(routes.flags));
+      throw new ServingError('MALFORMED_REQUEST', `the routes of model '${model}' have no flag '${flag}'${hint}`);
+    }
+    const { kept, document } = this.#operated.get(model) ?? NOTHING_SET;
+    const flags = { ...kept.flags, [flag]: on };
+    await this.#change(model, { kept: { ...kept, flags }, document }, 'flag set', { by, flag, on });
+  }
+
+  async #change(
+    model: string,
+    to: Operated | undefined,
+    what: string,
+    fields: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    this.#options.keeping?.keep(model, to?.kept);
+    if (to === undefined) this.#operated.delete(model);
+    else this.#operated.set(model, to);
+    this.#options.log.info(what, { model, ...fields });
+    await this.#options.changed(model);
+  }
+
+  #fitting(model: string, versions: readonly number[]) {
+    const routes = this.#routesOf(model);
+    const release = this.#options.releaseOf?.(model, versions);
+    return fittingTraffic({ routes, release }, versions);
+  }
+
+  /** Flags that a new file or document no longer has are without effect. */
+  #routesOf(model: string): ModelRoutes | undefined {
+    const { kept, document } = this.#operated.get(model) ?? NOTHING_SET;
+    const routes = document ?? this.#files.get(model);
+    if (routes === undefined) return undefined;
+    const switched = Object.entries(kept.flags).filter(([name]) => Object.hasOwn(routes.flags, name));
+    return switched.length === 0 ? routes : { ...routes, flags: { ...routes.flags, ...Object.fromEntries(switched) } };
+  }
+
+  /** What was kept was read before; a newer version of this program may still refuse it, and serves without it then. */
+  #restore(model: string, kept: OperatorRoutes): void {
+    try {
+      const document = kept.document === undefined ? undefined : parseModelRoutes(kept.document, 'kept routes').routes;
+      this.#operated.set(model, { kept, document });
+    } catch (thrown) {
+      this.#options.log.error('routes that were kept cannot be read; the file counts', { model, cause: thrown });
+    }
+  }
+}

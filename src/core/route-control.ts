@@ -1,0 +1,39 @@
+import type { ModelRoutes } from './routes.js';
+
+/** What an operator has set over the routes file of a model. Plain data, to be kept as it is. */
+export interface OperatorRoutes {
+  /** Text of the document that stands for the file (YAML or JSON); undefined: the file's own counts. */
+  readonly document: string | undefined;
+  /** Flags that differ from what the document says, by name. */
+  readonly flags: Readonly<Record<string, boolean>>;
+}
+
+/** The routes of one model as they stand. */
+export interface RoutesStatus {
+  readonly model: string;
+  /** `file`: `routes.yaml` or `routes.json` beside the model; `operator`: a document set by a call. */
+  readonly source: 'file' | 'operator';
+  /** In force, as far as the versions that serve allow; flags as they are switched. */
+  readonly routes: ModelRoutes;
+  /** Number of the routing table that they are in; 0: the model does not serve. */
+  readonly table: number;
+  /** What could not be done with the versions that serve, in words. */
+  readonly leftOut: readonly string[];
+}
+
+/**
+ * Changes routes while the gateway serves. A change that resolves is in force on every thread; one that rejects has changed
+ * nothing. `by`: who asked, for the log. Rejects with MODEL_NOT_FOUND where nobody has the model or its routes, and with
+ * MALFORMED_REQUEST where what is asked cannot be: for a document with the line at fault.
+ */
+export interface RouteControl {
+  /** Of every model that has routes, by name. */
+  list(): readonly RoutesStatus[];
+  /** Undefined where a model has none. */
+  get(model: string): RoutesStatus | undefined;
+  /** A document takes the place of the file's and of one set before; its flags count as it says. */
+  set(model: string, document: string, by: string): Promise<void>;
+  /** The file's routes count again, or none, with flags as the file says. */
+  remove(model: string, by: string): Promise<void>;
+  setFlag(model: string, flag: string, on: boolean, by: string): Promise<void>;
+}

@@ -1,0 +1,104 @@
+import type { ModelRelease } from './release.js';
+import type { RequestAttribute } from './request-attribute.js';
+
+/** A version by its number, or by a label of the model. */
+export type VersionName = number | string;
+
+/** Where requests may be sent: a version by number or label, or a split by name. */
+export type RouteGoal = VersionName;
+
+/**
+ * How requests for one model find their version, as an operator writes it. Names of labels and splits are different from each
+ * other; a split leads to versions only, so that no way leads in a circle. Plain data: threads are sent it.
+ */
+export interface ModelRoutes {
+  readonly labels: Readonly<Record<string, number>>;
+  /** Switches by name; what names one of them (`flag`) counts only while that is true. */
+  readonly flags: Readonly<Record<string, boolean>>;
+  /** Where requests go that no rule takes; undefined: the highest version that serves. */
+  readonly default: RouteGoal | undefined;
+  readonly splits: Readonly<Record<string, RouteSplit>>;
+  /** The first one whose condition holds decides. */
+  readonly rules: readonly RouteRule[];
+  /** Each one that matches sends a copy to its version, whose answer nobody waits for. */
+  readonly shadows: readonly RouteShadow[];
+}
+
+/** Divides requests among versions. */
+export interface RouteSplit {
+  /** The first one has what the others leave; percentages, in steps of 0.01, sum to 100. */
+  readonly arms: readonly { readonly to: VersionName; readonly percent: number }[];
+  /** What keeps a caller with its version; undefined, or absent from a request: that is drawn anew. */
+  readonly key: RequestAttribute | undefined;
+  /** Splits of one salt and key assign alike, those of another independently. */
+  readonly salt: string;
+  /** While it is false the first version has all. */
+  readonly flag: string | undefined;
+}
+
+export interface RouteRule {
+  readonly name: string;
+  readonly when: RouteCondition;
+  readonly to: RouteGoal;
+  readonly flag: string | undefined;
+}
+
+export interface RouteShadow {
+  readonly name: string;
+  readonly to: VersionName;
+  /** Of the requests that `when` takes; 0 to 100 in steps of 0.01. */
+  readonly percent: number;
+  /** Undefined: all requests. */
+  readonly when: RouteCondition | undefined;
+  readonly flag: string | undefined;
+}
+
+/** What a request has to be like. */
+export type RouteCondition =
+  | { readonly all: readonly RouteCondition[] }
+  | { readonly any: readonly RouteCondition[] }
+  | { readonly not: RouteCondition }
+  | AttributeTest;
+
+export type AttributeValue = string | number | boolean;
+
+/**
+ * Looks at one attribute; every comparison given must hold. Of an attribute that a request has not, none does but `exists:
+ * false`. Values are equal where their texts are (header `1` and number 1), FP32 elements where the number rounds to them;
+ * `below` and `above` take what reads as a number.
+ */
+export interface AttributeTest {
+  readonly of: RequestAttribute;
+  readonly equals?: AttributeValue;
+  readonly in?: readonly AttributeValue[];
+  readonly prefix?: string;
+  readonly below?: number;
+  readonly above?: number;
+  readonly exists?: boolean;
+}
+
+/** All that decides about the requests for one model. Plain data. */
+export interface ModelTraffic {
+  readonly routes: ModelRoutes | undefined;
+  /** Stands over the routes. */
+  readonly release: ModelRelease | undefined;
+}
+
+/** The traffic of a model that nobody has said anything of. */
+export const PLAIN_TRAFFIC: ModelTraffic = Object.freeze({ routes: undefined, release: undefined });
+
+/**
+ * Asked at each publication, before a version that is new can get a request. Synchronous; never throws. What it gives fits the
+ * versions: see `fittingTraffic`.
+ */
+export interface TrafficSource {
+  trafficOf(model: string, versions: readonly number[]): ModelTraffic;
+}
+
+/** Buckets that keys fall into; a hundredth of a percent each. */
+export const BUCKETS = 10_000;
+
+/** Buckets of a percentage. */
+export function bucketsOf(percent: number): number {
+  return Math.round(percent * 100);
+}
