@@ -8,7 +8,7 @@ import type { ModelRepository } from '../models/index.js';
 import type { Arena } from '../serving/arena/index.js';
 import { AdminPlane, Authority, ControlPlane } from '../serving/controlplane/index.js';
 import { Callers, Dataplane } from '../serving/dataplane/index.js';
-import { createOffload, DeviceShares, Devices, ResourcePool } from '../serving/executor/index.js';
+import { createOffload, DeviceShares, Devices, ResourcePool, SpareTime } from '../serving/executor/index.js';
 import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
 import type { StateStore } from '../store/index.js';
 import { createArena } from './arena.js';
@@ -22,9 +22,11 @@ import { logOptions } from './log-options.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
 import { askGates } from './release-gate.js';
 import { openRepository } from './repository.js';
+import { shadowLimits } from './shadow-limits.js';
 import { stateOf } from './state.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
 import { openTokens, type Tokens } from './tokens.js';
+import { toldTo } from './told-facts.js';
 import { Traffic } from './traffic.js';
 import { PENSTOCK_VERSION } from './version.js';
 
@@ -91,11 +93,18 @@ export class Gateway implements RunningServer {
     });
     const whyAbsent: WhyAbsentHere = (model, version) => this.#whyAbsent(model, version);
     const callers = new Callers(config);
-    this.#dataplane = new Dataplane({ clock, metrics, whyAbsent, callers });
+    const facts = toldTo(metrics.facts, feedback);
+    this.#dataplane = new Dataplane({
+      clock,
+      metrics,
+      whyAbsent,
+      callers,
+      releases: { facts, shadows: shadowLimits(config) },
+    });
     const threads = ingressThreads(config.ingress.threads, cores, process.platform);
     if (threads > 0) {
       const desk = new ControlDesk(() => this.#control, whyAbsent);
-      this.#ingress = createIngress(config, { threads, offloadThreads, desk, callers, metrics, clock, log });
+      this.#ingress = createIngress(config, { threads, offloadThreads, desk, callers, facts, metrics, clock, log });
     }
     metrics.watchThreads(() => threadFigures(this.#ingress));
     const traffic = new Traffic({
@@ -116,6 +125,7 @@ export class Gateway implements RunningServer {
       policy: config.schedulingPolicy,
       ingress: this.#ingress,
       keepCosts: config.costs.keep,
+      spareTime: new SpareTime(),
     });
     const gate = new Gates({ policy: config.gates, clock, log });
     this.#gates = gate;

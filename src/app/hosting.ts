@@ -25,9 +25,12 @@ import {
   type Devices,
   type LaneExecutor,
   type ResourcePool,
+  type SharedExecutor,
+  type SpareTime,
 } from '../serving/executor/index.js';
 import type { IngressThreads } from '../serving/ingress/index.js';
 import { batcherOf } from './batcher-of.js';
+import { shadowBatcher } from './shadow-batcher.js';
 import { VersionCosts } from './version-costs.js';
 import { FiguresOncePublished, VersionProbe } from './version-probe.js';
 
@@ -52,6 +55,8 @@ export interface HostingOptions {
   readonly traffic: TrafficSource & { filed(model: string, routes: ModelRoutes | undefined): void };
   /** What is learned of the time of executions lasts from one start to the next. */
   readonly keepCosts: boolean;
+  /** When devices have time for copies of requests. */
+  readonly spareTime: SpareTime;
 }
 
 /** Joins executor, batcher and figures to a version that `models` opened, and puts it on the data path. */
@@ -70,13 +75,16 @@ export class Hosting implements VersionHost, SchedulerSource {
     const kept = this.#options.keepCosts ? opened.kept : undefined;
     const costs = new VersionCosts({ plan, kept, clock, log });
     const { spec } = plan;
-    const { policy, ingress } = this.#options;
+    const { policy, ingress, spareTime } = this.#options;
+    const shared = spareTime.share(executor, executor.devices);
     const counted = new FiguresOncePublished(figures);
-    const parts = { spec, executor, clock, metrics: counted, maxQueueSize, costs: costs.model };
+    const parts = { spec, executor: shared.foreground, clock, metrics: counted, maxQueueSize, costs: costs.model };
     const batcher = batcherOf(policy, parts);
-    const served = new ServedVersion(spec, batcher, figures);
+    shared.waiting = () => batcher.depth;
+    const shadows = shadowBatcher(spec, shared.background, clock);
+    const served = new ServedVersion(spec, batcher, figures, shadows);
     const probe = new VersionProbe(served, batcher, clock);
-    return new Hosted({ served, batcher, executor, costs, ingress, counted, probe });
+    return new Hosted({ served, batcher, shadows, executor, shared, costs, ingress, counted, probe });
   }
 
   async publish(model: string, versions: readonly HostedVersion[], routes?: ModelRoutes): Promise<void> {
@@ -122,7 +130,10 @@ export class Hosting implements VersionHost, SchedulerSource {
 interface HostedParts {
   readonly served: ServedVersion;
   readonly batcher: Batcher;
+  /** Of copies of requests. */
+  readonly shadows: Batcher;
   readonly executor: LaneExecutor;
+  readonly shared: SharedExecutor;
   readonly costs: VersionCosts;
   readonly ingress: IngressThreads | undefined;
   readonly counted: FiguresOncePublished;
@@ -134,17 +145,21 @@ class Hosted implements HostedVersion {
   readonly counted: FiguresOncePublished;
   readonly #probe: VersionProbe;
   readonly #batcher: Batcher;
+  readonly #shadows: Batcher;
   readonly #executor: LaneExecutor;
+  readonly #shared: SharedExecutor;
   readonly #costs: VersionCosts;
   readonly #ingress: IngressThreads | undefined;
   #sample: BatchMember | undefined;
 
-  constructor({ served, batcher, executor, costs, ingress, counted, probe }: HostedParts) {
+  constructor({ served, batcher, shadows, executor, shared, costs, ingress, counted, probe }: HostedParts) {
     this.served = served;
     this.counted = counted;
     this.#probe = probe;
     this.#batcher = batcher;
+    this.#shadows = shadows;
     this.#executor = executor;
+    this.#shared = shared;
     this.#costs = costs;
     this.#ingress = ingress;
   }
@@ -156,7 +171,11 @@ class Hosted implements HostedVersion {
   set onImpaired(listener: (impaired: boolean, why: string) => void) {
     this.#executor.onImpaired = (impaired, why) => {
       // Nothing will take what waits here; a request without a deadline must not wait for a lane that may never come.
-      if (impaired) this.#batcher.failWaiting(new ServingError('EXECUTOR_LOST', why));
+      if (impaired) {
+        const lost = new ServingError('EXECUTOR_LOST', why);
+        this.#batcher.failWaiting(lost);
+        this.#shadows.failWaiting(lost);
+      }
       listener(impaired, why);
     };
   }
@@ -182,12 +201,14 @@ class Hosted implements HostedVersion {
   async drain(timeoutMs: number): Promise<void> {
     // A thread that still routed here would have its requests refused: it is told first, and has said that it knows.
     await this.#ingress?.routed();
-    await this.#batcher.drain(timeoutMs);
+    // Nobody waits for copies.
+    await Promise.all([this.#batcher.drain(timeoutMs), this.#shadows.drain(0)]);
   }
 
   async stop(): Promise<void> {
     await this.#costs.end();
     await this.#executor.stop();
+    this.#shared.leave();
   }
 
   laneStates(): Readonly<Record<string, number>> {

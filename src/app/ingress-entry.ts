@@ -8,6 +8,7 @@ import { createArena } from './arena.js';
 import type { IngressSettings } from './ingress-settings.js';
 import { startServers } from './listeners.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
+import { shadowLimits } from './shadow-limits.js';
 import { systemClock } from './system-clock.js';
 
 /** A thread's memory for requests and answers in flight, at least: all of them have to lie there. Reserved, not taken. */
@@ -17,11 +18,12 @@ const start = workerData as ThreadStart<IngressSettings>;
 const { config, share, offloadThreads, clockOriginNs: controlOriginNs, refused } = start.settings;
 const clock = systemClock(monotonicOriginNs() - controlOriginNs);
 const arena = createArena(Math.max(LEAST_BYTES, Math.ceil(config.buffers.maxBytes / share.of)), clock);
-const side = new ThreadSide(start, arena);
+const side = new ThreadSide(start, arena, clock);
 const onRefused = refusedInto(new Float64Array(refused));
 const callers = new Callers(config);
-const { whyAbsent } = side;
-const dataplane = new Dataplane({ clock, metrics: { refused: onRefused }, whyAbsent, callers });
+const { whyAbsent, facts } = side;
+const releases = { facts, shadows: shadowLimits(config) };
+const dataplane = new Dataplane({ clock, metrics: { refused: onRefused }, whyAbsent, callers, releases });
 const offload = createOffload({
   threads: offloadThreads,
   maxQueue: Math.ceil(config.offload.maxQueueSize / share.of),

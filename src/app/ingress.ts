@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { ServerConfig } from '../config/index.js';
-import { type Clock, type Log, toServingError } from '../core/index.js';
+import { type Clock, type Log, type ReleaseFacts, toServingError } from '../core/index.js';
 import type { Metrics, ThreadFigures } from '../insight/index.js';
 import { monotonicOriginNs } from '../machine/index.js';
 import type { Callers } from '../serving/dataplane/index.js';
@@ -17,6 +17,8 @@ export interface IngressParts {
   readonly offloadThreads: number;
   readonly desk: ControlDesk;
   readonly callers: Callers;
+  /** Told what the threads note of releases. */
+  readonly facts: ReleaseFacts;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -24,7 +26,7 @@ export interface IngressParts {
 
 /** The ingress threads of a configuration, not started yet. */
 export function createIngress(config: ServerConfig, parts: IngressParts): IngressThreads {
-  const { threads, offloadThreads, desk, callers, metrics, clock, log } = parts;
+  const { threads, offloadThreads, desk, callers, facts, metrics, clock, log } = parts;
   const originNs = monotonicOriginNs();
   const ingress: IngressThreads = new IngressThreads({
     threads,
@@ -40,6 +42,7 @@ export function createIngress(config: ServerConfig, parts: IngressParts): Ingres
     figuresOf: (id, index) => metrics.partOf(id, index),
     desk,
     tenantNamed: (name, nowNs) => callers.tenants.named(name, nowNs),
+    facts,
     clock,
     log,
   });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { fp32 } from '../../test/support/specs.js';
 import { ALL_DATA_TYPES, tensors } from '../../test/support/tensor-arbitrary.js';
 import { DATA_TYPES, serialiseBytes, type Tensor } from '../core/index.js';
-import { compareOutputs, summarise } from './index.js';
+import { compareOutputs, keptOutputs, summarise } from './index.js';
 import { rankCorrelation } from './rank-correlation.js';
 
 const CLOSE = { absolute: 1e-5, relative: 1e-3 };
@@ -123,6 +123,24 @@ describe('comparison of outputs', () => {
     const shuffled = long.map((value, i) => (i % 10 === 0 ? value : 100 - value));
     expect(compare([fp32('a', [1, 100], long)], [fp32('a', [1, 100], shuffled)], look).rankCorrelation).toBe(1);
     expect(compare([texts('t', 'a'.repeat(500))], [texts('t', 'a'.repeat(499).concat('b'))], look).agrees).toBe(true);
+  });
+
+  it('finds the same in what is kept of the reference for it', () => {
+    const output = tensors(ALL_DATA_TYPES, { anyBits: true });
+    fc.assert(
+      fc.property(fc.array(output, { maxLength: 4 }), fc.nat(40), fc.nat(), (outputs, elements, where) => {
+        const named = outputs.map((one, i) => ({ ...one, name: `y${i}` }));
+        const other = named.map((one) => {
+          const data = new Uint8Array(one.data);
+          if (one.dataType !== 'BYTES' && data.length > 0) data[where % data.length] = 1;
+          return { ...one, data };
+        });
+        const look = { elements, ranked: 10 };
+        const kept = keptOutputs(named, look);
+        expect(kept.reduce((sum, { data }) => sum + data.byteLength, 0)).toBeLessThanOrEqual(elements * 8);
+        expect(compare(kept, other, look)).toEqual(compare(named, other, look));
+      }),
+    );
   });
 
   it('knows whole rows alone for distributions', () => {

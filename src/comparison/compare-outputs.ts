@@ -1,6 +1,7 @@
-import { endOfBytesElement, type OutputComparison, type Tensor, typedView } from '../core/index.js';
+import { type OutputComparison, type Tensor, typedView } from '../core/index.js';
 import { isNumeric, kindOf, numbersOf, type Rows, rowsOf, topIndex } from './elements.js';
 import { rankCorrelation } from './rank-correlation.js';
+import { sharesOf } from './shares.js';
 import { isDistribution, totalVariation } from './total-variation.js';
 
 /** Floats agree where their difference is at most `absolute + relative * |reference|`; integers and texts where they are equal. */
@@ -13,7 +14,7 @@ export interface Tolerances {
  * How much of two answers is looked at: the first elements of each output. What comes after is taken to be as these are.
  */
 export interface Look {
-  /** Over all outputs; each has an equal part of what those before it left. */
+  /** Over all outputs; each has an equal part of what those before it cannot use. */
   readonly elements: number;
   /** For rank correlation, over the rows of the first output of numbers; longer rows are thinned out evenly. */
   readonly ranked: number;
@@ -38,16 +39,16 @@ export function compareOutputs(
 ): OutputComparison {
   const found = new Findings(tolerances);
   if (reference.length !== candidate.length) found.agrees = false;
-  let left = look.elements;
+  const shares = sharesOf(reference, look.elements);
   const first = reference.find(isNumeric);
   for (const [i, expected] of reference.entries()) {
-    const part = Math.floor(left / (reference.length - i));
+    const count = shares[i] as number;
     const came = candidate.find(({ name }) => name === expected.name);
     if (came === undefined || !comparable(expected, came)) {
       found.agrees = false;
       if (expected === first) found.topAgrees = false;
-    } else if (kindOf(expected) === 'text') left -= found.texts(expected, came, part);
-    else left -= found.numbers(expected, came, rowsOf(expected, batched), part, expected === first ? look.ranked : 0);
+    } else if (kindOf(expected) === 'text') found.texts(expected, came, count);
+    else found.numbers(expected, came, rowsOf(expected, batched), count, expected === first ? look.ranked : 0);
   }
   return found.comparison();
 }
@@ -84,38 +85,27 @@ class Findings {
     };
   }
 
-  /** Elements looked at, at most `most`, where a text counts as one and as one for each 8 bytes. */
-  texts(expected: Tensor, came: Tensor, most: number): number {
-    const { data } = expected;
-    const other = came.data;
-    let looked = 0;
-    // As long as they are equal, elements begin at the same place.
-    for (let at = 0; at < data.byteLength && looked < most; ) {
-      const end = Math.min(endOfBytesElement(data, at), at + 4 + (most - looked) * 8);
-      looked += Math.ceil((end - at) / 8);
-      for (; at < end; at++) {
-        if (data[at] === other[at]) continue;
-        this.agrees = false;
-        return looked;
-      }
+  /** Serialised texts are equal where their bytes are, lengths included. */
+  texts({ data }: Tensor, came: Tensor, count: number): void {
+    const end = Math.min(data.byteLength, count * 8);
+    for (let at = 0; at < end; at++) {
+      if (data[at] === came.data[at]) continue;
+      this.agrees = false;
+      return;
     }
-    return looked;
   }
 
-  /** Elements looked at, at most `most`; `ranked` is 0 where it is not the first output of numbers. */
-  numbers(expected: Tensor, came: Tensor, rows: Rows, most: number, ranked: number): number {
-    const count = Math.min(rows.count * rows.length, most);
+  /** Of the first `count` elements; `ranked` is 0 where it is not the first output of numbers. */
+  numbers(expected: Tensor, came: Tensor, rows: Rows, count: number, ranked: number): void {
     const a = numbersOf(expected, 0, count);
     const b = numbersOf(came, 0, count);
     const exact = kindOf(expected) !== 'float' && kindOf(came) !== 'float';
     for (let i = 0; i < count; i++) this.#element(a[i] as number, b[i] as number, exact);
     // Doubles do not tell large integers apart.
     if (this.agrees && exact) this.#wide(expected, came, count);
-    if (isNumeric(expected) && rows.length > 0) {
-      if (ranked > 0) this.#order(a, b, rows, count, ranked);
-      if (!exact) this.#distributions(a, b, rows, count);
-    }
-    return count;
+    if (!isNumeric(expected) || rows.length === 0) return;
+    if (ranked > 0) this.#order(a, b, rows, count, ranked);
+    if (!exact) this.#distributions(a, b, rows, count);
   }
 
   #element(expected: number, came: number, exact: boolean): void {

@@ -8,7 +8,7 @@ export interface SettledFact {
   readonly version: number;
   /** `ReleaseSplit.number` of the split that chose it. */
   readonly split: number;
-  /** As the client named it; empty = not at all. */
+  /** As the client named it; empty = not at all, or in more than 256 characters. */
   readonly requestId: string;
   /** Undefined: it was answered. */
   readonly reason: Reason | undefined;
@@ -41,6 +41,7 @@ export interface ComparedFact {
   /** Of the split that assigned the request; 0: a shadow that routes name, of no rollout. */
   readonly split: number;
   readonly requestId: string;
+  /** What their executions took, queue and reply left out; `candidateNs` is 0 where it failed. */
   readonly baselineNs: number;
   readonly candidateNs: number;
   readonly candidateDeviceNs: number;
@@ -80,4 +81,6 @@ export type ReleaseFact = SettledFact | ComparedFact | DroppedShadowFact;
 /** Takes facts where requests are answered; of other threads they come in bunches, some milliseconds later. Must not throw. */
 export interface ReleaseFacts {
   note(fact: ReleaseFact): void;
+  /** So many facts of another thread were not passed on: it made more than this one took. */
+  lost?(facts: number): void;
 }

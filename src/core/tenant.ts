@@ -15,3 +15,9 @@ export const NOBODY: Tenant = Object.freeze({ name: '', weight: 1, index: 0 });
 
 /** All who name a tenant that is not known, together. */
 export const OTHERS: Tenant = Object.freeze({ name: '(others)', weight: 1, index: 1 });
+
+/** Copies of requests, which run for the sake of a release and are charged to nobody else. */
+export const SHADOW: Tenant = Object.freeze({ name: '(shadow)', weight: 1, index: 2 });
+
+/** Tenants that are known everywhere, by their index. */
+export const FIXED_TENANTS: readonly Tenant[] = [NOBODY, OTHERS, SHADOW];

@@ -8,6 +8,7 @@ import {
   type VersionState,
 } from '../core/index.js';
 import { Family, histogramSamples, type Sample } from './family.js';
+import { type ReleaseFigures, SHADOW_OUTCOMES } from './release-figures.js';
 import { sumNsOf, TIME_BOUNDS_NS } from './time-histogram.js';
 import { PADDING_BOUNDS, STAGES, type VersionFigures } from './version-figures.js';
 
@@ -39,6 +40,7 @@ export interface Figures {
   readonly refused: (reason: number) => number;
   readonly threads: () => ThreadFigures;
   readonly devices: () => readonly DeviceStatus[];
+  readonly releases: ReleaseFigures;
 }
 
 const SECONDS = TIME_BOUNDS_NS.map((ns) => ns / 1e9);
@@ -132,6 +134,25 @@ export function penstockFamilies(figures: Figures): Family[] {
     new Family('penstock_ingress_thread_failures_total', 'counter', 'Ingress threads that ended by a fault.', () => [
       { labels: {}, value: figures.threads().failures },
     ]),
+    new Family(
+      'penstock_shadow_requests_total',
+      'counter',
+      'Copies of requests sent to a candidate for comparison, by outcome: its answer agreed, differed, it failed, or the copy was dropped.',
+      function* () {
+        for (const { id, outcomes } of figures.releases.versions)
+          for (const outcome of SHADOW_OUTCOMES)
+            yield { labels: { ...labelsOf(id), outcome }, value: outcomes[outcome] };
+      },
+    ),
+    new Family('penstock_shadow_device_seconds_total', 'counter', 'Time on the device of such copies.', function* () {
+      for (const { id, deviceNs } of figures.releases.versions) yield { labels: labelsOf(id), value: deviceNs / 1e9 };
+    }),
+    new Family(
+      'penstock_release_facts_lost_total',
+      'counter',
+      'Outcomes of requests that ingress threads could not pass on to rollouts.',
+      () => [{ labels: {}, value: figures.releases.lostFacts }],
+    ),
     new Family('penstock_model_ready', 'gauge', 'Whether the model version takes requests (1) or not (0).', () =>
       eachInfo((info, labels) => [{ labels, value: PROTOCOL_STATES[stateOf(info)] === 'READY' ? 1 : 0 }]),
     ),

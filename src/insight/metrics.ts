@@ -6,12 +6,14 @@ import {
   type ModelVersionId,
   REASONS,
   type Reason,
+  type ReleaseFacts,
   type StatisticsSource,
   type VersionStatistics,
   versionKey,
 } from '../core/index.js';
 import { penstockFamilies, type ThreadFigures, type VersionInfo } from './catalogue.js';
 import { feedbackFamilies } from './feedback-families.js';
+import { ReleaseFigures } from './release-figures.js';
 import { tritonFamilies } from './triton-aliases.js';
 import { VersionFigures } from './version-figures.js';
 
@@ -42,6 +44,8 @@ export interface Metrics extends MetricsSink, StatisticsSource {
   restartStatistics(id: ModelVersionId): void;
   /** The version was unloaded: its series and statistics go. Who still holds its `VersionMetrics` writes into the void. */
   retire(id: ModelVersionId): void;
+  /** Counts what becomes of copies of requests. */
+  readonly facts: ReleaseFacts;
   /** All metrics in Prometheus' text form. */
   scrape(): Promise<string>;
   readonly contentType: string;
@@ -62,6 +66,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   let threads = (): ThreadFigures => ({ busySeconds: new Map(), ingress: 0, failures: 0 });
   const refusedParts = new Map<number, Float64Array>();
 
+  const releases = new ReleaseFigures();
+
   const registry = new Registry();
   const figures = {
     refused(reason: number): number {
@@ -74,6 +80,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       return versions.values();
     },
     threads: () => threads(),
+    releases,
     get infos() {
       return infos.values();
     },
@@ -124,7 +131,9 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     retire(id: ModelVersionId): void {
       versions.delete(versionKey(id));
       infos.delete(versionKey(id));
+      releases.retire(id);
     },
+    facts: releases,
     scrape: () => registry.metrics(),
     contentType: registry.contentType,
   };

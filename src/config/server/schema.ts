@@ -294,6 +294,27 @@ const gates = z.strictObject({
     .describe('Fields that a model card must have, not empty'),
 });
 
+const shadows = z.strictObject({
+  maxInFlight: z
+    .int()
+    .min(0)
+    .max(4096)
+    .default(16)
+    .describe(
+      'Most copies of requests for a candidate (shadow traffic) at once, of each thread that takes requests; those beyond are dropped. 0 = no copies',
+    ),
+  maxBytes: bytes()
+    .default(16 * 1024 * 1024)
+    .describe('Most bytes of requests and answers that are kept for them, of each such thread'),
+  absoluteTolerance: z
+    .number()
+    .min(0)
+    .max(1e6)
+    .default(1e-5)
+    .describe('Floats of two answers agree where they differ by at most this and the relative tolerance'),
+  relativeTolerance: z.number().min(0).max(1).default(1e-3).describe('Relative to the answer of the baseline'),
+});
+
 /** Triton's `--rate-limit-resource`. */
 const rateLimitResource = z
   .string()
@@ -408,6 +429,7 @@ export const serverConfigSchema = z.strictObject({
   criticality: criticality.prefault({}).describe('What is refused first under overload'),
   feedback: feedback.prefault({}).describe('What is learned of predictions after they were made'),
   gates: gates.prefault({}).describe('What versions have to show before they serve'),
+  shadows: shadows.prefault({}).describe('Copies of requests that candidates answer for comparison'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),
   backends: z
     .record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)))

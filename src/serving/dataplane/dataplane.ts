@@ -5,6 +5,7 @@ import {
   type InferenceRequest,
   type MetricsSink,
   type ModelTraffic,
+  type ReleaseFacts,
   ServingError,
   toServingError,
   type WantedTraits,
@@ -12,7 +13,9 @@ import {
 import { type RouteDecision, RoutingTable } from '../router/index.js';
 import { Callers } from './callers.js';
 import { InferenceCall } from './inference-call.js';
+import { ReleaseWatch } from './release-watch.js';
 import type { ServedVersion } from './served-version.js';
+import { type ShadowLimits, Shadows } from './shadows.js';
 
 export interface DataplaneOptions {
   readonly clock: Clock;
@@ -20,6 +23,8 @@ export interface DataplaneOptions {
   readonly whyAbsent: WhyAbsent;
   /** Whom requests are answered for; default: nobody is told apart. */
   readonly callers?: Callers;
+  /** Told of requests that a split assigned, and of their shadows; absent: nobody wants to know, and nothing is copied. */
+  readonly releases?: { readonly facts: ReleaseFacts; readonly shadows: ShadowLimits };
 }
 
 /**
@@ -40,6 +45,7 @@ export class Dataplane {
   readonly #metrics: DataplaneOptions['metrics'];
   readonly #whyAbsent: WhyAbsent;
   readonly #callers: Callers;
+  readonly #watch: ReleaseWatch | undefined;
   #table: RoutingTable<ServedVersion>;
 
   constructor(options: DataplaneOptions) {
@@ -48,6 +54,7 @@ export class Dataplane {
     this.#whyAbsent = options.whyAbsent;
     const callers = options.callers ?? new Callers();
     this.#callers = callers;
+    this.#watch = options.releases && this.#watchOver(options.releases);
     this.#table = RoutingTable.empty((request) => callers.tenantOf(request).name);
   }
 
@@ -87,23 +94,29 @@ export class Dataplane {
     return this.#accept(decision, request, reply);
   }
 
-  #accept(
-    { primary: served, mark }: RouteDecision<ServedVersion>,
-    request: InferenceRequest,
-    reply: InferenceReply,
-  ): InferenceHandle {
+  #watchOver({ facts, shadows: limits }: NonNullable<DataplaneOptions['releases']>): ReleaseWatch {
+    const serves = (served: ServedVersion) =>
+      this.#table.versions(served.spec.id.model).some(({ target }) => target === served);
+    return new ReleaseWatch(facts, new Shadows({ clock: this.#clock, facts, limits, serves }));
+  }
+
+  #accept(decision: RouteDecision<ServedVersion>, request: InferenceRequest, reply: InferenceReply): InferenceHandle {
+    const { primary: served, mark, split, shadows } = decision;
+    const watch = split === 0 && shadows.length === 0 ? undefined : this.#watch;
     try {
       if (request.deadlineNs <= this.#clock.nowNs()) {
         throw new ServingError('DEADLINE_EXCEEDED', 'the deadline had passed when the request arrived (admission)');
       }
       const admitted = served.admission.admit(request);
-      const call = new InferenceCall(request, admitted, served, mark, this.#callers, this.#clock, reply);
+      const call = new InferenceCall(request, admitted, decision, watch, this.#callers, this.#clock, reply);
       served.queue.enqueue(call);
       return call;
     } catch (thrown) {
       const error = toServingError(thrown);
-      served.metrics.failed(error.reason, this.#clock.nowNs() - request.receivedNs);
+      const totalNs = this.#clock.nowNs() - request.receivedNs;
+      served.metrics.failed(error.reason, totalNs);
       reply.failed(error, mark);
+      watch?.failed(request, decision, served.spec, error.reason, 0, totalNs);
       return NOTHING_TO_CANCEL;
     }
   }

@@ -4,4 +4,5 @@ export { type Believed, Callers, type CallersOptions } from './callers.js';
 export { classify } from './classification.js';
 export { Dataplane, type DataplaneOptions, type WhyAbsent } from './dataplane.js';
 export { ServedVersion } from './served-version.js';
+export type { ShadowLimits } from './shadows.js';
 export { Tenants, type TenantsOptions } from './tenants.js';

@@ -16,9 +16,11 @@ import {
   toServingError,
 } from '../../core/index.js';
 import type { MemberDone, MemberOutcome, QueueItem } from '../batcher/index.js';
+import type { RouteDecision } from '../router/index.js';
 import type { Admitted, PickedOutput } from './admission.js';
 import type { Callers } from './callers.js';
 import { classify } from './classification.js';
+import type { ReleaseWatch } from './release-watch.js';
 import type { ServedVersion } from './served-version.js';
 
 /**
@@ -37,8 +39,9 @@ export class InferenceCall implements QueueItem, InferenceHandle {
   readonly tenant: Tenant;
   readonly criticality: Criticality;
   readonly #request: InferenceRequest;
-  readonly #served: ServedVersion;
-  readonly #mark: RouteMark;
+  readonly #decision: RouteDecision<ServedVersion>;
+  /** Undefined: no split assigned it, and it has no shadows. */
+  readonly #watch: ReleaseWatch | undefined;
   readonly #clock: Clock;
   readonly #outputs: readonly PickedOutput[] | undefined;
   #reply: InferenceReply | undefined;
@@ -46,8 +49,8 @@ export class InferenceCall implements QueueItem, InferenceHandle {
   constructor(
     request: InferenceRequest,
     admitted: Admitted,
-    served: ServedVersion,
-    mark: RouteMark,
+    decision: RouteDecision<ServedVersion>,
+    watch: ReleaseWatch | undefined,
     callers: Callers,
     clock: Clock,
     reply: InferenceReply,
@@ -62,15 +65,15 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     this.tenant = callers.tenantOf(request);
     this.criticality = callers.criticalityOf(request);
     this.#request = request;
-    this.#served = served;
-    this.#mark = mark;
+    this.#decision = decision;
+    this.#watch = watch;
     this.#clock = clock;
     this.#outputs = admitted.outputs;
     this.#reply = reply;
   }
 
   cancel(): void {
-    if (this.#reply !== undefined) this.#served.queue.cancel(this);
+    if (this.#reply !== undefined) this.#decision.primary.queue.cancel(this);
   }
 
   /** Called by the queue, once. */
@@ -78,22 +81,24 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     const reply = this.#reply;
     if (reply === undefined) return;
     this.#reply = undefined;
-    if (outcome.kind === 'failed') this.#fail(reply, outcome.error);
+    if (outcome.kind === 'failed') this.#fail(reply, outcome.error, outcome.execution);
     else this.#done(reply, outcome);
   }
 
   #done(reply: InferenceReply, outcome: MemberOutcome & { kind: 'done' }): void {
-    const { spec, metrics } = this.#served;
+    const request = this.#request;
+    const { primary, mark } = this.#decision;
+    const { spec, metrics } = primary;
     let outputs: readonly Tensor[];
     try {
       outputs = this.#outputs === undefined ? outcome.outputs : this.#pick(outcome.outputs, this.#outputs);
     } catch (thrown) {
-      this.#fail(reply, toServingError(thrown));
+      this.#fail(reply, toServingError(thrown), outcome.execution);
       return;
     }
     const scatteredNs = this.#clock.nowNs();
     const latency: LatencyBreakdown = {
-      decodeNs: this.#request.decodedNs - this.#request.receivedNs,
+      decodeNs: request.decodedNs - request.receivedNs,
       queueNs: outcome.queueNs,
       gatherNs: outcome.gatherNs,
       dispatchNs: outcome.dispatchNs,
@@ -103,27 +108,33 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     };
     const response: InferenceResponse = {
       version: spec.id,
-      id: this.#request.id,
+      id: request.id,
       outputs,
-      parameters: isAsked(this.#request.parameters) ? explanation(outcome, this.#mark) : NO_PARAMETERS,
+      parameters: isAsked(request.parameters) ? explanation(outcome, mark) : NO_PARAMETERS,
       latency,
       batchRows: outcome.batchRows,
       paddingShare: outcome.paddingShare,
-      mark: this.#mark,
+      mark,
     };
+    this.#watch?.answering(request, this.#decision);
     reply.done(response);
     const endNs = this.#clock.nowNs();
     latency.encodeNs = endNs - scatteredNs;
-    metrics.succeeded(this.member.rows, latency, endNs - this.#request.receivedNs);
+    const totalNs = endNs - request.receivedNs;
+    metrics.succeeded(this.member.rows, latency, totalNs);
+    this.#watch?.answered(request, this.#decision, spec, outcome, totalNs);
   }
 
-  #fail(reply: InferenceReply, error: ServingError): void {
-    this.#served.metrics.failed(error.reason, this.#clock.nowNs() - this.#request.receivedNs);
-    reply.failed(error, this.#mark);
+  #fail(reply: InferenceReply, error: ServingError, execution: number): void {
+    const { primary, mark } = this.#decision;
+    const totalNs = this.#clock.nowNs() - this.#request.receivedNs;
+    primary.metrics.failed(error.reason, totalNs);
+    reply.failed(error, mark);
+    this.#watch?.failed(this.#request, this.#decision, primary.spec, error.reason, execution, totalNs);
   }
 
   #pick(all: readonly Tensor[], picked: readonly PickedOutput[]): Tensor[] {
-    const { spec } = this.#served;
+    const { spec } = this.#decision.primary;
     return picked.map(({ index, classification }) => {
       const output = all[index] as Tensor;
       if (classification === 0) return output;

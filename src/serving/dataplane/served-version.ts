@@ -9,12 +9,17 @@ export class ServedVersion {
   readonly admission: Admission;
   readonly queue: RequestQueue;
   readonly metrics: RequestMetrics;
+  /** Of copies of requests that it answers for comparison; undefined: it takes none. */
+  readonly shadowQueue: RequestQueue | undefined;
 
-  constructor(spec: ModelSpec, queue: RequestQueue, metrics: RequestMetrics) {
+  constructor(spec: ModelSpec, queue: RequestQueue, metrics: RequestMetrics, shadowQueue?: RequestQueue) {
     this.spec = spec;
     this.admission = new Admission(spec);
     const { maxBatchSize, batching } = spec;
-    this.queue = batching.maxRequestRows === undefined ? queue : new SplitQueue(queue, maxBatchSize);
+    const splitting = (one: RequestQueue) =>
+      batching.maxRequestRows === undefined ? one : new SplitQueue(one, maxBatchSize);
+    this.queue = splitting(queue);
+    this.shadowQueue = shadowQueue && splitting(shadowQueue);
     this.metrics = metrics;
   }
 }

@@ -1,4 +1,4 @@
-import { NOBODY, OTHERS, type Tenant } from '../../core/index.js';
+import { FIXED_TENANTS, NOBODY, OTHERS, type Tenant } from '../../core/index.js';
 
 export interface TenantsOptions {
   /** Tenants that are known, by name, and their weights. */
@@ -29,9 +29,9 @@ export class Tenants {
 
   constructor({ weights, maxUnlisted }: TenantsOptions) {
     for (const [name, weight] of Object.entries(weights))
-      this.#listed.set(name, Object.freeze({ name, weight, index: this.#listed.size + 2 }));
+      this.#listed.set(name, Object.freeze({ name, weight, index: this.#listed.size + FIXED_TENANTS.length }));
     this.#maxUnlisted = maxUnlisted;
-    this.#firstUnlisted = this.#listed.size + 2;
+    this.#firstUnlisted = this.#listed.size + FIXED_TENANTS.length;
   }
 
   /** The tenant of that name; empty: `NOBODY`. */

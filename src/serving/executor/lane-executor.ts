@@ -62,6 +62,8 @@ export class LaneExecutor implements Executor {
   readonly #log: Log;
   readonly #instances: readonly Instance[];
   readonly #severalDevices: boolean;
+  /** Those that its instances are on. */
+  readonly devices: readonly string[];
   /** Ends listening to the devices. */
   readonly #unlisten: readonly (() => void)[];
   #impaired = false;
@@ -84,7 +86,8 @@ export class LaneExecutor implements Executor {
     const groups = plan.instances.flatMap((group) => Array.from({ length: group.count }, () => group));
     const places = groups.map((group, index) => opened.placements?.[index] ?? group);
     const homes = places.map((place) => known.of(place));
-    this.#severalDevices = new Set(homes).size > 1;
+    this.devices = [...new Set(homes.map(({ name }) => name))];
+    this.#severalDevices = this.devices.length > 1;
     this.#instances = homes.map(
       (device, index) =>
         new Instance({

@@ -2,10 +2,9 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import {
   type BatchMember,
   type Criticality,
+  FIXED_TENANTS,
   type Lease,
   type ModelSpec,
-  NOBODY,
-  OTHERS,
   type Tenant,
   type Tensor,
   toServingError,
@@ -27,6 +26,8 @@ interface Target {
   readonly layout: VersionLayout;
   readonly keys: BatchKeys;
   readonly queue: RequestQueue;
+  /** Of copies; undefined: none come. */
+  readonly shadowQueue: RequestQueue | undefined;
 }
 
 export interface ReceiverParts {
@@ -70,8 +71,8 @@ export class CallReceiver {
   }
 
   /** Lets calls name a version by this number; before the ingress thread hears of it. */
-  add(version: number, spec: ModelSpec, queue: RequestQueue): void {
-    this.#targets.set(version, { layout: versionLayout(spec), keys: new BatchKeys(spec), queue });
+  add(version: number, spec: ModelSpec, queue: RequestQueue, shadowQueue?: RequestQueue): void {
+    this.#targets.set(version, { layout: versionLayout(spec), keys: new BatchKeys(spec), queue, shadowQueue });
   }
 
   /** After the ingress thread said that it does not use the number any more. */
@@ -116,7 +117,7 @@ export class CallReceiver {
     const call = this.#read(row, target);
     this.#calls[row] = call;
     try {
-      target.queue.enqueue(call);
+      call.queue.enqueue(call);
     } catch (thrown) {
       call.settle({ kind: 'failed', error: toServingError(thrown), execution: 0 });
     }
@@ -165,8 +166,7 @@ export class CallReceiver {
 
   /** Asked for each time, so that one that is used is not forgotten. */
   #tenant(index: number, nowNs: number): Tenant {
-    if (index === NOBODY.index) return NOBODY;
-    return index === OTHERS.index ? OTHERS : this.#tenantNamed(this.#tenantNames[index] as string, nowNs);
+    return FIXED_TENANTS[index] ?? this.#tenantNamed(this.#tenantNames[index] as string, nowNs);
   }
 
   readonly #answering: Answering = {
@@ -244,6 +244,7 @@ interface Answering {
 class RemoteCall implements QueueItem, Lease {
   readonly row: number;
   readonly target: Target;
+  readonly queue: RequestQueue;
   readonly slots: Uint8Array;
   readonly member: BatchMember;
   readonly key: string;
@@ -271,6 +272,7 @@ class RemoteCall implements QueueItem, Lease {
     this.#answering = answering;
     this.row = row;
     this.target = target;
+    this.queue = request.shadow ? (target.shadowQueue as RequestQueue) : target.queue;
     this.slots = slots;
     this.member = { inputs, rows: request.rows, lease: this };
     const { key, length } = target.keys.of(inputs);
@@ -291,7 +293,7 @@ class RemoteCall implements QueueItem, Lease {
   }
 
   cancel(): void {
-    this.target.queue.cancel(this);
+    this.queue.cancel(this);
   }
 
   /** Whether a lane reads its memory although it has its outcome. */

@@ -1,13 +1,5 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import {
-  type Lease,
-  type ModelSpec,
-  NOBODY,
-  OTHERS,
-  ServingError,
-  type Tenant,
-  type Tensor,
-} from '../../core/index.js';
+import { FIXED_TENANTS, type Lease, type ModelSpec, ServingError, type Tenant, type Tensor } from '../../core/index.js';
 import { type Arena, LARGEST_BYTES } from '../arena/index.js';
 import type { MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
 import { Bell } from './bell.js';
@@ -100,17 +92,18 @@ export class CallSender {
     return this.#rowOf.size;
   }
 
-  /** The queue of a version, by the number it was published under. */
-  queueOf(version: number, spec: ModelSpec): RequestQueue {
+  /** The queue of a version, by the number it was published under, or that of copies (`shadow`). */
+  queueOf(version: number, spec: ModelSpec, shadow = false): RequestQueue {
     const layout = versionLayout(spec);
     return {
-      enqueue: (item) => this.#send(version, layout, item),
+      enqueue: (item) => this.#send(version, layout, item, shadow),
       cancel: (item) => this.#cancel(item),
     };
   }
 
-  #send(version: number, layout: VersionLayout, item: QueueItem): void {
-    const row = this.#freeRows.pop();
+  #send(version: number, layout: VersionLayout, item: QueueItem, shadow: boolean): void {
+    // Copies leave half of the rows to requests.
+    const row = shadow && 2 * this.#freeRows.length < this.#table.size ? undefined : this.#freeRows.pop();
     if (row === undefined) {
       throw new ServingError(
         'QUEUE_FULL',
@@ -133,7 +126,8 @@ export class CallSender {
     const words = this.#words;
     const own = slot.memory === this.#arena.buffer ? undefined : slot.memory;
     const inside = own === undefined && words.length <= ROW_INPUT_WORDS;
-    this.#table.writeRequest(row, version, item, outputsAt, inside ? words : undefined, this.#tellTenant(item.tenant));
+    const named = this.#tellTenant(item.tenant);
+    this.#table.writeRequest(row, version, item, outputsAt, inside ? words : undefined, named, shadow);
     if (!inside) this.#beside.postMessage({ inputs: words, memory: own } satisfies BesideRequest);
     this.#sent[row] = { item, layout, slot, outputsAt, borrowed: undefined };
     this.#rowOf.set(item, row);
@@ -142,7 +136,7 @@ export class CallSender {
 
   /** Sends the name of a tenant that the control thread does not know by its place yet. */
   #tellTenant(tenant: Tenant | undefined): boolean {
-    if (tenant === undefined || tenant === NOBODY || tenant === OTHERS || this.#told[tenant.index] === tenant)
+    if (tenant === undefined || tenant.index < FIXED_TENANTS.length || this.#told[tenant.index] === tenant)
       return false;
     this.#told[tenant.index] = tenant;
     this.#beside.postMessage({ tenant: tenant.name } satisfies BesideTenant);

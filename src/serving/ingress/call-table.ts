@@ -11,6 +11,10 @@ const TEXT_AT_BYTES = 6 * Float64Array.BYTES_PER_ELEMENT;
 
 const CRITICALITY_PLACES = 8;
 
+/** Of a request's second word: its inputs stand in the row; it is a copy, for the queue of those. */
+const INPUTS_INSIDE = 1;
+const OF_SHADOW = 2;
+
 /** Numbers that a call's inputs may take in its row; more of them travel beside the table. */
 export const ROW_INPUT_WORDS = ROW_WORDS - INPUTS_AT;
 
@@ -57,7 +61,8 @@ export class CallTable {
 
   /**
    * `inputs` undefined: they are the next message beside the table. At most `ROW_INPUT_WORDS`. `named`: before that comes
-   * the name of the tenant, whose place says it from then on.
+   * the name of the tenant, whose place says it from then on. `shadow`:
+   * it is for the version's queue of copies.
    */
   writeRequest(
     row: number,
@@ -66,11 +71,12 @@ export class CallTable {
     outputsAt: number,
     inputs: readonly number[] | undefined,
     named: boolean,
+    shadow: boolean,
   ): void {
     const words = this.#words;
     const at = row * ROW_WORDS;
     words[at] = version;
-    words[at + 1] = inputs === undefined ? 0 : 1;
+    words[at + 1] = (inputs === undefined ? 0 : INPUTS_INSIDE) + (shadow ? OF_SHADOW : 0);
     words[at + 2] = item.member.rows;
     words[at + 3] = item.priority;
     words[at + 4] = item.timeoutUs;
@@ -90,7 +96,7 @@ export class CallTable {
   /** Where the row's inputs stand in `words`; -1: they are the next message beside the table. */
   inputsAt(row: number): number {
     const at = row * ROW_WORDS;
-    return this.#words[at + 1] === 1 ? at + INPUTS_AT : -1;
+    return ((this.#words[at + 1] as number) & INPUTS_INSIDE) !== 0 ? at + INPUTS_AT : -1;
   }
 
   /** All rows, for `inputsAt`. */
@@ -108,6 +114,7 @@ export class CallTable {
       deadlineNs: words[at + 5] as number,
       enqueuedNs: words[at + 6] as number,
       outputsAt: words[at + 7] as number,
+      shadow: ((words[at + 1] as number) & OF_SHADOW) !== 0,
       ...callerOf(words[at + 8] as number),
     };
   }

@@ -1,5 +1,5 @@
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { Log, ModelTraffic } from '../../core/index.js';
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { Log, ModelTraffic, ReleaseFacts } from '../../core/index.js';
 import type { RequestQueue } from '../batcher/index.js';
 import { CallReceiver, type TenantNamed } from './call-receiver.js';
 import { callMemory } from './call-table.js';
@@ -9,8 +9,9 @@ import { errorOfWire, wireError } from './wire-error.js';
 
 /** A version that a thread is to route to. */
 export interface RoutedVersion extends PublishedVersion {
-  /** Its queue on this thread. */
+  /** Its queue on this thread, and that of copies. */
   readonly queue: RequestQueue;
+  readonly shadowQueue?: RequestQueue | undefined;
 }
 
 /** What this needs of a `Worker`. */
@@ -36,6 +37,8 @@ export interface ThreadParts {
   readonly settings: unknown;
   readonly desk: ControlDesk;
   readonly tenantNamed: TenantNamed;
+  /** Told what the thread notes. */
+  readonly facts: ReleaseFacts;
   readonly log: Log;
   /** Called once when the thread has ended without being told to; what it had in flight is cancelled by then. */
   readonly onLost: (why: string) => void;
@@ -126,7 +129,7 @@ export class IngressThread {
     if (receiver === undefined || this.#state === 'ended') return Promise.resolve();
     const before = this.#routed.get(model) ?? [];
     this.#routed.set(model, versions);
-    for (const { number, spec, queue } of versions) receiver.add(number, spec, queue);
+    for (const { number, spec, queue, shadowQueue } of versions) receiver.add(number, spec, queue, shadowQueue);
     this.#tell({
       kind: 'publish',
       publication,
@@ -190,6 +193,13 @@ export class IngressThread {
       case 'log':
         this.#parts.log[message.level](message.message, message.fields);
         return;
+      case 'facts': {
+        const { facts } = this.#parts;
+        for (const fact of message.facts) facts.note(fact);
+        if (message.lost > 0) facts.lost?.(message.lost);
+        this.#tell({ kind: 'facts-taken' });
+        return;
+      }
       case 'crashed':
         this.#why = message.cause;
         return;
@@ -206,12 +216,22 @@ export class IngressThread {
     }
   }
 
+  /** What a thread says last may come after it is gone. */
+  #takeLastMessages(): void {
+    for (let last = receiveMessageOnPort(this.#port); last !== undefined; last = receiveMessageOnPort(this.#port)) {
+      const message = last.message as FromThread | typeof BELL;
+      if (message !== BELL && (message.kind === 'facts' || message.kind === 'crashed' || message.kind === 'log'))
+        this.#act(message);
+    }
+  }
+
   #tell(message: ToThread): void {
     this.#port.postMessage(message);
   }
 
   #end(): void {
     const lost = this.#state === 'serving';
+    this.#takeLastMessages();
     this.#state = 'ended';
     this.#port.close();
     this.#beside.close();

@@ -4,7 +4,14 @@ import { FakeClock } from '../../../test/support/fake-clock.js';
 import { FakeExecutor } from '../../../test/support/fake-executor.js';
 import { SilentLog } from '../../../test/support/silent-log.js';
 import { modelSpec, request } from '../../../test/support/specs.js';
-import { OTHERS, PLAIN_TRAFFIC, type RequestMetrics, ServingError, type VersionMetrics } from '../../core/index.js';
+import {
+  OTHERS,
+  PLAIN_TRAFFIC,
+  type ReleaseFact,
+  type RequestMetrics,
+  ServingError,
+  type VersionMetrics,
+} from '../../core/index.js';
 import { Arena } from '../arena/index.js';
 import { Batcher } from '../batcher/index.js';
 import type { ControlPlane } from '../controlplane/index.js';
@@ -27,14 +34,15 @@ const UNCOUNTED: VersionMetrics & RequestMetrics = {
 /** A thread's end, on this thread: the messages between the two are real, and so is their delay. */
 class NearThread extends EventEmitter implements RunningThread {
   readonly performance = { eventLoopUtilization: () => ({ active: 1500 }) };
+  readonly clock = new FakeClock();
   readonly dataplane: Dataplane;
   readonly side: ThreadSide;
 
   constructor(start: ThreadStart<unknown>) {
     super();
-    const clock = new FakeClock();
+    const { clock } = this;
     const arena = new Arena({ memory: new Uint8Array(new SharedArrayBuffer(2 ** 25)), clock });
-    this.side = new ThreadSide(start, arena);
+    this.side = new ThreadSide(start, arena, clock);
     const { whyAbsent } = this.side;
     this.dataplane = new Dataplane({ clock, metrics: { refused() {} }, whyAbsent });
     const servers = { refreshHealth() {}, closeIntake() {}, close: async () => void setImmediate(() => this.end()) };
@@ -87,6 +95,7 @@ async function started(threads: number) {
   const near: NearThread[] = [];
   const log = new SilentLog();
   const clock = new FakeClock();
+  const facts: ReleaseFact[] = [];
   ingress = new IngressThreads({
     threads,
     calls: 64,
@@ -102,11 +111,12 @@ async function started(threads: number) {
       (model) => (model === 'loading' ? new ServingError('VERSION_NOT_READY', 'it loads') : undefined),
     ),
     tenantNamed: () => OTHERS,
+    facts: { note: (fact) => facts.push(fact) },
     clock,
     log,
   });
   await ingress.start({ http: 1, grpc: 2 });
-  return { ingress, near, log, clock };
+  return { ingress, near, log, clock, facts };
 }
 
 describe('ingress threads', () => {
@@ -149,6 +159,19 @@ describe('ingress threads', () => {
       work(version);
     }
     expect(await Promise.all(asked)).toEqual(['new/1', 'new/1']);
+  });
+
+  it('pass on what they note of releases some milliseconds later, and the rest before they end', async () => {
+    const { ingress, near, facts } = await started(2);
+    const fact = (split: number): ReleaseFact => ({ kind: 'shadow-dropped', model: 'm', version: 2, split });
+    near[0]?.side.facts.note(fact(1));
+    near[0]?.clock.advance(10e6);
+    near[1]?.side.facts.note(fact(2));
+    await turn();
+    await turn();
+    expect(facts).toEqual([fact(1)]);
+    await ingress.close();
+    expect(facts).toEqual([fact(1), fact(2)]);
   });
 
   it('say why a model is not there, as the control thread does', async () => {

@@ -1,4 +1,4 @@
-import type { Clock, ClockTimer, Log, ModelSpec, ModelTraffic, Tenant } from '../../core/index.js';
+import type { Clock, ClockTimer, Log, ModelSpec, ModelTraffic, ReleaseFacts, Tenant } from '../../core/index.js';
 import type { RequestQueue } from '../batcher/index.js';
 import { type BeginThread, IngressThread, type RoutedVersion } from './ingress-thread.js';
 import type { ControlDesk } from './remote-control.js';
@@ -19,6 +19,8 @@ export interface IngressOptions {
   readonly desk: ControlDesk;
   /** The tenant of a name, as the control thread knows it. */
   readonly tenantNamed: (name: string, nowNs: number) => Tenant;
+  /** Told what the threads note of releases, some milliseconds later. */
+  readonly facts: ReleaseFacts;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -27,6 +29,8 @@ export interface IngressOptions {
 export interface PublishableVersion {
   readonly spec: ModelSpec;
   readonly queue: RequestQueue;
+  /** Of copies of requests. */
+  readonly shadowQueue?: RequestQueue | undefined;
 }
 
 /** What was published of a model last. */
@@ -127,7 +131,7 @@ export class IngressThreads {
   }
 
   async #startThread(index: number): Promise<void> {
-    const { begin, calls, settingsOf, desk, tenantNamed, log, clock } = this.#options;
+    const { begin, calls, settingsOf, desk, tenantNamed, facts, log, clock } = this.#options;
     const beganNs = clock.nowNs();
     const thread = new IngressThread({
       begin,
@@ -136,6 +140,7 @@ export class IngressThreads {
       settings: settingsOf(index, this.#ports),
       desk,
       tenantNamed,
+      facts,
       log,
       onLost: (why) => this.#lost(index, why, (clock.nowNs() - beganNs) / 1e6),
     });

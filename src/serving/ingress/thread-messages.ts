@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { LogFields, ModelSpec, ModelTraffic } from '../../core/index.js';
+import type { LogFields, ModelSpec, ModelTraffic, ReleaseFact } from '../../core/index.js';
 import type { CallMemory } from './call-table.js';
 import type { WireError } from './wire-error.js';
 
@@ -36,6 +36,7 @@ export type ToThread =
     }
   | { readonly kind: 'answer'; readonly call: number; readonly value: unknown }
   | { readonly kind: 'refusal'; readonly call: number; readonly error: WireError }
+  | { readonly kind: 'facts-taken' }
   | { readonly kind: 'refresh-health' }
   | { readonly kind: 'close-intake' }
   | { readonly kind: 'close' };
@@ -46,6 +47,7 @@ export type FromThread =
   | { readonly kind: 'routed'; readonly publication: number }
   | { readonly kind: 'ask'; readonly call: number; readonly method: string; readonly args: readonly unknown[] }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string; readonly fields?: LogFields }
+  | { readonly kind: 'facts'; readonly facts: readonly ReleaseFact[]; readonly lost: number }
   | { readonly kind: 'closed' }
   | { readonly kind: 'crashed'; readonly cause: string };
 

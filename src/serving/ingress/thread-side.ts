@@ -1,8 +1,16 @@
 import type { MessagePort } from 'node:worker_threads';
-import { type Log, type LogFields, type RequestMetrics, toServingError } from '../../core/index.js';
+import {
+  type Clock,
+  type Log,
+  type LogFields,
+  type ReleaseFacts,
+  type RequestMetrics,
+  toServingError,
+} from '../../core/index.js';
 import type { Arena } from '../arena/index.js';
 import { type Dataplane, ServedVersion } from '../dataplane/index.js';
 import { CallSender } from './call-sender.js';
+import { FactBunches } from './fact-bunches.js';
 import { ControlQuestions, type RemoteControl } from './remote-control.js';
 import { BELL, type FromThread, type LogLevel, type ThreadStart, type ToThread } from './thread-messages.js';
 import { causeText, wireError } from './wire-error.js';
@@ -20,6 +28,9 @@ export class ThreadSide {
   readonly control: RemoteControl;
   readonly log: Log;
   readonly whyAbsent: ControlQuestions['whyAbsent'];
+  /** Where this thread's facts go: to the control thread, in bunches. */
+  readonly facts: ReleaseFacts;
+  readonly #bunches: FactBunches;
   readonly #port: MessagePort;
   readonly #beside: MessagePort;
   readonly #arena: Arena;
@@ -27,7 +38,7 @@ export class ThreadSide {
   readonly #questions: ControlQuestions;
   readonly #versions = new Map<number, ServedVersion>();
 
-  constructor({ port, beside, memory }: ThreadStart<unknown>, arena: Arena) {
+  constructor({ port, beside, memory }: ThreadStart<unknown>, arena: Arena, clock: Clock) {
     this.#port = port;
     this.#beside = beside;
     this.#arena = arena;
@@ -35,6 +46,8 @@ export class ThreadSide {
     this.#questions = new ControlQuestions((call, method, args) => this.#tell({ kind: 'ask', call, method, args }));
     this.control = this.#questions.control;
     this.whyAbsent = (model, version) => this.#questions.whyAbsent(model, version);
+    this.#bunches = new FactBunches(clock, (facts, lost) => this.#tell({ kind: 'facts', facts, lost }));
+    this.facts = this.#bunches;
     this.log = portLog((message) => this.#tell(message));
   }
 
@@ -55,6 +68,7 @@ export class ThreadSide {
   }
 
   crashed(thrown: unknown): void {
+    this.#bunches.flush();
     this.#tell({ kind: 'crashed', cause: causeText(thrown) });
   }
 
@@ -74,6 +88,9 @@ export class ThreadSide {
       case 'refusal':
         this.#questions.refused(message.call, message.error);
         return;
+      case 'facts-taken':
+        this.#bunches.taken();
+        return;
       case 'refresh-health':
         servers.refreshHealth();
         return;
@@ -83,6 +100,7 @@ export class ThreadSide {
       case 'close':
         // Ends with the thread; a failure is a crash of it.
         void servers.close().then(() => {
+          this.#bunches.flush();
           this.#tell({ kind: 'closed' });
           this.#closePorts();
         });
@@ -96,7 +114,9 @@ export class ThreadSide {
   ): void {
     const served = versions.map(({ number, spec, figures }) => {
       const known = this.#versions.get(number);
-      return known ?? new ServedVersion(spec, this.#sender.queueOf(number, spec), figuresIn(figures));
+      if (known !== undefined) return known;
+      const shadowQueue = this.#sender.queueOf(number, spec, true);
+      return new ServedVersion(spec, this.#sender.queueOf(number, spec), figuresIn(figures), shadowQueue);
     });
     for (const { target } of dataplane.table.versions(model)) this.#forget(target);
     for (const [i, { number }] of versions.entries()) this.#versions.set(number, served[i] as ServedVersion);
