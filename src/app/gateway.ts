@@ -12,6 +12,7 @@ import { createOffload, DeviceShares, Devices, ResourcePool, SpareTime } from '.
 import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
 import type { StateStore } from '../store/index.js';
 import { createArena } from './arena.js';
+import { type Capture, NO_CAPTURE, openCapture } from './capture.js';
 import { exampleHint } from './example-hint.js';
 import { createFeedback } from './feedback.js';
 import { Hosting } from './hosting.js';
@@ -66,6 +67,7 @@ export class Gateway implements RunningServer {
   readonly #admin: AdminPlane;
   readonly #dataplane: Dataplane;
   readonly #ingress: IngressThreads | undefined;
+  readonly #capture: Capture | undefined;
   #listeners: Listeners | undefined;
   #end: (code: number) => void = () => {};
   #stopping: Promise<void> | undefined;
@@ -81,7 +83,11 @@ export class Gateway implements RunningServer {
     const devices = new Devices({ clock, log, onChange: () => this.#listeners?.grpc?.refreshHealth() });
     this.#devices = devices;
     const feedback = createFeedback(config, clock, (model, version) => this.#repository.spec(model, version));
-    const metrics = createMetrics({ devices: () => devices.statuses(), feedback: () => feedback.figures() });
+    const metrics = createMetrics({
+      devices: () => devices.statuses(),
+      feedback: () => feedback.figures(),
+      capture: () => this.#capture?.figures(),
+    });
     this.#metrics = metrics;
     this.#lifetime = new Lifetime(log);
     const cores = usableCores();
@@ -102,9 +108,20 @@ export class Gateway implements RunningServer {
       releases: { facts, shadows: shadowLimits(config) },
     });
     const threads = ingressThreads(config.ingress.threads, cores, process.platform);
+    this.#capture = openCapture(config, { threads: Math.max(1, threads), clock, log });
     if (threads > 0) {
       const desk = new ControlDesk(() => this.#control, whyAbsent);
-      this.#ingress = createIngress(config, { threads, offloadThreads, desk, callers, facts, metrics, clock, log });
+      this.#ingress = createIngress(config, {
+        threads,
+        offloadThreads,
+        desk,
+        callers,
+        facts,
+        capture: this.#capture,
+        metrics,
+        clock,
+        log,
+      });
     }
     metrics.watchThreads(() => threadFigures(this.#ingress));
     const traffic = new Traffic({
@@ -142,7 +159,13 @@ export class Gateway implements RunningServer {
       clock,
       log,
     });
-    this.#admin = new AdminPlane({ ...server, authority, audit: this.#state, tokens: () => this.#tokens.list() });
+    this.#admin = new AdminPlane({
+      ...server,
+      authority,
+      audit: this.#state,
+      tokens: () => this.#tokens.list(),
+      capture: this.#capture ?? NO_CAPTURE,
+    });
     this.#control = new ControlPlane({
       ...server,
       models: this.#repository,
@@ -216,7 +239,7 @@ export class Gateway implements RunningServer {
     this.#memory = createArena(this.#config.buffers.maxBytes, SYSTEM_CLOCK);
     return startServers(this.#config, {
       memory: this.#memory,
-      inference: this.#dataplane,
+      inference: this.#capture?.before(this.#dataplane) ?? this.#dataplane,
       control: this.#control,
       offload: this.#offload,
       clock: SYSTEM_CLOCK,
@@ -233,6 +256,7 @@ export class Gateway implements RunningServer {
       this.#listeners?.admin?.closeIntake();
       await this.#repository.drain(this.#config.exitTimeoutSecs * 1000);
       await this.#listeners?.close();
+      await this.#capture?.close();
       await this.#offload.close();
       this.#memory?.close();
     } finally {

@@ -5,6 +5,7 @@ import { Callers, Dataplane } from '../serving/dataplane/index.js';
 import { createOffload } from '../serving/executor/index.js';
 import { ThreadSide, type ThreadStart } from '../serving/ingress/index.js';
 import { createArena } from './arena.js';
+import { tapBefore } from './capture.js';
 import type { IngressSettings } from './ingress-settings.js';
 import { startServers } from './listeners.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
@@ -15,7 +16,7 @@ import { systemClock } from './system-clock.js';
 const LEAST_BYTES = 512 * 1024 * 1024;
 
 const start = workerData as ThreadStart<IngressSettings>;
-const { config, share, offloadThreads, clockOriginNs: controlOriginNs, refused } = start.settings;
+const { config, share, offloadThreads, clockOriginNs: controlOriginNs, refused, capture } = start.settings;
 const clock = systemClock(monotonicOriginNs() - controlOriginNs);
 const arena = createArena(Math.max(LEAST_BYTES, Math.ceil(config.buffers.maxBytes / share.of)), clock);
 const side = new ThreadSide(start, arena, clock);
@@ -32,7 +33,7 @@ const offload = createOffload({
 
 try {
   const parts = {
-    inference: dataplane,
+    inference: capture === undefined ? dataplane : tapBefore(dataplane, capture, clock),
     control: side.control,
     offload,
     memory: arena,

@@ -1,5 +1,6 @@
 import type { ServerConfig } from '../config/index.js';
 import type { ListeningPorts } from '../serving/ingress/index.js';
+import type { CaptureTapSettings } from './capture.js';
 import type { Share } from './listeners.js';
 
 /** What an ingress thread is given beside its ports and memory. */
@@ -12,6 +13,8 @@ export interface IngressSettings {
   readonly clockOriginNs: number;
   /** Where refusals are counted. */
   readonly refused: SharedArrayBuffer;
+  /** Undefined: nothing is ever captured. */
+  readonly capture: CaptureTapSettings | undefined;
 }
 
 /** The configuration with the ports that were found where it asks for any. */

@@ -1,11 +1,12 @@
-import { Worker } from 'node:worker_threads';
+import { type MessagePort, Worker } from 'node:worker_threads';
 import type { ServerConfig } from '../config/index.js';
 import { type Clock, type Log, type ReleaseFacts, toServingError } from '../core/index.js';
 import type { Metrics, ThreadFigures } from '../insight/index.js';
 import { monotonicOriginNs } from '../machine/index.js';
 import type { Callers } from '../serving/dataplane/index.js';
-import { type ControlDesk, IngressThreads, type ListeningPorts } from '../serving/ingress/index.js';
+import { type ControlDesk, IngressThreads, type ListeningPorts, type ThreadStart } from '../serving/ingress/index.js';
 import { type GrpcServer, type HeldPort, holdPort } from '../serving/transport/index.js';
+import type { Capture } from './capture.js';
 import { type IngressSettings, withPorts } from './ingress-settings.js';
 import type { RequestServers } from './listeners.js';
 
@@ -19,6 +20,8 @@ export interface IngressParts {
   readonly callers: Callers;
   /** Told what the threads note of releases. */
   readonly facts: ReleaseFacts;
+  /** Undefined: nothing is ever captured. */
+  readonly capture: Capture | undefined;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -26,11 +29,12 @@ export interface IngressParts {
 
 /** The ingress threads of a configuration, not started yet. */
 export function createIngress(config: ServerConfig, parts: IngressParts): IngressThreads {
-  const { threads, offloadThreads, desk, callers, facts, metrics, clock, log } = parts;
+  const { threads, offloadThreads, desk, callers, facts, capture, metrics, clock, log } = parts;
   const originNs = monotonicOriginNs();
   const ingress: IngressThreads = new IngressThreads({
     threads,
-    begin: (name, workerData, transferList) => new Worker(ENTRY, { name, workerData, transferList: [...transferList] }),
+    begin: (name, workerData, transferList) =>
+      new Worker(ENTRY, { name, workerData, transferList: [...transferList, ...portsIn(workerData)] }),
     calls: 2 ** Math.ceil(Math.log2(config.ingress.maxInFlight)),
     settingsOf: (index, ports): IngressSettings => ({
       config: withPorts(config, ports),
@@ -38,6 +42,7 @@ export function createIngress(config: ServerConfig, parts: IngressParts): Ingres
       offloadThreads: Math.max(1, Math.floor(offloadThreads / threads)),
       clockOriginNs: originNs,
       refused: metrics.refusedPartOf(index),
+      capture: capture?.tapSettings(index),
     }),
     figuresOf: (id, index) => metrics.partOf(id, index),
     desk,
@@ -63,6 +68,12 @@ export async function startIngress(config: ServerConfig, ingress: IngressThreads
     http: ports.http === undefined ? undefined : server(ports.http),
     grpc: ports.grpc === undefined ? undefined : server(ports.grpc),
   };
+}
+
+/** Ports of ours among what a thread is started with. */
+function portsIn(start: ThreadStart<unknown>): readonly MessagePort[] {
+  const settings = start.settings as IngressSettings;
+  return settings.capture === undefined ? [] : [settings.capture.port];
 }
 
 /** Tries to find free ports where any will do: between the finding and the threads another process may take one. */

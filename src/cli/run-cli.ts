@@ -5,6 +5,7 @@ import { addBench } from './bench/index.js';
 import { CliError, EXIT_CODE_HELP, EXIT_CODES } from './exit-codes.js';
 import { LAYOUTS, type Layout } from './image-input.js';
 import type { CliIo } from './io.js';
+import { addReplay } from './replay/index.js';
 import { addRollout } from './rollout/index.js';
 import { serve } from './serve.js';
 import { serveFlagsHelp } from './serve-help.js';
@@ -66,6 +67,8 @@ function buildProgram(io: CliIo, exit: (code: number) => void): Command {
   addInfer(program, io, exit);
   addFeedback(program, io, exit);
   addOthers(program, io, exit);
+  addCapture(program, io, exit);
+  addReplay(program, io, exit);
   addBench(program, io, exit);
   addSimulate(program, io, exit);
   addRollout(program, io, exit);
@@ -205,6 +208,39 @@ function addFeedback(program: Command, io: CliIo, exit: (code: number) => void):
       const token = flags.token ?? io.env.PENSTOCK_TOKEN;
       exit(await feedback({ url: flags.url, file, token, json: flags.json === true }, io));
     });
+}
+
+function addCapture(program: Command, io: CliIo, exit: (code: number) => void): void {
+  program
+    .command('capture')
+    .description('Show which requests a running gateway captures, or capture so many percent of those of a model')
+    .argument('[model]', 'Name of the model; * = every model that is not named')
+    .argument('[percent]', 'Percent of its requests, until the next start; 0 = none', parsePercent)
+    .option('--url <url>', 'Address of the admin API', 'http://127.0.0.1:8003')
+    .option('--token <token>', 'Token with the scope admin; default $PENSTOCK_TOKEN')
+    .option('--json', 'Print JSON')
+    .addHelpText('after', `\nExample:\n  penstock capture digits 5\n\n${EXIT_CODE_HELP}`)
+    .action(
+      async (
+        model: string | undefined,
+        percent: number | undefined,
+        flags: { url: string; token?: string; json?: boolean },
+      ) => {
+        if (model !== undefined && percent === undefined)
+          throw new CliError('how many percent of the requests? e.g. penstock capture digits 5', EXIT_CODES.usage);
+        const { capture } = await import('./capture.js');
+        const token = flags.token ?? io.env.PENSTOCK_TOKEN;
+        const change = model === undefined || percent === undefined ? undefined : { model, percent };
+        exit(await capture({ url: flags.url, token, change, json: flags.json === true }, io));
+      },
+    );
+}
+
+function parsePercent(text: string): number {
+  const percent = Number(text.replace(/\s*%$/, ''));
+  if (text.trim() === '' || !(percent >= 0 && percent <= 100))
+    throw new InvalidArgumentError('expected a number from 0 to 100');
+  return percent;
 }
 
 function addOthers(program: Command, io: CliIo, exit: (code: number) => void): void {

@@ -60,6 +60,8 @@ export function readServeArguments(args: readonly string[], io: Pick<CliIo, 'cwd
     values.state = { ...state, folder: resolve(io.cwd, state.folder) };
   const cache = values.cache as { folder?: string } | undefined;
   if (cache?.folder !== undefined) values.cache = { ...cache, folder: resolve(io.cwd, cache.folder) };
+  const capture = values.capture as { folder?: string } | undefined;
+  if (capture?.folder !== undefined) values.capture = { ...capture, folder: resolve(io.cwd, capture.folder) };
   const config = loadServerConfig({ flags: values, origins: flags.origins, file });
   if (config.repositories.length + files.length === 0)
     throw new CliError(

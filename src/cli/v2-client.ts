@@ -39,6 +39,31 @@ export interface FeedbackSums {
   errors: readonly { readonly item: number; readonly error: string }[];
 }
 
+/** What a gateway captures, as its admin API says it. */
+export interface CaptureState {
+  readonly folder?: string;
+  readonly percent: Readonly<Record<string, number>>;
+  readonly figures: {
+    readonly written: number;
+    readonly files: number;
+    readonly bytes: number;
+    readonly dropped: Readonly<Record<string, number>>;
+  };
+}
+
+/** An output that a request asks for; classification 0 = the tensor itself. */
+export interface AskedOutput {
+  readonly name: string;
+  readonly classification: number;
+}
+
+/** What a request says beside its inputs. */
+export interface InferExtras {
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  /** Empty = all outputs. */
+  readonly asked?: readonly AskedOutput[];
+}
+
 export interface Answer {
   readonly model: string;
   readonly version: string;
@@ -90,8 +115,24 @@ export class V2Client {
     return (await (await this.#call('POST', '/v2/feedback', Buffer.from(lines), headers)).json()) as FeedbackSums;
   }
 
+  /** What is captured; of the admin API. */
+  async capture(): Promise<CaptureState> {
+    return (await (await this.#call('GET', '/v2/admin/capture')).json()) as CaptureState;
+  }
+
+  async setCapture(model: string, percent: number): Promise<CaptureState> {
+    const body = Buffer.from(JSON.stringify({ percent }));
+    const path = `/v2/admin/capture/${encodeURIComponent(model)}`;
+    return (await (await this.#call('PUT', path, body)).json()) as CaptureState;
+  }
+
   /** One inference, tensors as raw bytes both ways. */
-  async infer(model: string, version: string | undefined, inputs: readonly Tensor[]): Promise<Answer> {
+  async infer(
+    model: string,
+    version: string | undefined,
+    inputs: readonly Tensor[],
+    { parameters = {}, asked = [] }: InferExtras = {},
+  ): Promise<Answer> {
     const head = {
       inputs: inputs.map(({ name, shape, dataType, data }) => ({
         name,
@@ -99,7 +140,8 @@ export class V2Client {
         datatype: dataType,
         parameters: { binary_data_size: data.byteLength },
       })),
-      parameters: { binary_data_output: true },
+      parameters: { ...parameters, binary_data_output: true },
+      ...(asked.length === 0 ? {} : { outputs: asked.map(askedOutput) }),
     };
     const json = Buffer.from(JSON.stringify(head));
     const reply = await this.#call(
@@ -139,6 +181,11 @@ export class V2Client {
     if (!reply.ok && !anyStatus) throw new CliError(`${this.#url} refuses: ${await messageOf(reply)}`);
     return reply;
   }
+}
+
+function askedOutput({ name, classification }: AskedOutput): object {
+  const parameters = classification > 0 ? { classification } : {};
+  return { name, parameters: { ...parameters, binary_data: true } };
 }
 
 function pathOf(model: string, version: string | undefined): string {

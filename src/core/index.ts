@@ -1,6 +1,7 @@
 export * from './audit-trail.js';
 export * from './backend.js';
 export * from './batch.js';
+export * from './capture.js';
 export * from './clock.js';
 export * from './cost-model.js';
 export * from './criticality.js';

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import {
+  type CaptureFigures,
   type DeviceStatus,
   type FeedbackFigures,
   type MetricsSink,
@@ -11,6 +12,7 @@ import {
   type VersionStatistics,
   versionKey,
 } from '../core/index.js';
+import { captureFamilies } from './capture-families.js';
 import { penstockFamilies, type ThreadFigures, type VersionInfo } from './catalogue.js';
 import { feedbackFamilies } from './feedback-families.js';
 import { ReleaseFigures } from './release-figures.js';
@@ -26,6 +28,8 @@ export interface MetricsOptions {
   readonly devices?: () => readonly DeviceStatus[];
   /** Feedback on predictions; default: nothing is told of it. */
   readonly feedback?: () => FeedbackFigures;
+  /** Captures; default: nothing is told of them. */
+  readonly capture?: () => CaptureFigures | undefined;
 }
 
 /** Where figures go, and where they are read. */
@@ -85,9 +89,10 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       return infos.values();
     },
   };
-  const { feedback } = options;
+  const { feedback, capture } = options;
+  const ofCaptures = capture === undefined ? [] : captureFamilies(capture);
   const ofFeedback = feedback === undefined ? [] : feedbackFamilies(feedback);
-  for (const family of [...penstockFamilies(figures), ...ofFeedback, ...tritonFamilies(figures)]) {
+  for (const family of [...penstockFamilies(figures), ...ofFeedback, ...ofCaptures, ...tritonFamilies(figures)]) {
     registry.registerMetric(family.registered);
   }
   if (options.processMetrics ?? true) {

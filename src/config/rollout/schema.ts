@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { goldenLimitsSchema } from '../gates/gates.js';
 import { attributeSchema } from '../routes/attribute.js';
 import { guard } from './guard-schema.js';
 import { step } from './step-schema.js';
@@ -30,6 +31,14 @@ export const rolloutPlanSchema = z.strictObject({
     .describe('Rollouts of one salt and key assign callers alike; default: the id of the rollout'),
   key: attributeSchema.optional().describe('What keeps a caller on its side; default: every request is drawn anew'),
   steps: z.array(step).min(1).max(50).describe('Passed through in their order'),
+  gates: z
+    .strictObject({
+      golden: goldenLimitsSchema
+        .optional()
+        .describe("Limits of the golden set, in the place of those of the model's `gates.yaml`"),
+    })
+    .prefault({})
+    .describe('What the candidate has to show before the first step; see src/gates/README.md'),
   guards: z.array(guard).min(1).max(32).describe('All of them have to pass before the candidate takes over'),
   alpha: z
     .number()

@@ -315,6 +315,55 @@ const shadows = z.strictObject({
   relativeTolerance: z.number().min(0).max(1).default(1e-3).describe('Relative to the answer of the baseline'),
 });
 
+const names = () => z.array(z.string().min(1).max(256)).max(256).default([]);
+
+const capture = z.strictObject({
+  folder: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder for sampled requests and answers, as Parquet files; default: none are captured'),
+  percent: z
+    .record(z.string().min(1).max(255), z.number().min(0).max(100))
+    .default({})
+    .describe('Percent of the requests that is captured, by model; `*` = every model that is not named'),
+  redact: z
+    .record(
+      z.string().min(1).max(255),
+      z.strictObject({
+        dropInputs: names().describe('Inputs whose bytes are not kept; such requests cannot be replayed'),
+        hashInputs: names().describe('Inputs of which a hash is kept, with a key of this run of the process'),
+        dropOutputs: names().describe('Outputs whose bytes are not kept'),
+        maskParameters: names().describe('Request parameters whose values are not kept'),
+      }),
+    )
+    .default({})
+    .describe('What is left out of the captures, by model; `*` as above'),
+  tenant: z
+    .enum(['keep', 'hash', 'drop'])
+    .default('hash')
+    .describe("What is kept of the tenant's name: all, a hash with a key of this run of the process, nothing"),
+  maxRequestBytes: bytes()
+    .default(1024 * 1024)
+    .describe('Larger requests, with their answers, are not captured'),
+  maxBytesPerSecond: bytes()
+    .default(4 * 1024 * 1024)
+    .describe('Most bytes captured in a second; what comes beyond is not'),
+  maxPendingBytes: bytes()
+    .default(16 * 1024 * 1024)
+    .describe('Most bytes on their way to the thread that writes; what comes beyond is not captured'),
+  fileBytes: bytes()
+    .default(16 * 1024 * 1024)
+    .describe('A file is written when it has so many bytes, before compression,'),
+  fileSecs: z.int().min(1).max(86_400).default(60).describe('or its first row is so old, in seconds'),
+  maxBytes: z
+    .int()
+    .min(1)
+    .max(2 ** 50)
+    .default(1024 ** 3)
+    .describe('Most bytes of capture files in the folder; the oldest go'),
+});
+
 /** Triton's `--rate-limit-resource`. */
 const rateLimitResource = z
   .string()
@@ -430,6 +479,7 @@ export const serverConfigSchema = z.strictObject({
   feedback: feedback.prefault({}).describe('What is learned of predictions after they were made'),
   gates: gates.prefault({}).describe('What versions have to show before they serve'),
   shadows: shadows.prefault({}).describe('Copies of requests that candidates answer for comparison'),
+  capture: capture.prefault({}).describe('Sampled requests and answers, kept'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),
   backends: z
     .record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)))

@@ -1,4 +1,4 @@
-import type { RequestAttribute } from '../../core/index.js';
+import type { GoldenLimits, RequestAttribute } from '../../core/index.js';
 import type { GuardSpec } from '../guard-spec.js';
 import type { HardLimitSpec } from '../hard-limits.js';
 
@@ -15,6 +15,8 @@ export interface RolloutPlan {
   readonly salt?: string | undefined;
   readonly key?: RequestAttribute | undefined;
   readonly steps: readonly RolloutStep[];
+  /** Before the first step; absent: what the model's own file asks. */
+  readonly gates?: { readonly golden?: GoldenLimits | undefined } | undefined;
   readonly guards: readonly GuardSpec[];
   /** Chance to stop a candidate that is not worse; and, apart, to pass one that is too bad; over all guards and steps. */
   readonly alpha: number;

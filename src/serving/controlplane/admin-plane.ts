@@ -1,10 +1,19 @@
-import type { AuditEntry, AuditTrail, TokenFacts } from '../../core/index.js';
+import {
+  type AuditEntry,
+  type AuditTrail,
+  type CaptureControl,
+  type CaptureStatus,
+  checkModelName,
+  ServingError,
+  type TokenFacts,
+} from '../../core/index.js';
 import type { Authority, Caller, ControlCall } from './authority.js';
 
 export interface AdminPlaneOptions {
   readonly authority: Authority;
   readonly audit: AuditTrail;
   readonly tokens: () => readonly (TokenFacts & { readonly created?: string | undefined })[];
+  readonly capture: CaptureControl;
   readonly serverName: string;
   readonly version: string;
 }
@@ -53,8 +62,32 @@ export class AdminPlane {
     };
   }
 
+  /** What is captured, and what became of it. */
+  capture(): CaptureStatus {
+    return this.#options.capture.status();
+  }
+
+  /** Captures `{"percent": P}` of the requests of `model` (`*`: of those not named) from now on, until the next start. */
+  setCapture(model: string, body: string, caller: Caller): Promise<CaptureStatus> {
+    return this.#options.authority.change('captureSet', model, caller, () => {
+      const percent = percentOf(body);
+      return this.#options.capture.set(model === '*' ? model : checkModelName(model), percent);
+    });
+  }
+
   /** Names and scopes; never a token, nor its hash. */
   tokens(): { readonly tokens: readonly (TokenFacts & { readonly created?: string | undefined })[] } {
     return { tokens: this.#options.tokens() };
   }
+}
+
+function percentOf(body: string): number {
+  let percent: unknown;
+  try {
+    percent = (JSON.parse(body) as { percent?: unknown } | null)?.percent;
+  } catch {
+    percent = undefined;
+  }
+  if (typeof percent === 'number' && percent >= 0 && percent <= 100) return percent;
+  throw new ServingError('MALFORMED_REQUEST', 'expected a JSON object with "percent", a number from 0 to 100');
 }

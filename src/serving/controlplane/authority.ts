@@ -42,6 +42,8 @@ export const RIGHTS = {
   adminDocs: 'open',
   auditList: 'admin',
   tokenList: 'admin',
+  captureStatus: 'admin',
+  captureSet: 'admin',
 } as const satisfies Record<string, Right>;
 
 export type ControlCall = keyof typeof RIGHTS;

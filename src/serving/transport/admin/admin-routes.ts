@@ -3,10 +3,12 @@ import { type OpenApiDocument, openApiDocument } from '../http/openapi.js';
 import { ACCESS_CALLS } from './access-calls.js';
 import { type AdminInput, type AdminRoute, adminRoute } from './admin-route.js';
 import { ADMIN_SCHEMAS } from './admin-schemas.js';
+import { CAPTURE_CALLS } from './capture-calls.js';
 
 /** Every call of the admin API. */
 export const ADMIN_ROUTES: readonly AdminRoute[] = [
   ...ACCESS_CALLS,
+  ...CAPTURE_CALLS,
   documentation('/v2/admin/docs', 'This documentation as a page', 'text/html; charset=utf-8', (document) =>
     docsPage(document, '/v2/admin/docs'),
   ),

@@ -30,6 +30,20 @@ export const ADMIN_SCHEMAS: Readonly<Record<string, unknown>> = {
     },
     ['next'],
   ),
+  Capture: object(
+    {
+      folder: { ...TEXT, description: 'Absent: the configuration names none, so nothing is captured' },
+      percent: { type: 'object', additionalProperties: { type: 'number' }, description: 'By model; * = all others' },
+      figures: object({
+        written: COUNT,
+        dropped: { type: 'object', additionalProperties: COUNT, description: 'By cause' },
+        files: COUNT,
+        bytes: COUNT,
+      }),
+    },
+    ['folder'],
+  ),
+  CapturePercent: object({ percent: { type: 'number', minimum: 0, maximum: 100 } }),
   Tokens: object({
     tokens: list(object({ name: TEXT, scopes: list({ enum: SCOPES }), created: TEXT }, ['created'])),
   }),
