@@ -23,6 +23,7 @@ import { logOptions } from './log-options.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
 import { askGates } from './release-gate.js';
 import { openRepository } from './repository.js';
+import { routesKeeping } from './routes-keeping.js';
 import { shadowLimits } from './shadow-limits.js';
 import { stateOf } from './state.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
@@ -126,6 +127,7 @@ export class Gateway implements RunningServer {
     metrics.watchThreads(() => threadFigures(this.#ingress));
     const traffic = new Traffic({
       log,
+      keeping: routesKeeping(this.#state, log),
       changed: (model) => hosting.changed(model),
       serving: (model) => hosting.serving(model),
     });
@@ -162,6 +164,7 @@ export class Gateway implements RunningServer {
     this.#admin = new AdminPlane({
       ...server,
       authority,
+      routes: traffic,
       audit: this.#state,
       tokens: () => this.#tokens.list(),
       capture: this.#capture ?? NO_CAPTURE,

@@ -75,9 +75,10 @@ export class Traffic implements TrafficSource, RouteControl {
     const routes = this.#routesOf(model);
     if (routes === undefined) return undefined;
     const serving = this.#options.serving(model);
+    const document = this.#operated.get(model)?.kept.document;
     return {
       model,
-      source: this.#operated.get(model)?.document === undefined ? 'file' : 'operator',
+      ...(document === undefined ? { source: 'file' } : { source: 'operator', document }),
       routes,
       table: serving?.table ?? 0,
       leftOut: this.#fitting(model, serving?.versions ?? []).leftOut,

@@ -7,6 +7,7 @@ import { LAYOUTS, type Layout } from './image-input.js';
 import type { CliIo } from './io.js';
 import { addReplay } from './replay/index.js';
 import { addRollout } from './rollout/index.js';
+import { addRoutes } from './routes/index.js';
 import { serve } from './serve.js';
 import { serveFlagsHelp } from './serve-help.js';
 import { addSimulate } from './simulate/index.js';
@@ -72,6 +73,7 @@ function buildProgram(io: CliIo, exit: (code: number) => void): Command {
   addBench(program, io, exit);
   addSimulate(program, io, exit);
   addRollout(program, io, exit);
+  addRoutes(program, io, exit);
   addToken(program, io, exit);
   addTune(program, io, exit);
   return program;

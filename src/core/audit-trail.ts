@@ -22,7 +22,7 @@ export type AuditOutcome = 'begun' | 'done' | Reason;
 
 /** Where calls that ask for a right are written down; bounded, the oldest go first. Synchronous; throws INTERNAL where it cannot be written. */
 export interface AuditTrail {
-  /** Kept when it returns. The entry's number, ascending. */
+  /** It outlives the process when it returns. The entry's number, ascending. */
   add(entry: AuditEntry): number;
   /** The outcome of an entry that was added as `begun`. */
   settle(sequence: number, outcome: AuditOutcome): void;

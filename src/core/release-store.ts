@@ -29,7 +29,10 @@ export interface ReleaseChange {
   readonly routes?: { readonly model: string; readonly document: string | undefined };
 }
 
-/** Where releases last. Every method is synchronous; `commit` is durable when it returns, so that what is published is kept. */
+/**
+ * Where releases last. Every method is synchronous; `commit` outlives the process when it returns, and a loss of power too where it has
+ * more than decisions of kind `observed`, so that what is published is kept.
+ */
 export interface ReleaseStore {
   /** One transaction. Throws INTERNAL where it cannot be written; then nothing of it is. */
   commit(change: ReleaseChange): void;

@@ -13,6 +13,8 @@ export interface RoutesStatus {
   readonly model: string;
   /** `file`: `routes.yaml` or `routes.json` beside the model; `operator`: a document set by a call. */
   readonly source: 'file' | 'operator';
+  /** Text of the operator's, as it came. */
+  readonly document?: string;
   /** In force, as far as the versions that serve allow; flags as they are switched. */
   readonly routes: ModelRoutes;
   /** Number of the routing table that they are in; 0: the model does not serve. */

@@ -8,6 +8,7 @@ export type Statement = Libsql.Statement<unknown[]>;
 export class Database {
   readonly #connection: Libsql.Database;
   readonly #statements = new Map<string, Statement>();
+  #synced: boolean | undefined;
 
   /** Opens a file, which must exist, or memory. Loads the library at the first call: some 20 ms and 6 MB. Throws the library's errors. */
   constructor(path: string | ':memory:') {
@@ -38,8 +39,15 @@ export class Database {
     return this.rows<Row>(sql, ...values)[0];
   }
 
-  /** All of it or, where it throws, nothing. Durable when it returns. */
-  transaction<T>(work: () => T): T {
+  /**
+   * All of it or, where it throws, nothing. It outlives the process when it returns and, where it is `synced`, a loss of power
+   * too, with all that was written before it; else that comes with the next one that is.
+   */
+  transaction<T>(work: () => T, synced = true): T {
+    if (synced !== this.#synced) {
+      this.pragma(`synchronous = ${synced ? 'FULL' : 'NORMAL'}`);
+      this.#synced = synced;
+    }
     this.exec('BEGIN IMMEDIATE');
     try {
       const value = work();

@@ -1,11 +1,11 @@
-import type { DecisionEntry } from '../core/index.js';
+import type { DecisionEntry, ReleaseChange } from '../core/index.js';
 import type { Database } from './database.js';
 
-/** Entries of this kind are what a rollout writes all the time; they alone are given up. */
-const OBSERVATION = 'observation';
+/** Entries of this kind are what a rollout writes all the time: they alone are given up, and they need not be synced by themselves. */
+const OBSERVATION = 'observed';
 
 export interface DecisionLimits {
-  /** Observations kept of one rollout; at one a second 100,000 are 28 hours. */
+  /** Observations kept of one rollout; at one a second 250,000 are 69 hours. */
   readonly observations: number;
   /** So many more are let in before the oldest go, all at once. */
   readonly slack: number;
@@ -15,7 +15,7 @@ type Row = DecisionEntry & { readonly sequence: number };
 
 /**
  * What was seen and decided in rollouts, in order. Of the observations of a rollout the newest are kept; in the place of the
- * last one that went stands an entry of kind `pruned`, whose body says how many went: `{"observations": 1000}`.
+ * last one that went stands an entry of kind `pruned`, whose body says how many went: `{"kind": "pruned", "observations": 1000}`.
  */
 export class DecisionLog {
   readonly #database: Database;
@@ -41,6 +41,12 @@ export class DecisionLog {
     const kept = (this.#kept.get(rollout) ?? this.#count(rollout) - 1) + 1;
     this.#kept.set(rollout, kept);
     if (kept >= this.#limits.observations + this.#limits.slack) this.#prune(rollout, kept - this.#limits.observations);
+  }
+
+  /** Whether a change must outlive a loss of power when it returns: all but what was merely seen. */
+  static weighty({ decisions, release, routes }: ReleaseChange): boolean {
+    const seen = decisions !== undefined && decisions.length > 0 && decisions.every(({ kind }) => kind === OBSERVATION);
+    return !seen || release !== undefined || routes !== undefined;
   }
 
   /** What was counted may not be so. */
@@ -82,7 +88,7 @@ export class DecisionLog {
     const earlier = before === undefined ? 0 : (JSON.parse(before.body) as { observations: number }).observations;
     this.#database.run(
       "UPDATE decision SET kind = 'pruned', body = ? WHERE sequence = ?",
-      JSON.stringify({ observations: earlier + excess }),
+      JSON.stringify({ kind: 'pruned', observations: earlier + excess }),
       last.sequence,
     );
     this.#database.run(

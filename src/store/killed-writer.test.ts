@@ -27,7 +27,7 @@ const WRITER = `
     try {
       store.commit({
         rollout: { id: 'r', model: 'm', state: 's', plan: '{}', progress: String(i), updatedMs: i },
-        decisions: [{ rollout: 'r', atMs: i, kind: 'observation', body: String(i) }, { rollout: 'r', atMs: i, kind: 'decided', body: pad }],
+        decisions: [{ rollout: 'r', atMs: i, kind: 'observed', body: String(i) }, { rollout: 'r', atMs: i, kind: 'decided', body: pad }],
         release: { model: 'm', release: { defaultVersion: i, split } },
         routes: { model: 'm', document: JSON.stringify({ i, pad }) },
       });
@@ -78,7 +78,7 @@ function heldChange(): number {
   try {
     const held = Number(store.rollouts()[0]?.progress ?? 0);
     const decisions = store.decisions('r');
-    expect(decisions.filter(({ kind }) => kind === 'observation').map(({ body }) => Number(body))).toEqual(
+    expect(decisions.filter(({ kind }) => kind === 'observed').map(({ body }) => Number(body))).toEqual(
       Array.from({ length: held }, (_, i) => i + 1),
     );
     expect(decisions.length).toBe(2 * held);

@@ -17,7 +17,7 @@ export const MIGRATIONS: readonly string[] = [
      sequence INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,
      body TEXT NOT NULL
    ) STRICT;
-   CREATE INDEX decision_of_rollout ON decision (rollout, kind, sequence);
+   CREATE INDEX decision_of_rollout ON decision (rollout, sequence, kind);
    CREATE TABLE release (model TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
    CREATE TABLE routes (model TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
    CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;

@@ -72,7 +72,6 @@ export function openStateFile(path: string): Database {
     if (fault !== 'ok') throw damaged(path, fault);
     // Not before: it writes to the file. It takes the lock of a writer too.
     database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
     migrate(database);
     return database;
   } catch (thrown) {

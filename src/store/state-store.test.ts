@@ -46,7 +46,7 @@ const rollout = (id: string, updatedMs = 1, state = 'shadowing'): RolloutRecord 
   progress: '{}',
   updatedMs,
 });
-const observation = (id: string, body: string) => ({ rollout: id, atMs: 1, kind: 'observation', body });
+const observation = (id: string, body: string) => ({ rollout: id, atMs: 1, kind: 'observed', body });
 const release = (name: string): ModelRelease => ({
   defaultVersion: 1,
   split: {
@@ -309,12 +309,12 @@ describe('the bounds of what is kept', () => {
       store.commit({ decisions: [observation('other', String(i % 3))] });
     }
     const kept = store.decisions('r');
-    expect(kept.map(({ kind }) => kind).filter((kind) => kind !== 'observation')).toEqual([
+    expect(kept.map(({ kind }) => kind).filter((kind) => kind !== 'observed')).toEqual([
       'started',
       'decided',
       'pruned',
     ]);
-    const observed = kept.filter(({ kind }) => kind === 'observation').map(({ body }) => Number(body));
+    const observed = kept.filter(({ kind }) => kind === 'observed').map(({ body }) => Number(body));
     expect(observed).toEqual(Array.from({ length: observed.length }, (_, i) => 40 - observed.length + i));
     expect(observed.length).toBeGreaterThanOrEqual(limits.observations);
     expect(observed.length).toBeLessThan(limits.observations + limits.slack);
@@ -336,7 +336,7 @@ describe('the bounds of what is kept', () => {
       second
         .decisions('r')
         .map(({ kind }) => kind)
-        .filter((kind) => kind === 'observation'),
+        .filter((kind) => kind === 'observed'),
     ).toHaveLength(10);
   });
 

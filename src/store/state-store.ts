@@ -12,6 +12,7 @@ import type {
 } from '../core/index.js';
 import { AuditTable } from './audit-table.js';
 import { type Database, storeFault } from './database.js';
+import { DecisionLog } from './decision-log.js';
 import { type ReleaseLimits, ReleaseTables } from './release-tables.js';
 import { memoryDatabase, openStateFile, writeStateFile } from './state-file.js';
 
@@ -20,7 +21,7 @@ export interface StateLimits extends ReleaseLimits {
   readonly audit: number;
 }
 
-export const STATE_LIMITS: StateLimits = { observations: 100_000, slack: 1000, rollouts: 1000, audit: 10_000 };
+export const STATE_LIMITS: StateLimits = { observations: 250_000, slack: 1000, rollouts: 1000, audit: 10_000 };
 
 export interface StateStoreOptions {
   /** Undefined: memory only. */
@@ -39,6 +40,9 @@ interface Tables {
 }
 
 const EVERYTHING = Number.MAX_SAFE_INTEGER;
+
+/** Of the audit: the change that an entry is about is synced right after it, and the entry with it. */
+const NOT_SYNCED = false;
 
 /**
  * What outlives the gateway: releases, routes of operators, rollouts with their decisions, the audit. One process at a time. Nothing is loaded
@@ -64,7 +68,7 @@ export class StateStore implements ReleaseStore, AuditTrail {
   }
 
   commit(change: ReleaseChange): void {
-    this.#write(this.#lasting(), ({ releases }) => releases.write(change));
+    this.#write(this.#lasting(), ({ releases }) => releases.write(change), DecisionLog.weighty(change));
   }
 
   nextSplitNumber(): number {
@@ -88,11 +92,11 @@ export class StateStore implements ReleaseStore, AuditTrail {
   }
 
   add(entry: AuditEntry): number {
-    return this.#write(this.#any(), ({ audit }) => audit.add(entry));
+    return this.#write(this.#any(), ({ audit }) => audit.add(entry), NOT_SYNCED);
   }
 
   settle(sequence: number, outcome: AuditOutcome): void {
-    this.#write(this.#any(), ({ audit }) => audit.settle(sequence, outcome));
+    this.#write(this.#any(), ({ audit }) => audit.settle(sequence, outcome), NOT_SYNCED);
   }
 
   entries(before = EVERYTHING, most = 100): readonly (AuditEntry & { readonly sequence: number })[] {
@@ -105,9 +109,9 @@ export class StateStore implements ReleaseStore, AuditTrail {
     this.#tables = undefined;
   }
 
-  #write<T>(tables: Tables, work: (tables: Tables) => T): T {
+  #write<T>(tables: Tables, work: (tables: Tables) => T, synced = true): T {
     try {
-      return tables.database.transaction(() => work(tables));
+      return tables.database.transaction(() => work(tables), synced);
     } catch (thrown) {
       tables.releases.decisions.rolledBack();
       throw storeFault(thrown);

@@ -7,6 +7,8 @@ import { exampleRepository, RunningGateway } from '../support/running-gateway.js
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PROTOCOLS = 'src/serving/transport/PROTOCOLS.md';
+const ADMIN = 'src/serving/transport/ADMIN.md';
+const TOKEN = 'the-token-of-the-examples';
 
 interface Example {
   readonly where: string;
@@ -40,12 +42,27 @@ function indented(page: string): Example[] {
   }));
 }
 
-const EXAMPLES = [...fenced(PROTOCOLS), ...['README.md', 'src/serving/executor/SCRIPT-MODELS.md'].flatMap(indented)];
+const EXAMPLES = [
+  ...fenced(PROTOCOLS),
+  ...fenced(ADMIN),
+  ...['README.md', 'src/serving/executor/SCRIPT-MODELS.md'].flatMap(indented),
+];
 
 let gateway: RunningGateway;
 
 beforeAll(async () => {
-  gateway = await RunningGateway.start(exampleRepository(), ['--model-control-mode', 'explicit', '--load-model', '*']);
+  const models = exampleRepository();
+  const tokenFile = models.write('token', TOKEN);
+  const flags = [
+    '--model-control-mode',
+    'explicit',
+    '--load-model',
+    '*',
+    '--admin-port=0',
+    '--admin-token-file',
+    tokenFile,
+  ];
+  gateway = await RunningGateway.start(models, flags);
 });
 
 afterAll(async () => {
@@ -54,14 +71,27 @@ afterAll(async () => {
 
 /** Runs an example in the folder of the project; what it printed. Rejects where it fails. */
 function run({ code, language, status }: Example): Promise<string> {
-  const ports: Record<string, number> = { 8000: gateway.httpPort, 8001: gateway.grpcPort, 8002: gateway.metricsPort };
-  const own = code.replace(/(127\.0\.0\.1|localhost):(800[012])/g, (_, host, port) => `${host}:${ports[port]}`);
+  const ports: Record<string, number> = {
+    8000: gateway.httpPort,
+    8001: gateway.grpcPort,
+    8002: gateway.metricsPort,
+    8003: gateway.adminPort,
+  };
+  const own = code.replace(/(127\.0\.0\.1|localhost):(800[0-3])/g, (_, host, port) => `${host}:${ports[port]}`);
   // curl counts an HTTP error as success unless it is told otherwise.
   const told = status === undefined ? '--fail-with-body' : `-w '\\n%{http_code}'`;
-  const script = language === 'js' ? own : `set -euo pipefail\ncurl() { command curl ${told} "$@"; }\n${own}`;
+  const script =
+    language === 'js'
+      ? own
+      : `set -euo pipefail\ncurl() { command curl ${told} "$@"; }\npenstock() { node dist/cli/penstock.cjs "$@"; }\n${own}`;
   const [program, args] = language === 'js' ? [process.execPath, ['--input-type=module', '-']] : ['bash', ['-s']];
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: ROOT, stdio: ['pipe', 'pipe', 'pipe'] });
+    const env = {
+      ...process.env,
+      PENSTOCK_TOKEN: TOKEN,
+      PENSTOCK_ADMIN_URL: `http://127.0.0.1:${gateway.adminPort}`,
+    };
+    const child = spawn(program, args, { cwd: ROOT, env, stdio: ['pipe', 'pipe', 'pipe'] });
     let out = '';
     let err = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));

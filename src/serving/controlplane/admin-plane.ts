@@ -4,6 +4,8 @@ import {
   type CaptureControl,
   type CaptureStatus,
   checkModelName,
+  type RouteControl,
+  type RoutesStatus,
   ServingError,
   type TokenFacts,
 } from '../../core/index.js';
@@ -12,6 +14,7 @@ import type { Authority, Caller, ControlCall } from './authority.js';
 export interface AdminPlaneOptions {
   readonly authority: Authority;
   readonly audit: AuditTrail;
+  readonly routes: RouteControl;
   readonly tokens: () => readonly (TokenFacts & { readonly created?: string | undefined })[];
   readonly capture: CaptureControl;
   readonly serverName: string;
@@ -72,6 +75,52 @@ export class AdminPlane {
     return this.#options.authority.change('captureSet', model, caller, () => {
       const percent = percentOf(body);
       return this.#options.capture.set(model === '*' ? model : checkModelName(model), percent);
+    });
+  }
+
+  /** Of every model that has routes. */
+  routesList(): { readonly routes: readonly RoutesStatus[] } {
+    return { routes: this.#options.routes.list() };
+  }
+
+  /** Throws MODEL_NOT_FOUND where the model has none. */
+  routesOf(model: string): RoutesStatus {
+    const found = this.#options.routes.get(checkModelName(model));
+    if (found === undefined) throw new ServingError('MODEL_NOT_FOUND', `model '${model}' has no routes`);
+    return found;
+  }
+
+  /** `document`: YAML or JSON. Rejects as `RouteControl.set`; resolves when all threads route by it, and it is kept. */
+  setRoutes(model: string, document: string, caller: Caller): Promise<RoutesStatus> {
+    return this.#changeRoutes('routesSet', model, '', caller, (routes, who) => routes.set(model, document, who));
+  }
+
+  /** What the model has then: the routes of its file, or none. */
+  async removeRoutes(model: string, caller: Caller): Promise<RoutesStatus | undefined> {
+    const { authority, routes } = this.#options;
+    return authority.change('routesRemove', model, caller, async (who) => {
+      await routes.remove(checkModelName(model), who);
+      return routes.get(model);
+    });
+  }
+
+  setFlag(model: string, flag: string, on: boolean, caller: Caller): Promise<RoutesStatus> {
+    const what = `${flag}=${on}`;
+    return this.#changeRoutes('flagSet', model, what, caller, (routes, who) => routes.setFlag(model, flag, on, who));
+  }
+
+  #changeRoutes(
+    call: ControlCall,
+    model: string,
+    what: string,
+    caller: Caller,
+    change: (routes: RouteControl, who: string) => Promise<void>,
+  ): Promise<RoutesStatus> {
+    const { authority, routes } = this.#options;
+    return authority.change(call, what === '' ? model : `${model}/${what}`, caller, async (who) => {
+      checkModelName(model);
+      await change(routes, who);
+      return this.routesOf(model);
     });
   }
 

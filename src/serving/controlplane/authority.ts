@@ -44,6 +44,11 @@ export const RIGHTS = {
   tokenList: 'admin',
   captureStatus: 'admin',
   captureSet: 'admin',
+  routesList: 'rollout',
+  routesShow: 'rollout',
+  routesSet: 'admin',
+  routesRemove: 'admin',
+  flagSet: 'admin',
 } as const satisfies Record<string, Right>;
 
 export type ControlCall = keyof typeof RIGHTS;

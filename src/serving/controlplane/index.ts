@@ -1,4 +1,4 @@
-export { AdminPlane, type AdminPlaneOptions } from './admin-plane.js';
+export { AdminPlane, type AdminPlaneOptions, type AuditRow } from './admin-plane.js';
 export {
   Authority,
   type AuthorityOptions,

@@ -44,6 +44,18 @@ export function adminRoute(described: Described): AdminRoute {
   return { ...described, kind: 'admin', right: RIGHTS[described.call] };
 }
 
+/** A body that is a JSON object. Throws MALFORMED_REQUEST. */
+export function jsonObject(body: string): Readonly<Record<string, unknown>> {
+  let parsed: unknown;
+  try {
+    parsed = body === '' ? {} : JSON.parse(body);
+  } catch (thrown) {
+    throw new ServingError('MALFORMED_REQUEST', 'the request body is not JSON', { cause: thrown });
+  }
+  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
+  throw new ServingError('MALFORMED_REQUEST', 'the request body is not a JSON object');
+}
+
 /** A whole number of the query, within bounds. Throws MALFORMED_REQUEST. */
 export function wholeNumber(name: string, text: string | undefined, most: number): number | undefined {
   if (text === undefined) return undefined;

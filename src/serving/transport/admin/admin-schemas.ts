@@ -9,6 +9,23 @@ export const ADMIN_SCHEMAS: Readonly<Record<string, unknown>> = {
   Error: object({ error: TEXT }),
   Empty: { type: 'object', properties: {} },
   Document: { description: 'The document itself' },
+  RoutesDocument: { type: 'object', description: 'As routes.yaml beside a model: src/config/REFERENCE.md' },
+  RoutesList: object({ routes: list({ $ref: '#/components/schemas/Routes' }) }),
+  Routes: object(
+    {
+      model: TEXT,
+      source: { enum: ['file', 'operator'], description: 'Of whom the document is' },
+      document: { ...TEXT, description: 'What an operator set, as it came' },
+      routes: { type: 'object', description: 'In force; flags as they are switched' },
+      table: {
+        ...COUNT,
+        description: 'Routing table that they are in, as answers name it; 0: the model does not serve',
+      },
+      leftOut: { ...list(TEXT), description: 'What could not be done with the versions that serve' },
+    },
+    ['document'],
+  ),
+  Switch: object({ on: { type: 'boolean' } }),
   Audit: object(
     {
       entries: list(
