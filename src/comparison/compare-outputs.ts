@@ -100,7 +100,7 @@ class Findings {
     const a = numbersOf(expected, 0, count);
     const b = numbersOf(came, 0, count);
     const exact = kindOf(expected) !== 'float' && kindOf(came) !== 'float';
-    for (let i = 0; i < count; i++) this.#element(a[i] as number, b[i] as number, exact);
+    this.#errors(a, b, count, exact);
     // Doubles do not tell large integers apart.
     if (this.agrees && exact) this.#wide(expected, came, count);
     if (!isNumeric(expected) || rows.length === 0) return;
@@ -108,20 +108,31 @@ class Findings {
     if (!exact) this.#distributions(a, b, rows, count);
   }
 
-  #element(expected: number, came: number, exact: boolean): void {
-    if (Object.is(expected, came) || expected === came) return;
-    const error = Math.abs(came - expected);
-    if (!(error < Number.POSITIVE_INFINITY)) {
-      this.agrees = false;
-      this.#maxAbsolute = NO_NUMBER;
-      this.#maxRelative = LARGEST_RELATIVE;
-      return;
-    }
-    if (error > this.#maxAbsolute) this.#maxAbsolute = error;
-    const relative = error / Math.max(Math.abs(expected), Math.abs(came));
-    if (relative > this.#maxRelative) this.#maxRelative = relative;
+  #errors(a: ArrayLike<number>, b: ArrayLike<number>, count: number, exact: boolean): void {
     const { absolute, relative: share } = this.#tolerances;
-    if (exact || error > absolute + share * Math.abs(expected)) this.agrees = false;
+    let maxAbsolute = this.#maxAbsolute;
+    let maxRelative = this.#maxRelative;
+    let agrees = this.agrees;
+    for (let i = 0; i < count; i++) {
+      const expected = a[i] as number;
+      const came = b[i] as number;
+      if (expected === came) continue;
+      const error = Math.abs(came - expected);
+      if (error < Number.POSITIVE_INFINITY) {
+        if (error > maxAbsolute) maxAbsolute = error;
+        const size = Math.abs(expected);
+        const relative = error / Math.max(size, Math.abs(came));
+        if (relative > maxRelative) maxRelative = relative;
+        if (exact || error > absolute + share * size) agrees = false;
+      } else if (!Number.isNaN(expected) || !Number.isNaN(came)) {
+        agrees = false;
+        maxAbsolute = NO_NUMBER;
+        maxRelative = LARGEST_RELATIVE;
+      }
+    }
+    this.#maxAbsolute = maxAbsolute;
+    this.#maxRelative = maxRelative;
+    this.agrees = agrees;
   }
 
   #wide(expected: Tensor, came: Tensor, count: number): void {

@@ -1,4 +1,4 @@
-import { bitsToFloat, DATA_TYPES, elementCount, halfToNumber, type Tensor, typedView } from '../core/index.js';
+import { DATA_TYPES, elementCount, halfToNumber, type Tensor, typedView } from '../core/index.js';
 
 /** What the elements of a tensor are: numbers with a tolerance, numbers that are right or wrong, or neither. */
 export type ElementKind = 'float' | 'integer' | 'boolean' | 'text';
@@ -23,15 +23,28 @@ export function isNumeric(tensor: Tensor): boolean {
 export function numbersOf({ dataType, data }: Tensor, from: number, to: number): ArrayLike<number> {
   const { elementBytes } = DATA_TYPES[dataType];
   const view = typedView(dataType, data.subarray(from * elementBytes, to * elementBytes));
-  if (dataType === 'FP16') return Float64Array.from(view as Uint16Array, halfToNumber);
-  if (dataType === 'BF16') return Float64Array.from(view as Uint16Array, bfloatToNumber);
-  if (dataType === 'BOOL') return Uint8Array.from(view as Uint8Array, (byte) => (byte === 0 ? 0 : 1));
+  if (dataType === 'FP16') return halvesAsSingles(view as Uint16Array);
+  if (dataType === 'BF16') return bfloatsAsSingles(view as Uint16Array);
+  if (dataType === 'BOOL') return (view as Uint8Array).map((byte) => (byte === 0 ? 0 : 1));
   if (view instanceof BigInt64Array || view instanceof BigUint64Array) return Float64Array.from(view, Number);
   return view;
 }
 
-function bfloatToNumber(bits: number): number {
-  return bitsToFloat(bits << 16);
+/** Every half as a single; made when the first are read. */
+let singles: Float32Array | undefined;
+
+function halvesAsSingles(halves: Uint16Array): Float32Array {
+  singles ??= Float32Array.from({ length: 2 ** 16 }, (_, pattern) => halfToNumber(pattern));
+  const found = new Float32Array(halves.length);
+  for (let i = 0; i < found.length; i++) found[i] = singles[halves[i] as number] as number;
+  return found;
+}
+
+/** A bfloat is the upper half of a single. */
+function bfloatsAsSingles(bfloats: Uint16Array): Float32Array {
+  const patterns = new Uint32Array(bfloats.length);
+  for (let i = 0; i < patterns.length; i++) patterns[i] = (bfloats[i] as number) << 16;
+  return new Float32Array(patterns.buffer);
 }
 
 /** The rows of a tensor: along its first axis where the model has a batch axis, else it is one. */

@@ -24,26 +24,51 @@ export function rankCorrelation(a: ArrayLike<number>, b: ArrayLike<number>): num
 
 /** Ranks from 1, means among equals; undefined where there is a NaN. */
 function ranks(values: ArrayLike<number>): Float64Array | undefined {
-  const sorted = Float64Array.from(values).sort();
-  // NaN is sorted last.
-  if (Number.isNaN(sorted[sorted.length - 1])) return undefined;
-  const found = new Float64Array(sorted.length);
-  for (let i = 0; i < found.length; i++) {
-    const value = values[i] as number;
-    found[i] = (placeOf(sorted, value, false) + placeOf(sorted, value, true) + 1) / 2;
+  for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) return undefined;
+  const order = ascending(values);
+  const found = new Float64Array(order.length);
+  for (let from = 0; from < order.length; ) {
+    const value = values[order[from] as number];
+    let to = from + 1;
+    while (to < order.length && values[order[to] as number] === value) to++;
+    for (let i = from; i < to; i++) found[order[i] as number] = (from + to + 1) / 2;
+    from = to;
   }
   return found;
 }
 
-/** How many of the sorted values are smaller than `value`, or not larger. */
-function placeOf(sorted: Float64Array, value: number, withEquals: boolean): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const at = sorted[middle] as number;
-    if (at < value || (withEquals && at === value)) low = middle + 1;
-    else high = middle;
+/** Places beside a 32-bit key in the 53 bits of a double. */
+const PLACES = 2 ** 20;
+
+const word = new Float32Array(1);
+const bits = new Uint32Array(word.buffer);
+
+/**
+ * The indices of values in ascending order. Single precision is sorted as numbers of the order of its bits and the index, which
+ * takes a third of the time that comparing by a function takes.
+ */
+function ascending(values: ArrayLike<number>): ArrayLike<number> {
+  const keys = values.length < PLACES ? singlePrecisionKeys(values) : undefined;
+  if (keys === undefined) {
+    const order = Uint32Array.from({ length: values.length }, (_, i) => i);
+    return order.sort((a, b) => (values[a] as number) - (values[b] as number));
   }
-  return low;
+  keys.sort();
+  for (let i = 0; i < keys.length; i++) keys[i] = (keys[i] as number) % PLACES;
+  return keys;
+}
+
+/** Undefined where a value is no single. */
+function singlePrecisionKeys(values: ArrayLike<number>): Float64Array | undefined {
+  const keys = new Float64Array(values.length);
+  for (let i = 0; i < keys.length; i++) {
+    const value = values[i] as number;
+    word[0] = value;
+    if (word[0] !== value) return undefined;
+    const pattern = bits[0] as number;
+    // Negative ones descend in their bits.
+    const ordered = pattern >= 0x80000000 ? ~pattern >>> 0 : (pattern | 0x80000000) >>> 0;
+    keys[i] = ordered * PLACES + i;
+  }
+  return keys;
 }
