@@ -15,6 +15,7 @@ import { createArena } from './arena.js';
 import { type Capture, NO_CAPTURE, openCapture } from './capture.js';
 import { exampleHint } from './example-hint.js';
 import { createFeedback } from './feedback.js';
+import { gatePolicy } from './gate-policy.js';
 import { Hosting } from './hosting.js';
 import { createIngress, startIngress, threadFigures } from './ingress.js';
 import { Lifetime } from './lifetime.js';
@@ -146,7 +147,7 @@ export class Gateway implements RunningServer {
       keepCosts: config.costs.keep,
       spareTime: new SpareTime(),
     });
-    const gate = new Gates({ policy: config.gates, clock, log });
+    const gate = new Gates({ policy: gatePolicy(config), clock, log });
     this.#gates = gate;
     const parts = { host: hosting, gate, clock, log, surroundings };
     this.#repository = openRepository(config, parts, {

@@ -68,6 +68,7 @@ function buildProgram(io: CliIo, exit: (code: number) => void): Command {
   addInfer(program, io, exit);
   addFeedback(program, io, exit);
   addOthers(program, io, exit);
+  addSigning(program, io, exit);
   addCapture(program, io, exit);
   addReplay(program, io, exit);
   addBench(program, io, exit);
@@ -209,6 +210,32 @@ function addFeedback(program: Command, io: CliIo, exit: (code: number) => void):
       const { feedback } = await import('./feedback.js');
       const token = flags.token ?? io.env.PENSTOCK_TOKEN;
       exit(await feedback({ url: flags.url, file, token, json: flags.json === true }, io));
+    });
+}
+
+function addSigning(program: Command, io: CliIo, exit: (code: number) => void): void {
+  program
+    .command('sign')
+    .description('Sign the files of a model version (Ed25519, as minisign does), or make a key to sign with')
+    .argument('[version]', 'Folder of the version, e.g. models/digits/2')
+    .option('--key <file>', 'Private key (PKCS#8 in PEM)')
+    .option('--new-key <file>', 'Make a private key here, and its public one in FILE.pub')
+    .action(async (version: string | undefined, flags: { key?: string; newKey?: string }) => {
+      const { sign } = await import('./signing.js');
+      exit(await sign({ version, key: flags.key, newKey: flags.newKey }, io));
+    });
+  program
+    .command('verify')
+    .description('Say whether the files of a model version are those that were signed')
+    .argument('<version>', 'Folder of the version, e.g. models/digits/2')
+    .requiredOption(
+      '--public-key <file>',
+      'Public key (minisign); may be given several times',
+      (file: string, files: readonly string[] | undefined) => [...(files ?? []), file],
+    )
+    .action(async (version: string, flags: { publicKey: readonly string[] }) => {
+      const { verify } = await import('./signing.js');
+      exit(await verify({ version, keys: flags.publicKey }, io));
     });
 }
 

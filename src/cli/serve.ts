@@ -60,6 +60,9 @@ export function readServeArguments(args: readonly string[], io: Pick<CliIo, 'cwd
     values.state = { ...state, folder: resolve(io.cwd, state.folder) };
   const cache = values.cache as { folder?: string } | undefined;
   if (cache?.folder !== undefined) values.cache = { ...cache, folder: resolve(io.cwd, cache.folder) };
+  const gates = values.gates as { publicKeys?: string[] } | undefined;
+  if (gates?.publicKeys !== undefined)
+    values.gates = { ...gates, publicKeys: gates.publicKeys.map((file) => resolve(io.cwd, file)) };
   const capture = values.capture as { folder?: string } | undefined;
   if (capture?.folder !== undefined) values.capture = { ...capture, folder: resolve(io.cwd, capture.folder) };
   const config = loadServerConfig({ flags: values, origins: flags.origins, file });
@@ -88,6 +91,7 @@ export function withoutListeners(config: ServerConfig): ServerConfig {
     metrics: { ...metrics, enabled: false },
     admin: { address: admin.address },
     state: { folder: 'off' },
+    capture: { ...config.capture, folder: undefined },
   };
 }
 

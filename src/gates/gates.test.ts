@@ -7,7 +7,13 @@ import type { ProbeTarget, Tensor } from '../core/index.js';
 import { writeNpy } from '../elements/index.js';
 import { type GatePolicy, Gates } from './index.js';
 
-const OPEN: GatePolicy = { requireGolden: false, requireModelCard: false, modelCardFields: ['license'] };
+const OPEN: GatePolicy = {
+  requireGolden: false,
+  requireModelCard: false,
+  modelCardFields: ['license'],
+  requireSignature: false,
+  keys: [],
+};
 const ID = { model: 'm', version: 2 };
 
 /** Answers its input, less `off`; takes so long. */

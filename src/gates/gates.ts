@@ -16,12 +16,17 @@ import { goldenNames } from './golden/golden-case.js';
 import { type GoldenSet, runGoldenSet } from './golden/golden-run.js';
 import { asksForServing, goldenFaults } from './golden/golden-verdict.js';
 import { missingFields, readModelCard } from './model-card.js';
+import type { MinisignKey } from './signature/minisign.js';
+import { verifyVersion } from './signature/version-signature.js';
 
 /** What the operator of a server asks of every version, whatever its model says. */
 export interface GatePolicy {
   readonly requireGolden: boolean;
   readonly requireModelCard: boolean;
   readonly modelCardFields: readonly string[];
+  readonly requireSignature: boolean;
+  /** Keys whose signatures count; none: signatures are not looked at. */
+  readonly keys: readonly MinisignKey[];
 }
 
 export interface GatesOptions {
@@ -50,7 +55,11 @@ export class Gates implements VersionGate {
   }
 
   async beforeOpening(id: ModelVersionId, files: ModelFiles): Promise<void> {
-    const report: GateReport = { ...EMPTY, model: id.model, version: id.version, ...(await this.#filesOf(id, files)) };
+    const signature = await this.#signature(id, files);
+    const card = await this.#card(id, files);
+    const faults = [...signature.faults, ...card.faults];
+    const passed = faults.length === 0;
+    const report = { ...EMPTY, model: id.model, version: id.version, ...signature, ...card, faults, passed };
     this.#keep(report);
     refuse(report);
   }
@@ -69,7 +78,7 @@ export class Gates implements VersionGate {
   }
 
   /**
-   * All gates for a version that is loaded, beside another one; `limits` stand for those of the model's own file. Never
+   * The gates for a version that is loaded, beside another one; `limits` stand for those of the model's own file. Never
    * rejects: what could not be found out is against it.
    */
   async compare(
@@ -80,28 +89,42 @@ export class Gates implements VersionGate {
   ): Promise<GateReport> {
     const { id } = candidate.spec;
     const report: GateReport = { ...EMPTY, model: id.model, version: id.version };
-    const ofFiles = await this.#filesOf(id, files);
+    const card = await this.#card(id, files);
     const golden = await this.#golden(files, candidate, serving, limits);
-    const faults = [...(ofFiles.faults ?? []), ...(golden.faults ?? [])];
-    return { ...report, ...ofFiles, ...golden, faults, passed: faults.length === 0 };
+    const faults = [...card.faults, ...(golden.faults ?? [])];
+    // Its signature was looked at before it was opened: what is loaded is what was signed, whatever lies there now.
+    const signature = this.report(id)?.signature ?? report.signature;
+    return { ...report, ...card, ...golden, signature, faults, passed: faults.length === 0 };
   }
 
-  /** What the files alone tell. */
-  async #filesOf(id: ModelVersionId, files: ModelFiles): Promise<Partial<GateReport>> {
+  async #signature(id: ModelVersionId, files: ModelFiles): Promise<Pick<GateReport, 'signature' | 'faults'>> {
+    const { requireSignature, keys } = this.#options.policy;
+    if (keys.length === 0) return { signature: 'not looked at', faults: [] };
+    try {
+      const found = await verifyVersion(id, files, keys);
+      if (found.kind === 'invalid')
+        return { signature: 'invalid', faults: [`its signature does not count: ${found.why}`] };
+      const missing = found.kind === 'none' && requireSignature;
+      return { signature: found.kind, faults: missing ? ['it is not signed, and this server asks for it'] : [] };
+    } catch (thrown) {
+      return { signature: 'invalid', faults: [toServingError(thrown).message] };
+    }
+  }
+
+  async #card(id: ModelVersionId, files: ModelFiles): Promise<Pick<GateReport, 'card' | 'faults'>> {
     const { requireModelCard, modelCardFields } = this.#options.policy;
     try {
       const card = await readModelCard(id, files);
       const missing = missingFields(card, modelCardFields);
       const state = card.kind === 'none' ? 'none' : missing.length > 0 ? 'incomplete' : 'complete';
-      if (!requireModelCard || state === 'complete') return { card: state };
+      if (!requireModelCard || state === 'complete') return { card: state, faults: [] };
       const why =
         card.kind === 'none'
           ? 'it has no model card (MODEL_CARD.md or model-card.yaml), and this server asks for one'
           : `its model card ${card.path} lacks ${missing.join(', ')}`;
-      return { card: state, faults: [why], passed: false };
+      return { card: state, faults: [why] };
     } catch (thrown) {
-      const { message } = toServingError(thrown);
-      return requireModelCard ? { card: 'incomplete', faults: [message], passed: false } : { card: 'incomplete' };
+      return { card: 'incomplete', faults: requireModelCard ? [toServingError(thrown).message] : [] };
     }
   }
 

@@ -1,2 +1,3 @@
 export type { VersionInfo } from './lifecycle/version-life.js';
 export { ModelRepository, type ModelRepositoryOptions } from './model-repository.js';
+export { modelFiles } from './repository/model-files.js';

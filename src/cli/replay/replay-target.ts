@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CliError, EXIT_CODES } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
-import { readServeArguments } from '../serve.js';
+import { readServeArguments, withoutListeners } from '../serve.js';
 
 /** Where a candidate, and a baseline, answer. */
 export interface ReplayTarget {
@@ -50,11 +50,8 @@ async function start(
   const { config, notes } = readServeArguments(args, io);
   for (const note of notes) io.stderr.write(`penstock: ${note}\n`);
   const own = {
-    ...config,
+    ...withoutListeners(config),
     http: { ...config.http, enabled: true, address: '127.0.0.1', port: 0 },
-    grpc: { ...config.grpc, enabled: false },
-    metrics: { ...config.metrics, enabled: false },
-    capture: { ...config.capture, folder: undefined },
     log: { ...config.log, info: false },
     modelControlMode: 'explicit' as const,
     loadModels: [model],

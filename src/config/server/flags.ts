@@ -115,6 +115,8 @@ export const FLAGS: readonly Flag[] = [
   own('feedback-settle-secs', 'feedback.settleSecs', 'number'),
   own('require-golden', 'gates.requireGolden', 'boolean'),
   own('require-model-card', 'gates.requireModelCard', 'boolean'),
+  own('require-signature', 'gates.requireSignature', 'boolean'),
+  own('public-key', 'gates.publicKeys', 'string', { repeatable: true }),
   own('model-card-field', 'gates.modelCardFields', 'string', { repeatable: true }),
   own('shadow-max-in-flight', 'shadows.maxInFlight', 'number'),
   own('shadow-max-bytes', 'shadows.maxBytes', 'number'),

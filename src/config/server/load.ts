@@ -85,6 +85,8 @@ function readConfigFile(file: string): Record<string, unknown> {
     config.state = { ...config.state, folder: absolute(config.state.folder) };
   if (isPlain(config.log) && config.log.file !== undefined)
     config.log = { ...config.log, file: absolute(config.log.file) };
+  if (isPlain(config.gates) && Array.isArray(config.gates.publicKeys))
+    config.gates = { ...config.gates, publicKeys: config.gates.publicKeys.map(absolute) };
   if (isPlain(config.capture) && config.capture.folder !== undefined)
     config.capture = { ...config.capture, folder: absolute(config.capture.folder) };
   if (isPlain(config.cache) && config.cache.folder !== undefined)

@@ -292,6 +292,14 @@ const gates = z.strictObject({
     .max(64)
     .default(['license', 'description'])
     .describe('Fields that a model card must have, not empty'),
+  requireSignature: z.boolean().default(false).describe('Refuse versions that are not signed by one of publicKeys'),
+  publicKeys: z
+    .array(z.string().min(1))
+    .max(256)
+    .default([])
+    .describe(
+      'Files of public keys (minisign). A signature of a version is looked at where there are some, and refuses it where it does not count',
+    ),
 });
 
 const shadows = z.strictObject({
