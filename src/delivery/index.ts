@@ -4,6 +4,14 @@ export type { Calibration, GuardSpec, LatencyQuantile } from './guard-spec.js';
 export { createGuards } from './guards/create-guards.js';
 export { SampleRatioGuard } from './guards/sample-ratio-guard.js';
 export { type HardLimitSpec, HardLimits } from './hard-limits.js';
+export {
+  type Direction,
+  JUDGE_DEFAULTS,
+  type JudgedMetric,
+  type Judgement,
+  judgeCanary,
+  type MetricJudgement,
+} from './judge/canary-judge.js';
 export type { Observation } from './observation.js';
 export { type ObservedUnit, type Power, ratePower } from './power/rate-power.js';
 export type { LabelSource } from './rollout/collector.js';

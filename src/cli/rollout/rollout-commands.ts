@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT_CODE_HELP } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
 import { countOfDigits } from '../number-argument.js';
+import { addJudge } from './judge-command.js';
 import type { PowerFlags } from './power.js';
 
 const count = countOfDigits(7);
@@ -38,6 +39,7 @@ export function addRollout(program: Command, io: CliIo, exit: (code: number) => 
       const { power } = await import('./power.js');
       exit(power(flags, io));
     });
+  addJudge(rollout, io, exit);
 }
 
 /** A number, or a percentage. */

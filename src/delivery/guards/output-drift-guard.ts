@@ -19,25 +19,39 @@ const LOOK_EVERY = 64;
 
 /**
  * Law of the answers' top index in either arm. It sees that other classes are named more or less often; it cannot see answers
- * that are wrong in both directions alike, nor outputs that are no scores of classes, where the top index says nothing.
+ * that are wrong in both directions alike, nor outputs that are no scores of classes, where the top index says nothing. It
+ * counts anew with each split: traffic of another hour, divided otherwise, would set the arms apart. The k-th split has the
+ * part 1 / (k (k + 1)) of alpha, all together alpha.
  */
 export function outputDriftGuard(name: string, { alpha, maxTotalVariation, minObservations }: DriftLimits): Guard {
-  const [candidate, baseline] = [new Array<number>(CELLS).fill(0), new Array<number>(CELLS).fill(0)];
-  const of = { candidate: 0, baseline: 0 };
+  let split = { number: Number.NEGATIVE_INFINITY, alpha: 0, of: 0 };
+  let [candidate, baseline] = [emptyCells(), emptyCells()];
+  let of = { candidate: 0, baseline: 0 };
   let lookAt = 0;
+  const begin = (number: number) => {
+    const next = split.of + 1;
+    split = { number, alpha: alpha / (next * (next + 1)), of: next };
+    [candidate, baseline] = [emptyCells(), emptyCells()];
+    of = { candidate: 0, baseline: 0 };
+    lookAt = 0;
+  };
   return firstVerdict(name, {
     observe(seen) {
+      // Splits in which one arm has no answers at all decide nothing and cost nothing.
+      if (seen.share <= 0 || seen.share >= 1 || seen.split < split.number) return 'inconclusive';
+      if (seen.split > split.number) begin(seen.split);
       of.candidate += add(candidate, seen.candidate.outputs);
       of.baseline += add(baseline, seen.baseline.outputs);
       if (of.candidate < lookAt) return 'inconclusive';
       lookAt = of.candidate + Math.max(LOOK_EVERY, of.candidate / 100);
-      const { lower, upper } = new TotalVariation(candidate, baseline).bounds(alpha);
+      const { lower, upper } = new TotalVariation(candidate, baseline).bounds(split.alpha);
       if (lower > maxTotalVariation) return 'fail';
       return upper < maxTotalVariation && of.candidate >= minObservations ? 'pass' : 'inconclusive';
     },
     evidence(verdict) {
       const variation = new TotalVariation(candidate, baseline);
-      const bounds = variation.bounds(alpha);
+      const ofSplit = split.of === 0 ? alpha / 2 : split.alpha;
+      const bounds = variation.bounds(ofSplit);
       const known = of.candidate > 0 && of.baseline > 0;
       const words = {
         fail: `proven more than ${maxTotalVariation}${chanceText(alpha)}`,
@@ -50,7 +64,7 @@ export function outputDriftGuard(name: string, { alpha, maxTotalVariation, minOb
         estimate: { candidate: known ? variation.seen : undefined, baseline: known ? 0 : undefined },
         difference: bounds,
         logHarm: variation.logAbove(maxTotalVariation),
-        logHarmLimit: Math.log(1 / alpha),
+        logHarmLimit: Math.log(1 / ofSplit),
         explanation: known
           ? `total variation between the top answers of the arms is ${shortText(variation.seen)}, between ` +
             `${shortText(bounds.lower)} and ${shortText(bounds.upper)}: ${words[verdict]}`
@@ -62,6 +76,10 @@ export function outputDriftGuard(name: string, { alpha, maxTotalVariation, minOb
 
 function shortText(value: number): string {
   return numberText(Number(value.toPrecision(3)));
+}
+
+function emptyCells(): number[] {
+  return new Array<number>(CELLS).fill(0);
 }
 
 /** Adds counts, and says how many they are. */

@@ -73,7 +73,7 @@ describe('requests of the candidate until a worse one is stopped', () => {
   it.each([
     [0.05, 18],
     [0.5, 56],
-  ])('executions over the limit from 1 to 17 %% at share %d: about %d at the median', (share, median) => {
+  ])('executions over the limit from 0.01 to 0.17 at share %d: about %d at the median', (share, median) => {
     const { requestsToFail } = ratePower(options(0.01, 0.17, share, { observe: 'batch' }));
     expect(requestsToFail?.median).toBeGreaterThan(0.8 * median);
     expect(requestsToFail?.median).toBeLessThan(1.35 * median);

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { mannWhitney } from '../judge/mann-whitney.js';
 import { ConditionalOdds } from './conditional-odds.js';
 import { EventShare } from './event-share.js';
 import { FailureShare } from './failure-share.js';
 import { logGamma } from './log-gamma.js';
 import { MeanDifference } from './mean-evidence.js';
+import { normalTail } from './normal-law.js';
 import { proportionBounds } from './proportion-sequence.js';
 import { TotalVariation } from './total-variation.js';
 
@@ -19,6 +21,13 @@ const VECTORS = JSON.parse(readFileSync(new URL('./vectors/vectors.json', import
     logE: number;
   }[];
   conditionalOdds: { bins: [number, number, number, number][]; odds: number[]; nullOdds: number; logE: number }[];
+  normalTail: [number, number][];
+  mannWhitney: {
+    control: number[];
+    experiment: number[];
+    confidence: number;
+    expected: [pValue: number, estimate: number, lower: number, upper: number];
+  }[];
   mean: { stretches: [MomentRow, MomentRow][]; at: number; expected: [number, number, number, number] }[];
   totalVariation: {
     candidate: number[];
@@ -65,6 +74,19 @@ describe('the statistics agree with numpy and scipy to 1e-12', () => {
     for (const [candidate, baseline, candidateBad, baselineBad] of bins)
       process.observe({ candidate, baseline, candidateBad, baselineBad });
     expect(apart(process.logE, logE)).toBeLessThan(TOLERANCE);
+  });
+
+  it('tail of the normal law', () => {
+    for (const [z, expected] of VECTORS.normalTail)
+      expect(Math.abs(normalTail(z) / expected - 1)).toBeLessThan(TOLERANCE);
+  });
+
+  it.each(VECTORS.mannWhitney)('Mann-Whitney, vector %#', ({ control, experiment, confidence, expected }) => {
+    const { pValue, estimate, interval } = mannWhitney(control, experiment, confidence);
+    expect(Math.abs(pValue / expected[0] - 1)).toBeLessThan(TOLERANCE);
+    expect(apart(estimate, expected[1])).toBeLessThan(TOLERANCE);
+    expect(apart(interval.lower, expected[2])).toBeLessThan(TOLERANCE);
+    expect(apart(interval.upper, expected[3])).toBeLessThan(TOLERANCE);
   });
 
   it.each(VECTORS.mean)('difference of means, vector %#', ({ stretches, at, expected }) => {

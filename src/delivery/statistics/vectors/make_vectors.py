@@ -8,7 +8,7 @@ import json
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import betaln, gammaln, logsumexp
-from scipy.stats import hypergeom, nchypergeom_fisher
+from scipy.stats import hypergeom, mannwhitneyu, nchypergeom_fisher, norm, rankdata
 
 RATIOS = np.array([1.25, 1.5, 2, 3, 5, 10, 20])
 
@@ -125,6 +125,32 @@ def total_variation(candidate, baseline, alpha, limit):
     return [max(0.0, seen - r), min(1.0, seen + r), float(above)]
 
 
+def mann_whitney(control, experiment, confidence):
+    """R's wilcox.test: p exact below 50 values without ties; interval by the corrected z; median of all differences."""
+    x, y = np.array(experiment), np.array(control)
+    n, m = len(x), len(y)
+    tied = len(np.unique(np.concatenate([x, y]))) < n + m
+    exact = n < 50 and m < 50 and not tied
+    p = mannwhitneyu(x, y, method="exact" if exact else "asymptotic", use_continuity=True).pvalue
+    differences = np.unique(np.subtract.outer(x, y))
+    def z(shift):
+        ranks = rankdata(np.concatenate([x - shift, y]))
+        _, ties = np.unique(ranks, return_counts=True)
+        excess = ranks[:n].sum() - n * (n + 1) / 2 - n * m / 2
+        sigma = np.sqrt(n * m / 12 * (n + m + 1 - (ties**3 - ties).sum() / ((n + m) * (n + m - 1))))
+        return (excess - np.sign(excess) / 2) / sigma
+    def root(quantile):
+        if z(differences[0]) <= quantile:
+            return differences[0]
+        if z(differences[-1]) >= quantile:
+            return differences[-1]
+        # z is constant between two differences; the root is the one at which it steps over the quantile.
+        middles = (differences[1:] + differences[:-1]) / 2
+        return differences[np.argmax([z(middle) <= quantile for middle in middles] + [True])]
+    quantile = norm.isf((1 - confidence) / 2)
+    return [float(v) for v in (p, np.median(np.subtract.outer(x, y)), root(quantile), root(-quantile))]
+
+
 def main():
     random = np.random.default_rng(20)
     shares = [
@@ -163,6 +189,15 @@ def main():
         (random.multinomial(5000, random.dirichlet(np.full(10, 1))).tolist() + [0] * 54, random.multinomial(90000, random.dirichlet(np.full(10, 1))).tolist() + [0] * 54),
         (random.multinomial(800, np.full(64, 1 / 64)).tolist(), random.multinomial(900, np.full(64, 1 / 64)).tolist()),
     ]
+    samples = [
+        ([1, 2, 3, 4], [10, 20, 30, 40]),
+        (random.normal(10, 2, 30).tolist(), random.normal(11, 2, 25).tolist()),
+        (random.normal(10, 2, 49).tolist(), random.normal(10, 3, 49).tolist()),
+        (random.normal(10, 2, 60).tolist(), random.normal(10, 2, 49).tolist()),
+        (random.poisson(3, 90).tolist(), random.poisson(4, 80).tolist()),
+        (random.poisson(3, 12).tolist(), random.poisson(30, 9).tolist()),
+        ([5.0], random.normal(0, 1, 59).tolist()),
+    ]
     # A stretch that says nothing is left out by the process: the law is 1 on both sides there.
     counts = [[0, 1], [0, 500], [1, 1], [3, 1000], [50, 1000], [5, 8], [7, 7], [12345, 1000000], [999, 1000]]
     print(json.dumps({
@@ -178,6 +213,11 @@ def main():
         "conditionalOdds": [
             {"bins": rows, "odds": odds, "nullOdds": null, "logE": conditional_odds(rows, odds, null)}
             for rows in bins for odds, null in ((RATIOS.tolist(), 1), ([1.5, 1, 0.5], 2))
+        ],
+        "normalTail": [[z, float(norm.sf(z))] for z in (-5, -0.5, 0, 0.1, 1, 2.3263478740408408, 4.2, 4.3, 6, 9, 20)],
+        "mannWhitney": [
+            {"control": c, "experiment": e, "confidence": confidence, "expected": mann_whitney(c, e, confidence)}
+            for c, e in samples for confidence in (0.98, 0.95)
         ],
         "mean": [
             {"stretches": moments(rows), "at": at, "expected": mean_evidence(rows, at)} for rows in values for at in (0, 0.1, -0.3)

@@ -1,5 +1,5 @@
-import type { Moments } from '../observation.js';
-import type { Uniform } from './random-stream.js';
+import type { Moments } from '../../src/delivery/observation.js';
+import type { Uniform } from '../../src/delivery/power/random-stream.js';
 
 /** How many of `of` come true, each with this chance; cost linear in them. */
 export function binomial(of: number, chance: number, uniform: Uniform): number {
