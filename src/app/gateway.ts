@@ -13,6 +13,7 @@ import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } 
 import type { StateStore } from '../store/index.js';
 import { createArena } from './arena.js';
 import { type Capture, NO_CAPTURE, openCapture } from './capture.js';
+import { ejectionLog } from './ejection-log.js';
 import { exampleHint } from './example-hint.js';
 import { createFeedback } from './feedback.js';
 import { gatePolicy } from './gate-policy.js';
@@ -107,6 +108,7 @@ export class Gateway implements RunningServer {
       metrics,
       whyAbsent,
       callers,
+      onEjection: ejectionLog(log),
       releases: { facts, shadows: shadowLimits(config) },
     });
     const threads = ingressThreads(config.ingress.threads, cores, process.platform);

@@ -6,6 +6,7 @@ import { createOffload } from '../serving/executor/index.js';
 import { ThreadSide, type ThreadStart } from '../serving/ingress/index.js';
 import { createArena } from './arena.js';
 import { tapBefore } from './capture.js';
+import { ejectionLog } from './ejection-log.js';
 import type { IngressSettings } from './ingress-settings.js';
 import { startServers } from './listeners.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
@@ -23,8 +24,9 @@ const side = new ThreadSide(start, arena, clock);
 const onRefused = refusedInto(new Float64Array(refused));
 const callers = new Callers(config);
 const { whyAbsent, facts } = side;
+const onEjection = ejectionLog(side.log);
 const releases = { facts, shadows: shadowLimits(config) };
-const dataplane = new Dataplane({ clock, metrics: { refused: onRefused }, whyAbsent, callers, releases });
+const dataplane = new Dataplane({ clock, metrics: { refused: onRefused }, whyAbsent, callers, releases, onEjection });
 const offload = createOffload({
   threads: offloadThreads,
   maxQueue: Math.ceil(config.offload.maxQueueSize / share.of),

@@ -1,4 +1,4 @@
-import type { Clock, Executor, ModelSpec, VersionMetrics } from '../core/index.js';
+import type { Clock, Executor, ModelSpec, QueueMetrics } from '../core/index.js';
 import { Batcher } from '../serving/batcher/index.js';
 
 /** Copies that wait for spare time, at most. */
@@ -7,7 +7,7 @@ const MOST_WAITING = 64;
 const MOST_WAIT_MS = 1000;
 
 /** Copies are counted by what becomes of them (`ReleaseFact`), never among the version's requests and executions. */
-const UNCOUNTED: VersionMetrics = { succeeded() {}, failed() {}, executed() {}, setQueueDepth() {} };
+const UNCOUNTED: QueueMetrics = { executed() {}, setQueueDepth() {} };
 
 /**
  * The queue of copies that a version answers for comparison: a batcher of its own over the executor's spare time. One copy is one

@@ -52,8 +52,8 @@ describe('the traffic of a model', () => {
     await all.set('m', 'flags: { beta: false }', 'me');
     expect(all.trafficOf('m', [1]).routes?.flags).toEqual({ beta: false });
     expect(kept).toEqual([
-      ['m', { document: undefined, flags: { beta: true } }],
-      ['m', { document: 'flags: { beta: false }', flags: {} }],
+      ['m', { document: undefined, flags: { beta: true }, filters: {} }],
+      ['m', { document: 'flags: { beta: false }', flags: {}, filters: {} }],
     ]);
   });
 
@@ -78,7 +78,7 @@ describe('the traffic of a model', () => {
   });
 
   it('is what was kept, from the first publication on', () => {
-    const kept = { m: { document: 'flags: { a: false }\ndefault: 1', flags: { a: true } } };
+    const kept = { m: { document: 'flags: { a: false }\ndefault: 1', flags: { a: true }, filters: {} } };
     const { traffic: all } = traffic({ kept, release: { defaultVersion: 2, split: undefined } });
     expect(all.trafficOf('m', [1, 2])).toMatchObject({
       routes: { default: 1, flags: { a: true } },
@@ -88,7 +88,7 @@ describe('the traffic of a model', () => {
   });
 
   it('serves without what was kept and cannot be read, and says so', () => {
-    const { traffic: all, log } = traffic({ kept: { m: { document: 'nonsense: 1', flags: {} } } });
+    const { traffic: all, log } = traffic({ kept: { m: { document: 'nonsense: 1', flags: {}, filters: {} } } });
     expect(all.trafficOf('m', [1]).routes).toBeUndefined();
     expect(log.lines[0]).toMatchObject({ level: 'error' });
   });

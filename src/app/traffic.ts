@@ -37,7 +37,7 @@ interface Operated {
   readonly document: ModelRoutes | undefined;
 }
 
-const NOTHING_SET: Operated = { kept: { document: undefined, flags: {} }, document: undefined };
+const NOTHING_SET: Operated = { kept: { document: undefined, flags: {}, filters: {} }, document: undefined };
 
 /**
  * Joins all that has a say in a model's traffic: the routes file beside it, an operator's document over that, flags over
@@ -91,7 +91,9 @@ export class Traffic implements TrafficSource, RouteControl {
     if (serving === undefined)
       throw new ServingError('MODEL_NOT_FOUND', `model '${model}' does not serve: its routes cannot be checked`);
     parsed.refuseUnserved(serving.versions);
-    await this.#change(model, { kept: { document, flags: {} }, document: parsed.routes }, 'routes set', { by });
+    await this.#change(model, { kept: { document, flags: {}, filters: {} }, document: parsed.routes }, 'routes set', {
+      by,
+    });
   }
 
   async remove(model: string, by: string): Promise<void> {
@@ -110,6 +112,19 @@ export class Traffic implements TrafficSource, RouteControl {
     const { kept, document } = this.#operated.get(model) ?? NOTHING_SET;
     const flags = { ...kept.flags, [flag]: on };
     await this.#change(model, { kept: { ...kept, flags }, document }, 'flag set', { by, flag, on });
+  }
+
+  async setFilter(model: string, filter: string, enabled: boolean, by: string): Promise<void> {
+    const routes = this.#routesOf(model);
+    if (routes === undefined) throw new ServingError('MODEL_NOT_FOUND', `model '${model}' has no routes`);
+    const names = routes.filters.map(({ name }) => name);
+    if (!names.includes(filter)) {
+      const hint = didYouMean(filter, names);
+      throw new ServingError('MALFORMED_REQUEST', `the routes of model '${model}' have no filter '${filter}'${hint}`);
+    }
+    const { kept, document } = this.#operated.get(model) ?? NOTHING_SET;
+    const filters = { ...kept.filters, [filter]: enabled };
+    await this.#change(model, { kept: { ...kept, filters }, document }, 'filter set', { by, filter, enabled });
   }
 
   async #change(
@@ -131,13 +146,18 @@ export class Traffic implements TrafficSource, RouteControl {
     return fittingTraffic({ routes, release }, versions);
   }
 
-  /** Flags that a new file or document no longer has are without effect. */
+  /** Flags and filters that a new file or document no longer has are without effect. */
   #routesOf(model: string): ModelRoutes | undefined {
     const { kept, document } = this.#operated.get(model) ?? NOTHING_SET;
     const routes = document ?? this.#files.get(model);
     if (routes === undefined) return undefined;
-    const switched = Object.entries(kept.flags).filter(([name]) => Object.hasOwn(routes.flags, name));
-    return switched.length === 0 ? routes : { ...routes, flags: { ...routes.flags, ...Object.fromEntries(switched) } };
+    const flags = { ...routes.flags };
+    for (const [name, on] of Object.entries(kept.flags)) if (Object.hasOwn(flags, name)) flags[name] = on;
+    const filters = routes.filters.map((filter) => ({
+      ...filter,
+      enabled: kept.filters[filter.name] ?? filter.enabled,
+    }));
+    return { ...routes, flags, filters };
   }
 
   /** What was kept was read before; a newer version of this program may still refuse it, and serves without it then. */

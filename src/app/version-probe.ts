@@ -4,9 +4,9 @@ import {
   type InferenceResponse,
   NO_DEADLINE,
   type ProbeAnswer,
+  type QueueMetrics,
   type RequestMetrics,
   type Tensor,
-  type VersionMetrics,
 } from '../core/index.js';
 import type { RequestQueue } from '../serving/batcher/index.js';
 import { Dataplane, ServedVersion } from '../serving/dataplane/index.js';
@@ -65,23 +65,15 @@ function answerOf({ outputs, latency }: InferenceResponse): ProbeAnswer {
   };
 }
 
-const UNCOUNTED: RequestMetrics = { succeeded: () => {}, failed: () => {} };
+const UNCOUNTED: RequestMetrics = { succeeded: () => {}, failed: () => {}, routed: () => {} };
 
 /** A version's figures of executions from its publication on: what is tried before is no work that anybody asked for. */
-export class FiguresOncePublished implements VersionMetrics {
-  readonly #figures: VersionMetrics;
+export class FiguresOncePublished implements QueueMetrics {
+  readonly #figures: QueueMetrics;
   published = false;
 
-  constructor(figures: VersionMetrics) {
+  constructor(figures: QueueMetrics) {
     this.#figures = figures;
-  }
-
-  succeeded(...seen: Parameters<VersionMetrics['succeeded']>): void {
-    this.#figures.succeeded(...seen);
-  }
-
-  failed(...seen: Parameters<VersionMetrics['failed']>): void {
-    this.#figures.failed(...seen);
   }
 
   executed(rows: number, gatherNs: number, computeNs: number, scatterNs: number, paddingShare: number): void {

@@ -18,13 +18,15 @@ describe('reference page', () => {
 });
 
 describe('JSON Schema', () => {
-  it('describes both files and allows no unknown key', () => {
-    const { server, model } = jsonSchema() as Record<
+  it('describes every file and allows no unknown key', () => {
+    const { server, model, routes } = jsonSchema() as Record<
       string,
       { properties: Record<string, unknown>; additionalProperties: unknown }
     >;
     expect(server!.properties).toHaveProperty('http');
     expect(model!.properties).toHaveProperty('dynamic_batching');
-    expect([server!.additionalProperties, model!.additionalProperties]).toEqual([false, false]);
+    expect(routes!.properties).toHaveProperty('splits');
+    expect(JSON.stringify(routes)).toMatch(/consecutive_failures/);
+    for (const schema of [server, model, routes]) expect(schema!.additionalProperties).toBe(false);
   });
 });

@@ -77,10 +77,24 @@ export const ERRORS = {
   CONFLICT: { grpc: 'ABORTED', http: 409, retry: 'no', logLevel: 'info' },
   UNSUPPORTED: { grpc: 'UNIMPLEMENTED', http: 501, retry: 'no', logLevel: 'info' },
   UNAUTHENTICATED: { grpc: 'UNAUTHENTICATED', http: 401, retry: 'no', logLevel: 'info' },
+  /** An operator's filter takes the request. */
+  BLOCKED: { grpc: 'PERMISSION_DENIED', http: 403, retry: 'no', logLevel: 'debug' },
   FORBIDDEN: { grpc: 'PERMISSION_DENIED', http: 403, retry: 'no', logLevel: 'info' },
 } as const satisfies Record<string, ErrorFacts>;
 
 export type Reason = keyof typeof ERRORS;
+
+/** Whether a request failed for no fault of its caller, so that it may be tried elsewhere; a deadline that passed is over. */
+export function isServersFault(reason: Reason): boolean {
+  const { http }: ErrorFacts = ERRORS[reason];
+  return http === 500 || http === 503;
+}
+
+/** Whether the version failed itself, and was not only asked too much or not there yet. */
+export function isVersionsFault(reason: Reason): boolean {
+  const { http }: ErrorFacts = ERRORS[reason];
+  return http === 500 || reason === 'EXECUTOR_LOST';
+}
 
 /** The reasons in table order; a reason's index is its slot in typed arrays of counters. */
 export const REASONS = Object.keys(ERRORS) as readonly Reason[];

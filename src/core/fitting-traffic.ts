@@ -48,6 +48,11 @@ function fittingRoutes(
   }
   const leads = (goal: VersionName) =>
     typeof goal === 'string' && Object.hasOwn(routes.splits, goal) ? Object.hasOwn(splits, goal) : serves(goal);
+  const fallback = kept(
+    [routes.fallback],
+    (one) => one === undefined || serves(one.to),
+    () => 'the fallback',
+  )[0];
   const isDefault = routes.default === undefined || leads(routes.default);
   if (!isDefault) leaveOut(`default ${routes.default}`);
   return {
@@ -66,6 +71,13 @@ function fittingRoutes(
       ({ to }) => leads(to),
       ({ name }) => `rule '${name}'`,
     ),
+    filters: kept(
+      routes.filters,
+      ({ action }) => !('reroute' in action) || serves(action.reroute),
+      ({ name }) => `filter '${name}'`,
+    ),
+    fallback,
+    ejection: routes.ejection,
     shadows: kept(
       routes.shadows,
       ({ to }) => serves(to),

@@ -2,16 +2,22 @@ import type { Reason } from './errors.js';
 import type { LatencyBreakdown } from './inference.js';
 import type { ModelVersionId } from './model.js';
 
+/** What happened to requests on their way by routes: answered by a filter, tried in the second place, its version ejected for it. */
+export const ROUTE_EVENTS = ['answered_by_filter', 'second_try', 'ejection'] as const;
+export type RouteEvent = (typeof ROUTE_EVENTS)[number];
+
 /** Figures of requests, written where they are answered. */
 export interface RequestMetrics {
   /** A request was answered. `rows`: its own rows; `totalNs`: from first byte to encoded reply. */
   succeeded(rows: number, latency: LatencyBreakdown, totalNs: number): void;
   /** A request got an error after it named this version. */
   failed(reason: Reason, totalNs: number): void;
+  /** `event` happened to a request that came to this version. */
+  routed(event: RouteEvent): void;
 }
 
-/** Where the data path leaves its figures: one object a version, taken once, written to without look-ups or allocation. */
-export interface VersionMetrics extends RequestMetrics {
+/** Figures of executions and of what waits for them. */
+export interface QueueMetrics {
   /**
    * One execution ended well. `gatherNs`, `computeNs`, `scatterNs` are of the execution, once, not per member;
    * `paddingShare`: of what was executed, 0 to 1.
@@ -20,6 +26,9 @@ export interface VersionMetrics extends RequestMetrics {
   /** Requests waiting now. */
   setQueueDepth(requests: number): void;
 }
+
+/** Where the data path leaves its figures: one object a version, taken once, written to without look-ups or allocation. */
+export interface VersionMetrics extends RequestMetrics, QueueMetrics {}
 
 export interface MetricsSink {
   /** The version's accumulators; the same object for the same id while it lives. */

@@ -6,6 +6,8 @@ export interface OperatorRoutes {
   readonly document: string | undefined;
   /** Flags that differ from what the document says, by name. */
   readonly flags: Readonly<Record<string, boolean>>;
+  /** Filters that are switched otherwise than it says, by name. */
+  readonly filters: Readonly<Record<string, boolean>>;
 }
 
 /** The routes of one model as they stand. */
@@ -15,7 +17,7 @@ export interface RoutesStatus {
   readonly source: 'file' | 'operator';
   /** Text of the operator's, as it came. */
   readonly document?: string;
-  /** In force, as far as the versions that serve allow; flags as they are switched. */
+  /** In force, as far as the versions that serve allow; flags and filters as they are switched. */
   readonly routes: ModelRoutes;
   /** Number of the routing table that they are in; 0: the model does not serve. */
   readonly table: number;
@@ -38,4 +40,5 @@ export interface RouteControl {
   /** The file's routes count again, or none, with flags as the file says. */
   remove(model: string, by: string): Promise<void>;
   setFlag(model: string, flag: string, on: boolean, by: string): Promise<void>;
+  setFilter(model: string, filter: string, enabled: boolean, by: string): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { didYouMean } from './nearest-name.js';
 import { BUCKETS, bucketsOf, type ModelRoutes, type RouteCondition, type VersionName } from './routes.js';
+import { plainTensorFault } from './tensor-of-values.js';
 
 /** What is wrong with routes, and where: keys from their root. */
 export interface RouteFault {
@@ -60,6 +61,19 @@ export function routeFaults(routes: ModelRoutes, versions?: readonly number[]): 
     flag(rule.flag, ['rules', i]);
     faults.push(...conditionFaults(rule.when, ['rules', i, 'when']));
   }
+  unique('filters', routes.filters);
+  for (const [i, { when, action, flag: name }] of routes.filters.entries()) {
+    const path = ['filters', i];
+    flag(name, path);
+    faults.push(...conditionFaults(when, [...path, 'when']));
+    if ('reroute' in action) version(action.reroute, [...path, 'reroute']);
+    if (!('answer' in action)) continue;
+    for (const [n, tensor] of action.answer.entries()) {
+      const why = plainTensorFault(tensor);
+      if (why !== undefined) fault([...path, 'answer', n, 'data'], why);
+    }
+  }
+  if (routes.fallback !== undefined) version(routes.fallback.to, ['fallback', 'to']);
   unique('shadows', routes.shadows);
   for (const [i, shadow] of routes.shadows.entries()) {
     version(shadow.to, ['shadows', i, 'to']);

@@ -1,5 +1,7 @@
+import type { EjectionSettings } from './ejection.js';
 import type { ModelRelease } from './release.js';
 import type { RequestAttribute } from './request-attribute.js';
+import type { PlainTensor } from './tensor-of-values.js';
 
 /** A version by its number, or by a label of the model. */
 export type VersionName = number | string;
@@ -22,6 +24,36 @@ export interface ModelRoutes {
   readonly rules: readonly RouteRule[];
   /** Each one that matches sends a copy to its version, whose answer nobody waits for. */
   readonly shadows: readonly RouteShadow[];
+  /** Before all else, and for requests that name a version too: the first one whose condition holds acts. */
+  readonly filters: readonly RouteFilter[];
+  readonly fallback: RouteFallback | undefined;
+  readonly ejection: EjectionSettings | undefined;
+}
+
+/** Keeps requests from the version they would go to. */
+export interface RouteFilter {
+  readonly name: string;
+  readonly when: RouteCondition;
+  readonly action: FilterAction;
+  /** Operators switch it while the gateway serves. */
+  readonly enabled: boolean;
+  readonly flag: string | undefined;
+}
+
+export type FilterAction =
+  /** Refused with BLOCKED; the message goes to the caller. */
+  | { readonly block: string }
+  /** Answered without the model: each output that is asked for and given, its shape that of one row, once for each row of the request. */
+  | { readonly answer: readonly PlainTensor[] }
+  | { readonly reroute: VersionName };
+
+/** A second try elsewhere, for requests that do not name their version. */
+export interface RouteFallback {
+  readonly to: VersionName;
+  /** Where the first version fails by the server's fault. */
+  readonly onError: boolean;
+  /** Where it has not answered so long after the request came; it goes on, and the first answer counts. Undefined: never. */
+  readonly afterMs: number | undefined;
 }
 
 /** Divides requests among versions. */

@@ -5,6 +5,7 @@ import {
   PROTOCOL_STATES,
   type ProviderShares,
   REASONS,
+  ROUTE_EVENTS,
   type VersionState,
 } from '../core/index.js';
 import { Family, histogramSamples, type Sample } from './family.js';
@@ -63,6 +64,18 @@ export function penstockFamilies(figures: Figures): Family[] {
           if (value > 0) yield { labels: { ...labels, outcome: 'failure', reason }, value };
         }
       }),
+    ),
+    new Family(
+      'penstock_route_events_total',
+      'counter',
+      'Requests that a filter answered, that were tried in the second place, or that made a version leave its splits.',
+      () =>
+        each(function* (version, labels) {
+          for (const event of ROUTE_EVENTS) {
+            const value = version.routeEvents(event);
+            if (value > 0) yield { labels: { ...labels, event }, value };
+          }
+        }),
     ),
     new Family(
       'penstock_refused_requests_total',

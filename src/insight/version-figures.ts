@@ -4,6 +4,8 @@ import {
   REASONS,
   type Reason,
   type RequestMetrics,
+  ROUTE_EVENTS,
+  type RouteEvent,
   type VersionMetrics,
   type VersionStatistics,
 } from '../core/index.js';
@@ -21,7 +23,8 @@ const REASON_SLOTS = Object.fromEntries(REASONS.map((reason, i) => [reason, i]))
 const FAILED = STAGES.length * TIME_HISTOGRAM_SLOTS;
 const FAILED_NS = FAILED + REASONS.length;
 const ROWS = FAILED_NS + 1;
-const SLOTS = ROWS + 1;
+const ROUTED = ROWS + 1;
+const SLOTS = ROUTED + ROUTE_EVENTS.length;
 
 const [DECODE, QUEUE, GATHER, DISPATCH, COMPUTE, SCATTER, ENCODE, TOTAL] = STAGES.map(
   (_, i) => i * TIME_HISTOGRAM_SLOTS,
@@ -54,6 +57,10 @@ export class RequestFigures implements RequestMetrics {
   failed(reason: Reason, totalNs: number): void {
     (this.slots[FAILED + REASON_SLOTS[reason]] as number)++;
     (this.slots[FAILED_NS] as number) += Math.max(totalNs, 0);
+  }
+
+  routed(event: RouteEvent): void {
+    (this.slots[ROUTED + ROUTE_EVENTS.indexOf(event)] as number)++;
   }
 }
 
@@ -118,6 +125,11 @@ export class VersionFigures extends RequestFigures implements VersionMetrics {
 
   failures(reason: Reason): number {
     const at = FAILED + REASON_SLOTS[reason];
+    return this.#sum(at, at + 1)[0] as number;
+  }
+
+  routeEvents(event: RouteEvent): number {
+    const at = ROUTED + ROUTE_EVENTS.indexOf(event);
     return this.#sum(at, at + 1)[0] as number;
   }
 

@@ -2,7 +2,18 @@ import type { ModelRoutes, ReleaseSplit } from '../../src/core/index.js';
 
 /** Routes that say nothing; `changes` on top. */
 export function modelRoutes(changes: Partial<ModelRoutes> = {}): ModelRoutes {
-  return { labels: {}, flags: {}, default: undefined, splits: {}, rules: [], shadows: [], ...changes };
+  return {
+    labels: {},
+    flags: {},
+    default: undefined,
+    splits: {},
+    rules: [],
+    shadows: [],
+    filters: [],
+    fallback: undefined,
+    ejection: undefined,
+    ...changes,
+  };
 }
 
 /** A rollout's split of 1 and 2 by the header `x-user`; `changes` on top. */

@@ -23,6 +23,14 @@ rules:
     flag: beta
 shadows:
   - { name: compare, to: 3, percent: 12.5 }
+filters:
+  - { name: odd, when: { of: { from: tenant }, equals: x }, block: not today, enabled: false }
+  - name: known
+    when: { of: { from: tenant }, equals: y }
+    answer: [{ name: y, datatype: INT64, shape: [2], data: [1, '9007199254740993'] }]
+  - { name: away, when: { of: { from: tenant }, equals: z }, reroute: stable, flag: beta }
+fallback: { to: stable, after_ms: 200 }
+ejection: { seconds: 900 }
 `.replace('salt: 2026', "salt: '2026'");
 
 function refusal(text: string, versions?: readonly number[]): string {
@@ -38,6 +46,8 @@ function refusal(text: string, versions?: readonly number[]): string {
 describe('a routes document', () => {
   it('becomes plain data, whole, with its defaults', () => {
     const { routes } = parseModelRoutes(WHOLE, 'm/routes.yaml');
+    const tenant = (name: string) => ({ of: { from: 'tenant' }, equals: name });
+    const answer = { name: 'y', dataType: 'INT64', shape: [2], values: [1, '9007199254740993'] };
     expect(structuredClone(routes)).toEqual(routes);
     expect(routes).toEqual({
       labels: { stable: 1, next: 2 },
@@ -68,6 +78,13 @@ describe('a routes document', () => {
         },
       ],
       shadows: [{ name: 'compare', to: 3, percent: 12.5, when: undefined, flag: undefined }],
+      filters: [
+        { name: 'odd', when: tenant('x'), action: { block: 'not today' }, enabled: false, flag: undefined },
+        { name: 'known', when: tenant('y'), action: { answer: [answer] }, enabled: true, flag: undefined },
+        { name: 'away', when: tenant('z'), action: { reroute: 'stable' }, enabled: true, flag: 'beta' },
+      ],
+      fallback: { to: 'stable', onError: true, afterMs: 200 },
+      ejection: { consecutiveFailures: 5, errorPercent: 50, window: 100, seconds: 900, maxSeconds: 900 },
     });
   });
 
@@ -101,6 +118,16 @@ describe('a routes document', () => {
       'labels: { ab: 1 }\nsplits:\n  ab: { arms: [{ to: 1, percent: 100 }] }',
       /:3: splits.ab: a label is named 'ab' too/,
     ],
+    [
+      'filters:\n  - name: a\n    when: { of: { from: tenant }, exists: true }\n    block: no\n    reroute: 1',
+      /:2: filters\[0\]: expected one of block, answer, reroute/,
+    ],
+    [
+      'filters:\n  - name: a\n    when: { of: { from: tenant }, exists: true }\n    answer:\n      - { name: y, datatype: FP32, shape: [2],\n          data: [1] }',
+      /:6: filters\[0\].answer\[0\].data: shape \[2\] has 2 elements, 1 are given/,
+    ],
+    ['fallback: { to: 9 }', /:1: fallback.to: version 9 is not served/],
+    ['fallback: { to: 1, after_ms: 0 }', /:1: fallback.after_ms/],
     ['default: 7', /:1: default: version 7 is not served; served: 1, 2, 3/],
     ['shadows:\n  - { name: a, to: 1 }\n  - { name: a, to: 1 }', /:3: shadows\[1\].name: two shadows are named 'a'/],
   ])('%j is refused with the line at fault', (text, message) => {

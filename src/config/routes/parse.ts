@@ -1,4 +1,11 @@
-import { type ModelRoutes, type Reason, type RouteFault, routeFaults, ServingError } from '../../core/index.js';
+import {
+  type FilterAction,
+  type ModelRoutes,
+  type Reason,
+  type RouteFault,
+  routeFaults,
+  ServingError,
+} from '../../core/index.js';
 import { type ReadDocument, readDocument } from '../document.js';
 import { faultsOf, pathText } from '../issues.js';
 import { withSchemaNames } from '../schema-walk.js';
@@ -53,6 +60,39 @@ function routesOf(read: ReturnType<typeof routesSchema.parse>): ModelRoutes {
     ),
     rules: read.rules.map(({ name, when, to, flag }) => ({ name, when, to, flag })),
     shadows: read.shadows.map(({ name, to, percent, when, flag }) => ({ name, to, percent, when, flag })),
+    filters: read.filters.map((filter) => ({
+      name: filter.name,
+      when: filter.when,
+      action: actionOf(filter),
+      enabled: filter.enabled,
+      flag: filter.flag,
+    })),
+    fallback: read.fallback && {
+      to: read.fallback.to,
+      onError: read.fallback.on_error,
+      afterMs: read.fallback.after_ms,
+    },
+    ejection: read.ejection && {
+      consecutiveFailures: read.ejection.consecutive_failures,
+      errorPercent: read.ejection.error_percent,
+      window: read.ejection.window,
+      seconds: read.ejection.seconds,
+      maxSeconds: Math.max(read.ejection.seconds, read.ejection.max_seconds),
+    },
+  };
+}
+
+/** The schema let exactly one of them through. */
+function actionOf({ block, answer, reroute }: ReturnType<typeof routesSchema.parse>['filters'][number]): FilterAction {
+  if (block !== undefined) return { block };
+  if (reroute !== undefined) return { reroute };
+  return {
+    answer: (answer ?? []).map(({ name, datatype, shape, data }) => ({
+      name,
+      dataType: datatype,
+      shape,
+      values: data,
+    })),
   };
 }
 

@@ -34,5 +34,6 @@ export const BLAME = {
   CONFLICT: 'caller',
   UNSUPPORTED: 'caller',
   UNAUTHENTICATED: 'caller',
+  BLOCKED: 'caller',
   FORBIDDEN: 'caller',
 } as const satisfies Record<Reason, Blame>;

@@ -2,10 +2,10 @@ import {
   type BatchOutcome,
   type Clock,
   type ModelSpec,
+  type QueueMetrics,
   type ServingError,
   type Tensor,
   toServingError,
-  type VersionMetrics,
 } from '../../core/index.js';
 import type { Entry } from './entry.js';
 import type { ExecutionShapes } from './execution-shape.js';
@@ -19,7 +19,7 @@ export interface AnswersSources {
   /** True where requests were promised to be in time: what is kept is learned from. */
   readonly promised: boolean;
   readonly clock: Clock;
-  readonly metrics: VersionMetrics;
+  readonly metrics: QueueMetrics;
   readonly settlement: Settlement;
 }
 

@@ -8,10 +8,10 @@ import {
   type ModelSpec,
   NO_DEADLINE,
   NOBODY,
+  type QueueMetrics,
   type SchedulerReport,
   type ServingError,
   toServingError,
-  type VersionMetrics,
 } from '../../core/index.js';
 import { AdmissionDesk, type Shed } from './admission-desk.js';
 import { Answers } from './answers.js';
@@ -44,7 +44,7 @@ export interface BatcherOptions {
   /** Taken over: the batcher is its one listener. */
   readonly executor: Executor;
   readonly clock: Clock;
-  readonly metrics: VersionMetrics;
+  readonly metrics: QueueMetrics;
   /** Most requests that wait, where their level's policy sets no bound of its own; at least 1. */
   readonly maxQueueSize: number;
   /** How long executions take: with it requests that have a deadline are planned for. Told of each that ends well. */
@@ -65,7 +65,7 @@ export class Batcher implements RequestQueue {
   readonly #policy: BatchPolicy;
   readonly #executor: Executor;
   readonly #clock: Clock;
-  readonly #metrics: VersionMetrics;
+  readonly #metrics: QueueMetrics;
 
   readonly #levels: Levels;
   readonly #waiting: WaitList;

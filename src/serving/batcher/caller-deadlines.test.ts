@@ -25,7 +25,7 @@ function setup({ slots = 1, costs, batching: changes = {} }: Options) {
     spec: modelSpec({ maxBatchSize: batching.maxBatchSize, batching }),
     executor,
     clock,
-    metrics: { succeeded() {}, failed() {}, executed() {}, setQueueDepth() {} },
+    metrics: { executed() {}, setQueueDepth() {} },
     maxQueueSize: 10_000,
     ...(costs === undefined ? {} : { costs }),
   });

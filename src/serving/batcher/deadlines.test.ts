@@ -31,7 +31,7 @@ function setup(curve: CostCurve, slots: number, changes: Partial<BatchPolicy> = 
     spec: modelSpec({ maxBatchSize: batching.maxBatchSize, batching }),
     executor,
     clock,
-    metrics: { succeeded() {}, failed() {}, executed() {}, setQueueDepth() {} },
+    metrics: { executed() {}, setQueueDepth() {} },
     maxQueueSize: 10_000,
     costs: { curve: () => curve, observe: (_, rows) => observed.push(rows) },
   });

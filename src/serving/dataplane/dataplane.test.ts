@@ -27,6 +27,7 @@ function dataPath(spec: ModelSpec = modelSpec()) {
   const figures = {
     succeeded: (rows: number) => counted.succeeded.push(rows),
     failed: (reason: Reason) => counted.failed.push(reason),
+    routed: () => {},
     executed: (rows: number) => counted.executed.push(rows),
     setQueueDepth: () => {},
   };

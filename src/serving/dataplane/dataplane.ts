@@ -1,19 +1,24 @@
 import {
   type Clock,
+  type EjectionState,
   type InferenceHandle,
   type InferenceReply,
   type InferenceRequest,
   type MetricsSink,
   type ModelTraffic,
+  type ModelVersionId,
   type ReleaseFacts,
   ServingError,
   toServingError,
   type WantedTraits,
 } from '../../core/index.js';
-import { type RouteDecision, RoutingTable } from '../router/index.js';
+import { type Filtered, type RouteDecision, RoutingTable } from '../router/index.js';
 import { Callers } from './callers.js';
+import { Ejections } from './ejections.js';
+import { filteredAnswer } from './filtered-answer.js';
 import { InferenceCall } from './inference-call.js';
 import { ReleaseWatch } from './release-watch.js';
+import { SecondTry } from './second-try.js';
 import type { ServedVersion } from './served-version.js';
 import { type ShadowLimits, Shadows } from './shadows.js';
 
@@ -25,6 +30,8 @@ export interface DataplaneOptions {
   readonly callers?: Callers;
   /** Told of requests that a split assigned, and of their shadows; absent: nobody wants to know, and nothing is copied. */
   readonly releases?: { readonly facts: ReleaseFacts; readonly shadows: ShadowLimits };
+  /** Told of versions that were taken out of their splits, tried, or taken in again, on this thread. */
+  readonly onEjection?: (id: ModelVersionId, state: EjectionState, why: string) => void;
 }
 
 /**
@@ -46,6 +53,7 @@ export class Dataplane {
   readonly #whyAbsent: WhyAbsent;
   readonly #callers: Callers;
   readonly #watch: ReleaseWatch | undefined;
+  readonly #ejections: Ejections;
   #table: RoutingTable<ServedVersion>;
 
   constructor(options: DataplaneOptions) {
@@ -56,6 +64,14 @@ export class Dataplane {
     this.#callers = callers;
     this.#watch = options.releases && this.#watchOver(options.releases);
     this.#table = RoutingTable.empty((request) => callers.tenantOf(request).name);
+    this.#ejections = new Ejections({
+      clock: options.clock,
+      versions: (model) => this.#table.versions(model).map(({ target }) => target),
+      changed: (model, ejected) => {
+        this.#table = this.#table.passingOver(model, ejected);
+      },
+      told: options.onEjection ?? (() => {}),
+    });
   }
 
   get table(): RoutingTable<ServedVersion> {
@@ -77,7 +93,7 @@ export class Dataplane {
       target: served,
       inputs: served.spec.inputs,
     }));
-    this.#table = this.#table.with(model, entries, traffic, table);
+    this.#table = this.#table.with(model, entries, traffic, table, this.#ejections.among(versions));
   }
 
   /**
@@ -101,22 +117,81 @@ export class Dataplane {
   }
 
   #accept(decision: RouteDecision<ServedVersion>, request: InferenceRequest, reply: InferenceReply): InferenceHandle {
-    const { primary: served, mark, split, shadows } = decision;
+    const { filtered, spared } = decision;
+    if (filtered !== undefined) return this.#filter(decision, filtered, request, reply);
+    const probes = spared !== undefined && this.#ejections.mayProbe(spared.primary);
+    const first = probes ? spared : decision;
+    const { primary, fallback } = first;
+    if (fallback === undefined) return this.#send(first, request, reply, probes);
+    const { onError, afterNs } = fallback;
+    return new SecondTry(
+      {
+        clock: this.#clock,
+        request,
+        first: (outcome) => this.#send(first, request, outcome, probes),
+        second: (outcome) => {
+          primary.metrics.routed('second_try');
+          return this.#send(fallback.decision, request, outcome);
+        },
+        onError,
+        afterNs,
+        gaveUp: () => this.#gaveUp(first, request, probes),
+      },
+      reply,
+    ).begin();
+  }
+
+  /** The first version was too late: it is cancelled, which says nothing of it, so this does. */
+  #gaveUp(decision: RouteDecision<ServedVersion>, request: InferenceRequest, probes: boolean): void {
+    const { primary, ejection, split } = decision;
+    if (ejection !== undefined) this.#ejections.note(primary, ejection, 'failed', probes);
+    const totalNs = this.#clock.nowNs() - request.receivedNs;
+    if (split !== 0) this.#watch?.failed(request, decision, primary.spec, 'DEADLINE_EXCEEDED', 0, totalNs);
+  }
+
+  #send(
+    decision: RouteDecision<ServedVersion>,
+    request: InferenceRequest,
+    reply: InferenceReply,
+    probes = false,
+  ): InferenceHandle {
+    const { primary: served, mark, split, shadows, ejection } = decision;
     const watch = split === 0 && shadows.length === 0 ? undefined : this.#watch;
+    const told = ejection === undefined ? reply : this.#ejections.watched(served, ejection, probes, reply);
     try {
       if (request.deadlineNs <= this.#clock.nowNs()) {
         throw new ServingError('DEADLINE_EXCEEDED', 'the deadline had passed when the request arrived (admission)');
       }
       const admitted = served.admission.admit(request);
-      const call = new InferenceCall(request, admitted, decision, watch, this.#callers, this.#clock, reply);
+      const call = new InferenceCall(request, admitted, decision, watch, this.#callers, this.#clock, told);
       served.queue.enqueue(call);
       return call;
     } catch (thrown) {
       const error = toServingError(thrown);
       const totalNs = this.#clock.nowNs() - request.receivedNs;
       served.metrics.failed(error.reason, totalNs);
-      reply.failed(error, mark);
+      told.failed(error, mark);
       watch?.failed(request, decision, served.spec, error.reason, 0, totalNs);
+      return NOTHING_TO_CANCEL;
+    }
+  }
+
+  #filter(
+    { primary: served, mark }: RouteDecision<ServedVersion>,
+    filtered: Filtered,
+    request: InferenceRequest,
+    reply: InferenceReply,
+  ): InferenceHandle {
+    try {
+      if (filtered.kind === 'blocked') throw new ServingError('BLOCKED', filtered.message);
+      const response = filteredAnswer(request, served, filtered.outputs, mark, this.#clock);
+      served.metrics.routed('answered_by_filter');
+      reply.done(response);
+      return NOTHING_TO_CANCEL;
+    } catch (thrown) {
+      const error = toServingError(thrown);
+      served.metrics.failed(error.reason, this.#clock.nowNs() - request.receivedNs);
+      reply.failed(error, mark);
       return NOTHING_TO_CANCEL;
     }
   }

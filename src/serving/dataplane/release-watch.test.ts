@@ -20,7 +20,7 @@ import { SpareTime } from '../executor/index.js';
 import { Dataplane, ServedVersion } from './index.js';
 
 const MS = 1e6;
-const UNCOUNTED = { succeeded() {}, failed() {}, executed() {}, setQueueDepth() {} };
+const UNCOUNTED = { succeeded() {}, failed() {}, routed() {}, executed() {}, setQueueDepth() {} };
 const DEFAULT_SPLIT: ReleaseSplit = {
   number: 7,
   rollout: 'digits-2',

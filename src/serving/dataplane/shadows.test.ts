@@ -16,7 +16,7 @@ import { ServedVersion } from './served-version.js';
 import { Shadows } from './shadows.js';
 
 const MS = 1e6;
-const UNCOUNTED = { succeeded() {}, failed() {}, executed() {}, setQueueDepth() {} };
+const UNCOUNTED = { succeeded() {}, failed() {}, routed() {}, executed() {}, setQueueDepth() {} };
 
 class CountedLease implements Lease {
   readonly bytes = new Uint8Array(64);

@@ -31,6 +31,7 @@ function setup(
   const counted = { succeeded: [] as number[], failed: [] as Reason[] };
   const metrics = {
     succeeded: (rows: number) => counted.succeeded.push(rows),
+    routed: () => {},
     failed: (reason: Reason) => counted.failed.push(reason),
     executed() {},
     setQueueDepth() {},

@@ -27,6 +27,7 @@ const turn = () => new Promise<void>((resolve) => void setImmediate(resolve));
 const UNCOUNTED: VersionMetrics & RequestMetrics = {
   succeeded() {},
   failed() {},
+  routed() {},
   executed() {},
   setQueueDepth() {},
 };

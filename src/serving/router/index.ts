@@ -1,2 +1,2 @@
-export type { RouteDecision, RouteEntry, ShadowCopy } from './model-router.js';
+export type { Filtered, RouteDecision, RouteEntry, ShadowCopy } from './route-decision.js';
 export { RoutingTable } from './routing-table.js';

@@ -4,6 +4,8 @@ import type { RouteMark } from '../../core/index.js';
 export const NAMED = 'named';
 /** Route of a request that nothing but the default decided about. */
 export const DEFAULT = 'default';
+/** Route of a request that is tried in the second place. */
+export const FALLBACK = 'fallback';
 
 /** What the answers of one version by one route say, its texts made once. */
 export function routeMark(version: number, route: string, table: number, routed: boolean): RouteMark {

@@ -6,7 +6,8 @@ import {
   type WantedTraits,
 } from '../../core/index.js';
 import { Draws } from './key-hash.js';
-import { ModelRouter, type RouteDecision, type RouteEntry, type RouterParts } from './model-router.js';
+import { ModelRouter, type RouterParts } from './model-router.js';
+import type { RouteDecision, RouteEntry } from './route-decision.js';
 import { joinedTraits } from './wanted-traits.js';
 
 /**
@@ -33,32 +34,42 @@ export class RoutingTable<T> {
 
   /**
    * The next table, in which `model` has exactly `entries` and this traffic; no entries remove it. `number`: where another
-   * table that says the same has one. Throws `Error` where versions stand twice or traffic does not fit them.
+   * table that says the same has one. `ejected`: versions that its splits pass over for now, where its routes eject at all. Throws
+   * `Error` where versions stand twice or traffic does not fit them.
    */
   with(
     model: string,
     entries: readonly RouteEntry<T>[],
     traffic: ModelTraffic = PLAIN_TRAFFIC,
     number = this.number + 1,
+    ejected: ReadonlySet<number> = NONE,
   ): RoutingTable<T> {
     const sorted = [...entries].sort((a, b) => a.version - b.version);
     if (new Set(sorted.map((entry) => entry.version)).size !== sorted.length) {
       throw new Error(`${model}: a version stands twice in the routing table`);
     }
     const models = new Map(this.#models);
+    const subject = { entries: Object.freeze(sorted), traffic, table: number, ejected };
     if (sorted.length === 0) models.delete(model);
-    else models.set(model, new ModelRouter(Object.freeze(sorted), traffic, number, this.#parts));
+    else models.set(model, new ModelRouter(subject, this.#parts));
     return new RoutingTable(Math.max(this.number, number), models, this.#parts);
+  }
+
+  /** The same table, of the same number, but for which versions of a model its splits pass over. The model must be in it. */
+  passingOver(model: string, ejected: ReadonlySet<number>): RoutingTable<T> {
+    const { subject } = this.#models.get(model) as ModelRouter<T>;
+    const models = new Map(this.#models).set(model, new ModelRouter({ ...subject, ejected }, this.#parts));
+    return new RoutingTable(this.number, models, this.#parts);
   }
 
   /** Number of the table that brought the routes of a model, as its answers name it; 0 where nothing of it serves. */
   numberOf(model: string): number {
-    return this.#models.get(model)?.table ?? 0;
+    return this.#models.get(model)?.subject.table ?? 0;
   }
 
   /** Versions of a model that take requests, ascending; empty where none does. */
   versions(model: string): readonly RouteEntry<T>[] {
-    return this.#models.get(model)?.entries ?? [];
+    return this.#models.get(model)?.subject.entries ?? [];
   }
 
   /**
@@ -72,7 +83,9 @@ export class RoutingTable<T> {
     if (router === undefined) throw new ServingError('MODEL_NOT_FOUND', `model '${model}' is not served here`);
     const decision = router.route(request);
     if (decision !== undefined) return decision;
-    const served = router.entries.map((candidate) => candidate.version).join(', ');
+    const served = router.subject.entries.map((candidate) => candidate.version).join(', ');
     throw new ServingError('VERSION_NOT_FOUND', `model '${model}' has no version ${version}; served: ${served}`);
   }
 }
+
+const NONE: ReadonlySet<number> = new Set();

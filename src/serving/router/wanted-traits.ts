@@ -8,7 +8,7 @@ export function wantedBy({ routes, release }: ModelTraffic): WantedTraits | unde
   };
   key(release?.split?.key);
   for (const split of Object.values(routes?.splits ?? {})) key(split.key);
-  for (const { when } of [...(routes?.rules ?? []), ...(routes?.shadows ?? [])])
+  for (const { when } of [...(routes?.rules ?? []), ...(routes?.shadows ?? []), ...(routes?.filters ?? [])])
     if (when !== undefined) attributes.push(...attributesOf(when));
   const headers = new Set<string>();
   let client = false;
