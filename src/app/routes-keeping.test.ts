@@ -23,7 +23,7 @@ function keepingOver(rows: Readonly<Record<string, string>>) {
 
 it('gives back what it kept', () => {
   const { commits, keeping } = keepingOver({});
-  const routes = { document: 'default: 1\n', flags: { a: true } };
+  const routes = { document: 'default: 1\n', flags: { a: true }, filters: { f: false } };
   keeping.keep('m', routes);
   keeping.keep('n', undefined);
   expect(commits[1]).toEqual({ routes: { model: 'n', document: undefined } });
@@ -33,23 +33,35 @@ it('gives back what it kept', () => {
 
 it('keeps flags of a file without a document', () => {
   const { commits, keeping } = keepingOver({});
-  keeping.keep('m', { document: undefined, flags: { a: false } });
+  keeping.keep('m', { document: undefined, flags: { a: false }, filters: {} });
   const text = commits[0]?.routes?.document as string;
-  expect(keepingOver({ m: text }).keeping.kept.get('m')).toEqual({ document: undefined, flags: { a: false } });
+  expect(keepingOver({ m: text }).keeping.kept.get('m')).toEqual({
+    document: undefined,
+    flags: { a: false },
+    filters: {},
+  });
 });
 
-it.each(['nonsense', '1', 'null', '{}', '{"document":5,"flags":{}}', '{"flags":{"a":"on"}}'])(
-  'reports what it cannot read, leaves it where it is, and has the file count: %s',
-  (text) => {
-    const { log, commits, keeping } = keepingOver({ m: text, other: '{"document":"default: 1","flags":{}}' });
-    expect([...keeping.kept.keys()]).toEqual(['other']);
-    expect(log.lines.map(({ level, fields }) => [level, fields.model])).toEqual([['error', 'm']]);
-    expect(commits).toEqual([]);
-  },
-);
+it.each([
+  'nonsense',
+  '1',
+  'null',
+  '{}',
+  '{"document":5,"flags":{}}',
+  '{"flags":{"a":"on"},"filters":{}}',
+  '{"flags":{},"filters":{"f":1}}',
+])('reports what it cannot read, leaves it where it is, and has the file count: %s', (text) => {
+  const { log, commits, keeping } = keepingOver({
+    m: text,
+    other: '{"document":"default: 1","flags":{},"filters":{}}',
+  });
+  expect([...keeping.kept.keys()]).toEqual(['other']);
+  expect(log.lines.map(({ level, fields }) => [level, fields.model])).toEqual([['error', 'm']]);
+  expect(commits).toEqual([]);
+});
 
 it('refuses a change that cannot be kept', () => {
   const { fail, keeping } = keepingOver({});
   fail(new ServingError('INTERNAL', 'full'));
-  expect(() => keeping.keep('m', { document: 'default: 1', flags: {} })).toThrow('full');
+  expect(() => keeping.keep('m', { document: 'default: 1', flags: {}, filters: {} })).toThrow('full');
 });

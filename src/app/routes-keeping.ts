@@ -24,9 +24,9 @@ export function routesKeeping(store: Pick<ReleaseStore, 'routes' | 'commit'>, lo
 
 function read(text: string): OperatorRoutes | undefined {
   try {
-    const { document, flags } = JSON.parse(text) as Partial<OperatorRoutes>;
+    const { document, flags, filters } = JSON.parse(text) as Partial<OperatorRoutes>;
     const plain = document === undefined || typeof document === 'string';
-    return plain && switches(flags) ? { document, flags } : undefined;
+    return plain && switches(flags) && switches(filters) ? { document, flags, filters } : undefined;
   } catch {
     return undefined;
   }

@@ -110,15 +110,19 @@ describe('the examples of the documentation', () => {
     expect(EXAMPLES.filter(({ language }) => language === 'js')).toHaveLength(2);
   });
 
-  it.each(EXAMPLES.map((example) => [example.where, example] as const))('run: %s', async (_, example) => {
-    const out = await run(example);
-    if (example.status !== undefined) {
-      expect(out.trim().split('\n').at(-1)).toBe(example.status);
-      expect(JSON.parse(out.trim().split('\n')[0] as string)).toEqual({ error: expect.any(String) });
-    }
-    if (example.answer !== undefined) expect(JSON.parse(out)).toEqual(example.answer);
-    if (example.language === 'js') expect(out).toMatch(/(binary|unary): \d/);
-  });
+  it.each(EXAMPLES.map((example) => [example.where, example] as const))(
+    'run: %s',
+    { timeout: 60_000 },
+    async (_, example) => {
+      const out = await run(example);
+      if (example.status !== undefined) {
+        expect(out.trim().split('\n').at(-1)).toBe(example.status);
+        expect(JSON.parse(out.trim().split('\n')[0] as string)).toEqual({ error: expect.any(String) });
+      }
+      if (example.answer !== undefined) expect(JSON.parse(out)).toEqual(example.answer);
+      if (example.language === 'js') expect(out).toMatch(/(binary|unary): \d/);
+    },
+  );
 });
 
 it('the table of errors is that of the code', () => {

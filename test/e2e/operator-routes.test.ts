@@ -84,6 +84,8 @@ flags: { try-new: false }
 default: old
 rules:
   - { name: testers, when: { of: { from: header, name: x-tester }, exists: true }, to: new, flag: try-new }
+filters:
+  - { name: stop, when: { of: { from: header, name: x-bad }, exists: true }, block: not now, enabled: false }
 `;
 const tester = { 'x-tester': '1' };
 
@@ -101,6 +103,8 @@ describe('routes that an operator sets', { timeout: 90_000 }, () => {
     const flagged = await admin(one, 'PUT', `/${MODEL}/flags/try-new`, '{"on":true}');
     expect(flagged.body.table).toBeGreaterThan(set.body.table);
     expect(await way(one, MODEL, tester)).toEqual(['200', '3', 'testers', String(flagged.body.table)]);
+    expect((await admin(one, 'PUT', `/${MODEL}/filters/stop`, '{"on":true}')).status).toBe(200);
+    expect((await way(one, MODEL, { 'x-bad': '1' }))[0]).toBe('403');
     await killed(one);
 
     one = await start();
@@ -108,10 +112,11 @@ describe('routes that an operator sets', { timeout: 90_000 }, () => {
     expect(kept).toMatchObject({
       source: 'operator',
       document: DOCUMENT,
-      routes: { flags: { 'try-new': true } },
+      routes: { flags: { 'try-new': true }, filters: [{ name: 'stop', enabled: true }] },
     });
     expect((await way(one, MODEL, tester)).slice(1, 3)).toEqual(['3', 'testers']);
 
+    expect((await way(one, MODEL, { 'x-bad': '1' }))[0]).toBe('403');
     expect((await admin(one, 'DELETE', `/${MODEL}`)).body).toMatchObject({
       source: 'file',
       routes: { default: 1, flags: {} },
@@ -138,6 +143,7 @@ describe('routes that an operator sets', { timeout: 90_000 }, () => {
     }
     for (const [path, body, status, message] of [
       [`/${MODEL}/flags/try-mew`, '{"on":true}', 400, /no flag 'try-mew', did you mean 'try-new'/],
+      [`/${MODEL}/filters/nothing`, '{"on":true}', 400, /no filter 'nothing'/],
       [`/${MODEL}/flags/try-new`, '{"on":"yes"}', 400, /expected \{"on": true\}/],
       [`/${MODEL}/flags/try-new`, 'on', 400, /not JSON/],
       ['/nobody', 'default: 1', 404, /'nobody'/],
@@ -215,15 +221,19 @@ describe('routes that an operator sets', { timeout: 90_000 }, () => {
 });
 
 describe('the commands of operators', () => {
-  it('set, show and remove routes, switch flags, and read the audit', async () => {
+  it('set, show and remove routes, switch flags and filters, and read the audit', async () => {
     const one = await start();
     writeFileSync(join(folder, 'r.yaml'), DOCUMENT);
     writeFileSync(join(folder, 'token'), `${TOKEN}\n`);
     const run = (line: string) => cliRun(`${line} --url 127.0.0.1:${one.adminPort} --token-file token`, folder);
     const set = await run(`routes set ${MODEL} r.yaml`);
     expect(set).toMatchObject({ code: 0, err: '' });
-    expect(set.out).toMatch(/^model m: routes set by an operator; in force, table \d+\nflags: try-new off\n$/);
+    expect(set.out).toMatch(
+      /^model m: routes set by an operator; in force, table \d+\nflags: try-new off\nfilters: stop off\n$/,
+    );
     expect((await run(`flags set ${MODEL} try-new on`)).out).toContain('flags: try-new on');
+    expect((await run(`filters on ${MODEL} stop`)).out).toContain('filters: stop on');
+    expect((await run(`filters off ${MODEL} stop`)).out).toContain('filters: stop off');
     expect((await run('routes show')).out).toMatch(/MODEL +SET BY +TABLE +LEFT OUT\nm +operator +\d+\n/);
     expect((await run(`routes show ${MODEL} --document`)).out).toBe(DOCUMENT);
     expect(JSON.parse((await run(`routes show ${MODEL} --json`)).out)).toMatchObject({
@@ -236,7 +246,9 @@ describe('the commands of operators', () => {
       err: expect.stringContaining('those of its file'),
     });
     const audit = (await run('audit')).out;
-    expect(audit).toMatch(/routesRemove +m +done\n.*flagSet +m\/try-new=true +done\n.*routesSet +m +done/);
+    expect(audit).toMatch(
+      /routesRemove +m +done\n.*filterSet +m\/stop=false +done\n.*filterSet +m\/stop=true +done\n.*flagSet +m\/try-new=true +done\n.*routesSet +m +done/,
+    );
     expect(JSON.parse((await run('audit --most 1 --json')).out)).toMatchObject({
       entries: [{ who: 'ops', call: 'routesRemove' }],
     });

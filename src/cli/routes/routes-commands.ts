@@ -13,7 +13,7 @@ export interface RoutesFlags extends AdminFlags {
 
 const MODEL = 'Name of the model';
 
-/** Adds `routes`, `flags` and `audit`: what operators set and see of a gateway that runs. */
+/** Adds `routes`, `flags`, `filters` and `audit`: what operators set and see of a gateway that runs. */
 export function addRoutes(program: Command, io: CliIo, exit: (code: number) => void): void {
   addRoutesOfModels(program, io, exit);
   const flags = program.command('flags').description('Flags of routes: what names one counts only while it is on');
@@ -27,6 +27,23 @@ export function addRoutes(program: Command, io: CliIo, exit: (code: number) => v
       const { setFlag } = await import('./routes.js');
       exit(await setFlag({ model, flag, on }, given, io));
     });
+  const filters = program
+    .command('filters')
+    .description('Filters of routes: block inputs that match, answer them by default, or send them elsewhere');
+  for (const [name, on] of [
+    ['on', true],
+    ['off', false],
+  ] as const) {
+    withAdminOptions(filters.command(name), 'admin')
+      .description(`Switch a filter ${name}; in force on every thread when this ends`)
+      .argument('<model>', MODEL)
+      .argument('<filter>', 'Name of the filter')
+      .addHelpText('after', `\nExamples:\n  penstock filters ${name} digits blank-images\n\n${EXIT_CODE_HELP}`)
+      .action(async (model: string, filter: string, given: RoutesFlags) => {
+        const { setFilter } = await import('./routes.js');
+        exit(await setFilter({ model, filter, on }, given, io));
+      });
+  }
   withAdminOptions(program.command('audit'), 'admin')
     .description('Show who changed what serves, and who was refused, the newest first')
     .option('--most <count>', 'Entries at most, up to 1000', countOfDigits(4), 100)
@@ -41,7 +58,7 @@ export function addRoutes(program: Command, io: CliIo, exit: (code: number) => v
 function addRoutesOfModels(program: Command, io: CliIo, exit: (code: number) => void): void {
   const routes = program
     .command('routes')
-    .description('Which version answers which request: labels, splits, rules, flags')
+    .description('Which version answers which request: labels, splits, rules, shadows, flags, filters')
     .addHelpText(
       'after',
       `\nExamples:\n  penstock routes show digits --document > routes.yaml\n  penstock routes set digits routes.yaml\n\nWhat a document may say: src/config/REFERENCE.md\n\n${EXIT_CODE_HELP}`,
@@ -65,7 +82,7 @@ function addRoutesOfModels(program: Command, io: CliIo, exit: (code: number) => 
       exit(await setRoutes({ model, file }, given, io));
     });
   withAdminOptions(routes.command('remove'), 'admin')
-    .description('Forget what was set: the routes file of the model counts again, with its flags')
+    .description('Forget what was set: the routes file of the model counts again, with its flags and filters')
     .argument('<model>', MODEL)
     .addHelpText('after', `\n${EXIT_CODE_HELP}`)
     .action(async (model: string, given: RoutesFlags) => {

@@ -65,6 +65,16 @@ export async function setFlag(
   return report(await new AdminClient(flags, io).put<RoutesStatus>(path, JSON.stringify({ on })), flags, io);
 }
 
+/** `penstock filters on` and `off`. */
+export async function setFilter(
+  { model, filter, on }: { readonly model: string; readonly filter: string; readonly on: boolean },
+  flags: RoutesFlags,
+  io: CliIo,
+): Promise<number> {
+  const path = pathOf(model, 'filters', filter);
+  return report(await new AdminClient(flags, io).put<RoutesStatus>(path, JSON.stringify({ on })), flags, io);
+}
+
 function report(status: RoutesStatus, flags: RoutesFlags, io: CliIo): number {
   io.stdout.write(flags.json === true ? `${JSON.stringify(status)}\n` : inWords(status));
   return EXIT_CODES.done;
@@ -77,8 +87,10 @@ function inWords({ model, source, table, routes, leftOut }: RoutesStatus): strin
   const switched = (names: readonly (readonly [string, boolean])[]) =>
     names.map(([name, on]) => `${name} ${on ? 'on' : 'off'}`).join(', ');
   const flags = switched(Object.entries(routes.flags));
+  const filters = switched(routes.filters.map(({ name, enabled }) => [name, enabled] as const));
   const lines = [`model ${model}: routes ${who}; ${inForce}`];
   if (flags !== '') lines.push(`flags: ${flags}`);
+  if (filters !== '') lines.push(`filters: ${filters}`);
   for (const what of leftOut) lines.push(`left out: ${what}`);
   return `${lines.join('\n')}\n`;
 }

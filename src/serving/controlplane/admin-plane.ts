@@ -109,6 +109,13 @@ export class AdminPlane {
     return this.#changeRoutes('flagSet', model, what, caller, (routes, who) => routes.setFlag(model, flag, on, who));
   }
 
+  setFilter(model: string, filter: string, enabled: boolean, caller: Caller): Promise<RoutesStatus> {
+    const what = `${filter}=${enabled}`;
+    return this.#changeRoutes('filterSet', model, what, caller, (routes, who) =>
+      routes.setFilter(model, filter, enabled, who),
+    );
+  }
+
   #changeRoutes(
     call: ControlCall,
     model: string,

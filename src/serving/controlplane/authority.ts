@@ -49,6 +49,7 @@ export const RIGHTS = {
   routesSet: 'admin',
   routesRemove: 'admin',
   flagSet: 'admin',
+  filterSet: 'admin',
 } as const satisfies Record<string, Right>;
 
 export type ControlCall = keyof typeof RIGHTS;

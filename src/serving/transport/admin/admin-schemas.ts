@@ -16,7 +16,7 @@ export const ADMIN_SCHEMAS: Readonly<Record<string, unknown>> = {
       model: TEXT,
       source: { enum: ['file', 'operator'], description: 'Of whom the document is' },
       document: { ...TEXT, description: 'What an operator set, as it came' },
-      routes: { type: 'object', description: 'In force; flags as they are switched' },
+      routes: { type: 'object', description: 'In force; flags and filters as they are switched' },
       table: {
         ...COUNT,
         description: 'Routing table that they are in, as answers name it; 0: the model does not serve',

@@ -43,7 +43,7 @@ export const ROUTES_CALLS: readonly AdminRoute[] = [
     method: 'DELETE',
     pattern: OF_MODEL,
     tag: 'routes',
-    summary: 'Forget what was set: the routes file of the model counts again, its flags too',
+    summary: 'Forget what was set: the routes file of the model counts again, its flags and filters too',
     response: 'Routes',
     reasons: ['MODEL_NOT_FOUND'],
     handle: async ({ admin, path, caller }) => ({ content: (await admin.removeRoutes(path('model'), caller)) ?? {} }),
@@ -59,6 +59,19 @@ export const ROUTES_CALLS: readonly AdminRoute[] = [
     reasons: ['MALFORMED_REQUEST', 'MODEL_NOT_FOUND'],
     handle: async ({ admin, path, body, caller }) => ({
       content: await admin.setFlag(path('model'), path('flag'), switchOf(body), caller),
+    }),
+  }),
+  adminRoute({
+    call: 'filterSet',
+    method: 'PUT',
+    pattern: `${OF_MODEL}/filters/:filter`,
+    tag: 'routes',
+    summary: 'Switch a filter of the routes of a model',
+    request: 'Switch',
+    response: 'Routes',
+    reasons: ['MALFORMED_REQUEST', 'MODEL_NOT_FOUND'],
+    handle: async ({ admin, path, body, caller }) => ({
+      content: await admin.setFilter(path('model'), path('filter'), switchOf(body), caller),
     }),
   }),
 ];
