@@ -3,6 +3,7 @@ import { modelGatesSchema } from './gates/gates.js';
 import { OWN_PARAMETER_NAMES } from './model/own-fields.js';
 import { modelConfigSchema } from './model/schema.js';
 import { UNHONOURED } from './model/unhonoured.js';
+import { routesSchema } from './routes/schema.js';
 import { fieldsOf, type SchemaNode, unwrapped } from './schema-walk.js';
 import { FLAGS } from './server/flags.js';
 import { serverConfigSchema } from './server/schema.js';
@@ -90,10 +91,26 @@ export function referencePage(): string {
       ]),
     ),
     '',
+    '## Routes: `routes.yaml` and `routes.json` beside a model, and what operators set',
+    '',
+    'Which version answers which request: `src/serving/router/ROUTES.md` has examples. All optional.',
+    '',
+    ...table(
+      ['field', 'type', 'default', 'meaning'],
+      settingsOf(routesSchema, '')
+        .filter((row) => row.description !== '' && !CONDITION_AGAIN.test(row.path))
+        .map((row) => [code(row.path), row.type, defaultText(row.defaultValue), row.description]),
+    ),
+    '',
   ].join('\n');
 }
 
-function settingsOf(schema: SchemaNode, prefix: string): Setting[] {
+/** Conditions are described once, where rules have them, though they may lie in each other. */
+const CONDITION_AGAIN = /^(?:shadows|filters)\[\]\.when\.|\.when\.(?:all\[\]|any\[\]|not)\./;
+
+/** `above`: the schemas it lies in; one that lies in itself is not described again. */
+function settingsOf(schema: SchemaNode, prefix: string, above: readonly SchemaNode[] = []): Setting[] {
+  const around = [...above, unwrapped(schema)];
   return Object.entries(fieldsOf(schema) ?? {}).flatMap(([key, member]) => {
     const path = `${prefix}${key}`;
     const bare = unwrapped(member);
@@ -106,7 +123,8 @@ function settingsOf(schema: SchemaNode, prefix: string): Setting[] {
       description: (member as z.ZodType).description ?? '',
     };
     const suffix = group ? '.' : bare instanceof z.ZodRecord ? '.NAME.' : '[].';
-    const members = inner instanceof z.ZodObject ? settingsOf(inner, `${path}${suffix}`) : [];
+    const members =
+      inner instanceof z.ZodObject && !around.includes(inner) ? settingsOf(inner, `${path}${suffix}`, around) : [];
     // A group of the server's is only its members; a message of a model's config is something by itself.
     return group && prefix === '' && member instanceof z.ZodPrefault
       ? members
@@ -128,11 +146,14 @@ function typeText(schema: SchemaNode): string {
   if (bare instanceof z.ZodLiteral) return [...bare.values].map((value) => code(String(value))).join(', ');
   if (bare instanceof z.ZodUnion && bare.options.some((option) => unwrapped(option) instanceof z.ZodLiteral))
     return bare.options.map(typeText).join(', ');
+  if (bare instanceof z.ZodUnion && bare.options.every((option) => unwrapped(option) instanceof z.ZodObject))
+    return 'message';
   if (bare instanceof z.ZodUnion)
     return bare.options.some((option) => unwrapped(option) instanceof z.ZodObject)
       ? 'text'
       : typeText(bare.options[0]!);
   if (bare instanceof z.ZodObject) return 'message';
+  if (bare instanceof z.ZodNumber && !bare.isInt) return 'number';
   return (
     { number: 'integer', string: 'text', boolean: 'true, false' }[bare._zod.def.type as string] ?? bare._zod.def.type
   );
