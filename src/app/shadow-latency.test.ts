@@ -9,7 +9,7 @@ import { Dataplane, ServedVersion } from '../serving/dataplane/index.js';
 import { SpareTime } from '../serving/executor/index.js';
 import { shadowBatcher } from './shadow-batcher.js';
 
-const UNCOUNTED = { succeeded() {}, failed() {}, executed() {}, setQueueDepth() {} };
+const UNCOUNTED = { succeeded() {}, failed() {}, routed() {}, executed() {}, setQueueDepth() {} };
 const WORK_NS = 1e6;
 /** The longest node of the model, which is not interrupted. */
 const NODE_NS = WORK_NS / 10;
