@@ -121,6 +121,16 @@ describe('spare time', () => {
     expect(candidate.waits.foreground).toBe(0);
   });
 
+  it('ends where a request of another version waits, whatever for', () => {
+    const [baseline, candidate] = setup({ slots: 1 }, { slots: 1 }) as [Version, Version];
+    candidate.ask('background');
+    // Something that instances share is taken.
+    baseline.executor.setSlots(0);
+    baseline.ask('foreground');
+    candidate.clock.advance(1);
+    expect(candidate.outcomes).toEqual(['failed']);
+  });
+
   it('does not count a version that is gone, nor an execution that could not begin', () => {
     const [baseline, candidate] = setup({ slots: 1 }, { slots: 1 }) as [Version, Version];
     baseline.waits.foreground = 5;

@@ -15,7 +15,7 @@ export interface SharedExecutor {
 /**
  * What runs in the spare time of devices: while less than half of a device's instances are busy (with one or two: while none is),
  * no request waits for any of them, and nothing else of the kind runs there. What is begun there ends early where a request
- * needs its slot, or takes the last of that time.
+ * waits, or takes the last of that time.
  */
 export class SpareTime {
   readonly #devices = new Map<string, SharedDevice>();
@@ -134,9 +134,9 @@ class Shared implements SharedExecutor {
 
   #foregroundSlots(): number {
     const free = this.#executor.freeSlots();
-    if (free > 0 || this.#running === undefined) return free;
-    // Asked by who has something to run.
-    this.stop();
+    if (free > 0 || this.#devices.every(({ background }) => background === undefined)) return free;
+    // Asked by who has something to run. What is in its way may be a slot, or what instances share.
+    for (const { background } of this.#devices) background?.stop();
     return this.#executor.freeSlots();
   }
 

@@ -292,6 +292,27 @@ describe('calls between two threads', () => {
     expect(sender.inFlight).toBe(0);
   });
 
+  it('that are copies go to the queue of copies, and leave half of the rows to others', () => {
+    const { sender, receiver, queue } = pair(8);
+    const copies = new HandQueue();
+    receiver.add(9, FIXED, queue, copies);
+    const shadows = sender.queueOf(9, FIXED, true);
+    const sent = [0, 1, 2, 3, 4].map((seed) => new Asked(inputsOf(0, 1, seed), 1));
+    for (const one of sent) shadows.enqueue(one);
+    expect(() => shadows.enqueue(new Asked(inputsOf(0, 1, 5), 1))).toThrow(
+      expect.objectContaining({ reason: 'QUEUE_FULL' }),
+    );
+    sender.queueOf(9, FIXED).enqueue(new Asked(inputsOf(0, 1, 6), 1));
+    receiver.take();
+    expect([copies.waiting.length, queue.waiting.length]).toEqual([5, 1]);
+    shadows.cancel(sent[0] as Asked);
+    receiver.take();
+    expect(copies.waiting).toHaveLength(4);
+    copies.take().settle(done(outputsOf(0, 1, 7)));
+    sender.deliver();
+    expect(sent.map(({ outcomes }) => outcomes.length)).toEqual([1, 1, 0, 0, 0]);
+  });
+
   it('give the figures of an answer back', () => {
     const { sender, receiver, queue, queues } = pair();
     const one = new Asked(inputsOf(0, 1, 0), 1);
