@@ -134,10 +134,16 @@ class Shared implements SharedExecutor {
 
   #foregroundSlots(): number {
     const free = this.#executor.freeSlots();
-    if (free > 0 || this.#devices.every(({ background }) => background === undefined)) return free;
+    if (free > 0) return free;
     // Asked by who has something to run. What is in its way may be a slot, or what instances share.
-    for (const { background } of this.#devices) background?.stop();
-    return this.#executor.freeSlots();
+    let inTheWay = false;
+    for (let i = 0; i < this.#devices.length; i++) {
+      const { background } = this.#devices[i] as SharedDevice;
+      if (background === undefined) continue;
+      inTheWay = true;
+      background.stop();
+    }
+    return inTheWay ? this.#executor.freeSlots() : 0;
   }
 
   #foregroundRun(batch: Batch, settle: (outcome: BatchOutcome) => void): BatchHandle {
