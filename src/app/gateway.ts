@@ -23,8 +23,9 @@ import { Lifetime } from './lifetime.js';
 import { type Listeners, type RequestServers, startListeners, startServers } from './listeners.js';
 import { logOptions } from './log-options.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
-import { askGates } from './release-gate.js';
+import { askGates, releaseGate } from './release-gate.js';
 import { openRepository } from './repository.js';
+import { Rollouts } from './rollouts.js';
 import { routesKeeping } from './routes-keeping.js';
 import { shadowLimits } from './shadow-limits.js';
 import { stateOf } from './state.js';
@@ -33,6 +34,7 @@ import { openTokens, type Tokens } from './tokens.js';
 import { toldTo } from './told-facts.js';
 import { Traffic } from './traffic.js';
 import { PENSTOCK_VERSION } from './version.js';
+import { Webhooks } from './webhooks.js';
 
 export interface GatewaySurroundings {
   /** Folder that the printed command is relative to. */
@@ -68,6 +70,8 @@ export class Gateway implements RunningServer {
   readonly #repository: ModelRepository;
   readonly #control: ControlPlane;
   readonly #admin: AdminPlane;
+  readonly #rollouts: Rollouts;
+  readonly #webhooks: Webhooks;
   readonly #dataplane: Dataplane;
   readonly #ingress: IngressThreads | undefined;
   readonly #capture: Capture | undefined;
@@ -82,6 +86,7 @@ export class Gateway implements RunningServer {
     const log = createLog(logOptions(config.log, surroundings.isTTY));
     this.#log = log;
     this.#tokens = openTokens(config, log);
+    this.#webhooks = new Webhooks({ hooks: config.webhooks, clock, log });
     this.#state = stateOf(config, surroundings, log);
     const devices = new Devices({ clock, log, onChange: () => this.#listeners?.grpc?.refreshHealth() });
     this.#devices = devices;
@@ -102,7 +107,7 @@ export class Gateway implements RunningServer {
     });
     const whyAbsent: WhyAbsentHere = (model, version) => this.#whyAbsent(model, version);
     const callers = new Callers(config);
-    const facts = toldTo(metrics.facts, feedback);
+    const facts = toldTo(metrics.facts, feedback, { note: (fact) => this.#rollouts.engine.note(fact) });
     this.#dataplane = new Dataplane({
       clock,
       metrics,
@@ -128,14 +133,29 @@ export class Gateway implements RunningServer {
       });
     }
     metrics.watchThreads(() => threadFigures(this.#ingress));
+    const rollouts = new Rollouts({
+      clock,
+      log,
+      store: this.#state,
+      changed: (model) => hosting.changed(model),
+      serving: (model) => hosting.serving(model),
+      models: () => this.#repository,
+      started: () => this.#lifetime.state !== 'starting',
+      gate: { check: (version) => releaseGate(this.#gates, this.#repository, version) },
+      notices: this.#webhooks,
+      labels: feedback,
+    });
+    this.#rollouts = rollouts;
     const traffic = new Traffic({
       log,
       keeping: routesKeeping(this.#state, log),
       changed: (model) => hosting.changed(model),
       serving: (model) => hosting.serving(model),
+      releaseOf: (model, versions) => rollouts.releaseOf(model, versions),
     });
     const hosting: Hosting = new Hosting({
       traffic,
+      rollouts,
       dataplane: this.#dataplane,
       metrics,
       clock,
@@ -154,7 +174,10 @@ export class Gateway implements RunningServer {
     const parts = { host: hosting, gate, clock, log, surroundings };
     this.#repository = openRepository(config, parts, {
       onVersionReady: (id, info) => metrics.setVersionInfo(id, info),
-      onVersionReloaded: (id) => metrics.restartStatistics(id),
+      onVersionReloaded: (id) => {
+        metrics.restartStatistics(id);
+        rollouts.engine.reloaded(id.model, id.version);
+      },
       onVersionGone: (id) => metrics.retire(id),
     });
     const server = { serverName: 'penstock', version: PENSTOCK_VERSION };
@@ -168,6 +191,7 @@ export class Gateway implements RunningServer {
       ...server,
       authority,
       routes: traffic,
+      rollouts,
       audit: this.#state,
       tokens: () => this.#tokens.list(),
       capture: this.#capture ?? NO_CAPTURE,
@@ -267,6 +291,8 @@ export class Gateway implements RunningServer {
       this.#memory?.close();
     } finally {
       this.#devices.stop();
+      this.#rollouts.engine.stop();
+      this.#webhooks.close();
       this.#state.close();
       this.#lifetime.move('stopped', 'drained');
       void this.#log.flush(); // the process waits for it by itself, and not where nobody reads

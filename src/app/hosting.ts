@@ -1,6 +1,7 @@
 import type { ServerConfig } from '../config/index.js';
 import {
   type BatchMember,
+  type BesideModel,
   type Clock,
   type HostedVersion,
   type Log,
@@ -53,6 +54,11 @@ export interface HostingOptions {
   readonly ingress: IngressThreads | undefined;
   /** Asked how requests find the versions at each publication, and told of the routes file before. */
   readonly traffic: TrafficSource & { filed(model: string, routes: ModelRoutes | undefined): void };
+  /** Told of the plan beside a model before a publication, and of the publication after. */
+  readonly rollouts: {
+    filed(model: string, plan: BesideModel['rollout']): void;
+    published(model: string): void;
+  };
   /** What is learned of the time of executions lasts from one start to the next. */
   readonly keepCosts: boolean;
   /** When devices have time for copies of requests. */
@@ -87,13 +93,16 @@ export class Hosting implements VersionHost, SchedulerSource {
     return new Hosted({ served, batcher, shadows, executor, shared, costs, ingress, counted, probe });
   }
 
-  async publish(model: string, versions: readonly HostedVersion[], routes?: ModelRoutes): Promise<void> {
+  async publish(model: string, versions: readonly HostedVersion[], beside?: BesideModel): Promise<void> {
     const hosted = versions as readonly Hosted[];
-    this.#options.traffic.filed(model, routes);
+    this.#options.traffic.filed(model, beside?.routes);
+    this.#options.rollouts.filed(model, beside?.rollout);
     if (hosted.length === 0) this.#published.delete(model);
     else this.#published.set(model, hosted);
     for (const { counted } of hosted) counted.published = true;
-    await this.#route(model, hosted);
+    const routed = this.#route(model, hosted);
+    this.#options.rollouts.published(model);
+    await routed;
   }
 
   /**

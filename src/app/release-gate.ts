@@ -1,4 +1,5 @@
 import { type GateReport, type GoldenLimits, toServingError } from '../core/index.js';
+import type { GatedVersion, GateOutcome } from '../delivery/index.js';
 import type { Gates } from '../gates/index.js';
 import type { ModelRepository } from '../models/index.js';
 
@@ -29,4 +30,16 @@ export async function askGates(
     const nothing = { golden: undefined, card: 'none', signature: 'not looked at' } as const;
     return { ...nothing, ...before, model, version: candidate, passed: false, faults };
   }
+}
+
+/** What a rollout asks before its first step: the gates beside the baseline, by the limits of its plan. Never rejects. */
+export async function releaseGate(
+  gates: Gates,
+  models: ModelRepository,
+  { model, candidate, baseline, plan }: GatedVersion,
+): Promise<GateOutcome> {
+  const report = await askGates(gates, models, { model, candidate, baseline, limits: plan.gates?.golden });
+  const { passed, faults, golden } = report;
+  const asked = golden === undefined ? 'no golden set is beside the model' : 'the golden set is passed';
+  return { passed, why: passed ? asked : faults.join('; '), report };
 }

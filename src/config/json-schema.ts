@@ -1,14 +1,16 @@
 import { z } from 'zod';
 import { modelConfigSchema } from './model/schema.js';
+import { rolloutPlanSchema } from './rollout/schema.js';
 import { routesSchema } from './routes/schema.js';
 import { serverConfigSchema } from './server/schema.js';
 
-/** JSON Schemas (draft 2020-12) of `penstock.yaml`, `config.yaml` and `routes.yaml`, for editors. */
-export function jsonSchema(): { readonly server: object; readonly model: object; readonly routes: object } {
+/** JSON Schemas (draft 2020-12) of `penstock.yaml`, `config.yaml`, `routes.yaml` and `rollout.yaml`, for editors. */
+export function jsonSchema(): Readonly<Record<'server' | 'model' | 'routes' | 'rollout', object>> {
   return {
     server: written(serverConfigSchema, 'penstock.yaml'),
     model: written(modelConfigSchema, 'config.yaml'),
     routes: written(routesSchema, 'routes.yaml'),
+    rollout: written(rolloutPlanSchema, 'rollout.yaml'),
   };
 }
 

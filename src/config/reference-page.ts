@@ -3,6 +3,7 @@ import { modelGatesSchema } from './gates/gates.js';
 import { OWN_PARAMETER_NAMES } from './model/own-fields.js';
 import { modelConfigSchema } from './model/schema.js';
 import { UNHONOURED } from './model/unhonoured.js';
+import { rolloutPlanSchema } from './rollout/schema.js';
 import { routesSchema } from './routes/schema.js';
 import { fieldsOf, type SchemaNode, unwrapped } from './schema-walk.js';
 import { FLAGS } from './server/flags.js';
@@ -75,6 +76,20 @@ export function referencePage(): string {
     ...table(
       ['field', 'effect', 'why'],
       UNHONOURED.map((row) => [code(row.field), row.effect, row.why]),
+    ),
+    '',
+    '## Rollout plan: `penstock rollout start FILE`, `rollout.yaml` beside a model',
+    '',
+    'How a new version takes over: `src/delivery/ROLLOUTS.md`.',
+    '',
+    ...table(
+      ['key', 'type', 'default', 'meaning'],
+      settingsOf(rolloutPlanSchema, '').map((row) => [
+        code(row.path),
+        row.type,
+        defaultText(row.defaultValue),
+        row.description,
+      ]),
     ),
     '',
     '## Gates of a model: `gates.yaml` beside its version folders',
@@ -153,10 +168,9 @@ function typeText(schema: SchemaNode): string {
       ? 'text'
       : typeText(bare.options[0]!);
   if (bare instanceof z.ZodObject) return 'message';
-  if (bare instanceof z.ZodNumber && !bare.isInt) return 'number';
-  return (
-    { number: 'integer', string: 'text', boolean: 'true, false' }[bare._zod.def.type as string] ?? bare._zod.def.type
-  );
+  if (bare instanceof z.ZodNumber) return bare.isInt ? 'integer' : 'number';
+  if (bare instanceof z.ZodTuple) return 'pair';
+  return { string: 'text', boolean: 'true, false' }[bare._zod.def.type as string] ?? bare._zod.def.type;
 }
 
 function flagText(path: string): string {

@@ -42,7 +42,14 @@ export interface VersionHost {
    * Publishes what serves of a model, atomically: requests that come after it find exactly these versions; a version not
    * named any more gets no new request. An empty list removes the model. In force on this thread when it returns, on every
    * thread that takes requests when its promise resolves; never rejects. `drain` of a version waits for that by itself.
-   * `routes`: of the file beside the model, as the load found it.
+   * `beside`: what the files beside the model say, as the load found them.
    */
-  publish(model: string, versions: readonly HostedVersion[], routes?: ModelRoutes): Promise<void>;
+  publish(model: string, versions: readonly HostedVersion[], beside?: BesideModel): Promise<void>;
+}
+
+/** What stands beside a model's versions and decides about their traffic; both were read and found possible. */
+export interface BesideModel {
+  readonly routes: ModelRoutes | undefined;
+  /** The rollout plan, with its name for messages. */
+  readonly rollout: { readonly name: string; readonly text: string } | undefined;
 }

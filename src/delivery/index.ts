@@ -30,3 +30,4 @@ export type {
 } from './rollout/ports.js';
 export { type Replay, replay } from './rollout/replay.js';
 export type { ArmState } from './rollout/standing.js';
+export { type TracePoint, traceOf } from './rollout/trace.js';

@@ -41,6 +41,8 @@ export class SimulatedRelease {
   readonly inForce: { readonly release: ModelRelease | undefined; readonly served: Map<number, number> }[] = [];
   readonly store: MemoryReleaseStore;
   engine: RolloutEngine;
+  /** Whether the model has a plan that starts by itself. */
+  pinned = true;
   readonly #traffic: SimulatedTraffic;
   readonly #random: () => number;
   gate: (check: PlanVersions) => Promise<GateOutcome> = async () => ({ passed: true, why: 'no gates' });
@@ -104,8 +106,7 @@ export class SimulatedRelease {
       traffic: { changed: () => this.#published() },
       versions: {
         state: (_, version) => this.states.get(version) ?? 'gone',
-        ready: () => this.#ready(),
-        defaultVersion: () => this.#ready().at(-1),
+        needsPin: (_, version) => this.pinned || this.#ready().at(-1) !== version,
       },
       gate: { check: (checked) => this.gate(checked) },
       notices: { tell: (notice) => this.notices.push(notice) },

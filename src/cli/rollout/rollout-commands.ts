@@ -4,12 +4,14 @@ import type { CliIo } from '../io.js';
 import { countOfDigits } from '../number-argument.js';
 import { addJudge } from './judge-command.js';
 import type { PowerFlags } from './power.js';
+import { addSteering } from './steering-commands.js';
 
 const count = countOfDigits(7);
 
 /** Adds `rollout` and what is below it. What they run is loaded when they are asked for. */
 export function addRollout(program: Command, io: CliIo, exit: (code: number) => void): void {
   const rollout = program.command('rollout').description('Releases of model versions');
+  addSteering(rollout, io, exit);
   rollout
     .command('power')
     .description('Say how many requests a guard needs to stop a bad version, and to pass a good one, by simulation')

@@ -83,6 +83,10 @@ function readConfigFile(file: string): Record<string, unknown> {
   if (config.tokensFile !== undefined) config.tokensFile = absolute(config.tokensFile);
   if (isPlain(config.state) && config.state.folder !== undefined && config.state.folder !== 'off')
     config.state = { ...config.state, folder: absolute(config.state.folder) };
+  if (Array.isArray(config.webhooks))
+    config.webhooks = config.webhooks.map((hook) =>
+      isPlain(hook) && hook.secretFile !== undefined ? { ...hook, secretFile: absolute(hook.secretFile) } : hook,
+    );
   if (isPlain(config.log) && config.log.file !== undefined)
     config.log = { ...config.log, file: absolute(config.log.file) };
   if (isPlain(config.gates) && Array.isArray(config.gates.publicKeys))

@@ -109,6 +109,19 @@ const state = z.strictObject({
     ),
 });
 
+const webhook = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'expected letters, digits, dots, dashes, underscores')
+    .describe('As plans name it (`notify`)'),
+  url: z.url({ protocol: /^https?$/ }).describe('Gets a POST of a CloudEvent 1.0 at each move of a rollout'),
+  secretFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('File with the secret that signs it (Standard Webhooks), at least 24 bytes; default: unsigned'),
+});
+
 const log = z.strictObject({
   verboseLevel: z.int().min(0).max(10).default(0).describe('Verbose messages: 0 = none, 1 and above = debug'),
   info: z.boolean().default(true).describe('Log messages of level info'),
@@ -475,6 +488,22 @@ export const serverConfigSchema = z.strictObject({
   grpc: grpc.prefault({}).describe('gRPC'),
   metrics: metrics.prefault({}).describe('Metrics'),
   admin: admin.prefault({}).describe('Admin API'),
+  webhooks: z
+    .array(webhook)
+    .max(16)
+    .default([])
+    .superRefine((hooks, context) => {
+      const names = hooks.map(({ name }) => name);
+      for (const [i, name] of names.entries())
+        if (names.indexOf(name) < i)
+          context.addIssue({
+            code: 'custom',
+            path: [i, 'name'],
+            message: `two webhooks are named '${name}'`,
+            input: name,
+          });
+    })
+    .describe('Who is told of the moves of rollouts'),
   state: state.prefault({}).describe('What outlives the gateway'),
   log: log.prefault({}).describe('Log'),
   provider: provider.prefault({}).describe('Execution providers'),

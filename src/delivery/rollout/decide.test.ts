@@ -181,6 +181,13 @@ const CASES: readonly Case[] = [
     next: ['rolling-back', 'hard-limit'],
   },
   {
+    when: 'the baseline is loaded again after a restart',
+    standing: CANARY,
+    findings: { arms: { candidate: 'ready', baseline: 'loading' }, requests: 100 },
+    afterMs: 5000,
+    next: ['stays', 'the baseline is not ready'],
+  },
+  {
     when: 'the baseline goes',
     standing: CANARY,
     findings: { arms: { candidate: 'ready', baseline: 'gone' } },

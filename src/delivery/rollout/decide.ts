@@ -56,10 +56,10 @@ function haltOf({ state, wishes }: Standing, findings: Findings): { code: MoveCo
   if (findings.reloaded)
     return { code: 'reloaded', why: 'the candidate was loaded anew: what is known is of what ran before' };
   if (findings.sampleRatio !== undefined) return { code: 'sample-ratio', why: findings.sampleRatio };
-  // Before the first step nobody gets anything of the candidate: it just waits.
-  if (state === 'stable') return undefined;
-  const why = notReady(findings);
-  return why === undefined ? undefined : { code: 'version-not-ready', why };
+  // Before the first step nobody gets anything of the candidate: it just waits. So it does for versions on their way.
+  const { baseline } = findings.arms;
+  if (state === 'stable' || baseline === 'ready' || baseline === 'loading') return undefined;
+  return { code: 'version-not-ready', why: notReady(findings) ?? '' };
 }
 
 function notReady({ arms }: Findings): string | undefined {
@@ -122,6 +122,8 @@ function inStep(
   const step = plan.steps[index];
   if (step === undefined || step.kind === 'approval') throw new Error(`no traffic in step ${index}`);
   const missing = [];
+  const arms = notReady(findings);
+  if (arms !== undefined) missing.push(arms);
   const [seen, least, what] = countOf(step, findings);
   if (seen < least) missing.push(`${what}: ${seen} of ${least}`);
   const elapsed = (nowMs - stepSinceMs) / 1000;

@@ -175,10 +175,13 @@ describe('a rollout under a fake clock', () => {
     await sim.run(3);
     sim.states.set(3, 'loading');
     await sim.run(1);
+    expect(sim.engine.status('m').waitingFor).toContain('the baseline is not ready');
+    sim.states.set(3, 'impaired');
+    await sim.run(1);
     expect(sim.engine.status('m')).toMatchObject({ state: 'paused', why: 'the baseline is not ready' });
     sim.states.set(3, 'ready');
     await sim.run(1);
-    expect(sim.engine.status('m')).toMatchObject({ state: 'progressing', canaryPercent: 10 });
+    expect(sim.engine.status('m')).toMatchObject({ state: 'progressing' });
     sim.engine.reloaded('m', 4);
     expect(sim.engine.status('m')).toMatchObject({ state: 'paused' });
     sim.engine.ask('m', { kind: 'resume' }, 'ann');

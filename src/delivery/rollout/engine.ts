@@ -135,15 +135,21 @@ export class RolloutEngine implements ReleaseFacts {
       .some((record) => record.model === model && this.#statusOf(record).candidate === candidate);
   }
 
-  /** Makes a version the default of a model that has no rollout; undefined: the highest one is, as without rollouts. */
-  pin(model: string, version: number | undefined): void {
+  /** Keeps a version the default of a model that no rollout has a say in, from the publication on that asks for it. */
+  hold(model: string, version: number): ModelRelease {
+    const release = { defaultVersion: version, split: undefined };
+    this.#ports.store.commit({ release: { model, release } });
+    this.#releases.set(model, release);
+    return release;
+  }
+
+  /** Has no say in a model any more: its default is the highest version again. Throws CONFLICT while it has a rollout. */
+  letGo(model: string): void {
     const running = this.#runs.get(model);
     if (running !== undefined)
       throw new ServingError('CONFLICT', `model '${model}' has a rollout that has not ended: ${running.course.id}`);
-    const release = version === undefined ? undefined : { defaultVersion: version, split: undefined };
-    if (sameRelease(this.#releases.get(model), release)) return;
-    this.#ports.store.commit({ release: { model, release } });
-    this.#putInForce(model, release);
+    this.#ports.store.commit({ release: { model, release: undefined } });
+    this.#putInForce(model, undefined);
   }
 
   /** Stops deciding; what is not kept yet is. Releases stay in force. */

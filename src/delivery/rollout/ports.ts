@@ -8,10 +8,8 @@ import type { ArmState, MoveCode } from './standing.js';
 export interface VersionSource {
   /** Whether the version can answer now. */
   state(model: string, version: number): ArmState;
-  /** Versions that are ready, ascending; throws MODEL_NOT_FOUND where nobody has the model. */
-  ready(model: string): readonly number[];
-  /** Serves requests that name none, where no rollout says otherwise; undefined: none is ready. */
-  defaultVersion(model: string): number | undefined;
+  /** Whether a version that was promoted would not be the default of its model by itself, now and when another one comes. */
+  needsPin(model: string, version: number): boolean;
 }
 
 /** What a candidate has to show before it gets anything (golden sets, model card, signature). */

@@ -20,17 +20,16 @@ export interface RunBooks {
 export interface WrittenRun {
   readonly status: RolloutStatus;
   readonly decisions: readonly DecisionEntry[];
-  readonly release: ModelRelease;
+  readonly release: ModelRelease | undefined;
 }
 
 /** Observations are kept once in so many milliseconds at the latest, with every move at once. */
 const KEEP_WITHIN_MS = 1000;
 /** A rollout whose decisions cannot be kept for so long is rolled back. */
 const MOST_UNKEPT_MS = 60_000;
-/** Stretches of observation: short while a step is young, so that a bad candidate goes at once, then as long as a rollback may take. */
-const YOUNG_STRETCH_MS = 250;
-const OLD_STRETCH_MS = 1000;
-const YOUNG_OBSERVATIONS = 2400;
+/** A stretch of observation is a thousandth of the step's age within these: a bad candidate goes at once, and logs stay short. */
+const SHORTEST_STRETCH_MS = 250;
+const LONGEST_STRETCH_MS = 5000;
 
 /** One rollout that has not ended: collects facts, decides at every turn, keeps what it saw and did. */
 export class RolloutRun {
@@ -43,7 +42,6 @@ export class RolloutRun {
   #failing = false;
   #notices: RolloutNotice[] = [];
   #moves = 0;
-  #observations = 0;
   #cutMs: number;
   #nowMs: number;
   #waitingFor: readonly string[] = [];
@@ -95,20 +93,31 @@ export class RolloutRun {
   reloaded(version: number): void {
     const { candidate, baseline } = this.course;
     if (version !== candidate && version !== baseline) return;
+    this.#tellTime();
     this.#collector.reloaded(version === candidate ? 'candidate' : 'baseline');
     this.#enter({ kind: 'arms', ...this.#arms(), reloaded: version === candidate });
-    this.turn();
+    this.#advance();
   }
 
   /** What an operator asks, which was found to be possible. */
   ask(command: RolloutCommand, by: string): void {
+    this.#tellTime();
     this.#enter({ kind: 'asked', command, by });
-    this.turn();
+    this.#advance();
   }
 
   /** Looks at what was seen since the last turn, and moves as far as it goes. */
   turn(): void {
+    this.#tellTime();
+    this.#advance();
+  }
+
+  /** Of all that one turn enters: a replay takes entries of one time together. */
+  #tellTime(): void {
     this.#nowMs = Math.max(this.#nowMs, this.#ports.clock.wallMs());
+  }
+
+  #advance(): void {
     this.#lookAtArms();
     this.#askGate();
     this.#observe();
@@ -160,14 +169,16 @@ export class RolloutRun {
     // Never rejects; the answer is a fact as any other.
     void this.#ports.gate.check({ model: plan.model, candidate, baseline, plan }).then((outcome) => {
       if (rolloutEnded(this.course.standing.state)) return;
+      this.#tellTime();
       this.#enter({ kind: 'gates', ...outcome });
-      this.turn();
+      this.#advance();
     });
   }
 
   #observe(): void {
-    const stretch = this.#observations < YOUNG_OBSERVATIONS ? YOUNG_STRETCH_MS : OLD_STRETCH_MS;
-    if (this.#nowMs - this.#cutMs < stretch || rolloutEnded(this.course.standing.state)) return;
+    const ageMs = this.#nowMs - this.course.standing.stepSinceMs;
+    const stretchMs = Math.min(LONGEST_STRETCH_MS, Math.max(SHORTEST_STRETCH_MS, ageMs / 1000));
+    if (this.#nowMs - this.#cutMs < stretchMs || rolloutEnded(this.course.standing.state)) return;
     this.#cutMs = this.#nowMs;
     if (!this.course.calibrated) {
       this.#collector.cut(this.#nowMs);
@@ -213,7 +224,6 @@ export class RolloutRun {
   }
 
   #enter(entry: LogEntry): ReturnType<Course['apply']> {
-    this.#nowMs = Math.max(this.#nowMs, this.#ports.clock.wallMs());
     this.#unkept.push(this.#line(entry));
     this.#unkeptSinceMs = Math.min(this.#unkeptSinceMs, this.#nowMs);
     return this.#apply(this.#nowMs, entry);
@@ -225,10 +235,8 @@ export class RolloutRun {
 
   #apply(atMs: number, entry: LogEntry): ReturnType<Course['apply']> {
     this.#nowMs = Math.max(this.#nowMs, atMs);
-    if (entry.kind === 'observed') this.#observations++;
-    else if (entry.kind === 'calibrated') this.#collector.calibrate(entry.calibration);
+    if (entry.kind === 'calibrated') this.#collector.calibrate(entry.calibration);
     else if (entry.kind === 'moved') {
-      this.#observations = 0;
       this.#moves++;
       if (entry.split !== undefined) this.#collector.split(entry.split);
     }
@@ -246,8 +254,7 @@ export class RolloutRun {
   }
 
   #write(anyway: boolean): boolean {
-    const { split, defaultVersion } = this.course;
-    const written = { status: this.status(), decisions: this.#unkept, release: { defaultVersion, split } };
+    const written = { status: this.status(), decisions: this.#unkept, release: this.#release() };
     const kept = this.#books.write(written, anyway);
     if (kept) {
       this.#unkept = [];
@@ -259,6 +266,13 @@ export class RolloutRun {
     }
     if (kept || anyway) this.#tell();
     return kept;
+  }
+
+  /** What stands over the routes now; undefined: nothing has to any more. */
+  #release(): ModelRelease | undefined {
+    const { standing, split, defaultVersion, plan } = this.course;
+    if (standing.state === 'promoted' && !this.#ports.versions.needsPin(plan.model, defaultVersion)) return undefined;
+    return { defaultVersion, split };
   }
 
   #tell(): void {

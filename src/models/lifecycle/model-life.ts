@@ -150,7 +150,7 @@ export class ModelLife {
   async #swap(
     lives: ReadonlyMap<number, VersionLife>,
     errors: ReadonlyMap<number, ServingError>,
-    { routes }: ModelSource,
+    beside: ModelSource,
     hold: (rest: Promise<void>) => void,
   ): Promise<boolean> {
     const outcomes = new Map<number, OpenOutcome>();
@@ -166,7 +166,7 @@ export class ModelLife {
       return false;
     }
     const published = swap.publish.map((version) => lives.get(version) as VersionLife);
-    const reached = this.#around.host.publish(this.name, hostedOf(published), routes);
+    const reached = this.#around.host.publish(this.name, hostedOf(published), beside);
     const retiring = swap.retire.map((version) => this.#serving.get(version) as VersionLife);
     this.#serving.clear();
     for (const life of published) {

@@ -1,20 +1,19 @@
-import { type LoadParameters, type ModelRoutes, ServingError } from '../../core/index.js';
+import { type BesideModel, type LoadParameters, ServingError } from '../../core/index.js';
 import type { BackendFamily } from './backend-choice.js';
 import { candidateFamilies } from './backend-choice.js';
 import { listModel, type ModelPlace, modelFileOf, placeOf } from './folders.js';
 import { type FoundConfig, overridingConfig, readModelConfig } from './model-config-file.js';
 import { OverrideFolder } from './override-folder.js';
+import { readRolloutFile } from './rollout-file.js';
 import { readRoutesFile } from './routes-file.js';
 import { pickVersions, type VersionPick } from './version-policy.js';
 
 /** A model as one load finds it: its config, the versions to serve, and how to get at its files. */
-export interface ModelSource {
+export interface ModelSource extends BesideModel {
   readonly name: string;
   readonly place: ModelPlace;
   readonly found: FoundConfig;
   readonly versions: VersionPick;
-  /** Of the file beside the model; a load request that brings its own files has none. */
-  readonly routes: ModelRoutes | undefined;
   /** The model file of a version and the backends that serve it. Throws MODEL_INVALID. */
   modelFile(version: number): Promise<ModelFile>;
   /** Files of a load request live until every holder released them; elsewhere these two do nothing. */
@@ -71,7 +70,8 @@ async function folderSource(
     load.config === undefined ? await readModelConfig(place, name, files) : overridingConfig(load.config, name);
   const source = inFolder(places, name, place, found, versions);
   const routes = await readRoutesFile(place, name, files, source.versions.wanted);
-  return { ...source, routes, ...NO_HOLD };
+  const rollout = await readRolloutFile(place, name, files);
+  return { ...source, routes, rollout, ...NO_HOLD };
 }
 
 async function overrideSource(places: SourcePlaces, name: string, load: LoadParameters): Promise<ModelSource> {
@@ -87,7 +87,9 @@ async function overrideSource(places: SourcePlaces, name: string, load: LoadPara
     const { versions } = await listModel(folder.place, name);
     return {
       ...inFolder(places, name, folder.place, found, versions),
+      // A load request that brings its own files has none of these.
       routes: undefined,
+      rollout: undefined,
       hold: () => folder.hold(),
       release: () => folder.release(),
     };
@@ -103,7 +105,7 @@ function inFolder(
   place: ModelPlace,
   found: FoundConfig,
   present: readonly number[],
-): Omit<ModelSource, 'routes' | 'hold' | 'release'> {
+): Omit<ModelSource, keyof BesideModel | 'hold' | 'release'> {
   const candidates = candidateFamilies(places.families, found.config);
   const names = candidates.flatMap(({ files }) => files);
   return {

@@ -4,6 +4,8 @@ import {
   type CaptureControl,
   type CaptureStatus,
   checkModelName,
+  type RolloutCommand,
+  type RolloutControl,
   type RouteControl,
   type RoutesStatus,
   ServingError,
@@ -15,6 +17,7 @@ export interface AdminPlaneOptions {
   readonly authority: Authority;
   readonly audit: AuditTrail;
   readonly routes: RouteControl;
+  readonly rollouts: RolloutControl;
   readonly tokens: () => readonly (TokenFacts & { readonly created?: string | undefined })[];
   readonly capture: CaptureControl;
   readonly serverName: string;
@@ -129,6 +132,27 @@ export class AdminPlane {
       await change(routes, who);
       return this.routesOf(model);
     });
+  }
+
+  get rollouts(): Pick<RolloutControl, 'list' | 'status' | 'log'> {
+    return this.#options.rollouts;
+  }
+
+  /** `document`: a plan; `name` of it for messages. Errors as `RolloutControl.start`. */
+  startRollout(document: string, name: string, caller: Caller) {
+    const { authority, rollouts } = this.#options;
+    return authority.change('rolloutStart', name, caller, (who) => rollouts.start(document, name, who));
+  }
+
+  askRollout(id: string, command: RolloutCommand, caller: Caller) {
+    const { authority, rollouts } = this.#options;
+    const target = `${id}/${command.kind}`;
+    return authority.change('rolloutCommand', target, caller, (who) => rollouts.ask(id, command, who));
+  }
+
+  unpinRollouts(model: string, caller: Caller) {
+    const { authority, rollouts } = this.#options;
+    return authority.change('rolloutUnpin', model, caller, (who) => rollouts.unpin(model, who));
   }
 
   /** Names and scopes; never a token, nor its hash. */

@@ -50,6 +50,12 @@ export const RIGHTS = {
   routesRemove: 'admin',
   flagSet: 'admin',
   filterSet: 'admin',
+  rolloutList: 'rollout',
+  rolloutStatus: 'rollout',
+  rolloutLog: 'rollout',
+  rolloutStart: 'rollout',
+  rolloutCommand: 'rollout',
+  rolloutUnpin: 'rollout',
 } as const satisfies Record<string, Right>;
 
 export type ControlCall = keyof typeof RIGHTS;

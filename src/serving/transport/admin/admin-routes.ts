@@ -4,11 +4,13 @@ import { ACCESS_CALLS } from './access-calls.js';
 import { type AdminInput, type AdminRoute, adminRoute } from './admin-route.js';
 import { ADMIN_SCHEMAS } from './admin-schemas.js';
 import { CAPTURE_CALLS } from './capture-calls.js';
+import { ROLLOUT_CALLS } from './rollout-calls.js';
 import { ROUTES_CALLS } from './routes-calls.js';
 
 /** Every call of the admin API. */
 export const ADMIN_ROUTES: readonly AdminRoute[] = [
   ...ROUTES_CALLS,
+  ...ROLLOUT_CALLS,
   ...ACCESS_CALLS,
   ...CAPTURE_CALLS,
   documentation('/v2/admin/docs', 'This documentation as a page', 'text/html; charset=utf-8', (document) =>

@@ -1,8 +1,21 @@
-import { SCOPES } from '../../../core/index.js';
+import { ROLLOUT_MOVES, SCOPES } from '../../../core/index.js';
 import { list, object } from '../http/schemas.js';
 
 const TEXT = { type: 'string' };
 const COUNT = { type: 'integer', minimum: 0 };
+
+const ROLLOUT_SUMMARY = {
+  id: TEXT,
+  model: TEXT,
+  candidate: COUNT,
+  baseline: COUNT,
+  state: { enum: Object.keys(ROLLOUT_MOVES) },
+  step: { ...COUNT, description: 'From 0' },
+  steps: COUNT,
+  why: TEXT,
+  startedMs: { ...COUNT, description: 'Milliseconds since the epoch' },
+  updatedMs: COUNT,
+};
 
 /** JSON Schemas (2020-12) of the admin API. */
 export const ADMIN_SCHEMAS: Readonly<Record<string, unknown>> = {
@@ -61,6 +74,32 @@ export const ADMIN_SCHEMAS: Readonly<Record<string, unknown>> = {
     ['folder'],
   ),
   CapturePercent: object({ percent: { type: 'number', minimum: 0, maximum: 100 } }),
+  RolloutPlan: { type: 'object', description: 'Rollout plan: penstock config-reference' },
+  Rollouts: object({ rollouts: list({ $ref: '#/components/schemas/RolloutSummary' }) }),
+  RolloutSummary: object(ROLLOUT_SUMMARY),
+  Rollout: object({
+    ...ROLLOUT_SUMMARY,
+    defaultVersion: { ...COUNT, description: 'Serves requests that name no version' },
+    canaryPercent: { type: 'number' },
+    shadowPercent: { type: 'number' },
+    waitingFor: { ...list(TEXT), description: 'What the next move needs' },
+    totals: object({ baseline: COUNT, candidate: COUNT, compared: COUNT }),
+    guards: list({ type: 'object', description: 'Where a guard stands: verdict, evidence, intervals' }),
+    plan: { $ref: '#/components/schemas/RolloutPlan' },
+  }),
+  RolloutLog: object(
+    {
+      lines: list(
+        object({
+          number: COUNT,
+          atMs: { ...COUNT, description: 'Milliseconds since the epoch' },
+          entry: { type: 'object', description: 'What was seen, decided or asked for' },
+        }),
+      ),
+      next: { ...COUNT, description: 'What to give as "after" for later lines' },
+    },
+    ['next'],
+  ),
   Tokens: object({
     tokens: list(object({ name: TEXT, scopes: list({ enum: SCOPES }), created: TEXT }, ['created'])),
   }),

@@ -1,0 +1,158 @@
+import type { ServerConfig } from '../config/index.js';
+import type { Clock, ClockTimer, Log } from '../core/index.js';
+import type { RolloutNotice, RolloutNotices } from '../delivery/index.js';
+import { cloudEvent } from './cloud-event.js';
+import { readSecret, signedHeaders } from './webhook-signature.js';
+
+/** What became of the notices of one webhook; counters since the start. */
+export interface WebhookFigures {
+  readonly name: string;
+  readonly delivered: number;
+  /** Given up after all tries, or refused for good. */
+  readonly failed: number;
+  /** Not taken: too many waited. */
+  readonly dropped: number;
+  readonly waiting: number;
+}
+
+export interface WebhooksOptions {
+  readonly hooks: ServerConfig['webhooks'];
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Replaces the network in tests. */
+  readonly send?: typeof fetch;
+}
+
+/** Notices of one webhook that may wait. */
+const MOST_WAITING = 256;
+/** Waits before each try after the first, in milliseconds. */
+const BACKOFF_MS = [1000, 2000, 4000, 8000, 16_000, 32_000];
+const TRY_MS = 10_000;
+/** Answers of 400 to 499 that another try may get better ones than. */
+const PASSING = [408, 425, 429];
+
+/** Tells webhooks of the moves of rollouts: signed CloudEvents, one after another for each, never in anyone's way. */
+export class Webhooks implements RolloutNotices {
+  readonly #hooks: ReadonlyMap<string, Webhook>;
+
+  /** Throws MALFORMED_REQUEST where a secret cannot be read. */
+  constructor({ hooks, ...around }: WebhooksOptions) {
+    this.#hooks = new Map(hooks.map((hook) => [hook.name, new Webhook({ ...hook, ...around })]));
+  }
+
+  get names(): readonly string[] {
+    return [...this.#hooks.keys()];
+  }
+
+  tell(notice: RolloutNotice, to: readonly string[] | undefined): void {
+    if (this.#hooks.size === 0) return;
+    const event = cloudEvent(notice);
+    const letter = { id: event.id, body: JSON.stringify(event) };
+    for (const name of to ?? this.names) this.#hooks.get(name)?.take(letter);
+  }
+
+  figures(): readonly WebhookFigures[] {
+    return [...this.#hooks.values()].map((hook) => hook.figures());
+  }
+
+  /** Sends nothing any more. */
+  close(): void {
+    for (const hook of this.#hooks.values()) hook.close();
+  }
+}
+
+interface Letter {
+  readonly id: string;
+  readonly body: string;
+}
+
+interface WebhookParts {
+  readonly name: string;
+  readonly url: string;
+  readonly secretFile?: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly send?: typeof fetch;
+}
+
+class Webhook {
+  readonly #parts: WebhookParts;
+  readonly #secret: Buffer | undefined;
+  readonly #waiting: Letter[] = [];
+  readonly #closed = new AbortController();
+  readonly #counts = { delivered: 0, failed: 0, dropped: 0 };
+  #busy = false;
+  #timer: ClockTimer | undefined;
+
+  constructor(parts: WebhookParts) {
+    this.#parts = parts;
+    this.#secret = parts.secretFile === undefined ? undefined : readSecret(parts.secretFile);
+  }
+
+  take(letter: Letter): void {
+    if (this.#waiting.length >= MOST_WAITING) {
+      this.#counts.dropped++;
+      return;
+    }
+    this.#waiting.push(letter);
+    this.#next();
+  }
+
+  figures(): WebhookFigures {
+    return { name: this.#parts.name, ...this.#counts, waiting: this.#waiting.length };
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.#timer?.clear();
+  }
+
+  #next(): void {
+    const [letter] = this.#waiting;
+    if (this.#busy || letter === undefined || this.#closed.signal.aborted) return;
+    this.#busy = true;
+    void this.#deliver(letter, 0);
+  }
+
+  /** Never rejects. */
+  async #deliver(letter: Letter, attempt: number): Promise<void> {
+    const outcome = await this.#try(letter);
+    if (this.#closed.signal.aborted) return;
+    const waitMs = BACKOFF_MS[attempt];
+    if (outcome === 'again' && waitMs !== undefined) {
+      const { clock } = this.#parts;
+      this.#timer = clock.setTimer(clock.nowNs() + waitMs * 1e6, () => void this.#deliver(letter, attempt + 1));
+      return;
+    }
+    this.#counts[outcome === 'delivered' ? 'delivered' : 'failed']++;
+    this.#waiting.shift();
+    this.#busy = false;
+    this.#next();
+  }
+
+  async #try({ id, body }: Letter): Promise<'delivered' | 'again' | 'refused'> {
+    const { name, url, clock, log, send = fetch } = this.#parts;
+    try {
+      const reply = await send(url, {
+        method: 'POST',
+        redirect: 'error',
+        headers: {
+          'content-type': 'application/cloudevents+json; charset=utf-8',
+          ...(this.#secret === undefined ? {} : signedHeaders(this.#secret, id, clock.wallMs(), body)),
+        },
+        body,
+        signal: AbortSignal.any([AbortSignal.timeout(TRY_MS), this.#closed.signal]),
+      });
+      // Nobody reads the answer: without this its connection would wait for a reader.
+      await reply.body?.cancel();
+      if (reply.ok) return 'delivered';
+      log.warn('a webhook did not take a notice', { webhook: name, status: reply.status });
+      const forGood = reply.status >= 400 && reply.status < 500 && !PASSING.includes(reply.status);
+      return forGood ? 'refused' : 'again';
+    } catch (thrown) {
+      const why = (thrown as { cause?: { code?: string } }).cause?.code ?? (thrown as Error).name;
+      if (!this.#closed.signal.aborted) log.warn('a webhook cannot be reached', { webhook: name, why });
+      return 'again';
+    }
+  }
+}
