@@ -23,7 +23,9 @@ export default defineConfig({
         test: {
           name: 'ingress threads',
           include: ['test/e2e/*.test.ts'],
-          exclude: ['test/e2e/{copies,docs-examples,model-cache,ingress-threads,rollout-tour,tune}.test.ts'],
+          exclude: [
+            'test/e2e/{copies,docs-examples,model-cache,ingress-threads,rollout-kills,rollout-tour,tune}.test.ts',
+          ],
           env: { PENSTOCK_TEST_FLAGS: '--ingress-threads=2' },
         },
       },

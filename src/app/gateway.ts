@@ -92,6 +92,7 @@ export class Gateway implements RunningServer {
     this.#devices = devices;
     const feedback = createFeedback(config, clock, (model, version) => this.#repository.spec(model, version));
     const metrics = createMetrics({
+      rollouts: () => ({ running: this.#rollouts.engine.running(), webhooks: this.#webhooks.figures() }),
       devices: () => devices.statuses(),
       feedback: () => feedback.figures(),
       capture: () => this.#capture?.figures(),

@@ -16,10 +16,13 @@ import {
 import {
   type ArmState,
   type LabelSource,
+  type PlanFault,
+  type PlanVersions,
   type ReleaseGate,
   RolloutEngine,
   type RolloutNotices,
   type RolloutPlan,
+  signatureFault,
   versionsOf,
 } from '../delivery/index.js';
 
@@ -31,7 +34,7 @@ export interface RolloutsOptions {
   readonly changed: (model: string) => Promise<void>;
   /** Versions that serve of a model, ascending; undefined: none do. */
   readonly serving: (model: string) => { readonly versions: readonly number[] } | undefined;
-  readonly models: () => Pick<ModelControl, 'index' | 'ready'>;
+  readonly models: () => Pick<ModelControl, 'index' | 'ready' | 'spec'>;
   /** Whether the models of the start are loaded: what is not there before that is on its way. */
   readonly started: () => boolean;
   readonly gate: ReleaseGate;
@@ -103,7 +106,7 @@ export class Rollouts implements RolloutControl {
       const message = known ? `model '${plan.model}' does not serve` : `nobody has a model '${plan.model}'`;
       throw fault({ path: ['model'], message });
     }
-    const found = versionsOf(plan, versions, this.#defaultOf(plan.model, versions));
+    const found = this.#versionsOf(plan, versions, this.#defaultOf(plan.model, versions));
     if ('message' in found) throw fault(found);
     for (const [i, webhook] of (plan.notify ?? []).entries()) {
       const { names } = this.#options.notices;
@@ -153,13 +156,23 @@ export class Rollouts implements RolloutControl {
     if (this.engine.active(model) !== undefined || this.engine.tried(model, newest)) return;
     const { log } = this.#options;
     try {
-      const found = versionsOf(standing.plan, versions, serving);
+      const found = this.#versionsOf(standing.plan, versions, serving);
       if ('message' in found) throw new ServingError('CONFLICT', `${found.path.join('.')}: ${found.message}`);
       this.engine.begin(standing.plan, found, BY_FILE);
     } catch (thrown) {
       const { message } = toServingError(thrown);
       log.error('a new version does not get its rollout, and no traffic', { model, version: newest, why: message });
     }
+  }
+
+  /** The versions of a plan; both have to take the same requests. */
+  #versionsOf(plan: RolloutPlan, ready: readonly number[], serving: number | undefined): PlanVersions | PlanFault {
+    const found = versionsOf(plan, ready, serving);
+    if ('message' in found) return found;
+    const { candidate, baseline } = found;
+    const spec = (version: number) => this.#options.models().spec(plan.model, version);
+    const why = signatureFault(spec(baseline), spec(candidate));
+    return why === undefined ? found : { path: ['candidate'], message: `version ${candidate} ${why}` };
   }
 
   #defaultOf(model: string, versions: readonly number[]): number | undefined {

@@ -1,19 +1,11 @@
 import type { ServerConfig } from '../config/index.js';
-import type { Clock, ClockTimer, Log } from '../core/index.js';
+import type { Clock, ClockTimer, Log, RolloutFigures } from '../core/index.js';
 import type { RolloutNotice, RolloutNotices } from '../delivery/index.js';
 import { cloudEvent } from './cloud-event.js';
 import { readSecret, signedHeaders } from './webhook-signature.js';
 
-/** What became of the notices of one webhook; counters since the start. */
-export interface WebhookFigures {
-  readonly name: string;
-  readonly delivered: number;
-  /** Given up after all tries, or refused for good. */
-  readonly failed: number;
-  /** Not taken: too many waited. */
-  readonly dropped: number;
-  readonly waiting: number;
-}
+/** What became of the notices of one webhook: `failed` after all tries or for good, `dropped` as too many waited. */
+type WebhookFigures = RolloutFigures['webhooks'][number];
 
 export interface WebhooksOptions {
   readonly hooks: ServerConfig['webhooks'];

@@ -42,6 +42,20 @@ export interface RolloutStatus extends RolloutSummary {
   readonly plan: object;
 }
 
+/** Rollouts and webhooks in numbers, for metrics. */
+export interface RolloutFigures {
+  /** Those that have not ended. */
+  readonly running: readonly Pick<RolloutStatus, 'id' | 'model' | 'state' | 'canaryPercent' | 'shadowPercent'>[];
+  /** Counters since the start; `waiting` now. */
+  readonly webhooks: readonly {
+    readonly name: string;
+    readonly delivered: number;
+    readonly failed: number;
+    readonly dropped: number;
+    readonly waiting: number;
+  }[];
+}
+
 /**
  * Rollouts as operators see them. A change that returns is kept and in force. `id`: of a rollout, or the name of a model,
  * whose last one is meant. Throws MODEL_NOT_FOUND where there is none, CONFLICT where it cannot be as things stand,

@@ -18,7 +18,7 @@ export type { LabelSource } from './rollout/collector.js';
 export { RolloutEngine } from './rollout/engine.js';
 export type { LogEntry, LoggedEntry } from './rollout/log-entry.js';
 export type { RolloutPlan } from './rollout/plan.js';
-export { type PlanVersions, versionsOf } from './rollout/plan-versions.js';
+export { type PlanFault, type PlanVersions, versionsOf } from './rollout/plan-versions.js';
 export type {
   GatedVersion,
   GateOutcome,
@@ -29,5 +29,6 @@ export type {
   VersionSource,
 } from './rollout/ports.js';
 export { type Replay, replay } from './rollout/replay.js';
+export { signatureFault } from './rollout/signature-fault.js';
 export type { ArmState } from './rollout/standing.js';
 export { type TracePoint, traceOf } from './rollout/trace.js';

@@ -8,6 +8,7 @@ import {
   REASONS,
   type Reason,
   type ReleaseFacts,
+  type RolloutFigures,
   type StatisticsSource,
   type VersionStatistics,
   versionKey,
@@ -16,6 +17,7 @@ import { captureFamilies } from './capture-families.js';
 import { penstockFamilies, type ThreadFigures, type VersionInfo } from './catalogue.js';
 import { feedbackFamilies } from './feedback-families.js';
 import { ReleaseFigures } from './release-figures.js';
+import { rolloutFamilies } from './rollout-families.js';
 import { tritonFamilies } from './triton-aliases.js';
 import { VersionFigures } from './version-figures.js';
 
@@ -30,6 +32,8 @@ export interface MetricsOptions {
   readonly feedback?: () => FeedbackFigures;
   /** Captures; default: nothing is told of them. */
   readonly capture?: () => CaptureFigures | undefined;
+  /** Rollouts and their webhooks; default: nothing is told of them. */
+  readonly rollouts?: () => RolloutFigures;
 }
 
 /** Where figures go, and where they are read. */
@@ -89,10 +93,17 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       return infos.values();
     },
   };
-  const { feedback, capture } = options;
+  const { feedback, capture, rollouts } = options;
+  const ofRollouts = rollouts === undefined ? [] : rolloutFamilies(rollouts);
   const ofCaptures = capture === undefined ? [] : captureFamilies(capture);
   const ofFeedback = feedback === undefined ? [] : feedbackFamilies(feedback);
-  for (const family of [...penstockFamilies(figures), ...ofFeedback, ...ofCaptures, ...tritonFamilies(figures)]) {
+  for (const family of [
+    ...penstockFamilies(figures),
+    ...ofFeedback,
+    ...ofCaptures,
+    ...ofRollouts,
+    ...tritonFamilies(figures),
+  ]) {
     registry.registerMetric(family.registered);
   }
   if (options.processMetrics ?? true) {

@@ -8,6 +8,8 @@ export interface LoadAnswer {
   readonly version: string;
   readonly route: string;
   readonly sentMs: number;
+  /** When its answer came. */
+  readonly atMs: number;
   /** Top index of the answer; undefined where there was none. */
   readonly top: number | undefined;
 }
@@ -51,6 +53,7 @@ export class SteadyLoad {
         version: String(answer.headers['x-penstock-version']),
         route: String(answer.headers['x-penstock-route']),
         sentMs,
+        atMs: Date.now(),
         top: data?.indexOf(1),
       });
     } catch {

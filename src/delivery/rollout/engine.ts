@@ -123,6 +123,11 @@ export class RolloutEngine implements ReleaseFacts {
     return this.#ports.store.decisions(this.#record(id).id, after, most);
   }
 
+  /** Rollouts that have not ended. */
+  running(): readonly RolloutStatus[] {
+    return [...this.#runs.values()].map((run) => run.status());
+  }
+
   /** The rollout of a model that has not ended. */
   active(model: string): RolloutStatus | undefined {
     return this.#runs.get(model)?.status();
