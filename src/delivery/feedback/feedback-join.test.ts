@@ -140,15 +140,12 @@ describe('feedback', () => {
     expect(says('a')).toBe('unknown');
   });
 
-  it('tells how many predictions of each arm have any', () => {
+  it('tells how many predictions of each version have any', () => {
     const { join, predicted, says } = setUp();
     for (const id of ['a', 'b', 'c']) predicted(id, 2);
     says('a');
     says('a', { kind: 'value', value: 1 }, 'revenue');
-    expect([join.coverage(7, 2), join.coverage(7, 1)]).toEqual([
-      { predictions: 3, labelled: 1 },
-      { predictions: 0, labelled: 0 },
-    ]);
+    expect(join.figures().versions).toEqual([{ model: 'm', version: 2, predicted: 3, labelled: 1 }]);
   });
 });
 

@@ -11,7 +11,7 @@ import type {
 import type { FeedbackTally } from '../observation.js';
 import { EarlyLabels } from './early-labels.js';
 import { LabelCohorts } from './label-cohorts.js';
-import { type Coverage, LabelCoverage } from './label-coverage.js';
+import { LabelCoverage } from './label-coverage.js';
 import { type Prediction, PredictionMemory } from './prediction-memory.js';
 
 export interface FeedbackJoinOptions {
@@ -38,8 +38,6 @@ export interface FeedbackTallies {
   take(split: Pick<ReleaseSplit, 'number' | 'baseline' | 'candidate'>): Readonly<Record<string, FeedbackTally>>;
   /** Numbers of splits with labels that were not taken yet. */
   splits(): readonly number[];
-  /** Predictions and labelled predictions of a version under a split, so far. */
-  coverage(split: number, version: number): Coverage;
 }
 
 /** Longer ids are not remembered. */
@@ -73,7 +71,7 @@ export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFac
 
   note(fact: ReleaseFact): void {
     if (fact.kind !== 'settled' || fact.reason !== undefined) return;
-    this.#coverage.predicted(fact.split, fact);
+    this.#coverage.predicted(fact);
     if (fact.requestId === '' || fact.requestId.length > MOST_ID_LENGTH) this.#unnamed++;
     else this.#remember(fact);
   }
@@ -116,7 +114,7 @@ export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFac
       if (typeof judged === 'string') return refused(judged);
       wrong = judged;
     }
-    if (told.length === 0) this.#coverage.labelled(split, prediction);
+    if (told.length === 0) this.#coverage.labelled(prediction);
     told.push(metric);
     const value = said.kind === 'value' ? said.value : Number(wrong);
     this.#cohorts.add({ metric, version, split, predictedMs: atMs, wrong, value });
@@ -138,10 +136,6 @@ export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFac
 
   splits(): readonly number[] {
     return this.#cohorts.splits();
-  }
-
-  coverage(split: number, version: number): Coverage {
-    return this.#coverage.of(split, version);
   }
 
   figures(): FeedbackFigures {

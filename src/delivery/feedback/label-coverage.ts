@@ -1,79 +1,40 @@
-import { type ModelVersionId, versionKey } from '../../core/index.js';
+import { type FeedbackFigures, type ModelVersionId, versionKey } from '../../core/index.js';
 
-/** Predictions of one arm, and those of them that have a label. */
-export interface Coverage {
-  readonly predictions: number;
-  readonly labelled: number;
-}
-
-interface Counts {
-  predictions: number;
+interface Counts extends ModelVersionId {
+  predicted: number;
   labelled: number;
 }
 
-/** Splits and versions that are remembered; older ones are forgotten. */
-const MOST_SPLITS = 256;
+/** Versions that are remembered; those that came first are forgotten. */
 const MOST_VERSIONS = 1024;
-const NOTHING: Coverage = Object.freeze({ predictions: 0, labelled: 0 });
 
-/** How many predictions of each version have labels, by split and in all: those that are missing are seldom missing at random. */
+/** How many predictions of each version have labels: those that are missing are seldom missing at random. */
 export class LabelCoverage {
-  readonly #splits = new Map<number, Map<number, Counts>>();
-  readonly #versions = new Map<string, ModelVersionId & Counts>();
+  readonly #versions = new Map<string, Counts>();
 
-  predicted(split: number, id: ModelVersionId): void {
-    this.#ofSplit(split, id.version).predictions++;
-    this.#ofVersion(id).predictions++;
+  predicted(id: ModelVersionId): void {
+    this.#of(id).predicted++;
   }
 
-  labelled(split: number, id: ModelVersionId): void {
-    this.#ofSplit(split, id.version).labelled++;
-    this.#ofVersion(id).labelled++;
+  labelled(id: ModelVersionId): void {
+    this.#of(id).labelled++;
   }
 
-  of(split: number, version: number): Coverage {
-    return { ...(this.#splits.get(split)?.get(version) ?? NOTHING) };
+  versions(): FeedbackFigures['versions'] {
+    return [...this.#versions.values()].map((counts) => ({ ...counts }));
   }
 
-  versions(): (ModelVersionId & { readonly predicted: number; readonly labelled: number })[] {
-    return [...this.#versions.values()].map(({ model, version, predictions: predicted, labelled }) => ({
-      model,
-      version,
-      predicted,
-      labelled,
-    }));
-  }
-
-  #ofSplit(split: number, version: number): Counts {
-    let versions = this.#splits.get(split);
-    if (versions === undefined) {
-      forgetFirst(this.#splits, MOST_SPLITS);
-      versions = new Map();
-      this.#splits.set(split, versions);
-    }
-    let counts = versions.get(version);
-    if (counts === undefined) {
-      counts = { predictions: 0, labelled: 0 };
-      versions.set(version, counts);
-    }
-    return counts;
-  }
-
-  #ofVersion(id: ModelVersionId): Counts {
+  #of(id: ModelVersionId): Counts {
     const key = versionKey(id);
     let counts = this.#versions.get(key);
     if (counts === undefined) {
-      forgetFirst(this.#versions, MOST_VERSIONS);
-      counts = { model: id.model, version: id.version, predictions: 0, labelled: 0 };
+      for (const oldest of this.#versions.keys()) {
+        if (this.#versions.size < MOST_VERSIONS) break;
+        this.#versions.delete(oldest);
+      }
+      counts = { model: id.model, version: id.version, predicted: 0, labelled: 0 };
       this.#versions.set(key, counts);
     }
     return counts;
-  }
-}
-
-function forgetFirst<Key>(map: Map<Key, unknown>, most: number): void {
-  for (const key of map.keys()) {
-    if (map.size < most) return;
-    map.delete(key);
   }
 }
