@@ -79,8 +79,9 @@ export class Rollouts implements RolloutControl {
   releaseOf(model: string, versions: readonly number[]): ModelRelease | undefined {
     const release = this.engine.release(model);
     if (release !== undefined || versions.length === 0 || !this.#standing.has(model)) return release;
-    // From now on no version that appears serves by being the highest.
-    return this.engine.hold(model, Math.max(...versions));
+    // From now on no version that appears serves by being the highest, also where the plan came along with it.
+    const before = this.#options.serving(model)?.versions.findLast((version) => versions.includes(version));
+    return this.engine.hold(model, before ?? Math.max(...versions));
   }
 
   /** The plan that a load found beside a model, before its versions are published. */

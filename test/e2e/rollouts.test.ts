@@ -40,6 +40,8 @@ steps:
     minSeconds: 1
 ${GUARDS}`;
 
+const STANDING = `start: on-new-version\n${PLAN}`;
+
 let folder: string;
 let gateway: RunningGateway;
 let receiver: Server;
@@ -80,7 +82,8 @@ beforeAll(async () => {
       slow: model([3, 6]),
       numberless: model([3, 7]),
       sticky: model([3, 4]),
-      gitops: model([3], { 'rollout.yaml': `start: on-new-version\n${PLAN}` }),
+      gitops: model([3], { 'rollout.yaml': STANDING }),
+      together: model([3]),
     }),
     flags(),
   );
@@ -214,21 +217,29 @@ describe('a rollout under real traffic', () => {
     90_000,
   );
 
-  it('starts by itself when a version appears, which gets nothing before', async () => {
-    const load = new SteadyLoad(() => gateway, 'gitops', 16);
-    placeVersion(gateway.models, 'gitops', 4, 'releases.js');
-    expect((await gateway.post('/v2/repository/models/gitops/load')).status).toBe(200);
-    const { watched } = { watched: await penstock('rollout', 'watch', 'gitops', '--interval', '0.2') };
-    await load.stop();
-    expect(watched.code, watched.out + watched.err).toBe(0);
-    expect(watched.out).toContain('by the plan beside the model');
-    const first = load.answers.findIndex(({ version }) => version === '4');
-    const canaryAt = Date.parse(/^(\S+) progressing/m.exec(watched.out)![1]!);
-    expect(load.answers[first]!.sentMs).toBeGreaterThan(canaryAt - 250);
-    expect(load.answers.filter(({ status }) => status !== 200)).toEqual([]);
-    // Another one that comes meets the version that was promoted.
-    expect(await status('gitops')).toMatchObject({ state: 'promoted', defaultVersion: 4 });
-  }, 90_000);
+  it.each([
+    ['gitops', 'when a version appears'],
+    ['together', 'where the plan comes along with the version'],
+  ])(
+    'starts by itself (%s) %s, which gets nothing before',
+    async (name) => {
+      const load = new SteadyLoad(() => gateway, name, 16);
+      gateway.models.write(`${name}/rollout.yaml`, STANDING);
+      placeVersion(gateway.models, name, 4, 'releases.js');
+      expect((await gateway.post(`/v2/repository/models/${name}/load`)).status).toBe(200);
+      const { watched } = { watched: await penstock('rollout', 'watch', name, '--interval', '0.2') };
+      await load.stop();
+      expect(watched.code, watched.out + watched.err).toBe(0);
+      expect(watched.out).toContain('by the plan beside the model');
+      const first = load.answers.findIndex(({ version }) => version === '4');
+      const canaryAt = Date.parse(/^(\S+) progressing/m.exec(watched.out)![1]!);
+      expect(load.answers[first]!.sentMs).toBeGreaterThan(canaryAt - 250);
+      expect(load.answers.filter(({ status }) => status !== 200)).toEqual([]);
+      // Another one that comes meets the version that was promoted.
+      expect(await status(name)).toMatchObject({ state: 'promoted', defaultVersion: 4 });
+    },
+    90_000,
+  );
 
   it('keeps a caller on its side, goes on after a kill, and is given up by an operator', async () => {
     // Narrower than anything that can be proven here.
