@@ -203,6 +203,8 @@ def main():
         image = np.rint(test_x[i].reshape(8, 8) / 16 * 255).astype(np.uint8)
         Image.fromarray(image).save(samples / f"digit-{d}.png")
     np.save(samples / "digits-10.npy", test_x[picked])
+    np.save(samples / "held-out-pixels.npy", test_x.astype(np.uint8))
+    np.save(samples / "held-out-labels.npy", test_y.astype(np.uint8))
     first = {"inputs": [{"name": "pixels", "shape": [1, 64], "datatype": "FP32", "data": [int(v) for v in test_x[picked[3]]]}]}
     (samples / "digit-3.json").write_text(json.dumps(first, separators=(",", ":")) + "\n")
 
