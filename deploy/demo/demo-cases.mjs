@@ -10,7 +10,7 @@ const STEPS = [
 ];
 const ERRORS = { metric: 'error-rate', maxDifference: 0.02 };
 /** A tenth of the answers may be slower than the baseline's 90 %: a shared machine is not steadier than that. */
-const LATENCY = { metric: 'latency', quantile: 0.9, maxRatio: 2, maxDifference: 0.1 };
+const LATENCY = { metric: 'latency', quantile: 0.9, maxRatio: 3, maxDifference: 0.1, harmRatio: 1.5 };
 const QUALITY = { metric: 'quality', feedback: 'quality', maxRatio: 3, maxDifference: 0.01 };
 
 const plan = (model, guards) => ({

@@ -17,9 +17,11 @@ export class BatchGuard extends RateGuard<ConditionalOdds> {
     ({ candidate, baseline }) => candidate >= LEAST_OBSERVATIONS && baseline >= LEAST_OBSERVATIONS,
   );
 
-  constructor(limits: RateLimits) {
+  /** `harmOdds`: odds ratio that is no harm yet, at least 1. */
+  constructor(limits: RateLimits, harmOdds = 1) {
     const { maxRatio } = limits;
-    super(limits, new ConditionalOdds(HARM_ODDS, 1), new ConditionalOdds([(1 + maxRatio) / 2, 1, 0.5], maxRatio));
+    const harm = HARM_ODDS.map((odds) => odds * harmOdds);
+    super(limits, new ConditionalOdds(harm, harmOdds), new ConditionalOdds([(1 + maxRatio) / 2, 1, 0.5], maxRatio));
   }
 
   /** The batches that ended in one stretch of time; `split` is another where the candidate's share is another. */

@@ -23,7 +23,13 @@ interface RateMargins {
 export type GuardSpec =
   | (GuardCommon & RateMargins & { readonly metric: 'error-rate' })
   /** Share of executions slower than the baseline's quantile, frozen at calibration. */
-  | (GuardCommon & RateMargins & { readonly metric: 'latency'; readonly quantile: LatencyQuantile })
+  | (GuardCommon &
+      RateMargins & {
+        readonly metric: 'latency';
+        readonly quantile: LatencyQuantile;
+        /** Stops where the odds of a slow execution are proven above so many times the baseline's; at least 1, absent = 1. */
+        readonly harmRatio?: number;
+      })
   /**
    * Device time of executions beside those of the baseline with about as many requests: stops where it is proven above, passes
    * below `maxRatio` of it.

@@ -37,6 +37,14 @@ const written = z.strictObject({
     .union([z.literal(0.5), z.literal(0.9), z.literal(0.99)])
     .optional()
     .describe("`latency`: the baseline's quantile that counts as slow; default 0.99"),
+  harmRatio: z
+    .number()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe(
+      '`latency`: stops only where slow executions are proven more than so many times as likely (odds); a small share makes other batches, so equal code differs a little; default 1.25',
+    ),
   maxTotalVariation: above(0, 1).optional().describe('`output-drift`: between the answers of the arms; default 0.1'),
   of: z
     .enum(['all', 'top', 'rank-correlation', 'total-variation'])
@@ -64,7 +72,7 @@ type Metric = (typeof METRICS)[number];
 /** Fields of each metric; those marked `true` have no default. */
 const FIELDS: Readonly<Record<Metric, Readonly<Partial<Record<Field, boolean>>>>> = {
   'error-rate': { maxRatio: false, maxDifference: false },
-  latency: { maxRatio: false, maxDifference: false, quantile: false },
+  latency: { maxRatio: false, maxDifference: false, quantile: false, harmRatio: false },
   cost: { maxRatio: false },
   'output-drift': { maxTotalVariation: false },
   'shadow-agreement': { of: false, min: false },
@@ -118,6 +126,7 @@ function specOf(value: Written) {
         quantile,
         maxRatio,
         maxDifference: value.maxDifference ?? 0.02,
+        harmRatio: value.harmRatio ?? 1.25,
       };
     }
     case 'cost':

@@ -51,7 +51,7 @@ describe('a rollout plan', () => {
           maxRatio: 2,
           maxDifference: 0.005,
         },
-        { metric: 'latency', name: 'latency-p99', quantile: 0.99, maxRatio: 2, maxDifference: 0.02 },
+        { metric: 'latency', name: 'latency-p99', quantile: 0.99, maxRatio: 2, maxDifference: 0.02, harmRatio: 1.25 },
         { metric: 'shadow-agreement', name: 'shadow-agreement-top', of: 'top', min: 0.95 },
         { metric: 'kpi', name: 'kpi-revenue', feedback: 'revenue', better: 'higher', maxLoss: 0.5, range: [0, 100] },
       ],

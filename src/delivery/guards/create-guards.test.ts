@@ -40,6 +40,21 @@ describe('guards of a plan', () => {
     expect(limits.map((limit) => Number(limit.toPrecision(6)))).toEqual([0.0025, 0.0025, 0.005]);
   });
 
+  it('let times differ by as much as the plan says is no harm', () => {
+    // 15 % slower executions beside 10 %: odds of 1.59.
+    const [baseline, candidate] = [
+      { requests: 400, executions: 400, slower: [200, 40, 4] },
+      { requests: 400, executions: 400, slower: [200, 60, 4] },
+    ];
+    const verdictAt = (harmRatio: number | undefined) => {
+      const spec = { metric: 'latency', name: 'p90', quantile: 0.9, ...MARGINS, maxRatio: 1.01 } as const;
+      const [guard] = guards([harmRatio === undefined ? spec : { ...spec, harmRatio }]) as [Guard];
+      watch(guard, observation({ baseline, candidate }), 200);
+      return guard.verdict;
+    };
+    expect([undefined, 1, 1.25, 2].map(verdictAt)).toEqual(['fail', 'fail', 'fail', 'inconclusive']);
+  });
+
   it('refuse to watch times that nothing is known of yet', () => {
     expect(() => createGuards(SPECS, 0.01, undefined)).toThrow("guard 'p99' needs the times of the baseline");
     expect(createGuards(SPECS.slice(0, 1), 0.01, undefined)).toHaveLength(1);

@@ -32,7 +32,7 @@ function createGuard(spec: GuardSpec, alpha: number, calibration: Calibration | 
           `guard '${spec.name}' needs the times of the baseline before it can watch those of the candidate`,
         );
       const limitNs = latencyLimitNs(calibration.latencyLimitsNs, spec.quantile);
-      return latencyGuard(spec.name, { ...spec, alpha }, spec.quantile, limitNs);
+      return latencyGuard(spec.name, { ...spec, alpha }, spec.quantile, limitNs, spec.harmRatio);
     }
     case 'cost':
       return costGuard(spec.name, { ...spec, alpha });
