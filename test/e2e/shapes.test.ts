@@ -246,7 +246,7 @@ describe('an explanation', () => {
         'x-penstock-batch-size': '3',
       });
     }
-    expect((await trailersOf({})).map(([name]) => name)).toEqual(way);
+    expect(await trailersOf({})).toEqual([]);
     client.close();
   });
 });

@@ -76,12 +76,12 @@ class UnaryInfer implements CallHandler, InferenceReply {
       return;
     }
     this.#settle();
-    this.#call.answer(sealFrame(frame), this.#explanation(response) ?? response.mark.metadata);
+    this.#call.answer(sealFrame(frame), this.#explanation(response) ?? wayOf(response.mark));
   }
 
   failed(thrown: unknown, mark?: RouteMark): void {
     this.#settle();
-    this.#call.fail(failureOf(thrown, 'ModelInfer', this.#state.log), mark?.metadata);
+    this.#call.fail(failureOf(thrown, 'ModelInfer', this.#state.log), mark && wayOf(mark));
   }
 
   /** Where the metadata or the parameter asks for it. */
@@ -104,4 +104,9 @@ class UnaryInfer implements CallHandler, InferenceReply {
     this.#handle = undefined;
     this.#state.inFlight.leave();
   }
+}
+
+/** Trailers that name the way. HTTP/2 makes each of them anew, 1.7 KB together: only where there is more than one way. */
+function wayOf({ routed, metadata }: RouteMark): Readonly<Record<string, string>> | undefined {
+  return routed ? metadata : undefined;
 }
