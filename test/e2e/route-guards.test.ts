@@ -86,10 +86,13 @@ describe('filters', () => {
 describe('a fallback', () => {
   it('answers every request once, while the version they go to fails, dawdles or works', async () => {
     const modes = ['fail', 'slow', 'ok'];
+    const alone = await Promise.all(ids.map((id) => infer('saved', 'ok', id)));
+    expect(new Set(alone)).toEqual(new Set(['1 ab', '2 ab']));
+    // Who waits behind a slow one is answered in the second place too, however sound.
     const asked = ids.flatMap((id) => modes.map((mode) => infer('saved', mode, id)));
-    const outcomes = await Promise.all(asked);
-    const seen = new Set(outcomes);
-    expect(seen).toEqual(new Set(['1 ab', '2 ab', '1 fallback']));
+    const outcomes = new Set(await Promise.all(asked));
+    expect([...outcomes].filter((outcome) => !['1 ab', '2 ab', '1 fallback'].includes(outcome))).toEqual([]);
+    expect(outcomes).toContain('1 fallback');
     const grpc = new GrpcClient(gateway.grpcPort);
     for (const mode of modes) {
       const answers = await Promise.all(
