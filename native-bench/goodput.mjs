@@ -30,7 +30,8 @@ For each curve and SLO: how many requests a second Penstock with each policy, an
 requests, latency from the due time), and what they do beyond. All sides of a cell get a rate at the same time, each from a load
 generator of its own, so what else the machine does happens to all; overload is offered to one after another.
 
-  --real LIST        instead: real models in one instance, SLO 4 L(1), of ${REAL_MODELS.join(', ')}; their sides run one after another
+  --real LIST        instead: real models in one instance, of ${REAL_MODELS.join(', ')}; their sides run one after another
+  --slo N            SLO of real models, in times of L(1) (default 4)
   --only TEXT        cells whose name contains it, e.g. 4+.3b-d4
   --sides A,B        of ${SIDES.map(({ name }) => name).join(', ')}; Triton's only where asked for
   --arrivals KIND    poisson (default) or burst
@@ -46,6 +47,7 @@ generator of its own, so what else the machine does happens to all; overload is 
 const { values: options } = parseArgs({
   options: {
     real: { type: 'string' },
+    slo: { type: 'string', default: '4' },
     only: { type: 'string', default: '' },
     sides: { type: 'string', default: 'penstock,symphony,pull-drop,pull,aimd,window-0.1' },
     arrivals: { type: 'string', default: 'poisson' },
@@ -73,8 +75,6 @@ const CONNECTIONS = 512;
 const LATE_SHARE = 0.05;
 const REPEATS = 1;
 const OVERLOAD_SECONDS = 3;
-/** SLO of real models, in times of L(1). */
-const REAL_SLO = 4;
 /** What a new process does not know yet: its curve, its compiled code. Shares of the bound. */
 const WARM_UP = [0.1, 0.3, 0.6];
 const WARM_UP_SECONDS = 2;
@@ -225,7 +225,7 @@ try {
 
 async function realCells(models) {
   const cells = [];
-  for (const model of models) cells.push(await realCell(model, REAL_SLO, join(folder, `curve-${model}`)));
+  for (const model of models) cells.push(await realCell(model, Number(options.slo), join(folder, `curve-${model}`)));
   return cells;
 }
 

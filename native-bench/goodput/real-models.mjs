@@ -1,5 +1,5 @@
 /** Real models in one instance, with an SLO in times of what one row takes on this machine. */
-import { appendFileSync, cpSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startLoadGenerator } from '../../dist/cli/bench/load-generator.js';
@@ -42,10 +42,11 @@ export function writeRealModel(folder, { model }, { sloMs, delayMs = 0 }) {
   cpSync(join(HERE, '../models', model), join(folder, model), { recursive: true });
   const config = join(folder, model, 'config.pbtxt');
   const lines = ['instance_group [ { kind: KIND_CPU count: 1 } ]'];
-  if (delayMs > 0) lines.push(`dynamic_batching { max_queue_delay_microseconds: ${Math.round(delayMs * 1000)} }`);
   if (sloMs !== undefined)
     lines.push(`parameters { key: "penstock.slo_ms" value { string_value: "${sloMs.toFixed(3)}" } }`);
-  appendFileSync(config, `${lines.join('\n')}\n`);
+  const delay = delayMs > 0 ? ` max_queue_delay_microseconds: ${Math.round(delayMs * 1000)}` : '';
+  const own = readFileSync(config, 'utf8').replace('dynamic_batching { }', `dynamic_batching {${delay} }`);
+  writeFileSync(config, `${own}${lines.join('\n')}\n`);
   return folder;
 }
 

@@ -29,6 +29,23 @@ describe('penstock simulate', () => {
     expect(pull.inTime).toBeLessThan(0.6 * 6000);
   });
 
+  it.each([
+    ['4,0.3', 17.2],
+    ['2,0.05', 8.2],
+    ['0.2,2.7', 11.6],
+    ['1:1.05,2:1.8,4:3.3,8:7.4', 10.5],
+  ])(
+    'loses nothing to refusing early where one instance takes %s',
+    async (curve, sloMs) => {
+      const line = `simulate --curve ${curve} --max-batch 256 --slo-ms ${sloMs} --requests 20000 --json`;
+      const goodput = async (policy: string) =>
+        JSON.parse((await cli(`${line} --policy ${policy}`)).out).shareOfFluidBound;
+      const own = await goodput('penstock');
+      for (const other of ['pull', 'pull-drop']) expect(own).toBeGreaterThan((await goodput(other)) - 0.02);
+    },
+    60_000,
+  );
+
   it.each(['window', 'pull', 'pull-drop', 'aimd', 'symphony', 'penstock'])('knows the policy %s', async (policy) => {
     const { code, out } = await cli(`simulate --curve 1:4,8:6,16:9 --slo-ms 20 --requests 500 --policy ${policy}`);
     expect(code).toBe(0);

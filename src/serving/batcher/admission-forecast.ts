@@ -14,6 +14,9 @@ export interface Backlog {
   readonly busyUntilNs: readonly number[];
 }
 
+/** When each instance is free again, while one forecast is made. */
+const freeAtNs: number[] = [];
+
 /** Starts that are looked at one by one; what lies beyond is taken to move on at the full rate. */
 const STARTS_AT_MOST = 16;
 
@@ -35,14 +38,15 @@ export function cannotMeet(
   let nextNs = nowNs;
   for (let start = 0; start < STARTS_AT_MOST; start++) {
     const instance = start % instances;
-    const round = Math.floor(start / instances);
-    const freeNs = instance < freeSlots ? nowNs : Math.max(busyUntilNs[instance - freeSlots] ?? nowNs, nowNs);
-    nextNs = freeNs + round * full;
+    if (start < instances)
+      freeAtNs[instance] = instance < freeSlots ? nowNs : Math.max(busyUntilNs[instance - freeSlots] ?? nowNs, nowNs);
+    nextNs = freeAtNs[instance] as number;
     const wantedByNs = start === 0 && rowsAhead > 0 ? Math.min(backlog.tightestNs, deadlineNs) : deadlineNs;
     const room = rowsWithin(curve, wantedByNs - nextNs, mostRows);
     if (room === 0 && wantedByNs === deadlineNs) return Math.max(nextNs, nowNs);
     wanted -= room;
     if (wanted <= 0) return undefined;
+    freeAtNs[instance] = nextNs + (room === 0 ? 0 : curve.meanNs(room));
   }
   const restNs = (wanted / mostRows) * (full / instances);
   return nextNs + restNs + curve.upperNs(rows) <= deadlineNs ? undefined : nextNs + restNs;

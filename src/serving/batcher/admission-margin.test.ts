@@ -12,13 +12,13 @@ function mistrusted(batches: number): AdmissionMargin {
 }
 
 describe('the margin of admission', () => {
-  it('is nothing while one promise in a hundred is broken', () => {
+  it('is nothing while three promises in a hundred are broken', () => {
     const margin = new AdmissionMargin();
     for (let i = 0; i < 1000; i++) {
       for (let kept = 0; kept < 100; kept++) margin.kept(ROWS);
-      margin.broken();
+      for (let broken = 0; broken < 3; broken++) margin.broken();
     }
-    expect(margin.share).toBeLessThan(0.05);
+    expect(margin.share).toBeLessThan(0.15);
   });
 
   it('grows with broken promises, to a bound', () => {
@@ -37,7 +37,7 @@ describe('the margin of admission', () => {
     };
     const [unused, used] = [batches(mistrusted(4), false), batches(mistrusted(4), true)];
     expect(unused).toBeLessThan(200);
-    expect(used).toBeGreaterThan(1.5 * unused);
+    expect(used).toBeGreaterThan(1.2 * unused);
     expect(used).toBeLessThan(400);
   });
 });

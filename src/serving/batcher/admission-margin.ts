@@ -1,7 +1,7 @@
 /** How much broken promises add, a batch full of them. */
 const STEP = 0.4;
 /** Broken promises among the kept ones that are no reason to mistrust. */
-const BROKEN_SHARE = 0.01;
+const BROKEN_SHARE = 0.03;
 /**
  * Share of the margin that a batch of kept promises takes away: what was learned under one load does not outlive it long. A tenth
  * of it while the margin is in use: else overload would have to break promises all the time to be believed.
