@@ -1,7 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import { type ColumnSource, parquetWriteBuffer } from 'hyparquet-writer';
+import type { AsyncBuffer, FileMetaData } from 'hyparquet';
+import type { ColumnSource } from 'hyparquet-writer';
 import { ServingError } from '../core/index.js';
 import type { CapturedRow, CapturedTensor } from './captured-row.js';
 
@@ -21,6 +21,7 @@ export type StoredRow = Omit<CapturedRow, 'hashTenant' | 'data'> & {
  * one. Columns: `capture/README.md`.
  */
 export async function writeCaptureFile(folder: string, name: string, rows: readonly StoredRow[]): Promise<number> {
+  const { parquetWriteBuffer } = await import('hyparquet-writer');
   const file = Buffer.from(
     parquetWriteBuffer({
       columnData: columnsOf(rows),
@@ -91,6 +92,8 @@ interface RawRow {
 
 /** Rows of a capture file in their order, a row group at a time. Throws MALFORMED_REQUEST for what is no such file. */
 export async function* readCaptureFile(path: string): AsyncIterable<StoredRow> {
+  // A gateway that captures nothing loads none of it.
+  const { parquetMetadataAsync, parquetReadObjects } = await import('hyparquet');
   const handle = await opened(path);
   try {
     const { size } = await handle.stat();
@@ -103,7 +106,7 @@ export async function* readCaptureFile(path: string): AsyncIterable<StoredRow> {
         return bytes.buffer;
       },
     };
-    let metadata: Awaited<ReturnType<typeof parquetMetadataAsync>>;
+    let metadata: FileMetaData;
     try {
       metadata = await parquetMetadataAsync(file);
     } catch (cause) {

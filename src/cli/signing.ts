@@ -1,11 +1,12 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { realpathSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type ModelFiles, type ModelVersionId, versionOf } from '../core/index.js';
 import { MANIFEST, readPublicKey, SIGNATURE, signVersion, verifyVersion, writePublicKey } from '../gates/index.js';
 import { modelFiles } from '../models/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
 import type { CliIo } from './io.js';
+import { readTextFile } from './text-file.js';
 
 export interface SignOptions {
   /** Folder of a version; undefined: only a key is made. */
@@ -37,7 +38,7 @@ export async function verify(
   io: CliIo,
 ): Promise<number> {
   const { id, files } = versionAt(version, io.cwd);
-  const trusted = keys.map((file) => readPublicKey(textOf(resolve(io.cwd, file)), file));
+  const trusted = keys.map((file) => readPublicKey(readTextFile(resolve(io.cwd, file)), file));
   const found = await verifyVersion(id, files, trusted);
   const said = found.kind === 'invalid' ? `its signature does not count: ${found.why}` : SAID[found.kind];
   io.stdout.write(`${id.model} version ${id.version}: ${said}\n`);
@@ -77,7 +78,7 @@ function versionAt(
 }
 
 function privateKey(file: string): KeyObject {
-  const text = textOf(file);
+  const text = readTextFile(file);
   try {
     const key = createPrivateKey(text);
     if (key.asymmetricKeyType === 'ed25519') return key;
@@ -85,14 +86,6 @@ function privateKey(file: string): KeyObject {
     // Said below: what it is not is all there is to say.
   }
   throw usage(`${file}: not a private key of Ed25519 (PKCS#8 in PEM); penstock sign --new-key FILE makes one`);
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (thrown) {
-    throw usage(`${file}: cannot be read (${(thrown as NodeJS.ErrnoException).code})`);
-  }
 }
 
 function usage(message: string): CliError {

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Direction, JudgedMetric } from '../../delivery/index.js';
 import { CliError, EXIT_CODES } from '../exit-codes.js';
+import { readTextFile } from '../text-file.js';
 
 const DIRECTIONS: readonly Direction[] = ['either', 'increase', 'decrease'];
 
@@ -13,7 +13,7 @@ export interface JudgedSamples {
 /** One metric of two files of numbers. */
 export function samplesOfFiles(control: string, experiment: string, direction: Direction): JudgedSamples {
   const read = (path: string): readonly number[] => {
-    const text = readText(path);
+    const text = readTextFile(path);
     return text.trimStart().startsWith('[')
       ? numbers(parsed(text, path), path)
       : numbers(
@@ -27,7 +27,7 @@ export function samplesOfFiles(control: string, experiment: string, direction: D
 
 /** Metrics of a JSON document; `direction` where a metric has none. */
 export function samplesOfDocument(path: string, direction: Direction): JudgedSamples {
-  const document = object(parsed(readText(path), path), path);
+  const document = object(parsed(readTextFile(path), path), path);
   known(document, ['metrics', 'groupWeights'], path);
   const { metrics, groupWeights = {} } = document;
   if (!Array.isArray(metrics) || metrics.length === 0) throw usage(`${path}: 'metrics' must be a list of at least one`);
@@ -91,14 +91,6 @@ function parsed(text: string, path: string): unknown {
     return JSON.parse(text);
   } catch (thrown) {
     throw usage(`${path}: not JSON (${(thrown as Error).message})`);
-  }
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (thrown) {
-    throw usage(`${path}: cannot be read (${(thrown as NodeJS.ErrnoException).code})`);
   }
 }
 

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RolloutSummary } from '../../core/index.js';
 import { AdminClient, type AdminFlags } from '../admin-client.js';
-import { CliError, EXIT_CODES } from '../exit-codes.js';
+import { EXIT_CODES } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
+import { readTextFile } from '../text-file.js';
 import { textTable } from '../text-table.js';
 import { RolloutClient, type RolloutView } from './rollout-client.js';
 import { rolloutText } from './rollout-text.js';
@@ -17,11 +17,7 @@ export function rolloutClient(flags: AdminFlags, io: CliIo): RolloutClient {
 
 /** A file of the command line as text. */
 export function textOf(file: string, io: CliIo): string {
-  try {
-    return readFileSync(resolve(io.cwd, file), 'utf8');
-  } catch (thrown) {
-    throw new CliError(`${file}: cannot be read (${(thrown as NodeJS.ErrnoException).code})`, EXIT_CODES.usage);
-  }
+  return readTextFile(resolve(io.cwd, file), file);
 }
 
 export async function startRollout(file: string, flags: SteerFlags, io: CliIo): Promise<RolloutView> {

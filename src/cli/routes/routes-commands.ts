@@ -24,8 +24,8 @@ export function addRoutes(program: Command, io: CliIo, exit: (code: number) => v
     .argument('<on|off>', 'What it shall be', onOff)
     .addHelpText('after', `\nExamples:\n  penstock flags set digits new-model on\n\n${EXIT_CODE_HELP}`)
     .action(async (model: string, flag: string, on: boolean, given: RoutesFlags) => {
-      const { setFlag } = await import('./routes.js');
-      exit(await setFlag({ model, flag, on }, given, io));
+      const { switchNamed } = await import('./routes.js');
+      exit(await switchNamed({ model, kind: 'flags', name: flag, on }, given, io));
     });
   const filters = program
     .command('filters')
@@ -40,8 +40,8 @@ export function addRoutes(program: Command, io: CliIo, exit: (code: number) => v
       .argument('<filter>', 'Name of the filter')
       .addHelpText('after', `\nExamples:\n  penstock filters ${name} digits blank-images\n\n${EXIT_CODE_HELP}`)
       .action(async (model: string, filter: string, given: RoutesFlags) => {
-        const { setFilter } = await import('./routes.js');
-        exit(await setFilter({ model, filter, on }, given, io));
+        const { switchNamed } = await import('./routes.js');
+        exit(await switchNamed({ model, kind: 'filters', name: filter, on }, given, io));
       });
   }
   withAdminOptions(program.command('audit'), 'admin')

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RoutesStatus } from '../../core/index.js';
 import { AdminClient } from '../admin-client.js';
 import { CliError, EXIT_CODES } from '../exit-codes.js';
 import type { CliIo } from '../io.js';
+import { readTextFile } from '../text-file.js';
 import { textTable } from '../text-table.js';
 import type { RoutesFlags } from './routes-commands.js';
 
@@ -43,7 +43,7 @@ export async function setRoutes(
   flags: RoutesFlags,
   io: CliIo,
 ): Promise<number> {
-  const document = textOf(file, io.cwd);
+  const document = readTextFile(file === '-' ? 0 : resolve(io.cwd, file), file);
   return report(await new AdminClient(flags, io).put<RoutesStatus>(pathOf(model), document), flags, io);
 }
 
@@ -55,23 +55,23 @@ export async function removeRoutes(model: string, flags: RoutesFlags, io: CliIo)
   return EXIT_CODES.done;
 }
 
-/** `penstock flags set`. */
-export async function setFlag(
-  { model, flag, on }: { readonly model: string; readonly flag: string; readonly on: boolean },
+/** `penstock flags set`, `penstock filters on` and `off`: switches one thing of a model's routes that has a name. */
+export async function switchNamed(
+  {
+    model,
+    kind,
+    name,
+    on,
+  }: {
+    readonly model: string;
+    readonly kind: 'flags' | 'filters';
+    readonly name: string;
+    readonly on: boolean;
+  },
   flags: RoutesFlags,
   io: CliIo,
 ): Promise<number> {
-  const path = pathOf(model, 'flags', flag);
-  return report(await new AdminClient(flags, io).put<RoutesStatus>(path, JSON.stringify({ on })), flags, io);
-}
-
-/** `penstock filters on` and `off`. */
-export async function setFilter(
-  { model, filter, on }: { readonly model: string; readonly filter: string; readonly on: boolean },
-  flags: RoutesFlags,
-  io: CliIo,
-): Promise<number> {
-  const path = pathOf(model, 'filters', filter);
+  const path = pathOf(model, kind, name);
   return report(await new AdminClient(flags, io).put<RoutesStatus>(path, JSON.stringify({ on })), flags, io);
 }
 
@@ -93,12 +93,4 @@ function inWords({ model, source, table, routes, leftOut }: RoutesStatus): strin
   if (filters !== '') lines.push(`filters: ${filters}`);
   for (const what of leftOut) lines.push(`left out: ${what}`);
   return `${lines.join('\n')}\n`;
-}
-
-function textOf(file: string, cwd: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : resolve(cwd, file), 'utf8');
-  } catch (thrown) {
-    throw new CliError(`${file}: cannot be read (${(thrown as NodeJS.ErrnoException).code})`, EXIT_CODES.usage);
-  }
 }

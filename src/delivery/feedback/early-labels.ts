@@ -1,4 +1,6 @@
 import type { Feedback } from '../../core/index.js';
+import { predictionKey } from './prediction-key.js';
+import { Ring } from './ring.js';
 
 export interface EarlyBounds {
   /** Items that wait, at most. */
@@ -15,17 +17,16 @@ interface Waiting {
 export class EarlyLabels {
   readonly #bounds: EarlyBounds;
   readonly #byId = new Map<string, Waiting[]>();
-  readonly #ring: (Waiting | undefined)[] = [];
-  #first = 0;
-  #held = 0;
+  readonly #held: Ring<Waiting>;
 
   constructor(bounds: EarlyBounds) {
     this.#bounds = bounds;
+    this.#held = new Ring(bounds.maxItems);
   }
 
   /** Items that wait; those that were taken count until their time has passed. */
   get size(): number {
-    return this.#held;
+    return this.#held.size;
   }
 
   /** False where the same id has an item of that metric waiting. */
@@ -33,23 +34,22 @@ export class EarlyLabels {
     this.#expire(nowMs);
     const { maxItems, keepMs } = this.#bounds;
     if (maxItems === 0) return true;
-    const key = keyOf(feedback.model, feedback.requestId);
+    const key = predictionKey(feedback.model, feedback.requestId);
     const others = this.#byId.get(key);
     if (others?.some((other) => other.feedback.metric === feedback.metric)) return false;
-    if (this.#held === maxItems) this.#forgetFirst();
+    if (this.#held.full) this.#forgetFirst();
     const waiting = { feedback, untilMs: nowMs + keepMs };
     const left = this.#byId.get(key);
     if (left === undefined) this.#byId.set(key, [waiting]);
     else left.push(waiting);
-    this.#ring[(this.#first + this.#held) % maxItems] = waiting;
-    this.#held++;
+    this.#held.add(waiting);
     return true;
   }
 
   /** What waits for a prediction that has just been made. */
   take(model: string, requestId: string, nowMs: number): readonly Feedback[] {
     this.#expire(nowMs);
-    const key = keyOf(model, requestId);
+    const key = predictionKey(model, requestId);
     const found = this.#byId.get(key);
     if (found === undefined) return NOTHING;
     this.#byId.delete(key);
@@ -58,18 +58,15 @@ export class EarlyLabels {
 
   #expire(nowMs: number): void {
     for (;;) {
-      const first = this.#ring[this.#first];
-      if (this.#held === 0 || first === undefined || nowMs <= first.untilMs) return;
+      const { oldest } = this.#held;
+      if (oldest === undefined || nowMs <= oldest.untilMs) return;
       this.#forgetFirst();
     }
   }
 
   #forgetFirst(): void {
-    const first = this.#ring[this.#first] as Waiting;
-    this.#ring[this.#first] = undefined;
-    this.#first = (this.#first + 1) % this.#bounds.maxItems;
-    this.#held--;
-    const key = keyOf(first.feedback.model, first.feedback.requestId);
+    const first = this.#held.removeOldest();
+    const key = predictionKey(first.feedback.model, first.feedback.requestId);
     const left = this.#byId.get(key)?.filter((waiting) => waiting !== first);
     if (left === undefined || left.length === 0) this.#byId.delete(key);
     else this.#byId.set(key, left);
@@ -77,7 +74,3 @@ export class EarlyLabels {
 }
 
 const NOTHING: readonly Feedback[] = Object.freeze([]);
-
-function keyOf(model: string, requestId: string): string {
-  return `${model}\n${requestId}`;
-}

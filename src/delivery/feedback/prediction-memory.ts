@@ -1,4 +1,6 @@
 import type { SettledFact } from '../../core/index.js';
+import { predictionKey } from './prediction-key.js';
+import { Ring } from './ring.js';
 
 /** One answered request that feedback may come for. */
 export interface Prediction {
@@ -25,30 +27,29 @@ export interface PredictionBounds {
 export class PredictionMemory {
   readonly #bounds: PredictionBounds;
   readonly #byId = new Map<string, Prediction>();
-  /** In the order of their time: a ring, for what a map removes at its front it still walks over. */
-  readonly #ring: (Prediction | undefined)[] = [];
-  #first = 0;
-  #count = 0;
+  /** In the order of their time. */
+  readonly #kept: Ring<Prediction>;
 
   constructor(bounds: PredictionBounds) {
     this.#bounds = bounds;
+    this.#kept = new Ring(bounds.maxPredictions);
   }
 
   get size(): number {
-    return this.#count;
+    return this.#kept.size;
   }
 
   /** Undefined where another request of the same id is known: that prediction is ambiguous now. */
   add(fact: SettledFact, nowMs: number): Prediction | undefined {
     this.expire(nowMs);
     const { model, requestId, version, split, output } = fact;
-    const key = keyOf(model, requestId);
+    const key = predictionKey(model, requestId);
     const known = this.#byId.get(key);
     if (known !== undefined) {
       known.ambiguous = true;
       return undefined;
     }
-    if (this.#count === this.#bounds.maxPredictions) this.#forgetFirst();
+    if (this.#kept.full) this.#forgetFirst();
     const prediction: Prediction = {
       id: requestId,
       model,
@@ -60,34 +61,25 @@ export class PredictionMemory {
       told: [],
     };
     this.#byId.set(key, prediction);
-    this.#ring[(this.#first + this.#count) % this.#bounds.maxPredictions] = prediction;
-    this.#count++;
+    this.#kept.add(prediction);
     return prediction;
   }
 
   find(model: string, requestId: string, nowMs: number): Prediction | undefined {
     this.expire(nowMs);
-    return this.#byId.get(keyOf(model, requestId));
+    return this.#byId.get(predictionKey(model, requestId));
   }
 
   expire(nowMs: number): void {
     for (;;) {
-      const first = this.#ring[this.#first];
-      if (this.#count === 0 || first === undefined || nowMs - first.atMs <= this.#bounds.keepMs) return;
+      const { oldest } = this.#kept;
+      if (oldest === undefined || nowMs - oldest.atMs <= this.#bounds.keepMs) return;
       this.#forgetFirst();
     }
   }
 
   #forgetFirst(): void {
-    const first = this.#ring[this.#first] as Prediction;
-    this.#byId.delete(keyOf(first.model, first.id));
-    this.#ring[this.#first] = undefined;
-    this.#first = (this.#first + 1) % this.#bounds.maxPredictions;
-    this.#count--;
+    const { model, id } = this.#kept.removeOldest();
+    this.#byId.delete(predictionKey(model, id));
   }
-}
-
-/** Names of models hold no control character. */
-function keyOf(model: string, requestId: string): string {
-  return `${model}\n${requestId}`;
 }

@@ -1,4 +1,11 @@
-import type { ComparedFact, ReleaseFact, ReleaseFacts, ReleaseSplit, SettledFact } from '../../core/index.js';
+import {
+  BUCKETS,
+  type ComparedFact,
+  type ReleaseFact,
+  type ReleaseFacts,
+  type ReleaseSplit,
+  type SettledFact,
+} from '../../core/index.js';
 import type { Calibration } from '../guard-spec.js';
 import type { FeedbackTally, Observation } from '../observation.js';
 import { BLAME } from './blame.js';
@@ -102,7 +109,7 @@ export class Collector implements ReleaseFacts {
 
   #observation(number: number, atMs: number): Observation[] {
     const split = this.#splits.get(number) as ReleaseSplit;
-    const share = split.canaryBuckets / 10_000;
+    const share = split.canaryBuckets / BUCKETS;
     const feedback = this.#options.labels?.take(split) ?? {};
     const seen = this.#stretches.get(number) ?? this.#emptyStretch();
     const observation: Observation = {

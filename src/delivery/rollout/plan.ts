@@ -102,8 +102,3 @@ export function guardStages(plan: RolloutPlan): number {
 export function isWhole(step: RolloutStep): boolean {
   return step.kind === 'canary' && step.canaryPercent >= 100;
 }
-
-/** Buckets of 10,000 that so many percent are. */
-export function bucketsOf(percent: number): number {
-  return Math.round(percent * 100);
-}

@@ -1,5 +1,5 @@
-import type { ReleaseSplit, RolloutState } from '../../core/index.js';
-import { bucketsOf, type RolloutPlan } from './plan.js';
+import { bucketsOf, type ReleaseSplit, type RolloutState } from '../../core/index.js';
+import type { RolloutPlan } from './plan.js';
 
 /** Buckets of candidate and copies. */
 export interface Division {

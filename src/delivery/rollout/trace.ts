@@ -1,3 +1,4 @@
+import { BUCKETS } from '../../core/index.js';
 import type { GuardEvidence } from '../guard.js';
 import { Course } from './course.js';
 import type { LoggedEntry } from './log-entry.js';
@@ -27,7 +28,7 @@ export function traceOf(entries: readonly LoggedEntry[], most: number): TracePoi
     if (entry.kind === 'observed') seen++;
     const due = entry.kind === 'observed' ? seen % every === 0 || fresh.length > 0 : entry.kind === 'moved';
     if (!due || !course.calibrated) continue;
-    points.push({ atMs, share: (course.split?.canaryBuckets ?? 0) / 10_000, guards: course.evidence() });
+    points.push({ atMs, share: (course.split?.canaryBuckets ?? 0) / BUCKETS, guards: course.evidence() });
   }
   return points;
 }
