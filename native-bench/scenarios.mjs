@@ -82,7 +82,7 @@ export const COUNTED = [
   { ...count('mlp', 'ws', 8, 15_000, 1000), beside: 'mlp-http-c8' },
   count('mlp', 'grpc', 8, 8000, 2000),
   // Of a thread of its own, with inputs and outputs of open shapes.
-  count('embedder', 'http', 1, 1000, 128),
+  count('embedder', 'http', 1, 2000, 1024),
   count('noop', 'http', 1, 300, 8),
   count('noop', 'grpc', 1, 300, 8),
 ];
