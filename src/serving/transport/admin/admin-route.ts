@@ -1,6 +1,6 @@
 import { type Reason, ServingError } from '../../../core/index.js';
 import { type AdminPlane, type Caller, type ControlCall, RIGHTS, type Right } from '../../controlplane/index.js';
-import type { ControlAnswer } from '../http/control-exchange.js';
+import type { WholeAnswer } from '../http/whole-call.js';
 import type { Awaitable } from '../ports.js';
 
 /** What the handler of a call is given; its caller has the right that the call needs. */
@@ -30,7 +30,7 @@ interface Described {
   readonly query?: Readonly<Record<string, string>>;
   /** Of errors, beside those that follow from the rest. */
   readonly reasons?: readonly Reason[];
-  readonly handle: (input: AdminInput) => Awaitable<ControlAnswer>;
+  readonly handle: (input: AdminInput) => Awaitable<WholeAnswer>;
 }
 
 /** One line of the table that the server registers and the documentation is generated from. */
@@ -42,18 +42,6 @@ export interface AdminRoute extends Described {
 /** A line of the table; its right is the one of its call. */
 export function adminRoute(described: Described): AdminRoute {
   return { ...described, kind: 'admin', right: RIGHTS[described.call] };
-}
-
-/** A body that is a JSON object. Throws MALFORMED_REQUEST. */
-export function jsonObject(body: string): Readonly<Record<string, unknown>> {
-  let parsed: unknown;
-  try {
-    parsed = body === '' ? {} : JSON.parse(body);
-  } catch (thrown) {
-    throw new ServingError('MALFORMED_REQUEST', 'the request body is not JSON', { cause: thrown });
-  }
-  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
-  throw new ServingError('MALFORMED_REQUEST', 'the request body is not a JSON object');
 }
 
 /** A whole number of the query, within bounds. Throws MALFORMED_REQUEST. */

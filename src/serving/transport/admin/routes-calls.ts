@@ -1,5 +1,6 @@
 import { ServingError } from '../../../core/index.js';
-import { type AdminRoute, adminRoute, jsonObject } from './admin-route.js';
+import { jsonObject } from '../http/body-text.js';
+import { type AdminRoute, adminRoute } from './admin-route.js';
 
 const ROUTES = '/v2/admin/routes';
 const OF_MODEL = `${ROUTES}/:model`;

@@ -1,13 +1,12 @@
-import { type Clock, type Log, ServingError } from '../../../core/index.js';
+import type { Clock, Log } from '../../../core/index.js';
 import type { AdminPlane } from '../../controlplane/index.js';
 import { ByteBudget } from '../byte-budget.js';
-import { Exchange } from '../http/exchange.js';
-import { statusLine } from '../http/status-line.js';
+import { registerOtherMethods } from '../http/other-methods.js';
 import { InFlight } from '../in-flight.js';
 import { listen } from '../listen.js';
 import type { ListeningServer } from '../ports.js';
 import { loadUws } from '../uws/load-uws.js';
-import type { HttpResponse, TemplatedApp } from '../uws/uws-types.js';
+import type { TemplatedApp } from '../uws/uws-types.js';
 import { type AdminState, startAdminCall } from './admin-exchange.js';
 import type { AdminRoute } from './admin-route.js';
 import { ADMIN_ROUTES } from './admin-routes.js';
@@ -85,31 +84,9 @@ function registerRoutes(app: TemplatedApp, state: AdminState): void {
     app[REGISTER[route.method]](route.pattern, (response, request) => startAdminCall(route, state, response, request));
     methods.set(route.pattern, [...(methods.get(route.pattern) ?? []), route.method]);
   }
-  for (const [pattern, allowed] of methods) {
-    const allow = [...allowed, 'OPTIONS'].join(', ');
-    app.options(pattern, (response) =>
-      new Exchange(state, response).answer({
-        status: statusLine(204),
-        contentType: 'application/json',
-        body: '',
-        headers: ['Allow', allow],
-      }),
-    );
-    app.any(pattern, (response, request) =>
-      refuse(state, response, request.getMethod() === 'head', 'METHOD_NOT_ALLOWED', ['Allow', allow]),
-    );
-  }
-  app.any('/*', (response, request) => refuse(state, response, request.getMethod() === 'head', 'ROUTE_NOT_FOUND'));
-}
-
-function refuse(
-  state: AdminState,
-  response: HttpResponse,
-  headOnly: boolean,
-  reason: 'METHOD_NOT_ALLOWED' | 'ROUTE_NOT_FOUND',
-  headers?: readonly string[],
-): void {
-  const text =
-    reason === 'ROUTE_NOT_FOUND' ? 'no such call; GET /v2/admin/docs lists them' : 'no such method of this call';
-  new Exchange(state, response, headOnly).fail(new ServingError(reason, text), false, headers);
+  const refusals = {
+    unknownMethod: 'no such method of this call',
+    unknownPath: 'no such call; GET /v2/admin/docs lists them',
+  };
+  registerOtherMethods(app, state, methods, refusals);
 }

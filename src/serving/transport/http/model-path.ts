@@ -14,7 +14,7 @@ export interface ModelPath {
 export function modelPath(request: HttpRequest, versioned: boolean): ModelPath {
   const segment = request.getParameter(0) ?? '';
   return {
-    model: checkModelName(segment.includes('%') ? decodeOnce(segment) : segment),
+    model: checkModelName(segment.includes('%') ? decodeOnce('model name', segment) : segment),
     // Where the pattern has no version the library gives an empty text, as it does for an empty segment.
     version: versioned ? parseVersion(request.getParameter(1) ?? '') : undefined,
   };
@@ -25,10 +25,11 @@ export function isVersioned(pattern: string): boolean {
   return pattern.includes('/:version');
 }
 
-function decodeOnce(segment: string): string {
+/** A segment of a path, percent-decoded; `what` it names is for the error. Throws `MALFORMED_REQUEST`. */
+export function decodeOnce(what: string, segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {
-    throw new ServingError('MALFORMED_REQUEST', 'the model name in the path is not valid percent-encoded UTF-8');
+    throw new ServingError('MALFORMED_REQUEST', `the ${what} in the path is not valid percent-encoded UTF-8`);
   }
 }

@@ -1,9 +1,10 @@
 import { ERRORS, ServingError } from '../../../core/index.js';
 import { type ControlCall, MOST_FEEDBACK_CHARACTERS, RIGHTS, type Right } from '../../controlplane/index.js';
 import { type Awaitable, mapped } from '../ports.js';
-import type { ControlAnswer, ControlCallInput, ControlRoute } from './control-exchange.js';
+import type { ControlCallInput, ControlRoute } from './control-exchange.js';
 import { docsPage } from './docs-page.js';
 import { describedServer, type OpenApiDocument, openApiDocument } from './openapi.js';
+import type { WholeAnswer } from './whole-call.js';
 
 interface Described {
   readonly summary: string;
@@ -208,7 +209,7 @@ export const ROUTES: readonly Route[] = [
   ),
 ];
 
-const asContent = (content: unknown): ControlAnswer => ({ content });
+const asContent = (content: unknown): WholeAnswer => ({ content });
 const NOT_READY_STATUS = ERRORS.VERSION_NOT_READY.http;
 
 function control(
@@ -218,7 +219,7 @@ function control(
   tag: Described['tag'],
   response: string,
   summary: string,
-  handle: (input: ControlCallInput) => Awaitable<ControlAnswer>,
+  handle: (input: ControlCallInput) => Awaitable<WholeAnswer>,
   request?: string,
 ): Route & { kind: 'control' } {
   return {

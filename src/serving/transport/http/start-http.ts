@@ -1,15 +1,14 @@
 import { type Clock, type ClockTimer, ServingError } from '../../../core/index.js';
 import { listen } from '../listen.js';
 import { loadUws } from '../uws/load-uws.js';
-import type { HttpResponse, TemplatedApp } from '../uws/uws-types.js';
+import type { TemplatedApp } from '../uws/uws-types.js';
 import { StreamConnections } from '../websocket/stream-connections.js';
 import { startControl } from './control-exchange.js';
-import { Exchange } from './exchange.js';
 import { type HttpOptions, type HttpServer, type HttpState, httpState } from './http-options.js';
 import { startInfer } from './infer-exchange.js';
 import { isVersioned } from './model-path.js';
+import { refuse, registerOtherMethods } from './other-methods.js';
 import { ROUTES, type Route } from './routes.js';
-import { statusLine } from './status-line.js';
 
 /**
  * Starts the V2 REST and WebSocket server. Rejects with `UNSUPPORTED` where uWebSockets.js does not load here, and with
@@ -81,24 +80,8 @@ function wait(clock: Clock, ms: number): { readonly passed: Promise<void>; clear
 
 function registerRoutes(app: TemplatedApp, state: HttpState, streams: StreamConnections): void {
   for (const route of ROUTES) registerRoute(app, state, streams, route);
-  for (const [pattern, methods] of methodsByPattern()) {
-    const allow = methods.includes('GET') ? `${methods.join(', ')}, HEAD, OPTIONS` : `${methods.join(', ')}, OPTIONS`;
-    app.options(pattern, (response) => {
-      new Exchange(state, response).answer({
-        status: statusLine(204),
-        contentType: 'application/json',
-        body: '',
-        headers: ['Allow', allow],
-      });
-    });
-    app.any(pattern, (response, request) => {
-      const error = new ServingError('METHOD_NOT_ALLOWED', 'Method Not Allowed');
-      refuse(state, response, error, request.getMethod() === 'head', ['Allow', allow]);
-    });
-  }
-  app.any('/*', (response, request) => {
-    refuse(state, response, new ServingError('ROUTE_NOT_FOUND', 'Not Found'), request.getMethod() === 'head');
-  });
+  const refusals = { unknownMethod: 'Method Not Allowed', unknownPath: 'Not Found' };
+  registerOtherMethods(app, state, methodsByPattern(), refusals);
 }
 
 function registerRoute(app: TemplatedApp, state: HttpState, streams: StreamConnections, route: Route): void {
@@ -129,18 +112,10 @@ function registerRoute(app: TemplatedApp, state: HttpState, streams: StreamConne
   }
 }
 
-function refuse(
-  state: HttpState,
-  response: HttpResponse,
-  error: ServingError,
-  headOnly: boolean,
-  headers?: readonly string[],
-): void {
-  new Exchange(state, response, headOnly).fail(error, false, headers);
-}
-
+/** Whatever can be got has a head, too. */
 function methodsByPattern(): Map<string, string[]> {
   const byPattern = new Map<string, string[]>();
   for (const { pattern, method } of ROUTES) byPattern.set(pattern, [...(byPattern.get(pattern) ?? []), method]);
+  for (const methods of byPattern.values()) if (methods.includes('GET')) methods.push('HEAD');
   return byPattern;
 }
