@@ -1,31 +1,26 @@
 import {
   type Batch,
   type BatchOutcome,
-  type BatchTiming,
   type Clock,
   executedRows,
   type Lane,
   type ModelSpec,
-  ServingError,
   type Tensor,
 } from '../../../core/index.js';
 import type { InstanceCarriers, LaneCarrier } from './carrier/instance-carriers.js';
 import { RUN_ARGUMENTS, type RunCall } from './carrier/run-call.js';
-import { deviceFaultOf } from './device-faults.js';
 import type { InputSlot } from './input-slot.js';
+import { LaneRun } from './lane-run.js';
 import { type Address, NativeMemory } from './native-memory.js';
 import { NumericInput } from './numeric-input.js';
 import { createOutputSlot, type OutputSlot } from './output-slot.js';
 import { cancelledError, runFailure } from './run-failure.js';
 import { runReturned, runStarted } from './runs-in-flight.js';
 import type { OrtSession } from './session.js';
-import { check, OrtFailure, takeFailure } from './status.js';
+import { check, takeFailure } from './status.js';
 import { StringInput } from './string-tensor.js';
 
 type Settle = (outcome: BatchOutcome) => void;
-
-/** `idle`: may take a batch. `waiting`: filled, its call waits for its turn. `running`: ONNX Runtime has it. */
-type Phase = 'idle' | 'waiting' | 'running' | 'settling' | 'closed';
 
 /** Place of the number of inputs among the arguments of `Run`. */
 const INPUT_COUNT = 4;
@@ -59,21 +54,16 @@ export class OnnxLane implements Lane, RunCall {
   /** See `RunCall`: addresses and counts, fixed but for the number of inputs. */
   readonly values = new Float64Array(RUN_ARGUMENTS);
   readonly #carrier: LaneCarrier;
+  readonly #run: LaneRun;
   #rows = 0;
-  #phase: Phase = 'idle';
-  #cancelled = false;
   #broken = false;
-  #settle: Settle = () => {};
-  #takenNs = 0;
-  #gatheredNs = 0;
-  #startedNs = 0;
-  #whenIdle: (() => void)[] = [];
   #closing: Promise<void> | undefined;
 
   constructor({ session, spec, clock, runConfig, carriers }: OnnxLaneOptions) {
     const { library } = session;
     this.#session = session;
     this.#clock = clock;
+    this.#run = new LaneRun(session, clock);
     this.#inputs = spec.inputs.map((input) =>
       input.dataType === 'BYTES'
         ? new StringInput(library, input, spec.maxBatchSize > 0)
@@ -106,38 +96,29 @@ export class OnnxLane implements Lane, RunCall {
   }
 
   run(batch: Batch, settle: Settle): void {
-    const takenNs = this.#clock.nowNs();
-    if (this.#phase !== 'idle') {
-      const error = new ServingError('INTERNAL', 'internal error', { cause: new Error(`the lane is ${this.#phase}`) });
-      const timing = { takenNs, gatheredNs: takenNs, startedNs: takenNs, finishedNs: takenNs };
-      queueMicrotask(() => settle({ kind: 'failed', error, timing }));
-      return;
-    }
-    this.#phase = 'waiting';
-    this.#settle = settle;
-    this.#takenNs = takenNs;
-    this.#cancelled = false;
+    const run = this.#run;
+    if (!run.take(settle)) return;
     try {
       const inputBytes = this.#fill(batch);
-      this.#gatheredNs = this.#clock.nowNs();
-      this.#startedNs = this.#gatheredNs;
+      run.gathered();
       this.#carrier.start(inputBytes);
     } catch (error) {
-      this.#gatheredNs = this.#startedNs = this.#clock.nowNs();
-      this.#failSoon(runFailure(error, this.#session, this.#cancelled));
+      run.gathered();
+      run.failSoon(runFailure(error, this.#session, run.cancelled), () => this.#endInputs());
     }
   }
 
   cancel(): void {
-    if (this.#cancelled) return;
-    if (this.#phase === 'running') {
+    const run = this.#run;
+    if (run.cancelled) return;
+    if (run.phase === 'running') {
       if (!this.#carrier.stoppable) return;
-      this.#cancelled = true;
+      run.cancelled = true;
       const { api } = this.#session.library;
       check(api, api.RunOptionsSetTerminate(this.#runOptions));
-    } else if (this.#phase === 'waiting' && this.#carrier.withdraw()) {
-      this.#cancelled = true;
-      this.#failSoon(cancelledError());
+    } else if (run.phase === 'waiting' && this.#carrier.withdraw()) {
+      run.cancelled = true;
+      run.failSoon(cancelledError(), () => this.#endInputs());
     }
   }
 
@@ -147,8 +128,7 @@ export class OnnxLane implements Lane, RunCall {
   }
 
   async #close(): Promise<void> {
-    while (this.#phase !== 'idle') await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
-    this.#phase = 'closed';
+    await this.#run.close();
     this.#session.lanes.delete(this);
     for (const input of this.#inputs) input.close();
     for (const output of this.#outputs) output.close();
@@ -157,8 +137,7 @@ export class OnnxLane implements Lane, RunCall {
 
   /** Called by the carrier when it is this run's turn. */
   begun(): void {
-    this.#phase = 'running';
-    this.#startedNs = this.#clock.nowNs();
+    this.#run.begun();
     runStarted(this);
     this.#session.runs++;
   }
@@ -187,33 +166,29 @@ export class OnnxLane implements Lane, RunCall {
   /** Called by the carrier when the native call has returned, or never will be made. */
   returned(error: unknown, status: Address): void {
     const finishedNs = this.#clock.nowNs();
-    if (this.#phase === 'running') {
+    const run = this.#run;
+    if (run.phase === 'running') {
       runReturned(this);
       this.#session.runs--;
     }
     const { api } = this.#session.library;
     // Or the next run dies before its first node.
-    if (this.#cancelled) check(api, api.RunOptionsUnsetTerminate(this.#runOptions));
+    if (run.cancelled) check(api, api.RunOptionsUnsetTerminate(this.#runOptions));
     this.#endInputs();
-    let outcome: BatchOutcome;
+    let outputs: Tensor[];
     try {
       if (error) {
         this.#broken = true;
         throw error;
       }
       if (status !== 0) throw takeFailure(api, status);
-      outcome = { kind: 'done', outputs: this.#readOutputs(), timing: this.#timing(finishedNs) };
+      outputs = this.#readOutputs();
     } catch (thrown) {
       this.#discardOutputs();
-      const fault = this.#session.onGpu && thrown instanceof OrtFailure ? deviceFaultOf(thrown.message) : undefined;
-      const failed = {
-        kind: 'failed',
-        error: runFailure(thrown, this.#session, this.#cancelled),
-        timing: this.#timing(finishedNs),
-      } as const;
-      outcome = fault === undefined ? failed : { ...failed, deviceFault: fault };
+      run.failed(thrown, finishedNs);
+      return;
     }
-    this.#finish(outcome);
+    run.finish({ kind: 'done', outputs, timing: run.timing(finishedNs) });
   }
 
   #readOutputs(): Tensor[] {
@@ -236,38 +211,5 @@ export class OnnxLane implements Lane, RunCall {
 
   #endInputs(): void {
     for (const input of this.#inputs) input.endRun();
-  }
-
-  /** Settles a batch that never reached ONNX Runtime; not before `run` or `cancel` has returned. */
-  #failSoon(error: ServingError): void {
-    this.#phase = 'settling';
-    queueMicrotask(() => {
-      this.#endInputs();
-      this.#finish({ kind: 'failed', error, timing: this.#timing(this.#clock.nowNs()) });
-    });
-  }
-
-  #finish(outcome: BatchOutcome): void {
-    const settle = this.#settle;
-    this.#settle = () => {};
-    this.#phase = 'settling';
-    try {
-      settle(outcome);
-    } finally {
-      // Only now: the outputs are views of this lane until the callback has returned.
-      this.#phase = 'idle';
-      const waiters = this.#whenIdle;
-      this.#whenIdle = [];
-      for (const wake of waiters) wake();
-    }
-  }
-
-  #timing(finishedNs: number): BatchTiming {
-    return {
-      takenNs: this.#takenNs,
-      gatheredNs: this.#gatheredNs,
-      startedNs: this.#startedNs,
-      finishedNs,
-    };
   }
 }

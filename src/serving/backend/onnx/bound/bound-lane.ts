@@ -1,7 +1,6 @@
 import {
   type Batch,
   type BatchOutcome,
-  type BatchTiming,
   type Clock,
   executedRows,
   type Lane,
@@ -11,7 +10,7 @@ import {
 } from '../../../../core/index.js';
 import { callGate, type GatedCall } from '../call-gate.js';
 import { cudaRuntime } from '../cuda-runtime.js';
-import { deviceFaultOf } from '../device-faults.js';
+import { LaneRun } from '../lane-run.js';
 import { cancelledError, runFailure } from '../run-failure.js';
 import { runReturned, runStarted } from '../runs-in-flight.js';
 import type { OrtSession } from '../session.js';
@@ -25,7 +24,6 @@ import { programOf, STEP } from './run-program.js';
 import { SessionMemory, tensorsOnDevice } from './session-memory.js';
 
 type Settle = (outcome: BatchOutcome) => void;
-type Phase = 'idle' | 'waiting' | 'running' | 'settling' | 'closed';
 
 export interface BoundLaneOptions {
   readonly session: OrtSession;
@@ -57,15 +55,9 @@ export class BoundLane implements Lane, GatedCall {
   readonly #bindings: Bindings;
   readonly #thread: ProgramThread;
   #binding: Binding | undefined;
+  readonly #run: LaneRun;
   #rows = 0;
-  #phase: Phase = 'idle';
-  #cancelled = false;
   #broken = false;
-  #settle: Settle = () => {};
-  #takenNs = 0;
-  #gatheredNs = 0;
-  #startedNs = 0;
-  #whenIdle: (() => void)[] = [];
   #closing: Promise<void> | undefined;
   #prepared = false;
   /** Tensors whose pages are locked. */
@@ -73,7 +65,8 @@ export class BoundLane implements Lane, GatedCall {
 
   constructor(options: BoundLaneOptions, thread: ProgramThread) {
     this.#options = options;
-    const { session, spec, device } = options;
+    const { session, spec, device, clock } = options;
+    this.#run = new LaneRun(session, clock);
     const { library } = session;
     const on = tensorsOnDevice(session, device);
     const memory = new SessionMemory(session, device);
@@ -137,34 +130,24 @@ export class BoundLane implements Lane, GatedCall {
   }
 
   run(batch: Batch, settle: Settle): void {
-    const takenNs = this.#options.clock.nowNs();
-    if (this.#phase !== 'idle') {
-      const error = new ServingError('INTERNAL', 'internal error', { cause: new Error(`the lane is ${this.#phase}`) });
-      const timing = { takenNs, gatheredNs: takenNs, startedNs: takenNs, finishedNs: takenNs };
-      queueMicrotask(() => settle({ kind: 'failed', error, timing }));
-      return;
-    }
-    this.#phase = 'waiting';
-    this.#settle = settle;
-    this.#takenNs = takenNs;
-    this.#cancelled = false;
+    const run = this.#run;
+    if (!run.take(settle)) return;
     try {
       this.#rows = executedRows(batch);
       const size = sizeFor(this.#rows, this.#options.graphSizes ?? []);
       this.#binding = this.#bindings.of(size);
       for (let i = 0; i < this.#inputs.length; i++) gatherRows(this.#inputs[i] as BoundTensor, batch, i, size);
-      this.#gatheredNs = this.#startedNs = this.#options.clock.nowNs();
+      run.gathered();
       callGate.enter(this);
     } catch (error) {
-      this.#gatheredNs = this.#startedNs = this.#options.clock.nowNs();
-      this.#failSoon(runFailure(error, this.#options.session, false));
+      run.gathered();
+      run.failSoon(runFailure(error, this.#options.session, false));
     }
   }
 
   /** Called by the call gate when it is this run's turn. */
   begin(): void {
-    this.#phase = 'running';
-    this.#startedNs = this.#options.clock.nowNs();
+    this.#run.begun();
     runStarted(this);
     this.#options.session.runs++;
     this.#thread.perform((this.#binding as Binding).program, (error, step, result) =>
@@ -173,14 +156,15 @@ export class BoundLane implements Lane, GatedCall {
   }
 
   cancel(): void {
-    if (this.#cancelled) return;
-    if (this.#phase === 'running') {
-      this.#cancelled = true;
+    const run = this.#run;
+    if (run.cancelled) return;
+    if (run.phase === 'running') {
+      run.cancelled = true;
       const { api } = this.#options.session.library;
       check(api, api.RunOptionsSetTerminate((this.#binding as Binding).runOptions));
-    } else if (this.#phase === 'waiting' && callGate.withdraw(this)) {
-      this.#cancelled = true;
-      this.#failSoon(cancelledError());
+    } else if (run.phase === 'waiting' && callGate.withdraw(this)) {
+      run.cancelled = true;
+      run.failSoon(cancelledError());
     }
   }
 
@@ -190,8 +174,7 @@ export class BoundLane implements Lane, GatedCall {
   }
 
   async #close(): Promise<void> {
-    while (this.#phase !== 'idle') await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
-    this.#phase = 'closed';
+    await this.#run.close();
     // In the middle of its opening it is alone already.
     if (this.#locked.length > 0 && this.#prepared) await callGate.pass(() => this.#unlock());
     else await this.#unlock();
@@ -211,50 +194,20 @@ export class BoundLane implements Lane, GatedCall {
   }
 
   #returned(failure: unknown): void {
-    const finishedNs = this.#options.clock.nowNs();
-    const { session } = this.#options;
+    const { session, clock, spec } = this.#options;
+    const finishedNs = clock.nowNs();
+    const run = this.#run;
     runReturned(this);
     session.runs--;
     callGate.done();
     // Or the next run of this size dies before its first node.
     const { api } = session.library;
-    if (this.#cancelled) check(api, api.RunOptionsUnsetTerminate((this.#binding as Binding).runOptions));
-    if (failure === undefined) {
-      this.#finish({
-        kind: 'done',
-        outputs: this.#outputs.map((output) => viewRows(output, this.#rows, this.#options.spec)),
-        timing: this.#timing(finishedNs),
-      });
+    if (run.cancelled) check(api, api.RunOptionsUnsetTerminate((this.#binding as Binding).runOptions));
+    if (failure !== undefined) {
+      run.failed(failure, finishedNs);
       return;
     }
-    const fault = session.onGpu && failure instanceof OrtFailure ? deviceFaultOf(failure.message) : undefined;
-    const error = runFailure(failure, session, this.#cancelled);
-    const failed = { kind: 'failed', error, timing: this.#timing(finishedNs) } as const;
-    this.#finish(fault === undefined ? failed : { ...failed, deviceFault: fault });
-  }
-
-  /** Settles a batch that never reached ONNX Runtime; not before `run` or `cancel` has returned. */
-  #failSoon(error: ServingError): void {
-    this.#phase = 'settling';
-    queueMicrotask(() => this.#finish({ kind: 'failed', error, timing: this.#timing(this.#options.clock.nowNs()) }));
-  }
-
-  #finish(outcome: BatchOutcome): void {
-    const settle = this.#settle;
-    this.#settle = () => {};
-    this.#phase = 'settling';
-    try {
-      settle(outcome);
-    } finally {
-      // Only now: the outputs are views of this lane until the callback has returned.
-      this.#phase = 'idle';
-      const waiters = this.#whenIdle;
-      this.#whenIdle = [];
-      for (const wake of waiters) wake();
-    }
-  }
-
-  #timing(finishedNs: number): BatchTiming {
-    return { takenNs: this.#takenNs, gatheredNs: this.#gatheredNs, startedNs: this.#startedNs, finishedNs };
+    const outputs = this.#outputs.map((output) => viewRows(output, this.#rows, spec));
+    run.finish({ kind: 'done', outputs, timing: run.timing(finishedNs) });
   }
 }
