@@ -2,7 +2,7 @@ import type { Listener, RunningServer } from '../cli/index.js';
 import type { ServerConfig } from '../config/index.js';
 import { type Clock, type GateReport, ServingError } from '../core/index.js';
 import { Gates } from '../gates/index.js';
-import { createLog, createMetrics, type Metrics, type ServerLog } from '../insight/index.js';
+import { contextsOnly, createLog, createMetrics, type Metrics, type ServerLog } from '../insight/index.js';
 import { usableCores } from '../machine/index.js';
 import type { ModelRepository } from '../models/index.js';
 import type { Arena } from '../serving/arena/index.js';
@@ -276,6 +276,7 @@ export class Gateway implements RunningServer {
       clock: SYSTEM_CLOCK,
       log: this.#log,
       onRefused: (reason) => this.#metrics.refused(reason),
+      watch: contextsOnly({ clock: SYSTEM_CLOCK, random: Math.random }),
     });
   }
 

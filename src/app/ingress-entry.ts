@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads';
-import { RequestFigures, refusedInto } from '../insight/index.js';
+import { contextsOnly, RequestFigures, refusedInto } from '../insight/index.js';
 import { monotonicOriginNs } from '../machine/index.js';
 import { Callers, Dataplane } from '../serving/dataplane/index.js';
 import { createOffload } from '../serving/executor/index.js';
@@ -42,6 +42,7 @@ try {
     clock,
     log: side.log,
     onRefused,
+    watch: contextsOnly({ clock, random: Math.random }),
   };
   const { http, grpc } = await startServers(config, parts, share);
   const abort = () => {

@@ -1,5 +1,5 @@
 import type { ServerConfig } from '../config/index.js';
-import type { Clock, LeaseSource, Log, Offload, Reason } from '../core/index.js';
+import type { Clock, LeaseSource, Log, Offload, Reason, RequestWatch } from '../core/index.js';
 import type { Metrics } from '../insight/index.js';
 import type { AdminPlane } from '../serving/controlplane/index.js';
 import {
@@ -23,6 +23,7 @@ export interface ServerParts {
   readonly log: Log;
   readonly memory: LeaseSource;
   readonly onRefused: (reason: Reason) => void;
+  readonly watch: RequestWatch;
 }
 
 /** What the servers beside those of requests need; they are always on this thread. */

@@ -32,6 +32,7 @@ export * from './release.js';
 export * from './release-facts.js';
 export * from './release-store.js';
 export * from './request-attribute.js';
+export * from './request-trace.js';
 export * from './rollout-control.js';
 export * from './rollout-state.js';
 export * from './route-control.js';

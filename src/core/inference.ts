@@ -1,6 +1,7 @@
 import type { ServingError } from './errors.js';
 import type { Lease } from './lease.js';
 import type { ModelVersionId } from './model.js';
+import type { RequestTrace } from './request-trace.js';
 import type { Tensor } from './tensor.js';
 
 /** A request or response parameter; integers beyond 2^53 are bigint. */
@@ -45,6 +46,8 @@ export interface InferenceRequest {
   readonly criticalityHeader?: string | undefined;
   /** What routes in force want to know of the caller; absent: they want nothing. */
   readonly caller?: CallerTraits | undefined;
+  /** The trace that it belongs to, and who watches it; absent: nobody does, and it named none. Set by its transport before it is handed in. */
+  trace?: RequestTrace | undefined;
   /** When the first byte of the request was seen, and when decoding ended; monotonic nanoseconds. */
   readonly receivedNs: number;
   readonly decodedNs: number;

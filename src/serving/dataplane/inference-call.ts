@@ -1,7 +1,9 @@
 import {
   type BatchMember,
   type Clock,
+  CRITICALITIES,
   type Criticality,
+  type CriticalityName,
   type InferenceHandle,
   type InferenceReply,
   type InferenceRequest,
@@ -70,6 +72,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     this.#clock = clock;
     this.#outputs = admitted.outputs;
     this.#reply = reply;
+    request.trace?.admitted(this.enqueuedNs, this.tenant.name, CRITICALITIES[this.criticality] as CriticalityName);
   }
 
   cancel(): void {
@@ -89,6 +92,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     const request = this.#request;
     const { primary, mark } = this.#decision;
     const { spec, metrics } = primary;
+    request.trace?.ran(outcome);
     let outputs: readonly Tensor[];
     try {
       outputs = this.#outputs === undefined ? outcome.outputs : this.#pick(outcome.outputs, this.#outputs);

@@ -99,7 +99,8 @@ export class Shadows {
     }
     try {
       const admitted = target.admission.admit(copy.request);
-      target.shadowQueue.enqueue(new ShadowCall(admitted, clock.nowNs(), (outcome) => this.#settled(copy, outcome)));
+      copy.enqueuedNs = clock.nowNs();
+      target.shadowQueue.enqueue(new ShadowCall(admitted, copy.enqueuedNs, (outcome) => this.#settled(copy, outcome)));
     } catch (thrown) {
       this.#settled(copy, { kind: 'failed', error: toServingError(thrown), execution: 0 });
     }
@@ -108,6 +109,12 @@ export class Shadows {
   #settled(copy: Copy, outcome: MemberOutcome): void {
     const { request, target, baselineNs, reference, batched } = copy;
     this.#forget(copy);
+    request.trace?.copied({
+      version: target.target.spec.id,
+      enqueuedNs: copy.enqueuedNs,
+      run: outcome.kind === 'done' ? outcome : undefined,
+      reason: outcome.kind === 'failed' ? outcome.error.reason : undefined,
+    });
     if (outcome.kind === 'failed' && NOT_ITS_FAULT.has(outcome.error.reason)) {
       this.#drop(target);
       return;
@@ -146,6 +153,8 @@ class Copy {
   readonly batched: boolean;
   readonly baselineNs: number;
   readonly bytes: number;
+  /** 0: it came to no queue. */
+  enqueuedNs = 0;
 
   constructor(
     request: InferenceRequest,

@@ -15,6 +15,11 @@ export function explained({ batchRows, latency, paddingShare }: InferenceRespons
   ];
 }
 
+/** Whether the request asked by its parameter what became of it on its way. */
+export function isExplained({ parameters }: InferenceResponse): boolean {
+  return parameters.penstock_batch_size !== undefined;
+}
+
 /** The parameters of an answer that has no headers of its own: where its model has routes, they name the way it took. */
 export function answerParameters({ parameters, mark }: InferenceResponse): Parameters {
   return mark.routed ? { ...parameters, ...mark.parameters } : parameters;

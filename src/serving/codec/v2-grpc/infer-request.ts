@@ -82,6 +82,7 @@ export function decodeModelInfer(bytes: Uint8Array, context: CallContext): Infer
     tenantHeader: context.tenantHeader,
     caller: context.caller,
     criticalityHeader: context.criticalityHeader,
+    trace: undefined,
     receivedNs: context.receivedNs,
     decodedNs: context.nowNs(),
   };

@@ -60,6 +60,7 @@ export function requestOf(body: DecodedBody, context: RequestContext): DecodedRe
     tenantHeader: context.tenantHeader,
     caller: context.caller,
     criticalityHeader: context.criticalityHeader,
+    trace: undefined,
     receivedNs: context.receivedNs,
     decodedNs: context.nowNs(),
   };
@@ -82,6 +83,7 @@ function rawRequest(body: Uint8Array, context: RequestContext): InferenceRequest
     tenantHeader: context.tenantHeader,
     caller: context.caller,
     criticalityHeader: context.criticalityHeader,
+    trace: undefined,
     receivedNs: context.receivedNs,
     decodedNs: context.nowNs(),
   };

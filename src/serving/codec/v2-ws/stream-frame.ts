@@ -98,11 +98,13 @@ export function encodeStreamReply(
   return { data: body, binary: true };
 }
 
-/** The text frame of an error; `id` names the request, empty where it is not known. */
-export function encodeStreamError(error: ServingError, id: string): OutgoingFrame {
+/** The text frame of an error; `id` names the request, empty where it is not known; `traceresponse`: its trace, as headers name it. */
+export function encodeStreamError(error: ServingError, id: string, traceresponse?: string): OutgoingFrame {
   const { message, reason, facts } = error;
   const named = id === '' ? {} : { id };
-  return { data: Buffer.from(JSON.stringify({ error: message, ...named, reason, status: facts.http })), binary: false };
+  const traced = traceresponse === undefined ? {} : { traceresponse };
+  const text = JSON.stringify({ error: message, ...named, reason, status: facts.http, ...traced });
+  return { data: Buffer.from(text), binary: false };
 }
 
 /** Bytes of a binary frame before its first binary input. Throws what `streamJsonBytes` throws. */

@@ -1,4 +1,4 @@
-import type { Clock, LeaseSource, Log, Offload, Reason } from '../../../core/index.js';
+import type { Clock, LeaseSource, Log, Offload, Reason, RequestWatch } from '../../../core/index.js';
 import { OWN_ROOM, type ReplyRoom } from '../../codec/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
@@ -45,6 +45,8 @@ export interface GrpcOptions {
   readonly closeTimeoutMs?: number;
   /** Told of each inference that was refused here, before the data path saw it (malformed, too large, draining). */
   readonly onRefused?: (reason: Reason) => void;
+  /** Told of each inference from its message to its answer; default: nobody is. */
+  readonly watch?: RequestWatch | undefined;
 }
 
 export interface GrpcServer extends ListeningServer {
@@ -67,6 +69,7 @@ export interface GrpcState {
   readonly tenantHeader: string;
   readonly nowNs: () => number;
   readonly onRefused: (reason: Reason) => void;
+  readonly watch: RequestWatch | undefined;
 }
 
 /** Largest message by default, as for HTTP bodies. */
@@ -87,5 +90,6 @@ export function grpcState(options: GrpcOptions): GrpcState {
     tenantHeader: options.tenantHeader ?? '',
     nowNs: () => options.clock.nowNs(),
     onRefused: options.onRefused ?? (() => {}),
+    watch: options.watch,
   };
 }

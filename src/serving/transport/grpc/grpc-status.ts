@@ -1,4 +1,11 @@
-import { GRPC_CODE_NUMBERS, type Log, type ServingError, toServingError } from '../../../core/index.js';
+import {
+  GRPC_CODE_NUMBERS,
+  type Log,
+  type RequestTrace,
+  type ServingError,
+  toServingError,
+} from '../../../core/index.js';
+import { aboutRequest } from '../request-trace.js';
 
 /** Longest message sent: all trailers of a call together have to fit into 8 KiB at most clients. */
 const MAX_DETAILS = 2000;
@@ -17,11 +24,18 @@ export function statusOf(error: ServingError): Record<string, string> {
   return trailers;
 }
 
-/** Anything thrown while a call was served, as its error; what is our own fault goes to the log with its cause. */
-export function failureOf(thrown: unknown, method: string, log: Log): ServingError {
+/** Anything thrown while a call was served, as its error; what is our own fault goes to the log with its cause. `requestId` and `trace`, where known: which request it was. */
+export function failureOf(
+  thrown: unknown,
+  method: string,
+  log: Log,
+  requestId = '',
+  trace?: RequestTrace,
+): ServingError {
   const error = toServingError(thrown);
   if (error.facts.logLevel === 'error') {
-    log.error('gRPC call failed', { method, reason: error.reason, message: error.message, cause: error.cause });
+    const { reason, message, cause } = error;
+    log.error('gRPC call failed', { method, reason, message, ...aboutRequest(requestId, trace), cause });
   }
   return error;
 }

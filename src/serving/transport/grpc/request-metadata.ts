@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http2';
-import type { CallerTraits, WantedTraits } from '../../../core/index.js';
+import type { CallerTraits, RequestTrace, RequestWatch, WantedTraits } from '../../../core/index.js';
 import { addressOfPeer } from '../client-address.js';
 import type { CallFacts } from './grpc-caller.js';
 
@@ -12,6 +12,23 @@ export function callerIn(headers: IncomingHttpHeaders, tenantHeader: string) {
     tenantHeader: tenantHeader === '' ? undefined : textOf(headers[tenantHeader]),
     criticalityHeader: textOf(headers['x-penstock-criticality']),
   };
+}
+
+/** Begins to watch a request that came with these metadata. */
+export function traceIn(
+  watch: RequestWatch | undefined,
+  call: CallFacts,
+  protocol: 'grpc' | 'grpc_stream',
+  receivedNs: number,
+  bytes: number,
+): RequestTrace | undefined {
+  if (watch === undefined) return undefined;
+  const { traceparent, tracestate, 'user-agent': userAgent } = call.headers;
+  const trace = watch.begin(protocol, receivedNs, textOf(traceparent) ?? '', textOf(tracestate) ?? '', userAgent ?? '');
+  if (trace === undefined) return undefined;
+  trace.requestBytes = bytes;
+  if (watch.wantsClient) trace.client = addressOfPeer(call.peer);
+  return trace;
 }
 
 /** What routes want to know of the caller. */

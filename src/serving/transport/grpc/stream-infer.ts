@@ -3,11 +3,14 @@ import {
   type InferenceRequest,
   type InferenceResponse,
   type Lease,
+  type RequestTrace,
+  type RouteMark,
   ServingError,
   toServingError,
 } from '../../../core/index.js';
 import { decodeModelInfer, encodeStreamResponse, encodeStreamResponseError } from '../../codec/index.js';
-import { answerParameters } from '../explain.js';
+import { answerParameters, isExplained } from '../explain.js';
+import { joinTrace, TRACERESPONSE, traceOfMessage } from '../request-trace.js';
 import { FRAME_HEAD_BYTES, frameOf, sealFrame } from './framing/frame.js';
 import { compressAnswer, type MessageEncoding } from './framing/message-encoding.js';
 import type { CallHandler } from './framing/method.js';
@@ -16,7 +19,7 @@ import type { GrpcState } from './grpc-options.js';
 import { failureOf, sendableText } from './grpc-status.js';
 import type { OpenStreams } from './open-streams.js';
 import { requestIdOf } from './request-id.js';
-import { callerIn, callerTraits } from './request-metadata.js';
+import { callerIn, callerTraits, traceIn } from './request-metadata.js';
 
 const METHOD = 'ModelStreamInfer';
 
@@ -25,6 +28,7 @@ interface Slot {
   handle: InferenceHandle | undefined;
   /** A sealed frame or an error that waits until all requests before it are answered; undefined until it is settled. */
   answer: Buffer | ServingError | undefined;
+  trace: RequestTrace | undefined;
 }
 
 /** ModelStreamInfer: each call is an `InferStream`; `streams` has those that are open, to end them when the server drains. */
@@ -82,7 +86,7 @@ class InferStream implements CallHandler {
       lease?.release();
       return;
     }
-    const slot: Slot = { handle: undefined, answer: undefined };
+    const slot: Slot = { handle: undefined, answer: undefined, trace: undefined };
     this.#slots.push(slot);
     if (this.#open >= this.#state.maxStreamRequests) this.#call.pause();
     const request = this.#admit(bytes, lease, slot);
@@ -97,8 +101,8 @@ class InferStream implements CallHandler {
         this.#done(slot, request.id, response);
         release();
       },
-      failed: (error) => {
-        this.#failed(slot, request.id, error);
+      failed: (error, mark) => {
+        this.#failed(slot, request.id, error, mark);
         release();
       },
     });
@@ -110,6 +114,7 @@ class InferStream implements CallHandler {
   #admit(bytes: Buffer, lease: Lease | undefined, slot: Slot): InferenceRequest | undefined {
     const { budget, inFlight, nowNs } = this.#state;
     const receivedNs = nowNs();
+    slot.trace = traceIn(this.#state.watch, this.#call, 'grpc_stream', receivedNs, bytes.byteLength);
     try {
       if (this.#draining || inFlight.draining) throw new ServingError('DRAINING', 'the server is shutting down');
       const { deadlineNs } = this.#call;
@@ -117,6 +122,8 @@ class InferStream implements CallHandler {
       const caller = callerTraits(this.#state.inference.wanted, this.#call);
       const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, caller, lease };
       const request = decodeModelInfer(bytes, context);
+      slot.trace = traceOfMessage(this.#state.watch, request, 'grpc_stream', slot.trace);
+      joinTrace(request, slot.trace);
       budget.acquire(bytes.byteLength);
       inFlight.enter();
       return request;
@@ -132,12 +139,15 @@ class InferStream implements CallHandler {
     let frame: Buffer;
     try {
       // Triton marks the last answer of a request, and clients of decoupled models wait for the mark.
-      const parameters = { ...answerParameters(response), triton_final_response: true };
+      const traced = slot.trace?.answering(response, isExplained(response));
+      const named = traced === undefined ? {} : { [TRACERESPONSE]: traced };
+      const parameters = { ...answerParameters(response), ...named, triton_final_response: true };
       frame = sealFrame(encodeStreamResponse({ ...response, parameters }, FRAME_HEAD_BYTES, this.#state.room));
     } catch (thrown) {
-      this.#failed(slot, id, thrown);
+      this.#failed(slot, id, thrown, response.mark);
       return;
     }
+    slot.trace?.ended(frame.byteLength);
     if (this.#encoding === undefined) this.#settle(slot, frame);
     else {
       // What comes later may be ready earlier: its slot waits.
@@ -152,8 +162,10 @@ class InferStream implements CallHandler {
     this.#advance();
   }
 
-  #failed(slot: Slot, id: string, thrown: unknown): void {
-    const error = failureOf(thrown, METHOD, this.#state.log);
+  #failed(slot: Slot, id: string, thrown: unknown, mark?: RouteMark): void {
+    const error = failureOf(thrown, METHOD, this.#state.log, id, slot.trace);
+    slot.trace?.failing(this.#call.failure ?? error, mark, false);
+    slot.trace?.ended(0);
     const message = () => frameOf(encodeStreamResponseError(sendableText(error.message), id));
     this.#settle(slot, this.#errorEndsStream ? error : message());
   }

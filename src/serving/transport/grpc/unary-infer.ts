@@ -3,18 +3,20 @@ import {
   type InferenceReply,
   type InferenceResponse,
   type Lease,
+  type RequestTrace,
   type RouteMark,
   ServingError,
   toServingError,
 } from '../../../core/index.js';
 import { decodeModelInfer, encodeModelInferResponse } from '../../codec/index.js';
-import { asksToExplain, explained } from '../explain.js';
+import { asksToExplain, explained, isExplained } from '../explain.js';
+import { joinTrace, TRACERESPONSE } from '../request-trace.js';
 import { FRAME_HEAD_BYTES, sealFrame } from './framing/frame.js';
 import type { CallHandler } from './framing/method.js';
 import type { ServerCall } from './framing/server-call.js';
 import type { GrpcState } from './grpc-options.js';
 import { failureOf } from './grpc-status.js';
-import { callerIn, callerTraits } from './request-metadata.js';
+import { callerIn, callerTraits, traceIn } from './request-metadata.js';
 
 /** ModelInfer: a call is a `UnaryInfer`. */
 export function unaryInfer(state: GrpcState): (call: ServerCall) => CallHandler {
@@ -33,6 +35,8 @@ class UnaryInfer implements CallHandler, InferenceReply {
   #takenBytes: number | undefined;
   /** Of the message, until its outcome. */
   #lease: Lease | undefined;
+  #trace: RequestTrace | undefined;
+  #requestId = '';
 
   constructor(state: GrpcState, call: ServerCall) {
     this.#state = state;
@@ -41,8 +45,9 @@ class UnaryInfer implements CallHandler, InferenceReply {
 
   message(bytes: Buffer, lease: Lease | undefined): void {
     this.#lease = lease;
-    const { nowNs, inFlight, budget, inference } = this.#state;
+    const { nowNs, inFlight, budget, inference, watch } = this.#state;
     const receivedNs = nowNs();
+    this.#trace = traceIn(watch, this.#call, 'grpc', receivedNs, bytes.byteLength);
     try {
       if (inFlight.draining) throw new ServingError('DRAINING', 'the server is shutting down');
       budget.acquire(bytes.byteLength);
@@ -53,6 +58,8 @@ class UnaryInfer implements CallHandler, InferenceReply {
       const caller = callerTraits(inference.wanted, this.#call);
       const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, caller, lease };
       const request = decodeModelInfer(bytes, context);
+      this.#requestId = request.id;
+      joinTrace(request, this.#trace);
       const handle = inference.infer(request, this);
       if (this.#takenBytes !== undefined) this.#handle = handle;
     } catch (thrown) {
@@ -76,18 +83,25 @@ class UnaryInfer implements CallHandler, InferenceReply {
       return;
     }
     this.#settle();
-    this.#call.answer(sealFrame(frame), this.#explanation(response) ?? wayOf(response.mark));
+    const explanation = this.#explanation(response);
+    const traced = this.#trace?.answering(response, explanation !== undefined);
+    this.#call.answer(sealFrame(frame), withTrace(explanation ?? wayOf(response.mark), traced));
+    this.#trace?.ended(frame.byteLength);
   }
 
   failed(thrown: unknown, mark?: RouteMark): void {
     this.#settle();
-    this.#call.fail(failureOf(thrown, 'ModelInfer', this.#state.log), mark && wayOf(mark));
+    const error = failureOf(thrown, 'ModelInfer', this.#state.log, this.#requestId, this.#trace);
+    // It may have ended before, by its deadline, and what came of it since is that it was cancelled.
+    const traced = this.#trace?.failing(this.#call.failure ?? error, mark, false);
+    this.#call.fail(error, withTrace(mark && wayOf(mark), traced));
+    this.#trace?.ended(0);
   }
 
   /** Where the metadata or the parameter asks for it. */
   #explanation(response: InferenceResponse): Readonly<Record<string, string>> | undefined {
     const asked = asksToExplain(this.#call.headers['x-penstock-explain']);
-    if (!asked && response.parameters.penstock_batch_size === undefined) return undefined;
+    if (!asked && !isExplained(response)) return undefined;
     const trailers: Record<string, string> = { ...response.mark.metadata };
     const pairs = explained(response);
     for (let i = 0; i < pairs.length; i += 2) trailers[pairs[i] as string] = pairs[i + 1] as string;
@@ -104,6 +118,13 @@ class UnaryInfer implements CallHandler, InferenceReply {
     this.#handle = undefined;
     this.#state.inFlight.leave();
   }
+}
+
+function withTrace(
+  trailers: Readonly<Record<string, string>> | undefined,
+  traced: string | undefined,
+): Readonly<Record<string, string>> | undefined {
+  return traced === undefined ? trailers : { ...trailers, [TRACERESPONSE]: traced };
 }
 
 /** Trailers that name the way. HTTP/2 makes each of them anew, 1.7 KB together: only where there is more than one way. */

@@ -1,4 +1,4 @@
-import { type Lease, toServingError } from '../../../core/index.js';
+import { type Lease, type LogFields, toServingError } from '../../../core/index.js';
 import { encodeError } from '../../codec/index.js';
 import { AT_ONCE_BYTES } from '../reply-memory.js';
 import type { HttpResponse } from '../uws/uws-types.js';
@@ -74,7 +74,12 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
     const error = toServingError(thrown);
     const { logLevel } = error.facts;
     if (logLevel === 'error')
-      this.server.log.error('request failed', { reason: error.reason, message: error.message, cause: error.cause });
+      this.server.log.error('request failed', {
+        reason: error.reason,
+        message: error.message,
+        ...this.about(),
+        cause: error.cause,
+      });
     if (!this.open) return;
     this.answer({
       status: STATUS_OF_REASON[error.reason],
@@ -99,6 +104,11 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
 
   /** For owners that do not derive from this class: called when the client went away before its answer. */
   onGone: (() => void) | undefined;
+
+  /** Which request it is, for the log. */
+  protected about(): LogFields {
+    return {};
+  }
 
   /** Called when the client went away before its answer. */
   protected gone(): void {

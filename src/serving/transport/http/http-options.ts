@@ -1,4 +1,4 @@
-import type { Clock, LeaseSource, Log, Offload, Reason } from '../../../core/index.js';
+import type { Clock, LeaseSource, Log, Offload, Reason, RequestWatch } from '../../../core/index.js';
 import { OFFLOAD_JSON_BYTES } from '../../codec/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
@@ -46,6 +46,8 @@ export interface HttpOptions {
   readonly closeTimeoutMs?: number;
   /** Told of each inference that was refused here, before the data path saw it (broken body, too large, draining). */
   readonly onRefused?: (reason: Reason) => void;
+  /** Told of each inference from its head to its answer; default: nobody is. */
+  readonly watch?: RequestWatch | undefined;
 }
 
 export type HttpServer = ListeningServer;
@@ -74,6 +76,7 @@ export interface HttpState {
   readonly tenantHeader: string;
   readonly nowNs: () => number;
   readonly onRefused: (reason: Reason) => void;
+  readonly watch: RequestWatch | undefined;
 }
 
 const MIB = 1024 * 1024;
@@ -106,5 +109,6 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
     tenantHeader: options.tenantHeader ?? '',
     nowNs: () => options.clock.nowNs(),
     onRefused: options.onRefused ?? (() => {}),
+    watch: options.watch,
   };
 }

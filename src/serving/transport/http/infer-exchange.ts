@@ -3,7 +3,9 @@ import {
   type InferenceReply,
   type InferenceResponse,
   type Lease,
+  type LogFields,
   NO_DEADLINE,
+  type RequestTrace,
   type RouteMark,
   ServingError,
   toServingError,
@@ -17,8 +19,10 @@ import {
   type InferBodyOptions,
   type ReplyFormat,
 } from '../../codec/index.js';
+import { addressText } from '../client-address.js';
 import { explained } from '../explain.js';
 import { AT_ONCE_BYTES } from '../reply-memory.js';
+import { aboutRequest, joinTrace, TRACERESPONSE } from '../request-trace.js';
 import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
 import { BodyBuffer, bodyTooLarge } from './body-buffer.js';
 import { callerTraits } from './caller-traits.js';
@@ -58,6 +62,8 @@ class InferExchange extends Exchange<HttpState> implements InferenceReply {
   #explain = false;
   #format: ReplyFormat | undefined;
   #handle: InferenceHandle | undefined;
+  #trace: RequestTrace | undefined;
+  #requestId = '';
   /** Of work on pool threads; undefined while there is none. */
   #offloaded: AbortController | undefined;
 
@@ -67,10 +73,16 @@ class InferExchange extends Exchange<HttpState> implements InferenceReply {
     const receivedNs = server.clock.nowNs();
     const headers = readHeaders(request, server.tenantHeader);
     this.framed = true;
+    if (server.watch !== undefined) {
+      this.#trace = server.watch.begin('http', receivedNs, headers.traceparent, headers.tracestate, headers.userAgent);
+      if (this.#trace !== undefined && server.watch.wantsClient)
+        this.#trace.client = addressText(new Uint8Array(response.getRemoteAddress()));
+    }
     if (server.inFlight.draining)
       throw new ServingError('DRAINING', 'the server is draining and takes no new requests');
     const { contentLength, timeoutMs } = headers;
     const { model, version } = modelPath(request, versioned);
+    if (this.#trace !== undefined) this.#trace.model = model;
     if (contentLength > server.maxInputBytes) throw bodyTooLarge(server.maxInputBytes, contentLength);
     this.#contentEncoding = headers.contentEncoding;
     this.#acceptEncoding = headers.acceptEncoding;
@@ -102,10 +114,12 @@ class InferExchange extends Exchange<HttpState> implements InferenceReply {
       try {
         if (isLast && body.empty && this.#readAtOnce(chunk)) {
           body.count(chunk);
+          if (this.#trace !== undefined) this.#trace.requestBytes = chunk.byteLength;
           this.#start(decodeInferBody(new Uint8Array(chunk), this.#options as InferBodyOptions));
           return;
         }
         body.append(chunk, isLast);
+        if (this.#trace !== undefined) this.#trace.requestBytes += chunk.byteLength;
         if (isLast) this.#complete(body);
       } catch (thrown) {
         this.refuse(toServingError(thrown), !isLast && contentLength < 0);
@@ -117,7 +131,7 @@ class InferExchange extends Exchange<HttpState> implements InferenceReply {
   refuse(error: ServingError, last: boolean): void {
     this.server.onRefused(error.reason);
     this.#release();
-    this.fail(error, last);
+    this.#fail(error, last, undefined);
   }
 
   done(response: InferenceResponse): void {
@@ -127,17 +141,25 @@ class InferExchange extends Exchange<HttpState> implements InferenceReply {
         ? encodeInferReply(response, this.#format as ReplyFormat, { allowNan, room: replies })
         : undefined;
       this.#release();
-      if (encoded === undefined) return;
+      if (encoded === undefined) {
+        this.#trace?.answering(response, this.#explain);
+        this.#trace?.ended(0);
+        return;
+      }
       const { body } = encoded;
       const lease = replies.takeLease();
       const headers = [...response.mark.headers];
       if (this.#explain) headers.push(...explained(response));
       if (encoded.headerLength !== undefined)
         headers.push('Inference-Header-Content-Length', String(encoded.headerLength));
+      const traced = this.#trace?.answering(response, this.#explain);
+      if (traced !== undefined) headers.push(TRACERESPONSE, traced);
       const contentType = encoded.headerLength === undefined ? JSON_TYPE : BINARY_TYPE;
       const encoding = replyEncoding(this.#acceptEncoding, body.byteLength);
-      if (encoding === undefined) this.answer({ contentType, body, lease, headers });
-      else void this.#answerCompressed(encoding, contentType, body, lease, headers);
+      if (encoding === undefined) {
+        this.answer({ contentType, body, lease, headers });
+        this.#trace?.ended(body.byteLength);
+      } else void this.#answerCompressed(encoding, contentType, body, lease, headers);
     } catch (thrown) {
       this.failed(toServingError(thrown));
     }
@@ -145,7 +167,11 @@ class InferExchange extends Exchange<HttpState> implements InferenceReply {
 
   failed(error: ServingError, mark?: RouteMark): void {
     this.#release();
-    this.fail(error, false, mark?.headers);
+    this.#fail(error, false, mark);
+  }
+
+  protected override about(): LogFields {
+    return aboutRequest(this.#requestId, this.#trace);
   }
 
   protected override gone(): void {
@@ -169,6 +195,8 @@ class InferExchange extends Exchange<HttpState> implements InferenceReply {
 
   #start(decoded: DecodedRequest): void {
     this.#format = decoded.format;
+    this.#requestId = decoded.request.id;
+    joinTrace(decoded.request, this.#trace);
     this.#handle = this.server.inference.infer(decoded.request, this);
   }
 
@@ -216,9 +244,16 @@ class InferExchange extends Exchange<HttpState> implements InferenceReply {
       const compressed = await compressReply(encoding, source).finally(() => lease?.release());
       headers.push('Content-Encoding', encoding, 'Vary', 'Accept-Encoding');
       this.answer({ contentType, body: compressed, headers });
+      this.#trace?.ended(compressed.byteLength);
     } catch (thrown) {
-      this.fail(thrown);
+      this.#fail(toServingError(thrown), false, undefined);
     }
+  }
+
+  #fail(error: ServingError, last: boolean, mark: RouteMark | undefined): void {
+    const traced = this.#trace?.failing(error, mark, this.#explain);
+    this.fail(error, last, traced === undefined ? mark?.headers : [...(mark?.headers ?? []), TRACERESPONSE, traced]);
+    this.#trace?.ended(0);
   }
 
   /** Whether decoding a body here would hold the event loop too long. */

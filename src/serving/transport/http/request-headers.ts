@@ -19,6 +19,10 @@ export interface RequestHeaders {
   tenant: string;
   /** `x-penstock-criticality`; empty = absent. */
   criticality: string;
+  /** Of the W3C trace context; empty = absent. `traceparent` twice is none that is valid. */
+  traceparent: string;
+  tracestate: string;
+  userAgent: string;
   /** A web page or a proxy stands between the client and us. */
   relayed: boolean;
 }
@@ -33,8 +37,13 @@ const read: RequestHeaders = {
   explain: false,
   tenant: '',
   criticality: '',
+  traceparent: '',
+  tracestate: '',
+  userAgent: '',
   relayed: false,
 };
+/** Valid as no trace context. */
+const TWICE = 'twice';
 let problem: string | undefined;
 let tenantName = '';
 
@@ -53,6 +62,9 @@ export function readHeaders(request: HttpRequest, tenantHeader = ''): RequestHea
   read.explain = false;
   read.tenant = '';
   read.criticality = '';
+  read.traceparent = '';
+  read.tracestate = '';
+  read.userAgent = '';
   read.relayed = false;
   problem = undefined;
   tenantName = tenantHeader;
@@ -104,6 +116,15 @@ function readHeader(name: string, value: string): void {
       break;
     case 'x-penstock-criticality':
       read.criticality = value;
+      break;
+    case 'traceparent':
+      read.traceparent = read.traceparent === '' ? value : TWICE;
+      break;
+    case 'tracestate':
+      read.tracestate = read.tracestate === '' ? value : `${read.tracestate},${value}`;
+      break;
+    case 'user-agent':
+      read.userAgent = value;
       break;
     default:
       if (name === tenantName) {

@@ -4,6 +4,8 @@ import type {
   InferenceResponse,
   Lease,
   LeaseSource,
+  RequestTrace,
+  RouteMark,
   ServingError,
 } from '../../../core/index.js';
 import { bytesBeforeTensors, type ReplyFormat } from '../../codec/index.js';
@@ -14,7 +16,7 @@ const ALIGNMENT = 64;
 /** Who is told of a call's outcome. */
 export interface CallOwner {
   answer(call: StreamCall, response: InferenceResponse): void;
-  refuse(call: StreamCall, error: ServingError): void;
+  refuse(call: StreamCall, error: ServingError, mark?: RouteMark): void;
 }
 
 /** One request of a connection. */
@@ -27,6 +29,7 @@ export class StreamCall implements InferenceReply {
   handle: InferenceHandle | undefined;
   /** What its frame lies in. */
   lease: Lease | undefined;
+  trace: RequestTrace | undefined;
   readonly #owner: CallOwner;
 
   constructor(owner: CallOwner, bytes: number) {
@@ -53,7 +56,7 @@ export class StreamCall implements InferenceReply {
     this.#owner.answer(this, response);
   }
 
-  failed(error: ServingError): void {
-    this.#owner.refuse(this, error);
+  failed(error: ServingError, mark?: RouteMark): void {
+    this.#owner.refuse(this, error, mark);
   }
 }

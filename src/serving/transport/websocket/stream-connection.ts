@@ -3,6 +3,7 @@ import {
   type InferenceResponse,
   type Lease,
   NO_DEADLINE,
+  type RouteMark,
   ServingError,
   toServingError,
 } from '../../../core/index.js';
@@ -20,10 +21,11 @@ import {
   streamFrameId,
   streamJsonBytes,
 } from '../../codec/index.js';
-import { answerParameters } from '../explain.js';
+import { answerParameters, isExplained } from '../explain.js';
 import type { HttpState } from '../http/http-options.js';
 import type { ModelPath } from '../http/model-path.js';
 import { AT_ONCE_BYTES } from '../reply-memory.js';
+import { aboutRequest, joinTrace, TRACERESPONSE, traceOfMessage } from '../request-trace.js';
 import type { WebSocket } from '../uws/uws-types.js';
 import { type CallOwner, StreamCall } from './stream-call.js';
 import { FrameQueue, type TurnFrames } from './turn-frames.js';
@@ -37,6 +39,12 @@ export interface StreamCaller {
   readonly criticalityHeader: string;
   /** Undefined where no routes in force read of the caller when it came. */
   readonly caller: CallerTraits | undefined;
+  /** Of the trace that requests belong to which name none of their own. */
+  readonly traceparent: string;
+  readonly tracestate: string;
+  readonly userAgent: string;
+  /** Empty where nobody wants it. */
+  readonly client: string;
 }
 
 /** One WebSocket: requests in, each answered by a frame with its id, in the order they finish. */
@@ -65,12 +73,13 @@ export class StreamConnection implements CallOwner {
     const { server } = this;
     const receivedNs = server.clock.nowNs();
     const call = new StreamCall(this, message.byteLength);
+    if (server.watch !== undefined) this.#watch(call, receivedNs);
     try {
       if (this.#draining) throw new ServingError('DRAINING', 'the server is draining and takes no new requests');
       server.budget.acquire(call.bytes);
     } catch (thrown) {
       server.onRefused(toServingError(thrown).reason);
-      this.#refuse('', thrown);
+      this.#refuse(call, thrown, undefined);
       return;
     }
     this.#calls.add(call);
@@ -109,22 +118,37 @@ export class StreamConnection implements CallOwner {
     if (this.#open) {
       try {
         const options = { allowNan: this.server.allowNan, room: this.#turn };
-        const parameters = answerParameters(response);
+        const traced = call.trace?.answering(response, isExplained(response));
+        const way = answerParameters(response);
+        const parameters = traced === undefined ? way : { ...way, [TRACERESPONSE]: traced };
         const named = parameters === response.parameters ? response : { ...response, parameters };
         const frame = encodeStreamReply(named, call.format as ReplyFormat, options);
         const lease = this.#turn.takeLease();
         this.#send(frame, lease === undefined);
         lease?.release();
+        call.trace?.ended(frame.data.byteLength);
       } catch (thrown) {
-        this.#refuse(call.id, thrown);
+        this.#refuse(call, thrown, response.mark);
       }
+    } else {
+      call.trace?.answering(response, false);
+      call.trace?.ended(0);
     }
     this.#forget(call);
   }
 
-  refuse(call: StreamCall, thrown: unknown): void {
-    this.#refuse(call.id, thrown);
+  refuse(call: StreamCall, thrown: unknown, mark?: RouteMark): void {
+    this.#refuse(call, thrown, mark);
     this.#forget(call);
+  }
+
+  #watch(call: StreamCall, receivedNs: number): void {
+    const { traceparent, tracestate, userAgent, client } = this.#caller;
+    call.trace = this.server.watch?.begin('websocket', receivedNs, traceparent, tracestate, userAgent);
+    if (call.trace === undefined) return;
+    call.trace.requestBytes = call.bytes;
+    call.trace.model = this.#path.model;
+    call.trace.client = client;
   }
 
   /** One literal: V8 makes a hidden class anew for each object that is spread and then grows, 3 us a frame. */
@@ -140,6 +164,8 @@ export class StreamConnection implements CallOwner {
   #start(call: StreamCall, frame: StreamFrame): void {
     call.id = frame.request.id;
     call.format = frame.format;
+    call.trace = traceOfMessage(this.server.watch, frame.request, 'websocket', call.trace);
+    joinTrace(frame.request, call.trace);
     if (this.#calls.size > this.server.maxStreamRequests) {
       throw new ServingError(
         'RATE_LIMITED',
@@ -183,11 +209,15 @@ export class StreamConnection implements CallOwner {
     this.#endWhenDrained();
   }
 
-  #refuse(id: string, thrown: unknown): void {
+  #refuse({ id, trace }: StreamCall, thrown: unknown, mark: RouteMark | undefined): void {
     const error = toServingError(thrown);
-    if (error.facts.logLevel === 'error')
-      this.server.log.error('stream request failed', { reason: error.reason, cause: error.cause });
-    if (this.#open) this.#send(encodeStreamError(error, id), true);
+    const { reason, cause, facts } = error;
+    if (facts.logLevel === 'error')
+      this.server.log.error('stream request failed', { reason, ...aboutRequest(id, trace), cause });
+    const traced = trace?.failing(error, mark, false);
+    const frame = this.#open ? encodeStreamError(error, id, traced) : undefined;
+    if (frame !== undefined) this.#send(frame, true);
+    trace?.ended(frame?.data.byteLength ?? 0);
   }
 
   /** `lasting`: the frame's bytes stay as they are until it is sent. Where more answers are due, more may come in this turn. */

@@ -1,4 +1,5 @@
 import { ServingError } from '../../../core/index.js';
+import { addressText } from '../client-address.js';
 import { callerTraits } from '../http/caller-traits.js';
 import { Exchange } from '../http/exchange.js';
 import type { HttpState } from '../http/http-options.js';
@@ -69,11 +70,16 @@ export class StreamConnections {
         const { maxStreams } = this.#server;
         throw new ServingError('OVERLOADED', `${maxStreams} WebSockets are open, as many as this server takes`);
       }
-      const { tenant, criticality } = readHeaders(request, this.#server.tenantHeader);
+      const { tenant, criticality, ...traced } = readHeaders(request, this.#server.tenantHeader);
+      const wantsClient = this.#server.watch?.wantsClient === true;
       const caller = {
         tenantHeader: tenant,
         criticalityHeader: criticality,
         caller: callerTraits(this.#server.inference.wanted, request, response),
+        traceparent: traced.traceparent,
+        tracestate: traced.tracestate,
+        userAgent: traced.userAgent,
+        client: wantsClient ? addressText(new Uint8Array(response.getRemoteAddress())) : '',
       };
       const data: SocketData = { path: modelPath(request, versioned), caller, connection: undefined };
       response.upgrade(

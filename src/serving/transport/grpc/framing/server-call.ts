@@ -32,6 +32,7 @@ export class ServerCall implements StreamEvents {
   #allReceived = false;
   #halfClosed = false;
   #ended = false;
+  #failure: ServingError | undefined;
 
   constructor(
     stream: ServerHttp2Stream,
@@ -63,6 +64,11 @@ export class ServerCall implements StreamEvents {
   /** True once the call was answered, failed or cancelled: nothing can be sent. */
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** The error that it was ended with; undefined where it was not, or was not yet. */
+  get failure(): ServingError | undefined {
+    return this.#failure;
   }
 
   /** How to compress answers: as the client said it compresses its own messages, where it accepts that. */
@@ -104,7 +110,9 @@ export class ServerCall implements StreamEvents {
 
   /** Ends the call with the status of an error, `beside` as further trailers. No effect once the call has ended. */
   fail(error: ServingError, beside?: Readonly<Record<string, string>>): void {
-    if (!this.#end() || this.#gone) return;
+    if (!this.#end()) return;
+    this.#failure = error;
+    if (this.#gone) return;
     const trailers = { ...statusOf(error), ...beside };
     if (this.#stream.headersSent) {
       this.#trailers = trailers;

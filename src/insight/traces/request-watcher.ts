@@ -1,0 +1,45 @@
+import type { RequestTrace, RequestWatch, WatchedProtocol } from '../../core/index.js';
+import { parseTraceparent } from './trace-context.js';
+import { WatchedRequest, type WatchParts } from './watched-request.js';
+
+/** Watches the requests of a thread: all of them where traces are made, else those that belong to a trace of their caller. */
+export class RequestWatcher implements RequestWatch {
+  readonly wantsClient: boolean;
+  readonly #parts: WatchParts;
+  readonly #all: boolean;
+
+  /** `all`: requests without a context of their caller are watched too. */
+  constructor(parts: WatchParts, all: boolean, wantsClient = false) {
+    this.#parts = parts;
+    this.#all = all;
+    this.wantsClient = wantsClient;
+  }
+
+  begin(
+    protocol: WatchedProtocol,
+    receivedNs: number,
+    traceparent: string,
+    tracestate: string,
+    userAgent: string,
+  ): RequestTrace | undefined {
+    const parent = traceparent === '' ? undefined : parseTraceparent(traceparent);
+    if (parent === undefined && !this.#all) return undefined;
+    return new WatchedRequest(this.#parts, protocol, receivedNs, parent, tracestate, userAgent);
+  }
+}
+
+/** Of a gateway that makes no traces: contexts of callers are known, for the log, and nothing is kept. */
+export function contextsOnly(parts: Pick<WatchParts, 'clock' | 'random'>): RequestWatch {
+  const nothing = { fraction: 0, followParent: false };
+  return new RequestWatcher(
+    {
+      ...parts,
+      head: nothing,
+      keepErrors: 'none',
+      keepSlowerThanNs: Number.POSITIVE_INFINITY,
+      mayKeep: () => false,
+      send: () => {},
+    },
+    false,
+  );
+}

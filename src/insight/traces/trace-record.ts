@@ -1,0 +1,75 @@
+import type { CriticalityName, Reason, WatchedProtocol } from '../../core/index.js';
+
+/** Why a trace is kept. */
+export const KEPT_FOR = ['head', 'error', 'latency'] as const;
+export type KeptFor = (typeof KEPT_FOR)[number];
+
+/** An execution as its members know it; monotonic nanoseconds of the control thread's clock. */
+export interface RunRecord {
+  readonly model: string;
+  readonly version: number;
+  /** With the version and `finishedNs` it tells one execution from all others. */
+  readonly execution: number;
+  readonly takenNs: number;
+  readonly gatheredNs: number;
+  readonly startedNs: number;
+  readonly finishedNs: number;
+  /** 0 for a model without a batch axis. */
+  readonly rows: number;
+  readonly paddingShare: number;
+}
+
+/** What spans of one request are made of. Plain data: it goes to the thread that exports. Empty texts: not known, or none. */
+export interface RequestRecord {
+  readonly kind: 'request';
+  readonly traceId: string;
+  readonly spanId: string;
+  /** Of the caller. */
+  readonly parentId: string;
+  readonly traceState: string;
+  readonly keptFor: KeptFor;
+  readonly protocol: WatchedProtocol;
+  readonly userAgent: string;
+  readonly requestId: string;
+  readonly model: string;
+  /** Undefined: the policy or routes were to pick. */
+  readonly requestedVersion: number | undefined;
+  /** Undefined: it came to none. */
+  readonly version: number | undefined;
+  readonly route: string;
+  readonly tenant: string;
+  readonly criticality: CriticalityName | '';
+  readonly priority: number;
+  /** From its beginning; infinite where there is none. */
+  readonly deadlineMs: number;
+  readonly requestBytes: number;
+  readonly replyBytes: number;
+  /** Undefined: it was answered. */
+  readonly reason: Reason | undefined;
+  readonly message: string;
+  readonly receivedNs: number;
+  /** 0: it came not so far. */
+  readonly decodedNs: number;
+  readonly enqueuedNs: number;
+  /** When its answer was begun to be encoded. */
+  readonly answeredNs: number;
+  readonly endedNs: number;
+  readonly run: RunRecord | undefined;
+}
+
+/** A copy of a request for a candidate, as a trace of its own. */
+export interface CopyRecord {
+  readonly kind: 'copy';
+  readonly traceId: string;
+  /** The request that it is a copy of. */
+  readonly originTraceId: string;
+  readonly originSpanId: string;
+  readonly model: string;
+  readonly version: number;
+  readonly reason: Reason | undefined;
+  readonly enqueuedNs: number;
+  readonly endedNs: number;
+  readonly run: RunRecord | undefined;
+}
+
+export type TraceRecord = RequestRecord | CopyRecord;
