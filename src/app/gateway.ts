@@ -2,7 +2,14 @@ import type { Listener, RunningServer } from '../cli/index.js';
 import type { ServerConfig } from '../config/index.js';
 import { type Clock, type GateReport, ServingError } from '../core/index.js';
 import { Gates } from '../gates/index.js';
-import { contextsOnly, createLog, createMetrics, type Metrics, type ServerLog } from '../insight/index.js';
+import {
+  contextsOnly,
+  createLog,
+  createMetrics,
+  type Metrics,
+  type ServerLog,
+  SlowThresholds,
+} from '../insight/index.js';
 import { usableCores } from '../machine/index.js';
 import type { ModelRepository } from '../models/index.js';
 import type { Arena } from '../serving/arena/index.js';
@@ -28,6 +35,7 @@ import { openRepository } from './repository.js';
 import { Rollouts } from './rollouts.js';
 import { routesKeeping } from './routes-keeping.js';
 import { shadowLimits } from './shadow-limits.js';
+import { slowRequestLog } from './slow-requests.js';
 import { stateOf } from './state.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
 import { openTokens, type Tokens } from './tokens.js';
@@ -75,6 +83,7 @@ export class Gateway implements RunningServer {
   readonly #dataplane: Dataplane;
   readonly #ingress: IngressThreads | undefined;
   readonly #capture: Capture | undefined;
+  readonly #slowThresholds: SlowThresholds;
   #listeners: Listeners | undefined;
   #end: (code: number) => void = () => {};
   #stopping: Promise<void> | undefined;
@@ -109,7 +118,10 @@ export class Gateway implements RunningServer {
     const whyAbsent: WhyAbsentHere = (model, version) => this.#whyAbsent(model, version);
     const callers = new Callers(config);
     const facts = toldTo(metrics.facts, feedback, { note: (fact) => this.#rollouts.engine.note(fact) });
+    const slow = slowRequestLog(config, { clock, log, share: { index: 0, of: 1 } });
+    this.#slowThresholds = new SlowThresholds(config.slowRequests, clock);
     this.#dataplane = new Dataplane({
+      ...(slow === undefined ? {} : { slow }),
       clock,
       metrics,
       whyAbsent,
@@ -153,6 +165,7 @@ export class Gateway implements RunningServer {
       changed: (model) => hosting.changed(model),
       serving: (model) => hosting.serving(model),
       releaseOf: (model, versions) => rollouts.releaseOf(model, versions),
+      placesOf: (model, names) => metrics.routePlaces.placesOf(model, names),
     });
     const hosting: Hosting = new Hosting({
       traffic,
@@ -169,6 +182,7 @@ export class Gateway implements RunningServer {
       ingress: this.#ingress,
       keepCosts: config.costs.keep,
       spareTime: new SpareTime(),
+      serves: ({ id, batching }) => this.#slowThresholds.watch(metrics.figuresOf(id), batching.sloMs),
     });
     const gate = new Gates({ policy: gatePolicy(config), clock, log });
     this.#gates = gate;
@@ -179,7 +193,10 @@ export class Gateway implements RunningServer {
         metrics.restartStatistics(id);
         rollouts.engine.reloaded(id.model, id.version);
       },
-      onVersionGone: (id) => metrics.retire(id),
+      onVersionGone: (id) => {
+        this.#slowThresholds.forget(metrics.figuresOf(id));
+        metrics.retire(id);
+      },
     });
     const server = { serverName: 'penstock', version: PENSTOCK_VERSION };
     const authority = new Authority({
@@ -202,6 +219,7 @@ export class Gateway implements RunningServer {
       models: this.#repository,
       statistics: metrics,
       schedulers: hosting,
+      latencies: metrics,
       feedback,
       process: {
         live: () => this.#lifetime.live(),
@@ -293,6 +311,7 @@ export class Gateway implements RunningServer {
       this.#memory?.close();
     } finally {
       this.#devices.stop();
+      this.#slowThresholds.stop();
       this.#rollouts.engine.stop();
       this.#webhooks.close();
       this.#state.close();

@@ -61,6 +61,8 @@ export interface HostingOptions {
   };
   /** What is learned of the time of executions lasts from one start to the next. */
   readonly keepCosts: boolean;
+  /** Told of each version that is going to take requests, before it does. */
+  readonly serves: (spec: ModelSpec) => void;
   /** When devices have time for copies of requests. */
   readonly spareTime: SpareTime;
 }
@@ -99,7 +101,10 @@ export class Hosting implements VersionHost, SchedulerSource {
     this.#options.rollouts.filed(model, beside?.rollout);
     if (hosted.length === 0) this.#published.delete(model);
     else this.#published.set(model, hosted);
-    for (const { counted } of hosted) counted.published = true;
+    for (const { counted, spec } of hosted) {
+      counted.published = true;
+      this.#options.serves(spec);
+    }
     const routed = this.#route(model, hosted);
     this.#options.rollouts.published(model);
     await routed;

@@ -11,6 +11,7 @@ import type { IngressSettings } from './ingress-settings.js';
 import { startServers } from './listeners.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
 import { shadowLimits } from './shadow-limits.js';
+import { slowRequestLog } from './slow-requests.js';
 import { systemClock } from './system-clock.js';
 
 /** A thread's memory for requests and answers in flight, at least: all of them have to lie there. Reserved, not taken. */
@@ -26,7 +27,16 @@ const callers = new Callers(config);
 const { whyAbsent, facts } = side;
 const onEjection = ejectionLog(side.log);
 const releases = { facts, shadows: shadowLimits(config) };
-const dataplane = new Dataplane({ clock, metrics: { refused: onRefused }, whyAbsent, callers, releases, onEjection });
+const slow = slowRequestLog(config, { clock, log: side.log, share });
+const dataplane = new Dataplane({
+  clock,
+  metrics: { refused: onRefused },
+  whyAbsent,
+  callers,
+  releases,
+  onEjection,
+  ...(slow === undefined ? {} : { slow }),
+});
 const offload = createOffload({
   threads: offloadThreads,
   maxQueue: Math.ceil(config.offload.maxQueueSize / share.of),

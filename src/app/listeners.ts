@@ -100,7 +100,7 @@ export async function startServers(config: ServerConfig, parts: ServerParts, sha
 }
 
 function metricsOptions({ metrics: { address, port } }: ServerConfig, metrics: Metrics, log: Log) {
-  return { address, port, scrape: () => metrics.scrape(), contentType: metrics.contentType, log };
+  return { address, port, scrape: (accept: string) => metrics.expose(accept), log };
 }
 
 const ALONE: Share = { index: 0, of: 1 };

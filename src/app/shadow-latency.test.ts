@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/support/fake-clock.js';
+import { NOT_SLOW } from '../../test/support/not-slow.js';
 import { type Random, seeded } from '../../test/support/seeded-random.js';
 import { SharedCores } from '../../test/support/shared-cores.js';
 import { modelSpec, policy, request } from '../../test/support/specs.js';
@@ -9,7 +10,7 @@ import { Dataplane, ServedVersion } from '../serving/dataplane/index.js';
 import { SpareTime } from '../serving/executor/index.js';
 import { shadowBatcher } from './shadow-batcher.js';
 
-const UNCOUNTED = { succeeded() {}, failed() {}, routed() {}, executed() {}, setQueueDepth() {} };
+const UNCOUNTED = { succeeded() {}, failed() {}, routed() {}, executed() {}, setQueueDepth() {}, ...NOT_SLOW };
 const WORK_NS = 1e6;
 /** The longest node of the model, which is not interrupted. */
 const NODE_NS = WORK_NS / 10;

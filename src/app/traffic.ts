@@ -12,6 +12,7 @@ import {
   ServingError,
   type TrafficSource,
 } from '../core/index.js';
+import { routeNames } from '../serving/router/index.js';
 
 /** What is kept of operators' routes over restarts. */
 export interface RoutesKeeping {
@@ -28,6 +29,8 @@ export interface TrafficOptions {
   readonly serving: (model: string) => { readonly versions: readonly number[]; readonly table: number } | undefined;
   /** What rollouts say of a model, asked at each publication; default: nothing. */
   readonly releaseOf?: (model: string, versions: readonly number[]) => ModelRelease | undefined;
+  /** Where the figures of these routes are kept, see `ModelTraffic.places`; default: nowhere. */
+  readonly placesOf?: (model: string, routes: readonly string[]) => Readonly<Record<string, number>>;
   readonly keeping?: RoutesKeeping;
 }
 
@@ -63,7 +66,8 @@ export class Traffic implements TrafficSource, RouteControl {
     const { traffic, leftOut } = this.#fitting(model, versions);
     if (leftOut.length > 0)
       this.#options.log.warn('routes lead to versions that do not serve', { model, leftOut, serving: versions });
-    return traffic;
+    const { placesOf } = this.#options;
+    return placesOf === undefined ? traffic : { ...traffic, places: placesOf(model, routeNames(traffic)) };
   }
 
   list(): readonly RoutesStatus[] {

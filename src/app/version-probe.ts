@@ -65,7 +65,14 @@ function answerOf({ outputs, latency }: InferenceResponse): ProbeAnswer {
   };
 }
 
-const UNCOUNTED: RequestMetrics = { succeeded: () => {}, failed: () => {}, routed: () => {} };
+const UNCOUNTED: RequestMetrics = {
+  succeeded: () => {},
+  failed: () => {},
+  routed: () => {},
+  slowNs: Number.POSITIVE_INFINITY,
+  slow: () => {},
+  traced: () => {},
+};
 
 /** A version's figures of executions from its publication on: what is tried before is no work that anybody asked for. */
 export class FiguresOncePublished implements QueueMetrics {

@@ -67,6 +67,7 @@ function buildProgram(io: CliIo, exit: (code: number) => void): Command {
   addGate(program, io, exit);
   addInfer(program, io, exit);
   addFeedback(program, io, exit);
+  addLatency(program, io, exit);
   addOthers(program, io, exit);
   addSigning(program, io, exit);
   addCapture(program, io, exit);
@@ -211,6 +212,45 @@ function addFeedback(program: Command, io: CliIo, exit: (code: number) => void):
       const token = flags.token ?? io.env.PENSTOCK_TOKEN;
       exit(await feedback({ url: flags.url, file, token, json: flags.json === true }, io));
     });
+}
+
+interface LatencyFlags {
+  readonly url?: readonly string[];
+  readonly over?: number;
+  readonly json?: boolean;
+}
+
+function addLatency(program: Command, io: CliIo, exit: (code: number) => void): void {
+  program
+    .command('latency')
+    .description('Show quantiles of the time that requests took, by model version, over one or more replicas')
+    .argument('[model]', 'Name of the model; default every one that serves')
+    .option(
+      '--url <url>',
+      `HTTP address of a gateway; give it once for each replica (default ${DEFAULT_URL})`,
+      (url: string, urls: readonly string[] | undefined) => [...(urls ?? []), url],
+    )
+    .option(
+      '--over <seconds>',
+      'Only of requests answered in so many seconds from now; default all so far',
+      parseSeconds,
+    )
+    .option('--json', 'Print JSON')
+    .addHelpText(
+      'after',
+      `\nExample:\n  penstock latency --url http://replica-1:8000 --url http://replica-2:8000 --over 10\n\n${EXIT_CODE_HELP}`,
+    )
+    .action(async (model: string | undefined, { url, over, json }: LatencyFlags) => {
+      const { latency } = await import('./latency.js');
+      exit(await latency({ urls: url ?? [DEFAULT_URL], model, overSeconds: over, json: json === true }, io));
+    });
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === '' || !(seconds > 0 && seconds <= 3600))
+    throw new InvalidArgumentError('expected seconds, above 0 and up to 3600');
+  return seconds;
 }
 
 function addSigning(program: Command, io: CliIo, exit: (code: number) => void): void {

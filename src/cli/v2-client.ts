@@ -1,4 +1,4 @@
-import { type DataType, isDataType, type Tensor } from '../core/index.js';
+import { type DataType, isDataType, type LatencySketchObject, type Tensor } from '../core/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
 
 /** An input or output as the model's metadata tells it, batch axis included; -1 = any size. */
@@ -27,6 +27,16 @@ export interface SchedulerFacts {
     readonly mean_ms: readonly number[];
     readonly upper_ms: readonly number[];
   };
+}
+
+/** Of `GET /v2/models/NAME/latency?sketch=json`, one version. */
+export interface VersionLatencyFacts {
+  readonly version: string;
+  readonly count: number;
+  readonly mean_ms?: number;
+  readonly max_ms?: number;
+  /** Absent where the version never answered. */
+  readonly sketch?: LatencySketchObject;
 }
 
 /** What became of the feedback of one call; `item` is its place in the call, from 0. */
@@ -102,6 +112,12 @@ export class V2Client {
   /** What the scheduler of a version knows and does, as Penstock tells it. */
   async scheduler(model: string, version: string | undefined): Promise<SchedulerFacts> {
     return (await (await this.#call('GET', `${pathOf(model, version)}/scheduler`)).json()) as SchedulerFacts;
+  }
+
+  /** How long requests took, by version that is ready, with the sketches. */
+  async latency(model: string): Promise<readonly VersionLatencyFacts[]> {
+    const reply = await this.#call('GET', `${pathOf(model, undefined)}/latency?sketch=json`);
+    return ((await reply.json()) as { versions: VersionLatencyFacts[] }).versions;
   }
 
   async ready(): Promise<boolean> {

@@ -96,6 +96,12 @@ export function isVersionsFault(reason: Reason): boolean {
   return http === 500 || reason === 'EXECUTOR_LOST';
 }
 
+/** Whether a failure counts against an objective of availability: the server did not answer, or not in time. */
+export function spendsErrorBudget(reason: Reason): boolean {
+  const { http }: ErrorFacts = ERRORS[reason];
+  return http === 504 || isServersFault(reason);
+}
+
 /** The reasons in table order; a reason's index is its slot in typed arrays of counters. */
 export const REASONS = Object.keys(ERRORS) as readonly Reason[];
 

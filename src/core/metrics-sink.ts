@@ -8,12 +8,21 @@ export type RouteEvent = (typeof ROUTE_EVENTS)[number];
 
 /** Figures of requests, written where they are answered. */
 export interface RequestMetrics {
-  /** A request was answered. `rows`: its own rows; `totalNs`: from first byte to encoded reply. */
-  succeeded(rows: number, latency: LatencyBreakdown, totalNs: number): void;
+  /**
+   * A request was answered. `rows`: its own rows; `totalNs`: from first byte to encoded reply; `route`: `RouteMark.place`;
+   * `priority`: its level, 0 where the model has none; absent: 0.
+   */
+  succeeded(rows: number, latency: LatencyBreakdown, totalNs: number, route?: number, priority?: number): void;
   /** A request got an error after it named this version. */
-  failed(reason: Reason, totalNs: number): void;
+  failed(reason: Reason, totalNs: number, route?: number): void;
   /** `event` happened to a request that came to this version. */
   routed(event: RouteEvent): void;
+  /** Requests that take so long are told to `SlowRequests`; infinite: none are. */
+  readonly slowNs: number;
+  /** One did; `told`: the log has it. */
+  slow(told: boolean): void;
+  /** A request that is traced was answered, at `atMs` of the wall clock. */
+  traced(traceId: string, totalNs: number, atMs: number): void;
 }
 
 /** Figures of executions and of what waits for them. */

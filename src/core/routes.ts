@@ -114,6 +114,8 @@ export interface ModelTraffic {
   readonly routes: ModelRoutes | undefined;
   /** Stands over the routes. */
   readonly release: ModelRelease | undefined;
+  /** Where the figures of each route are kept, from 1; a route that is not named has none. Absent: none has. */
+  readonly places?: Readonly<Record<string, number>>;
 }
 
 /** The traffic of a model that nobody has said anything of. */

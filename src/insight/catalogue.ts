@@ -10,8 +10,9 @@ import {
 } from '../core/index.js';
 import { Family, histogramSamples, type Sample } from './family.js';
 import { type ReleaseFigures, SHADOW_OUTCOMES } from './release-figures.js';
+import { STAGES } from './request-figures.js';
 import { sumNsOf, TIME_BOUNDS_NS } from './time-histogram.js';
-import { PADDING_BOUNDS, STAGES, type VersionFigures } from './version-figures.js';
+import { PADDING_BOUNDS, type VersionFigures } from './version-figures.js';
 
 /** What is told of a version beside its requests. */
 export interface VersionInfo {
@@ -91,7 +92,7 @@ export function penstockFamilies(figures: Figures): Family[] {
     new Family(totalName, 'histogram', 'Time of answered requests from first byte to encoded reply.', () =>
       each((version, labels) => {
         const slots = version.stageHistogram('total');
-        return histogramSamples(totalName, labels, SECONDS, slots, sumNsOf(slots, 0) / 1e9);
+        return histogramSamples(totalName, labels, SECONDS, slots, sumNsOf(slots, 0) / 1e9, version.exemplars());
       }),
     ),
     new Family(stageName, 'histogram', 'Time of answered requests by stage of the data path.', () =>

@@ -1,10 +1,13 @@
 import type { Metric } from 'prom-client';
+import type { Exemplar } from './latency/exemplars.js';
 
 /** One sample: `name` is the family's, or with its suffix for a histogram's parts. */
 export interface Sample {
   readonly metricName?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+  /** Shown in OpenMetrics. */
+  readonly exemplar?: Exemplar | undefined;
 }
 
 /**
@@ -36,21 +39,32 @@ export class Family {
   }
 }
 
-/** The samples of one histogram; `buckets` are the counts of each bucket, not yet cumulated, one more than `bounds`. */
+/** The samples of one histogram; `buckets` are the counts of each bucket, not yet cumulated, one more than `bounds`, as `exemplars`. */
 export function* histogramSamples(
   name: string,
   labels: Readonly<Record<string, string>>,
   bounds: readonly number[],
   buckets: ArrayLike<number>,
   sum: number,
+  exemplars: readonly (Exemplar | undefined)[] = [],
 ): Iterable<Sample> {
   let count = 0;
   for (let i = 0; i < bounds.length; i++) {
     count += buckets[i] as number;
-    yield { metricName: `${name}_bucket`, labels: { ...labels, le: String(bounds[i]) }, value: count };
+    yield {
+      metricName: `${name}_bucket`,
+      labels: { ...labels, le: String(bounds[i]) },
+      value: count,
+      exemplar: exemplars[i],
+    };
   }
   count += buckets[bounds.length] as number;
-  yield { metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: count };
+  yield {
+    metricName: `${name}_bucket`,
+    labels: { ...labels, le: '+Inf' },
+    value: count,
+    exemplar: exemplars[bounds.length],
+  };
   yield { metricName: `${name}_sum`, labels, value: sum };
   yield { metricName: `${name}_count`, labels, value: count };
 }

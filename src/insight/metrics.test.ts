@@ -222,3 +222,20 @@ describe('the scrape', () => {
     expect(text).not.toMatch(/^# TYPE \S+_total gauge$/m);
   });
 });
+
+it('as OpenMetrics shows the trace of the latest request of a bucket, and has the same series', async () => {
+  const metrics = createMetrics({ processMetrics: false });
+  const version = metrics.version({ model: 'm', version: 1 });
+  const none = { decodeNs: 0, queueNs: 0, gatherNs: 0, dispatchNs: 0, computeNs: 0, scatterNs: 0, encodeNs: 0 };
+  version.succeeded(1, none, 3e6);
+  version.traced('4bf92f3577b34da6a3ce929d0e0e4736', 3e6, 1_700_000_000_500);
+  const { text, contentType } = await metrics.expose('application/openmetrics-text; version=1.0.0');
+  expect(contentType).toMatch(/^application\/openmetrics-text/);
+  expect(text).toContain(
+    'penstock_request_duration_seconds_bucket{model="m",version="1",le="0.005"} 1 # {trace_id="4bf92f3577b34da6a3ce929d0e0e4736"} 0.003 1700000000.500\n',
+  );
+  expect(text.match(/trace_id/g)).toHaveLength(1);
+  const series = (exposed: string) => exposed.match(/^[a-z_]+(?:\{[^}]*\})?(?= )/gm);
+  expect(series(text)).toEqual(series(await metrics.scrape()));
+  expect((await metrics.expose('*/*')).text).toBe(await metrics.scrape());
+});

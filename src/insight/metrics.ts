@@ -3,6 +3,7 @@ import {
   type CaptureFigures,
   type DeviceStatus,
   type FeedbackFigures,
+  type LatencySource,
   type MetricsSink,
   type ModelVersionId,
   REASONS,
@@ -16,6 +17,10 @@ import {
 import { captureFamilies } from './capture-families.js';
 import { penstockFamilies, type ThreadFigures, type VersionInfo } from './catalogue.js';
 import { feedbackFamilies } from './feedback-families.js';
+import { latencyFamilies } from './latency/latency-families.js';
+import { RoutePlaces } from './latency/route-places.js';
+import { latencyOf } from './latency/version-latency.js';
+import { type ExposedFamily, OPEN_METRICS_TYPE, openMetricsText, wantsOpenMetrics } from './open-metrics.js';
 import { ReleaseFigures } from './release-figures.js';
 import { rolloutFamilies } from './rollout-families.js';
 import { tritonFamilies } from './triton-aliases.js';
@@ -37,7 +42,7 @@ export interface MetricsOptions {
 }
 
 /** Where figures go, and where they are read. */
-export interface Metrics extends MetricsSink, StatisticsSource {
+export interface Metrics extends MetricsSink, StatisticsSource, LatencySource {
   /** Memory that thread `thread` (a number of its own, kept by its successor) writes a version's figures to, see `RequestFigures`. */
   partOf(id: ModelVersionId, thread: number): SharedArrayBuffer;
   /** Memory that a thread writes the numbers of its refusals to, see `refusedInto`. */
@@ -54,8 +59,21 @@ export interface Metrics extends MetricsSink, StatisticsSource {
   retire(id: ModelVersionId): void;
   /** Counts what becomes of copies of requests. */
   readonly facts: ReleaseFacts;
+  /** The figures of all versions. */
+  versions(): Iterable<VersionFigures>;
+  /** Of a version that serves. */
+  figuresOf(id: ModelVersionId): VersionFigures;
+  /** Where the figures of a model's routes are kept, see `ModelTraffic.places`. */
+  readonly routePlaces: RoutePlaces;
   /** All metrics in Prometheus' text form. */
   scrape(): Promise<string>;
+  /** The same, or as OpenMetrics where this `Accept` header asks for that. */
+  expose(accept: string): Promise<Exposition>;
+}
+
+/** All metrics, and the media type of the text. */
+export interface Exposition {
+  readonly text: string;
   readonly contentType: string;
 }
 
@@ -75,6 +93,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const refusedParts = new Map<number, Float64Array>();
 
   const releases = new ReleaseFigures();
+  const routePlaces = new RoutePlaces();
 
   const registry = new Registry();
   const figures = {
@@ -102,6 +121,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ...ofFeedback,
     ...ofCaptures,
     ...ofRollouts,
+    ...latencyFamilies(figures, routePlaces),
     ...tritonFamilies(figures),
   ]) {
     registry.registerMetric(family.registered);
@@ -150,8 +170,19 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       releases.retire(id);
     },
     facts: releases,
+    versions: () => versions.values(),
+    figuresOf: version,
+    routePlaces,
+    latency: (id) => {
+      const known = versions.get(versionKey(id));
+      return known && latencyOf(known);
+    },
     scrape: () => registry.metrics(),
-    contentType: registry.contentType,
+    async expose(accept) {
+      if (!wantsOpenMetrics(accept)) return { text: await registry.metrics(), contentType: registry.contentType };
+      const families = await registry.getMetricsAsJSON();
+      return { text: openMetricsText(families as unknown as ExposedFamily[]), contentType: OPEN_METRICS_TYPE };
+    },
   };
 }
 

@@ -21,13 +21,16 @@ const BOUNDS = Float64Array.from(TIME_BOUNDS_NS);
 /** Adds one duration to the histogram that starts at `at`. What is no duration (negative, NaN) counts as 0. */
 export function observeNs(slots: Float64Array, at: number, durationNs: number): void {
   const ns = durationNs > 0 ? durationNs : 0;
-  let bucket = OVERFLOW;
-  if (ns <= LAST_NS) {
-    bucket = FIRST_BY_BITS[32 - Math.clz32((ns * 1e-3) | 0)] as number;
-    while (ns > (BOUNDS[bucket] as number)) bucket++;
-  }
-  (slots[at + bucket] as number)++;
+  (slots[at + bucketOfNs(ns)] as number)++;
   (slots[at + OVERFLOW + 1] as number) += ns;
+}
+
+/** The bucket of a duration: its place in `TIME_BOUNDS_NS`, or one beyond. */
+export function bucketOfNs(ns: number): number {
+  if (ns > LAST_NS) return OVERFLOW;
+  let bucket = FIRST_BY_BITS[32 - Math.clz32((ns * 1e-3) | 0)] as number;
+  while (ns > (BOUNDS[bucket] as number)) bucket++;
+  return bucket;
 }
 
 /** Durations seen. */

@@ -1,7 +1,8 @@
 import { REASONS, type Reason } from '../core/index.js';
 import { type Figures, readers } from './catalogue.js';
 import { Family } from './family.js';
-import type { Stage, VersionFigures } from './version-figures.js';
+import type { Stage } from './request-figures.js';
+import type { VersionFigures } from './version-figures.js';
 
 type TritonReason = 'REJECTED' | 'CANCELED' | 'BACKEND' | 'OTHER';
 

@@ -1,68 +1,21 @@
 import {
-  type LatencyBreakdown,
   type ModelVersionId,
   REASONS,
   type Reason,
-  type RequestMetrics,
-  ROUTE_EVENTS,
   type RouteEvent,
+  spendsErrorBudget,
   type VersionMetrics,
   type VersionStatistics,
 } from '../core/index.js';
 import { ExecutionFigures } from './execution-figures.js';
-import { countOf, observeNs, sumNsOf, TIME_HISTOGRAM_SLOTS } from './time-histogram.js';
-
-/** Where a request's time goes, in order; `total` is from first byte to encoded reply. */
-export const STAGES = ['decode', 'queue', 'gather', 'dispatch', 'compute', 'scatter', 'encode', 'total'] as const;
-export type Stage = (typeof STAGES)[number];
-
-/** Slot of each reason, as one constant object: a Map would be asked for every failure. */
-const REASON_SLOTS = Object.fromEntries(REASONS.map((reason, i) => [reason, i])) as Record<Reason, number>;
-
-/** The slots of the figures in their array: one histogram a stage, then the single ones. */
-const FAILED = STAGES.length * TIME_HISTOGRAM_SLOTS;
-const FAILED_NS = FAILED + REASONS.length;
-const ROWS = FAILED_NS + 1;
-const ROUTED = ROWS + 1;
-const SLOTS = ROUTED + ROUTE_EVENTS.length;
-
-const [DECODE, QUEUE, GATHER, DISPATCH, COMPUTE, SCATTER, ENCODE, TOTAL] = STAGES.map(
-  (_, i) => i * TIME_HISTOGRAM_SLOTS,
-) as [number, number, number, number, number, number, number, number];
+import { type Exemplar, readExemplars } from './latency/exemplars.js';
+import { LatencySketch } from './latency/latency-sketch.js';
+import { SKETCH_BINS } from './latency/sketch-bins.js';
+import { FIGURES, figureSlots, RequestFigures, type Stage } from './request-figures.js';
+import { countOf, sumNsOf, TIME_HISTOGRAM_SLOTS } from './time-histogram.js';
 
 /** Upper bounds of the buckets of padding shares. */
 export const PADDING_BOUNDS: readonly number[] = [0, 0.05, 0.1, 0.25, 0.5, 0.75];
-
-/** Figures of the requests of one version, as one thread writes them: a handful of additions. */
-export class RequestFigures implements RequestMetrics {
-  readonly slots: Float64Array;
-
-  constructor(slots: Float64Array = new Float64Array(SLOTS)) {
-    this.slots = slots;
-  }
-
-  succeeded(rows: number, latency: LatencyBreakdown, totalNs: number): void {
-    const slots = this.slots;
-    observeNs(slots, DECODE, latency.decodeNs);
-    observeNs(slots, QUEUE, latency.queueNs);
-    observeNs(slots, GATHER, latency.gatherNs);
-    observeNs(slots, DISPATCH, latency.dispatchNs);
-    observeNs(slots, COMPUTE, latency.computeNs);
-    observeNs(slots, SCATTER, latency.scatterNs);
-    observeNs(slots, ENCODE, latency.encodeNs);
-    observeNs(slots, TOTAL, totalNs);
-    (slots[ROWS] as number) += rows;
-  }
-
-  failed(reason: Reason, totalNs: number): void {
-    (this.slots[FAILED + REASON_SLOTS[reason]] as number)++;
-    (this.slots[FAILED_NS] as number) += Math.max(totalNs, 0);
-  }
-
-  routed(event: RouteEvent): void {
-    (this.slots[ROUTED + ROUTE_EVENTS.indexOf(event)] as number)++;
-  }
-}
 
 /**
  * The figures of one version in typed arrays: one of this thread, and one of each other thread that answers requests.
@@ -77,7 +30,7 @@ export class VersionFigures extends RequestFigures implements VersionMetrics {
   paddingSum = 0;
   readonly #parts = new Map<number, Float64Array>();
   /** The figures when the version was last loaded. */
-  #before = new Float64Array(SLOTS);
+  #before = new Float64Array(FIGURES.statistics);
   #queueDepth = 0;
 
   /** `wallMs`: the wall clock, for `last_inference`. */
@@ -91,7 +44,8 @@ export class VersionFigures extends RequestFigures implements VersionMetrics {
   partOf(thread: number): SharedArrayBuffer {
     let part = this.#parts.get(thread);
     if (part === undefined) {
-      part = new Float64Array(new SharedArrayBuffer(SLOTS * Float64Array.BYTES_PER_ELEMENT));
+      part = figureSlots(true);
+      new RequestFigures(part).slowNs = this.slowNs;
       this.#parts.set(thread, part);
     }
     return part.buffer as SharedArrayBuffer;
@@ -115,22 +69,25 @@ export class VersionFigures extends RequestFigures implements VersionMetrics {
 
   /** Requests answered. */
   get successes(): number {
-    return countOf(this.#sum(TOTAL, TOTAL + TIME_HISTOGRAM_SLOTS), 0);
+    return countOf(this.#histogram(FIGURES.stage('total')), 0);
   }
 
   /** Rows of the requests answered; 1 each for a model without a batch axis. */
   get rows(): number {
-    return this.#sum(ROWS, ROWS + 1)[0] as number;
+    return this.#one(FIGURES.rows);
   }
 
   failures(reason: Reason): number {
-    const at = FAILED + REASON_SLOTS[reason];
-    return this.#sum(at, at + 1)[0] as number;
+    return this.#one(FIGURES.failed(reason));
+  }
+
+  /** Failures that count against its availability. */
+  get faults(): number {
+    return REASONS.reduce((sum, reason) => sum + (spendsErrorBudget(reason) ? this.failures(reason) : 0), 0);
   }
 
   routeEvents(event: RouteEvent): number {
-    const at = ROUTED + ROUTE_EVENTS.indexOf(event);
-    return this.#sum(at, at + 1)[0] as number;
+    return this.#one(FIGURES.routed(event));
   }
 
   /** Nanoseconds that answered requests spent in a stage. */
@@ -140,42 +97,91 @@ export class VersionFigures extends RequestFigures implements VersionMetrics {
 
   /** The histogram of a stage (layout of `time-histogram`). */
   stageHistogram(stage: Stage): Float64Array {
-    const at = STAGES.indexOf(stage) * TIME_HISTOGRAM_SLOTS;
-    return this.#sum(at, at + TIME_HISTOGRAM_SLOTS);
+    return this.#histogram(FIGURES.stage(stage));
+  }
+
+  /** The time of answered requests by one route (a place), or of one level of priority, from 1. */
+  routeHistogram(place: number): Float64Array {
+    return this.#histogram(FIGURES.route(place));
+  }
+
+  priorityHistogram(place: number): Float64Array {
+    return this.#histogram(FIGURES.priority(place));
+  }
+
+  /** Requests by a route that failed: by the server's fault, and otherwise. */
+  routeFailures(place: number): { readonly faults: number; readonly others: number } {
+    const at = FIGURES.routeFaults(place);
+    return { faults: this.#one(at), others: this.#one(at + 1) };
+  }
+
+  /** The times of all answered requests. */
+  latency(): LatencySketch {
+    return new LatencySketch(this.#sum(FIGURES.sketch, FIGURES.sketch + SKETCH_BINS));
+  }
+
+  /** Of the slowest request that was answered; 0: none was. */
+  get longestNs(): number {
+    return Math.max(...this.#arrays().map((slots) => slots[FIGURES.longestNs] as number));
+  }
+
+  exemplars(): readonly (Exemplar | undefined)[] {
+    return readExemplars(this.#arrays(), FIGURES.exemplars);
+  }
+
+  /** From when on requests count as slow, on all threads. */
+  setSlowNs(ns: number): void {
+    for (const slots of this.#arrays()) new RequestFigures(slots).slowNs = ns;
+  }
+
+  slowRequests(): { readonly count: number; readonly told: number } {
+    return { count: this.#one(FIGURES.slow), told: this.#one(FIGURES.slowTold) };
   }
 
   /** A load of the version begins its statistics anew, as it does in Triton, where they belong to the loaded model. */
   restartStatistics(): void {
-    this.#before = this.#sum(0, SLOTS);
+    this.#before = this.#sum(0, FIGURES.statistics);
     this.executions.restartStatistics();
   }
 
   /** Triton's figures (`InferenceStatsAggregator`): every request counts the whole compute of its batch. */
   statistics(): VersionStatistics {
-    const since = this.#sum(0, SLOTS).map((now, i) => now - (this.#before[i] as number));
-    const count = countOf(since, TOTAL);
-    const spent = (...stages: number[]) => ({
+    const since = this.#sum(0, FIGURES.statistics).map((now, i) => now - (this.#before[i] as number));
+    const count = countOf(since, FIGURES.stage('total'));
+    const spent = (...stages: Stage[]) => ({
       count,
-      ns: Math.round(stages.reduce((ns, stage) => ns + sumNsOf(since, stage), 0)),
+      ns: Math.round(stages.reduce((ns, stage) => ns + sumNsOf(since, FIGURES.stage(stage)), 0)),
     });
     const none = { count: 0, ns: 0 };
-    let failed = 0;
-    for (let i = 0; i < REASONS.length; i++) failed += since[FAILED + i] as number;
+    const failed = REASONS.reduce((sum, reason) => sum + (since[FIGURES.failed(reason)] as number), 0);
     return {
       id: this.id,
       lastInferenceMs: this.executions.lastMs,
-      inferenceCount: since[ROWS] as number,
+      inferenceCount: since[FIGURES.rows] as number,
       executionCount: this.executions.countSinceLoad,
-      success: spent(TOTAL),
-      fail: { count: failed, ns: Math.round(since[FAILED_NS] as number) },
-      queue: spent(QUEUE),
-      computeInput: spent(GATHER),
-      computeInfer: spent(DISPATCH, COMPUTE),
-      computeOutput: spent(SCATTER),
+      success: spent('total'),
+      fail: { count: failed, ns: Math.round(since[FIGURES.failedNs] as number) },
+      queue: spent('queue'),
+      computeInput: spent('gather'),
+      computeInfer: spent('dispatch', 'compute'),
+      computeOutput: spent('scatter'),
       cacheHit: none,
       cacheMiss: none,
       batches: this.executions.statistics(),
     };
+  }
+
+  /** Of this thread, and of all others. */
+  #arrays(): Float64Array[] {
+    return [this.slots, ...this.#parts.values()];
+  }
+
+  #one(at: number): number {
+    return this.#sum(at, at + 1)[0] as number;
+  }
+
+  #histogram(at: number): Float64Array {
+    return this.#sum(at, at + TIME_HISTOGRAM_SLOTS);
   }
 
   /** The slots of all threads together, in an array of their own. */

@@ -181,6 +181,7 @@ export async function startGrpcFixture(
     models,
     statistics: { statistics: () => undefined },
     schedulers: { scheduler: () => SCHEDULER },
+    latencies: { latency: () => undefined },
     feedback: new FakeFeedback(),
     process: { live: () => process.live, ready: () => process.ready },
     strictReadiness: false,

@@ -85,6 +85,7 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
     models,
     statistics: { statistics: () => undefined },
     schedulers: { scheduler: () => SCHEDULER },
+    latencies: { latency: () => undefined },
     feedback,
     process: { live: () => process.live, ready: () => process.ready },
     strictReadiness: false,

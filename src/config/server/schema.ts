@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { slowRequestsSchema } from './slow-requests.js';
 
 const port = () => z.int().min(0).max(65535);
 const address = () => z.string().min(1);
@@ -516,6 +517,7 @@ export const serverConfigSchema = z.strictObject({
   feedback: feedback.prefault({}).describe('What is learned of predictions after they were made'),
   gates: gates.prefault({}).describe('What versions have to show before they serve'),
   shadows: shadows.prefault({}).describe('Copies of requests that candidates answer for comparison'),
+  slowRequests: slowRequestsSchema.prefault({}).describe('Log of slow requests'),
   capture: capture.prefault({}).describe('Sampled requests and answers, kept'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),
   backends: z

@@ -62,6 +62,7 @@ export class Answers {
         dispatchNs: startedNs - gatheredNs,
         computeNs,
         batchRows: batched ? batch.rows : 0,
+        batchRequests: entries.length,
         paddingShare,
         batchFinishedNs: finishedNs,
       });

@@ -62,6 +62,8 @@ export interface MemberDone {
   readonly computeNs: number;
   /** Rows of the whole execution; 0 for a model without a batch axis. */
   readonly batchRows: number;
+  /** Requests of the execution, this one included. */
+  readonly batchRequests: number;
   /** Share of the execution that was padding, 0 to 1. */
   readonly paddingShare: number;
   /** When the execution ended; what passed since is scatter. */

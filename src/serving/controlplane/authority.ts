@@ -35,6 +35,7 @@ export const RIGHTS = {
   modelStatistics: 'open',
   modelStatus: 'open',
   modelScheduler: 'open',
+  modelLatency: 'open',
   repositoryIndex: 'open',
   repositoryLoad: 'admin',
   repositoryUnload: 'admin',

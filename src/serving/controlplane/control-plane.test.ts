@@ -3,7 +3,7 @@ import { FakeFeedback } from '../../../test/support/fake-feedback.js';
 import { FakeModels } from '../../../test/support/fake-models.js';
 import { adminAuthority } from '../../../test/support/kept-audit.js';
 import { modelSpec, tensorSpec } from '../../../test/support/specs.js';
-import { type SchedulerReport, ServingError, type VersionStatistics } from '../../core/index.js';
+import { type SchedulerReport, ServingError, type VersionLatency, type VersionStatistics } from '../../core/index.js';
 import { type Caller, ControlPlane } from './index.js';
 
 const SCHEDULER: SchedulerReport = {
@@ -25,6 +25,19 @@ const SCHEDULER: SchedulerReport = {
   ],
 };
 
+const LATENCY: VersionLatency = {
+  count: 4,
+  sumSeconds: 0.01,
+  longestSeconds: 0.004,
+  quantileSeconds: (quantile) => quantile / 100,
+  sketch: () => ({
+    mapping: { gamma: 1.02, indexOffset: 0, interpolation: 'NONE' },
+    positiveValues: { contiguousBinCounts: [4], contiguousBinIndexOffset: -300 },
+    zeroCount: 0,
+  }),
+  sketchBase64: () => 'CQ==',
+};
+
 const LOCAL: Caller = { loopback: true, token: undefined, from: '' };
 
 function setUp(options: { strictReadiness?: boolean; serving?: boolean; figures?: VersionStatistics } = {}) {
@@ -37,6 +50,7 @@ function setUp(options: { strictReadiness?: boolean; serving?: boolean; figures?
     models,
     statistics: { statistics: (id) => (id.model === 'm' && id.version === 3 ? options.figures : undefined) },
     schedulers: { scheduler: (_, version) => (version === 3 ? SCHEDULER : undefined) },
+    latencies: { latency: ({ model, version }) => (model === 'm' && version === 3 ? LATENCY : undefined) },
     feedback: new FakeFeedback(),
     process: { live: () => true, ready: () => options.serving ?? true },
     strictReadiness: options.strictReadiness ?? false,
@@ -216,6 +230,24 @@ describe('repository index', () => {
 });
 
 describe('status', () => {
+  it('tells how long the requests of versions took, with their sketch where it is asked for', () => {
+    const { control } = setUp();
+    const times = { count: 4, mean_ms: 2.5, max_ms: 4, p50_ms: 5, p90_ms: 9, p99_ms: 9.9, p99_9_ms: 9.99 };
+    expect(control.modelLatency('m', undefined)).toEqual({
+      name: 'm',
+      versions: [
+        { version: '1', count: 0 },
+        { version: '3', ...times },
+      ],
+    });
+    expect(control.modelLatency('m', 3, 'protobuf').versions).toEqual([{ version: '3', ...times, sketch: 'CQ==' }]);
+    expect(control.modelLatency('m', 3, 'json').versions).toEqual([
+      { version: '3', ...times, sketch: LATENCY.sketch() },
+    ]);
+    expect(() => control.modelLatency('m', 3, 'jsn')).toThrow(reason('MALFORMED_REQUEST'));
+    expect(() => control.modelLatency('m', 2)).toThrow(reason('VERSION_NOT_FOUND'));
+  });
+
   it('shows what the scheduler of the version that a request would meet does, and why', () => {
     expect(setUp().control.modelScheduler('m', undefined)).toEqual({
       name: 'm',

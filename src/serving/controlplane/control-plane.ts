@@ -1,6 +1,7 @@
 import {
   checkModelName,
   type FeedbackIntake,
+  type LatencySource,
   type ModelControl,
   type ModelSpec,
   type ModelVersionId,
@@ -11,9 +12,11 @@ import {
 } from '../../core/index.js';
 import type { Authority, Caller } from './authority.js';
 import { type FeedbackReport, takeFeedback } from './feedback-items.js';
+import { latencyObject, sketchForm } from './latency-object.js';
 import { parseLoadParameters, parseUnloadParameters, type RepositoryParameters } from './load-parameters.js';
 import type {
   IndexRow,
+  ModelLatency,
   ModelMetadata,
   ModelScheduler,
   ModelStatistics,
@@ -28,6 +31,7 @@ export interface ControlPlaneOptions {
   readonly models: ModelControl;
   readonly statistics: StatisticsSource;
   readonly schedulers: SchedulerSource;
+  readonly latencies: LatencySource;
   readonly feedback: FeedbackIntake;
   /** The process's own state: alive at all, and taking requests (state `serving`). */
   readonly process: { live(): boolean; ready(): boolean };
@@ -172,6 +176,19 @@ export class ControlPlane {
     if (found === undefined)
       throw new ServingError('VERSION_NOT_READY', `model '${id.model}' version ${id.version} takes no requests now`);
     return schedulerObject(id, found);
+  }
+
+  /**
+   * Beyond the protocols: how long the requests of a version took, or of all ready ones of a model; `form`: with the sketch that
+   * replicas' are merged with, `json` or `protobuf`.
+   */
+  modelLatency(model: string, version: number | undefined, form = ''): ModelLatency {
+    const { latencies } = this.#options;
+    const sketch = sketchForm(form);
+    const versions = this.#versions(checkModelName(model), version).map((id) =>
+      latencyObject(id, latencies.latency(id), sketch),
+    );
+    return { name: model, versions };
   }
 
   #versions(model: string | undefined, version: number | undefined): ModelVersionId[] {

@@ -13,6 +13,7 @@ export type { RepositoryParameters } from './load-parameters.js';
 export type {
   Duration,
   IndexRow,
+  ModelLatency,
   ModelMetadata,
   ModelScheduler,
   ModelStatistics,

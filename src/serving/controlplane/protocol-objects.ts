@@ -1,3 +1,5 @@
+import type { LatencySketchObject } from '../../core/index.js';
+
 /**
  * The answers of the control plane in the shape of the REST protocol (Open Inference Protocol `inference_rest.md` and
  * Triton's extensions). Field names are the wire's; gRPC messages have the same ones.
@@ -85,6 +87,27 @@ export interface ModelStatus {
     readonly why: string;
     readonly run_us: number;
   }[];
+}
+
+/** Beyond the protocols: how long requests took, by version. */
+export interface ModelLatency {
+  readonly name: string;
+  readonly versions: readonly VersionLatencyObject[];
+}
+
+/** The latency of one version; times in milliseconds, absent where nothing was answered yet. */
+export interface VersionLatencyObject {
+  readonly version: string;
+  /** Requests answered since the version was first loaded by this process. */
+  readonly count: number;
+  readonly mean_ms?: number;
+  readonly max_ms?: number;
+  readonly p50_ms?: number;
+  readonly p90_ms?: number;
+  readonly p99_ms?: number;
+  readonly p99_9_ms?: number;
+  /** In seconds: as an object, or as bytes of `DDSketch.proto` in base64. */
+  readonly sketch?: LatencySketchObject | string;
 }
 
 /** Beyond the protocols: what the scheduler of a version does, and why. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { FakeExecutor } from '../../../test/support/fake-executor.js';
+import { NOT_SLOW } from '../../../test/support/not-slow.js';
 import { fp32, modelSpec, request, tensorSpec } from '../../../test/support/specs.js';
 import {
   type InferenceHandle,
@@ -30,6 +31,7 @@ function dataPath(spec: ModelSpec = modelSpec()) {
     routed: () => {},
     executed: (rows: number) => counted.executed.push(rows),
     setQueueDepth: () => {},
+    ...NOT_SLOW,
   };
   const metrics: MetricsSink = { version: () => figures, refused: (reason) => counted.refused.push(reason) };
   const executor = new FakeExecutor({

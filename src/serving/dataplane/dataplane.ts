@@ -9,6 +9,7 @@ import {
   type ModelVersionId,
   type ReleaseFacts,
   ServingError,
+  type SlowRequests,
   toServingError,
   type WantedTraits,
 } from '../../core/index.js';
@@ -30,6 +31,8 @@ export interface DataplaneOptions {
   readonly callers?: Callers;
   /** Told of requests that a split assigned, and of their shadows; absent: nobody wants to know, and nothing is copied. */
   readonly releases?: { readonly facts: ReleaseFacts; readonly shadows: ShadowLimits };
+  /** Told of requests that were slow (`RequestMetrics.slowNs`); absent: they are only counted. */
+  readonly slow?: SlowRequests;
   /** Told of versions that were taken out of their splits, tried, or taken in again, on this thread. */
   readonly onEjection?: (id: ModelVersionId, state: EjectionState, why: string) => void;
 }
@@ -54,6 +57,7 @@ export class Dataplane {
   readonly #callers: Callers;
   readonly #watch: ReleaseWatch | undefined;
   readonly #ejections: Ejections;
+  readonly #slow: SlowRequests | undefined;
   #table: RoutingTable<ServedVersion>;
 
   constructor(options: DataplaneOptions) {
@@ -62,6 +66,7 @@ export class Dataplane {
     this.#whyAbsent = options.whyAbsent;
     const callers = options.callers ?? new Callers();
     this.#callers = callers;
+    this.#slow = options.slow;
     this.#watch = options.releases && this.#watchOver(options.releases);
     this.#table = RoutingTable.empty((request) => callers.tenantOf(request).name);
     this.#ejections = new Ejections({
@@ -163,13 +168,13 @@ export class Dataplane {
         throw new ServingError('DEADLINE_EXCEEDED', 'the deadline had passed when the request arrived (admission)');
       }
       const admitted = served.admission.admit(request);
-      const call = new InferenceCall(request, admitted, decision, watch, this.#callers, this.#clock, told);
+      const call = new InferenceCall(request, admitted, decision, watch, this.#callers, this.#clock, this.#slow, told);
       served.queue.enqueue(call);
       return call;
     } catch (thrown) {
       const error = toServingError(thrown);
       const totalNs = this.#clock.nowNs() - request.receivedNs;
-      served.metrics.failed(error.reason, totalNs);
+      served.metrics.failed(error.reason, totalNs, mark.place);
       told.failed(error, mark);
       watch?.failed(request, decision, served.spec, error.reason, 0, totalNs);
       return NOTHING_TO_CANCEL;
@@ -190,7 +195,7 @@ export class Dataplane {
       return NOTHING_TO_CANCEL;
     } catch (thrown) {
       const error = toServingError(thrown);
-      served.metrics.failed(error.reason, this.#clock.nowNs() - request.receivedNs);
+      served.metrics.failed(error.reason, this.#clock.nowNs() - request.receivedNs, mark.place);
       reply.failed(error, mark);
       return NOTHING_TO_CANCEL;
     }

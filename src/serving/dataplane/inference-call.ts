@@ -10,8 +10,11 @@ import {
   type InferenceResponse,
   type LatencyBreakdown,
   type Parameters,
+  type Reason,
   type RouteMark,
   type ServingError,
+  type SlowExecution,
+  type SlowRequests,
   type Tenant,
   type Tensor,
   type TensorSpec,
@@ -45,6 +48,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
   /** Undefined: no split assigned it, and it has no shadows. */
   readonly #watch: ReleaseWatch | undefined;
   readonly #clock: Clock;
+  readonly #slow: SlowRequests | undefined;
   readonly #outputs: readonly PickedOutput[] | undefined;
   #reply: InferenceReply | undefined;
 
@@ -55,6 +59,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     watch: ReleaseWatch | undefined,
     callers: Callers,
     clock: Clock,
+    slow: SlowRequests | undefined,
     reply: InferenceReply,
   ) {
     this.member = admitted.member;
@@ -70,6 +75,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     this.#decision = decision;
     this.#watch = watch;
     this.#clock = clock;
+    this.#slow = slow;
     this.#outputs = admitted.outputs;
     this.#reply = reply;
     request.trace?.admitted(this.enqueuedNs, this.tenant.name, CRITICALITIES[this.criticality] as CriticalityName);
@@ -125,16 +131,29 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     const endNs = this.#clock.nowNs();
     latency.encodeNs = endNs - scatteredNs;
     const totalNs = endNs - request.receivedNs;
-    metrics.succeeded(this.member.rows, latency, totalNs);
+    metrics.succeeded(this.member.rows, latency, totalNs, mark.place, primary.priorityPlace(this.priority));
+    const { trace } = request;
+    if (trace?.sampled === true) metrics.traced(trace.traceId, totalNs, this.#clock.wallMs());
+    if (totalNs >= metrics.slowNs) this.#slower(totalNs, undefined, executionOf(outcome, latency));
     this.#watch?.answered(request, this.#decision, spec, outcome, totalNs);
   }
 
   #fail(reply: InferenceReply, error: ServingError, execution: number): void {
     const { primary, mark } = this.#decision;
     const totalNs = this.#clock.nowNs() - this.#request.receivedNs;
-    primary.metrics.failed(error.reason, totalNs);
+    primary.metrics.failed(error.reason, totalNs, mark.place);
     reply.failed(error, mark);
+    if (totalNs >= primary.metrics.slowNs) this.#slower(totalNs, error.reason, undefined);
     this.#watch?.failed(this.#request, this.#decision, primary.spec, error.reason, execution, totalNs);
+  }
+
+  #slower(totalNs: number, reason: Reason | undefined, execution: SlowExecution | undefined): void {
+    const { primary, mark } = this.#decision;
+    const request = this.#request;
+    const { tenant } = this;
+    const { rows } = this.member;
+    const told = this.#slow?.note({ request, id: primary.spec.id, mark, tenant, rows, totalNs, reason, execution });
+    primary.metrics.slow(told === true);
   }
 
   #pick(all: readonly Tensor[], picked: readonly PickedOutput[]): Tensor[] {
@@ -148,6 +167,11 @@ export class InferenceCall implements QueueItem, InferenceHandle {
 }
 
 const NO_PARAMETERS = Object.freeze({});
+
+function executionOf(outcome: MemberDone, latency: LatencyBreakdown): SlowExecution {
+  const { batchRows, batchRequests, paddingShare } = outcome;
+  return { latency, batchRows, batchMates: batchRequests - 1, paddingShare };
+}
 
 /** The request's parameter `penstock_explain`. */
 function isAsked({ penstock_explain: asked }: Parameters): boolean {

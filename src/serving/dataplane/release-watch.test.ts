@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { echo, FakeExecutor } from '../../../test/support/fake-executor.js';
+import { NOT_SLOW } from '../../../test/support/not-slow.js';
 import { seeded } from '../../../test/support/seeded-random.js';
 import { fp32, modelSpec, policy, request } from '../../../test/support/specs.js';
 import { shadowBatcher } from '../../app/shadow-batcher.js';
@@ -20,7 +21,7 @@ import { SpareTime } from '../executor/index.js';
 import { Dataplane, ServedVersion } from './index.js';
 
 const MS = 1e6;
-const UNCOUNTED = { succeeded() {}, failed() {}, routed() {}, executed() {}, setQueueDepth() {} };
+const UNCOUNTED = { succeeded() {}, failed() {}, routed() {}, executed() {}, setQueueDepth() {}, ...NOT_SLOW };
 const DEFAULT_SPLIT: ReleaseSplit = {
   number: 7,
   rollout: 'digits-2',

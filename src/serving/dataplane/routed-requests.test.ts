@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { FakeExecutor } from '../../../test/support/fake-executor.js';
+import { NOT_SLOW } from '../../../test/support/not-slow.js';
 import { modelRoutes } from '../../../test/support/routes.js';
 import { fp32, modelSpec, request } from '../../../test/support/specs.js';
 import { type InferenceRequest, type ModelRoutes, type RouteEvent, ServingError } from '../../core/index.js';
@@ -22,6 +23,7 @@ function dataPath(routes: Partial<ModelRoutes>, serviceMs: Record<number, number
       failed: () => {},
       executed: () => {},
       setQueueDepth: () => {},
+      ...NOT_SLOW,
       routed: (event: RouteEvent) => events.push(`${event} ${version}`),
     };
     const executor = new FakeExecutor({

@@ -22,4 +22,10 @@ export class ServedVersion {
     this.shadowQueue = shadowQueue && splitting(shadowQueue);
     this.metrics = metrics;
   }
+
+  /** Of a request of this priority the level, from 1; 0: the version has no levels. */
+  priorityPlace(priority: number): number {
+    const { priorityLevels, defaultPriorityLevel } = this.spec.batching;
+    return priority >= 1 && priority <= priorityLevels ? priority : priorityLevels === 0 ? 0 : defaultPriorityLevel;
+  }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { echo, FakeExecutor } from '../../../test/support/fake-executor.js';
+import { NOT_SLOW } from '../../../test/support/not-slow.js';
 import { fp32, modelSpec, request, tensorSpec } from '../../../test/support/specs.js';
 import {
   type Batch,
@@ -16,7 +17,7 @@ import { ServedVersion } from './served-version.js';
 import { Shadows } from './shadows.js';
 
 const MS = 1e6;
-const UNCOUNTED = { succeeded() {}, failed() {}, routed() {}, executed() {}, setQueueDepth() {} };
+const UNCOUNTED = { succeeded() {}, failed() {}, routed() {}, executed() {}, setQueueDepth() {}, ...NOT_SLOW };
 
 class CountedLease implements Lease {
   readonly bytes = new Uint8Array(64);
@@ -44,6 +45,7 @@ function done(outputs: readonly Tensor[]): MemberDone {
     dispatchNs: 2,
     computeNs: 3,
     batchRows: 1,
+    batchRequests: 1,
     paddingShare: 0,
     batchFinishedNs: 0,
   };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { echo, FakeExecutor } from '../../../test/support/fake-executor.js';
+import { NOT_SLOW } from '../../../test/support/not-slow.js';
 import { fp32, modelSpec, policy, request, tensorSpec } from '../../../test/support/specs.js';
 import {
   bytesElements,
@@ -35,6 +36,7 @@ function setup(
     failed: (reason: Reason) => counted.failed.push(reason),
     executed() {},
     setQueueDepth() {},
+    ...NOT_SLOW,
   };
   const spec = modelSpec({
     inputs: [tensorSpec('x', dataType, [2])],

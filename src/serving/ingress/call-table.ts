@@ -133,6 +133,7 @@ export class CallTable {
     words[at + 8] = done.paddingShare;
     words[at + 9] = done.execution;
     words[at + 10] = done.deviceNs;
+    words[at + 11] = done.batchRequests;
   }
 
   readDone(row: number): Omit<MemberDone, 'outputs'> {
@@ -149,6 +150,7 @@ export class CallTable {
       paddingShare: words[at + 8] as number,
       execution: words[at + 9] as number,
       deviceNs: words[at + 10] as number,
+      batchRequests: words[at + 11] as number,
     };
   }
 

@@ -100,6 +100,7 @@ function done(outputs: readonly Tensor[]): MemberDone {
     dispatchNs: 3,
     computeNs: 4,
     batchRows: 5,
+    batchRequests: 3,
     paddingShare: 0.5,
     batchFinishedNs: 6,
     execution: 7,

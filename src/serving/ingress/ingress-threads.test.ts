@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { FakeExecutor } from '../../../test/support/fake-executor.js';
+import { NOT_SLOW } from '../../../test/support/not-slow.js';
 import { SilentLog } from '../../../test/support/silent-log.js';
 import { modelSpec, request } from '../../../test/support/specs.js';
 import {
@@ -30,6 +31,7 @@ const UNCOUNTED: VersionMetrics & RequestMetrics = {
   routed() {},
   executed() {},
   setQueueDepth() {},
+  ...NOT_SLOW,
 };
 
 /** A thread's end, on this thread: the messages between the two are real, and so is their delay. */

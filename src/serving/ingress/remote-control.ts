@@ -20,6 +20,7 @@ const CALLS = {
   modelStatistics: true,
   modelStatus: true,
   modelScheduler: true,
+  modelLatency: true,
   repositoryIndex: true,
   repositoryLoad: true,
   repositoryUnload: true,

@@ -76,8 +76,7 @@ export class ModelRouter<T> {
     this.wanted = wantedBy(traffic);
     this.#parts = parts;
     this.#inputs = entries[entries.length - 1]?.inputs ?? [];
-    const routed = routes !== undefined || release !== undefined;
-    const decisions = new DecisionMaker(entries, routes, table, routed);
+    const decisions = new DecisionMaker(entries, traffic, table);
     this.#decisions = decisions;
     this.#filters = new Filters(routes, decisions);
     this.#named = new Map(entries.map(({ version }) => [version, decisions.named(version, NAMED)]));

@@ -1,6 +1,7 @@
 import {
   type EjectionSettings,
   type ModelRoutes,
+  type ModelTraffic,
   type RouteMark,
   type Tensor,
   type TensorSpec,
@@ -63,14 +64,15 @@ export class DecisionMaker<T> {
   readonly #table: number;
   readonly #routes: ModelRoutes | undefined;
   readonly #routed: boolean;
+  readonly #places: NonNullable<ModelTraffic['places']>;
   readonly #fallback: SecondWay<T> | undefined;
 
-  /** `routed`: whether the model has routes or a release. */
-  constructor(entries: readonly RouteEntry<T>[], routes: ModelRoutes | undefined, table: number, routed: boolean) {
+  constructor(entries: readonly RouteEntry<T>[], { routes, release, places = {} }: ModelTraffic, table: number) {
     this.#entries = entries;
     this.#table = table;
     this.#routes = routes;
-    this.#routed = routed;
+    this.#routed = routes !== undefined || release !== undefined;
+    this.#places = places;
     if (routes?.fallback === undefined) return;
     const { to, onError, afterMs } = routes.fallback;
     const decision = this.#of(this.numberOf(to), FALLBACK, 0, NO_SHADOWS, undefined);
@@ -104,8 +106,12 @@ export class DecisionMaker<T> {
 
   /** `decision`: where the request would go without the filter. */
   filtered(decision: RouteDecision<T>, route: string, action: Parameters<typeof filteredOf>[0]): RouteDecision<T> {
-    const mark = routeMark(decision.mark.version, route, this.#table, this.#routed);
+    const mark = this.#mark(decision.mark.version, route);
     return Object.freeze({ ...decision, mark, split: 0, shadows: NO_SHADOWS, filtered: filteredOf(action) });
+  }
+
+  #mark(version: number, route: string): RouteMark {
+    return routeMark(version, route, this.#table, this.#routed, this.#places[route]);
   }
 
   #of(
@@ -117,7 +123,7 @@ export class DecisionMaker<T> {
   ): RouteDecision<T> {
     return Object.freeze({
       primary: this.targetOf(version),
-      mark: routeMark(version, route, this.#table, this.#routed),
+      mark: this.#mark(version, route),
       split,
       shadows: Object.freeze(shadows),
       filtered: undefined,

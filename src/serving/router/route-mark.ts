@@ -8,7 +8,7 @@ export const DEFAULT = 'default';
 export const FALLBACK = 'fallback';
 
 /** What the answers of one version by one route say, its texts made once. */
-export function routeMark(version: number, route: string, table: number, routed: boolean): RouteMark {
+export function routeMark(version: number, route: string, table: number, routed: boolean, place = 0): RouteMark {
   const metadata = {
     'x-penstock-version': String(version),
     'x-penstock-route': route,
@@ -18,6 +18,7 @@ export function routeMark(version: number, route: string, table: number, routed:
     version,
     route,
     table,
+    place,
     routed,
     headers: Object.freeze(Object.entries(metadata).flat()),
     metadata: Object.freeze(metadata),

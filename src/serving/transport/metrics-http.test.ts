@@ -5,15 +5,17 @@ import { startMetricsHttp } from './metrics-http.js';
 it('serves the scrape, survives one that fails, and knows nothing else', async () => {
   const log = new KeptLog();
   let fail = false;
-  const scrape = async () => {
+  const scrape = async (accept: string) => {
     if (fail) throw new Error('disk full at /secret');
-    return 'up 1\n';
+    return { text: 'up 1\n', contentType: accept === 'open' ? 'open' : 'text/plain; version=0.0.4' };
   };
-  const server = await startMetricsHttp({ port: 0, scrape, contentType: 'text/plain; version=0.0.4', log });
+  const server = await startMetricsHttp({ port: 0, scrape, log });
   const url = `http://127.0.0.1:${server.port}`;
   const answer = await fetch(`${url}/metrics`);
   expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4');
   expect(await answer.text()).toBe('up 1\n');
+  const asked = await fetch(`${url}/metrics`, { headers: { accept: 'open' } });
+  expect(asked.headers.get('content-type')).toBe('open');
   fail = true;
   const failed = await fetch(`${url}/metrics`);
   expect(failed.status).toBe(500);

@@ -10,9 +10,8 @@ export interface MetricsHttpOptions {
   readonly address?: string;
   /** 0 = any free port. */
   readonly port: number;
-  /** The exposition text; the figures are taken at the call. */
-  readonly scrape: () => Promise<string>;
-  readonly contentType: string;
+  /** The exposition in a form that this `Accept` header takes; the figures are taken at the call. */
+  readonly scrape: (accept: string) => Promise<{ readonly text: string; readonly contentType: string }>;
   readonly log: Log;
 }
 
@@ -23,7 +22,7 @@ export interface MetricsHttpOptions {
 export async function startMetricsHttp(options: MetricsHttpOptions): Promise<ListeningServer> {
   const uws = loadUws();
   const app = uws.App();
-  app.get('/metrics', (response) => void answerScrape(options, response));
+  app.get('/metrics', (response, request) => void answerScrape(options, response, request.getHeader('accept')));
   app.any('/metrics', (response) => refuse(response, 'METHOD_NOT_ALLOWED'));
   app.any('/*', (response) => refuse(response, 'ROUTE_NOT_FOUND'));
   const listener = listen(uws, app, 'Metrics', { address: options.address ?? '127.0.0.1', port: options.port });
@@ -36,25 +35,28 @@ export async function startMetricsHttp(options: MetricsHttpOptions): Promise<Lis
 }
 
 /** Never rejects. */
-async function answerScrape({ scrape, contentType, log }: MetricsHttpOptions, response: HttpResponse): Promise<void> {
+async function answerScrape(
+  { scrape, log }: MetricsHttpOptions,
+  response: HttpResponse,
+  accept: string,
+): Promise<void> {
   let open = true;
   response.onAborted(() => {
     open = false;
   });
   let status = '200 OK';
-  let type = contentType;
-  let text: string;
+  let exposed: Awaited<ReturnType<MetricsHttpOptions['scrape']>>;
   try {
-    text = await scrape();
+    exposed = await scrape(accept);
   } catch (thrown) {
     log.error('the scrape failed', { cause: thrown });
     status = STATUS_OF_REASON.INTERNAL;
-    type = 'text/plain';
-    text = 'the figures could not be gathered; the log of the server has the cause\n';
+    const text = 'the figures could not be gathered; the log of the server has the cause\n';
+    exposed = { contentType: 'text/plain', text };
   }
   if (!open) return;
   response.cork(() => {
-    response.writeStatus(status).writeHeader('Content-Type', type).end(text);
+    response.writeStatus(status).writeHeader('Content-Type', exposed.contentType).end(exposed.text);
   });
 }
 

@@ -13,6 +13,8 @@ export interface ControlCallInput {
   /** Throws `MALFORMED_REQUEST`; only for routes whose pattern names a model. */
   readonly path: ModelPath;
   readonly caller: Caller;
+  /** A parameter of the query; empty where it is not there. */
+  readonly query: (name: string) => string;
   /** The body's JSON object; empty where there was no body, or the route takes text. */
   readonly body: Readonly<Record<string, unknown>>;
   /** The body of a route that takes text; else empty. */
@@ -24,6 +26,8 @@ export interface ControlRoute {
   readonly pattern: string;
   /** See `WholeCall`. */
   readonly duringDrain?: boolean;
+  /** Parameters of its query, with what they mean. */
+  readonly query?: Readonly<Record<string, string>>;
   /** Its body is no JSON object: the handler reads `text`, of at most so many bytes. */
   readonly maxTextBytes?: number;
   readonly handle: (input: ControlCallInput) => Awaitable<WholeAnswer>;
@@ -48,10 +52,13 @@ export function startControl(
       open: ({ authorization, relayed }) => {
         const path = pattern.includes(':model') ? modelPath(request, isVersioned(pattern)) : NO_PATH;
         const caller = callerOf(response.getRemoteAddress(), authorization, relayed);
+        const parameters = new URLSearchParams(route.query === undefined ? '' : request.getQuery());
+        const query = (name: string): string => parameters.get(name) ?? '';
         return (body) => {
           const text = textOf(body);
           const takesText = maxTextBytes !== undefined;
-          return { server, path, caller, body: takesText ? NO_FIELDS : jsonObject(text), text: takesText ? text : '' };
+          const fields = takesText ? NO_FIELDS : jsonObject(text);
+          return { server, path, caller, query, body: fields, text: takesText ? text : '' };
         };
       },
       handle,

@@ -127,6 +127,19 @@ export const ROUTES: readonly Route[] = [
       ({ server, path }) => mapped(server.control.modelScheduler(path.model, path.version), asContent),
     ),
   ),
+  ...ofModel('/latency', (pattern) => ({
+    ...control(
+      'modelLatency',
+      'GET',
+      pattern,
+      'metadata',
+      'ModelLatency',
+      'Quantiles of the time that requests of a model took; with the sketch of them, which merges with those of other replicas',
+      ({ server, path, query }) =>
+        mapped(server.control.modelLatency(path.model, path.version, query('sketch')), asContent),
+    ),
+    query: { sketch: 'Give the sketch too: json, or protobuf (DDSketch.proto in base64)' },
+  })),
   ...ofModel(
     '/infer',
     (pattern): Route => ({

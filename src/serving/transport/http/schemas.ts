@@ -104,6 +104,25 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
     },
     ['idle_because', 'curve'],
   ),
+  ModelLatency: object({
+    name: TEXT,
+    versions: list(
+      object(
+        {
+          version: TEXT,
+          count: { ...COUNT, description: 'Requests answered since the process first loaded the version' },
+          mean_ms: { type: 'number' },
+          max_ms: { type: 'number' },
+          p50_ms: { type: 'number', description: 'Quantiles are right to 1 %' },
+          p90_ms: { type: 'number' },
+          p99_ms: { type: 'number' },
+          p99_9_ms: { type: 'number' },
+          sketch: { description: 'DDSketch of seconds: JSON form of DDSketch.proto, or its bytes in base64' },
+        },
+        ['mean_ms', 'max_ms', 'p50_ms', 'p90_ms', 'p99_ms', 'p99_9_ms', 'sketch'],
+      ),
+    ),
+  }),
   Statistics: object({
     model_stats: list(
       object({

@@ -1,0 +1,8 @@
+import type { RequestMetrics } from '../../src/core/index.js';
+
+/** The part of a version's figures that is about slow and traced requests, for tests of other things: there are none. */
+export const NOT_SLOW: Pick<RequestMetrics, 'slowNs' | 'slow' | 'traced'> = {
+  slowNs: Number.POSITIVE_INFINITY,
+  slow: () => {},
+  traced: () => {},
+};
