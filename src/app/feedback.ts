@@ -1,13 +1,16 @@
 import type { ServerConfig } from '../config/index.js';
 import type { Clock, ModelSpec } from '../core/index.js';
-import { FeedbackJoin } from '../delivery/index.js';
+import { FeedbackJoin, type FeedbackJoinOptions } from '../delivery/index.js';
 
-/** The join of feedback and predictions of a configuration; `specOf` throws for what does not serve. */
-export function createFeedback(
-  { feedback }: ServerConfig,
-  clock: Clock,
-  specOf: (model: string, version: number) => ModelSpec,
-): FeedbackJoin {
+export interface FeedbackParts {
+  readonly clock: Clock;
+  /** Throws for what does not serve. */
+  readonly specOf: (model: string, version: number) => ModelSpec;
+  readonly keep: Omit<NonNullable<FeedbackJoinOptions['keep']>, 'clock'>;
+}
+
+/** The join of feedback and predictions of a configuration. */
+export function createFeedback({ feedback }: ServerConfig, { clock, specOf, keep }: FeedbackParts): FeedbackJoin {
   return new FeedbackJoin({
     maxPredictions: feedback.maxPredictions,
     keepMs: feedback.keepSecs * 1000,
@@ -19,6 +22,7 @@ export function createFeedback(
       const index = labelsOf(() => specOf(model, version))?.indexOf(text) ?? -1;
       return index < 0 ? undefined : index;
     },
+    keep: { ...keep, clock },
   });
 }
 

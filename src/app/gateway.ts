@@ -1,6 +1,7 @@
 import type { Listener, RunningServer } from '../cli/index.js';
 import type { ServerConfig } from '../config/index.js';
 import { type Clock, type GateReport, ServingError } from '../core/index.js';
+import type { FeedbackJoin } from '../delivery/index.js';
 import { Gates } from '../gates/index.js';
 import {
   contextsOnly,
@@ -79,6 +80,7 @@ export class Gateway implements RunningServer {
   readonly #control: ControlPlane;
   readonly #admin: AdminPlane;
   readonly #rollouts: Rollouts;
+  readonly #feedback: FeedbackJoin;
   readonly #webhooks: Webhooks;
   readonly #dataplane: Dataplane;
   readonly #ingress: IngressThreads | undefined;
@@ -99,7 +101,12 @@ export class Gateway implements RunningServer {
     this.#state = stateOf(config, surroundings, log);
     const devices = new Devices({ clock, log, onChange: () => this.#listeners?.grpc?.refreshHealth() });
     this.#devices = devices;
-    const feedback = createFeedback(config, clock, (model, version) => this.#repository.spec(model, version));
+    const feedback = createFeedback(config, {
+      clock,
+      specOf: (model, version) => this.#repository.spec(model, version),
+      keep: { store: this.#state, log, wanted: (model) => this.#rollouts.engine.wantsLabels(model) },
+    });
+    this.#feedback = feedback;
     const metrics = createMetrics({
       rollouts: () => ({ running: this.#rollouts.engine.running(), webhooks: this.#webhooks.figures() }),
       devices: () => devices.statuses(),
@@ -159,6 +166,7 @@ export class Gateway implements RunningServer {
       labels: feedback,
     });
     this.#rollouts = rollouts;
+    feedback.restore();
     const traffic = new Traffic({
       log,
       keeping: routesKeeping(this.#state, log),
@@ -313,6 +321,7 @@ export class Gateway implements RunningServer {
       this.#devices.stop();
       this.#slowThresholds.stop();
       this.#rollouts.engine.stop();
+      this.#feedback.stop();
       this.#webhooks.close();
       this.#state.close();
       this.#lifetime.move('stopped', 'drained');

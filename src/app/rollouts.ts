@@ -15,7 +15,7 @@ import {
 } from '../core/index.js';
 import {
   type ArmState,
-  type LabelSource,
+  type LabelBooks,
   type PlanFault,
   type PlanVersions,
   type ReleaseGate,
@@ -39,7 +39,7 @@ export interface RolloutsOptions {
   readonly started: () => boolean;
   readonly gate: ReleaseGate;
   readonly notices: RolloutNotices & { readonly names: readonly string[] };
-  readonly labels: LabelSource | undefined;
+  readonly labels: LabelBooks | undefined;
 }
 
 /** Who starts what stands beside a model. */

@@ -38,6 +38,8 @@ export interface FeedbackFigures {
   /** Predictions and waiting items held now. */
   readonly predictions: number;
   readonly waiting: number;
+  /** Joins that are not in the store yet, where they are kept in one: what a kill would lose. */
+  readonly unwritten: number;
   /** Answers that feedback cannot be joined with: their request had no id, or one that another request had. */
   readonly unnamed: number;
   readonly ambiguous: number;

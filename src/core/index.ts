@@ -12,6 +12,7 @@ export * from './device-state.js';
 export * from './ejection.js';
 export * from './errors.js';
 export * from './feedback.js';
+export * from './feedback-store.js';
 export * from './fitting-traffic.js';
 export * from './float-bits.js';
 export * from './gate.js';

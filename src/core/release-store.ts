@@ -1,3 +1,4 @@
+import type { FeedbackChange } from './feedback-store.js';
 import type { ModelRelease } from './release.js';
 
 /** A rollout as it is kept; `plan` and `progress` are JSON texts of `delivery`. */
@@ -27,6 +28,8 @@ export interface ReleaseChange {
   readonly release?: { readonly model: string; readonly release: ModelRelease | undefined };
   /** `routes` document of a model as JSON text, set by an operator; undefined document: the file's own count again. */
   readonly routes?: { readonly model: string; readonly document: string | undefined };
+  /** Labels that the observations among `decisions` took are no longer waiting to be counted. */
+  readonly feedback?: FeedbackChange;
 }
 
 /**

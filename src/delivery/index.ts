@@ -14,7 +14,6 @@ export {
 } from './judge/canary-judge.js';
 export type { Observation } from './observation.js';
 export { type ObservedUnit, type Power, ratePower } from './power/rate-power.js';
-export type { LabelSource } from './rollout/collector.js';
 export { RolloutEngine } from './rollout/engine.js';
 export type { LogEntry, LoggedEntry } from './rollout/log-entry.js';
 export type { RolloutPlan } from './rollout/plan.js';
@@ -22,6 +21,7 @@ export { type PlanFault, type PlanVersions, versionsOf } from './rollout/plan-ve
 export type {
   GatedVersion,
   GateOutcome,
+  LabelBooks,
   ReleaseGate,
   RolloutNotice,
   RolloutNotices,

@@ -22,6 +22,12 @@ export function feedbackFamilies(read: () => FeedbackFigures): Family[] {
       { labels: {}, value: read().waiting },
     ]),
     new Family(
+      'penstock_feedback_unwritten',
+      'gauge',
+      'Predictions and feedback of rollouts with label guards that are not in the state file yet: a kill would lose them.',
+      () => [{ labels: {}, value: read().unwritten }],
+    ),
+    new Family(
       'penstock_feedback_unjoinable_predictions_total',
       'counter',
       'Predictions of rollouts that feedback cannot be joined with: no request id, or one that another request had.',

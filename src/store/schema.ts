@@ -26,6 +26,14 @@ export const MIGRATIONS: readonly string[] = [
      sequence INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, who TEXT NOT NULL, caller TEXT NOT NULL,
      call TEXT NOT NULL, target TEXT NOT NULL, outcome TEXT NOT NULL, omitted INTEGER NOT NULL
    ) STRICT;`,
+  `CREATE TABLE feedback_bunch (
+     sequence INTEGER PRIMARY KEY, last_prediction INTEGER NOT NULL, last_early INTEGER NOT NULL, body TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE label_sums (
+     split INTEGER NOT NULL, metric TEXT NOT NULL, around_ms REAL NOT NULL, version INTEGER NOT NULL,
+     labels INTEGER NOT NULL, wrong INTEGER NOT NULL, sum REAL NOT NULL, sum_of_squares REAL NOT NULL,
+     PRIMARY KEY (split, metric, around_ms, version)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** Takes the steps that a database lacks, each whole or not at all. Throws UNSUPPORTED where it knows more than we do. */

@@ -4,6 +4,10 @@ import type {
   AuditOutcome,
   AuditTrail,
   DecisionEntry,
+  FeedbackBunch,
+  FeedbackChange,
+  FeedbackStore,
+  LabelSums,
   Log,
   ModelRelease,
   ReleaseChange,
@@ -13,6 +17,7 @@ import type {
 import { AuditTable } from './audit-table.js';
 import { type Database, storeFault } from './database.js';
 import { DecisionLog } from './decision-log.js';
+import { FeedbackTables } from './feedback-tables.js';
 import { type ReleaseLimits, ReleaseTables } from './release-tables.js';
 import { memoryDatabase, openStateFile, writeStateFile } from './state-file.js';
 
@@ -35,21 +40,23 @@ export interface StateStoreOptions {
 interface Tables {
   readonly database: Database;
   readonly releases: ReleaseTables;
+  readonly feedback: FeedbackTables;
   readonly audit: AuditTable;
   readonly durable: boolean;
 }
 
 const EVERYTHING = Number.MAX_SAFE_INTEGER;
 
-/** Of the audit: the change that an entry is about is synced right after it, and the entry with it. */
+/** Of the audit: the change that an entry is about is synced right after it, and the entry with it. Of joins: a loss of power may take the last ones. */
 const NOT_SYNCED = false;
 
 /**
- * What outlives the gateway: releases, routes of operators, rollouts with their decisions, the audit. One process at a time. Nothing is loaded
+ * What outlives the gateway: releases, routes of operators, rollouts with their decisions, joins of
+ * feedback, the audit. One process at a time. Nothing is loaded
  * before there is something to keep, unless a file is there already. Methods throw INTERNAL where they cannot write, and then
  * nothing is changed.
  */
-export class StateStore implements ReleaseStore, AuditTrail {
+export class StateStore implements ReleaseStore, FeedbackStore, AuditTrail {
   readonly #options: StateStoreOptions;
   readonly #limits: StateLimits;
   #tables: Tables | undefined;
@@ -68,7 +75,23 @@ export class StateStore implements ReleaseStore, AuditTrail {
   }
 
   commit(change: ReleaseChange): void {
-    this.#write(this.#lasting(), ({ releases }) => releases.write(change), DecisionLog.weighty(change));
+    const work = ({ releases, feedback }: Tables) => {
+      releases.write(change);
+      if (change.feedback !== undefined) feedback.write(change.feedback);
+    };
+    this.#write(this.#lasting(), work, DecisionLog.weighty(change));
+  }
+
+  keepFeedback(change: FeedbackChange): void {
+    this.#write(this.#lasting(), ({ feedback }) => feedback.write(change), NOT_SYNCED);
+  }
+
+  feedbackBunches(after: number, most: number): readonly (FeedbackBunch & { readonly sequence: number })[] {
+    return this.#tables?.feedback.bunches(after, most) ?? [];
+  }
+
+  labelSums(): readonly LabelSums[] {
+    return this.#tables?.feedback.sums() ?? [];
   }
 
   nextSplitNumber(): number {
@@ -160,6 +183,7 @@ export class StateStore implements ReleaseStore, AuditTrail {
     return {
       database,
       releases: new ReleaseTables(database, this.#limits),
+      feedback: new FeedbackTables(database),
       audit: new AuditTable(database, this.#limits.audit),
       durable,
     };

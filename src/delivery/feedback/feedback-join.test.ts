@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Feedback, Judgment, SettledFact } from '../../core/index.js';
 import { FeedbackJoin, type FeedbackJoinOptions } from '../index.js';
 
-const SPLIT = { number: 7, baseline: 1, candidate: 2 };
+const SPLIT = { number: 7, rollout: 'r', baseline: 1, candidate: 2 };
 
 function setUp(options: Partial<FeedbackJoinOptions> = {}) {
   let nowMs = 1_000_000;

@@ -1,16 +1,17 @@
 import type {
   Feedback,
+  FeedbackChange,
   FeedbackFigures,
   FeedbackIntake,
   FeedbackOutcome,
   ReleaseFact,
   ReleaseFacts,
-  ReleaseSplit,
   SettledFact,
 } from '../../core/index.js';
 import type { FeedbackTally } from '../observation.js';
 import { EarlyLabels } from './early-labels.js';
-import { LabelCohorts } from './label-cohorts.js';
+import { JoinKeeper, type JoinKeeperOptions } from './join-keeper.js';
+import { type AskedSplit, LabelCohorts } from './label-cohorts.js';
 import { LabelCoverage } from './label-coverage.js';
 import { type Prediction, PredictionMemory } from './prediction-memory.js';
 
@@ -27,6 +28,8 @@ export interface FeedbackJoinOptions {
   readonly nowMs: () => number;
   /** Index of the class called `text` in the first output of a version that has class names; undefined: it has no such class. */
   readonly classIndex: (model: string, version: number, text: string) => number | undefined;
+  /** Undefined: what it holds does not outlive the process. */
+  readonly keep?: JoinKeeperOptions;
 }
 
 /** What the collector of a rollout asks for when a stretch of time ends. */
@@ -35,9 +38,13 @@ export interface FeedbackTallies {
    * By metric, what may be counted of the labels for predictions of this split; each label is given once, so one collector
    * asks. Labels come long after: ask for the splits before the present one too (`splits`).
    */
-  take(split: Pick<ReleaseSplit, 'number' | 'baseline' | 'candidate'>): Readonly<Record<string, FeedbackTally>>;
+  take(split: AskedSplit): Readonly<Record<string, FeedbackTally>>;
   /** Numbers of splits with labels that were not taken yet. */
   splits(): readonly number[];
+  /** What is to be kept in one transaction with the observations that took labels for a rollout; undefined: nothing is. */
+  changeWith(rollout: string): FeedbackChange | undefined;
+  /** All that was taken for a rollout is in observations that are kept, or counts for nothing. */
+  keptWith(rollout: string): void;
 }
 
 /** Longer ids are not remembered. */
@@ -47,14 +54,14 @@ const MOST_METRICS = 16;
 
 /**
  * Joins what people learn of predictions with the predictions, by request id, each item once, within bounded memory. Only
- * requests that a split sent to an arm are remembered. What it holds does not outlive the process: feedback for predictions
- * of an earlier run is unknown.
+ * requests that a split sent to an arm are remembered, over restarts where `keep` says in which store.
  */
 export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFacts {
   readonly #options: FeedbackJoinOptions;
   readonly #memory: PredictionMemory;
   readonly #early: EarlyLabels;
   readonly #cohorts: LabelCohorts;
+  readonly #keeper: JoinKeeper | undefined;
   readonly #coverage = new LabelCoverage();
   readonly #outcomes = { joined: 0, unknown: 0, duplicate: 0, late: 0, refused: 0 };
   #joinedEarly = 0;
@@ -67,6 +74,18 @@ export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFac
     this.#memory = new PredictionMemory({ maxPredictions, keepMs: Math.max(keepMs, settleMs) });
     this.#early = new EarlyLabels({ maxItems: maxEarly, keepMs: earlyMs });
     this.#cohorts = new LabelCohorts(settleMs);
+    const parts = { memory: this.#memory, early: this.#early, cohorts: this.#cohorts };
+    this.#keeper = options.keep && new JoinKeeper(options.keep, parts);
+  }
+
+  /** Takes up what an earlier process left, before the first fact and once the rollouts that go on are known. */
+  restore(): void {
+    this.#keeper?.restore(this.#options.nowMs());
+  }
+
+  /** Keeps what is not kept yet. */
+  stop(): void {
+    this.#keeper?.stop();
   }
 
   note(fact: ReleaseFact): void {
@@ -78,13 +97,17 @@ export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFac
 
   #remember(fact: SettledFact): void {
     const nowMs = this.#options.nowMs();
-    const prediction = this.#memory.add(fact, nowMs);
-    if (prediction === undefined) {
+    const stored = this.#keeper?.stores(fact.model) ?? false;
+    const { prediction, known } = this.#memory.add(fact, nowMs, stored);
+    if (known) {
       this.#ambiguous++;
+      if (prediction.stored) this.#keeper?.ambiguous(prediction);
       return;
     }
-    for (const feedback of this.#early.take(fact.model, fact.requestId, nowMs)) {
-      if (this.#joined(feedback, prediction, nowMs).kind === 'joined') this.#joinedEarly++;
+    if (stored) this.#keeper?.predicted(prediction);
+    for (const waiting of this.#early.take(fact.model, fact.requestId, nowMs)) {
+      if (waiting.stored) this.#keeper?.found(waiting);
+      if (this.#joined(waiting.feedback, prediction, nowMs).kind === 'joined') this.#joinedEarly++;
     }
   }
 
@@ -97,11 +120,14 @@ export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFac
   #accept(feedback: Feedback, nowMs: number): FeedbackOutcome {
     const prediction = this.#memory.find(feedback.model, feedback.requestId, nowMs);
     if (prediction !== undefined) return this.#joined(feedback, prediction, nowMs);
-    return this.#early.add(feedback, nowMs) ? { kind: 'unknown' } : { kind: 'duplicate' };
+    const waiting = this.#early.add(feedback, nowMs, this.#keeper?.stores(feedback.model) ?? false);
+    if (waiting === 'duplicate') return { kind: 'duplicate' };
+    if (waiting?.stored === true) this.#keeper?.waits(waiting);
+    return { kind: 'unknown' };
   }
 
   #joined({ metric, said }: Feedback, prediction: Prediction, nowMs: number): FeedbackOutcome {
-    const { split, version, atMs, told } = prediction;
+    const { split, version, atMs, told, stored } = prediction;
     if (prediction.ambiguous) return refused('several requests had this id');
     if (told.includes(metric)) return { kind: 'duplicate' };
     if (told.length === MOST_METRICS) return refused(`a prediction has at most ${MOST_METRICS} metrics`);
@@ -116,8 +142,9 @@ export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFac
     }
     if (told.length === 0) this.#coverage.labelled(prediction);
     told.push(metric);
+    if (stored) this.#keeper?.told(prediction, metric);
     const value = said.kind === 'value' ? said.value : Number(wrong);
-    this.#cohorts.add({ metric, version, split, predictedMs: atMs, wrong, value });
+    this.#cohorts.add({ metric, version, split, predictedMs: atMs, wrong, value, stored });
     return { kind: 'joined' };
   }
 
@@ -130,12 +157,20 @@ export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFac
     return index !== topIndex;
   }
 
-  take(split: Pick<ReleaseSplit, 'number' | 'baseline' | 'candidate'>): Readonly<Record<string, FeedbackTally>> {
+  take(split: AskedSplit): Readonly<Record<string, FeedbackTally>> {
     return this.#cohorts.take(split, this.#options.nowMs());
   }
 
   splits(): readonly number[] {
     return this.#cohorts.splits();
+  }
+
+  changeWith(rollout: string): FeedbackChange | undefined {
+    return this.#keeper?.changeWith(rollout);
+  }
+
+  keptWith(rollout: string): void {
+    this.#keeper?.keptWith(rollout);
   }
 
   figures(): FeedbackFigures {
@@ -145,6 +180,7 @@ export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFac
       joinedEarly: this.#joinedEarly,
       predictions: this.#memory.size,
       waiting: this.#early.size,
+      unwritten: this.#keeper?.unwritten ?? 0,
       unnamed: this.#unnamed,
       ambiguous: this.#ambiguous,
       versions: this.#coverage.versions(),

@@ -1,5 +1,6 @@
-import type { ReleaseSplit } from '../../core/index.js';
+import type { LabelSums, ReleaseSplit } from '../../core/index.js';
 import type { FeedbackTally, LabelTally } from '../observation.js';
+import { NO_LABELS, type PlacedSum, StoredSums, type SumPlace, sumOf } from './stored-sums.js';
 
 /** One item that found its prediction. */
 export interface JoinedLabel {
@@ -11,7 +12,12 @@ export interface JoinedLabel {
   readonly wrong: boolean | undefined;
   /** 0 or 1 for labels: how wrong. */
   readonly value: number;
+  /** Whether the store has to hold it until an observation that has it is kept. */
+  readonly stored: boolean;
 }
+
+/** The split whose labels are asked for; `rollout` is the one that asks. */
+export type AskedSplit = Pick<ReleaseSplit, 'number' | 'rollout' | 'baseline' | 'candidate'>;
 
 /** Splits whose labels nobody took; older ones are forgotten. */
 const MOST_SPLITS = 256;
@@ -31,6 +37,10 @@ export class LabelCohorts {
   readonly #settleMs: number;
   readonly #cohortMs: number;
   readonly #splits = new Map<number, Map<string, Map<number, Cohort>>>();
+  readonly stored = new StoredSums(
+    ({ split, metric, cohort, version }) =>
+      this.#splits.get(split)?.get(metric)?.get(cohort)?.get(version) ?? NO_LABELS,
+  );
 
   constructor(settleMs: number) {
     this.#settleMs = settleMs;
@@ -48,31 +58,41 @@ export class LabelCohorts {
     return metrics === undefined || metrics.has(metric) || metrics.size < MOST_METRICS;
   }
 
-  add({ metric, version, split, predictedMs, wrong, value }: JoinedLabel): void {
-    const cohort = this.#cohort(split, metric, this.#settleMs === 0 ? 0 : Math.floor(predictedMs / this.#cohortMs));
-    const before = cohort.get(version) ?? NO_LABELS;
-    cohort.set(version, {
-      labels: before.labels + 1,
-      wrong: before.wrong + (wrong === true ? 1 : 0),
-      value: {
-        count: before.value.count + 1,
-        sum: before.value.sum + value,
-        sumOfSquares: before.value.sumOfSquares + value * value,
-      },
-    });
+  add({ metric, version, split, predictedMs, wrong, value, stored }: JoinedLabel): void {
+    const place = { split, metric, cohort: this.#cohortAt(predictedMs), version };
+    const one = { count: 1, sum: value, sumOfSquares: value * value };
+    this.#add(place, { labels: 1, wrong: wrong === true ? 1 : 0, value: one });
+    if (stored) this.stored.change(place);
+  }
+
+  /** Takes what an earlier process left, which may have had another settling time; the store is to be written anew. */
+  restore({ split, metric, aroundMs, version, labels, wrong, sum, sumOfSquares }: LabelSums): void {
+    const place = { split, metric, cohort: this.#cohortAt(aroundMs), version };
+    this.#add(place, { labels, wrong, value: { count: labels, sum, sumOfSquares } });
+    this.stored.change(place);
+  }
+
+  /** As the store has it. */
+  rowOf({ split, metric, cohort, version, tally: { labels, wrong, value } }: PlacedSum): LabelSums {
+    const { sum, sumOfSquares } = value;
+    return { split, metric, aroundMs: (cohort + 0.5) * this.#cohortMs, version, labels, wrong, sum, sumOfSquares };
   }
 
   /** Takes out what may be counted now of a split, by metric; each label once. */
-  take(split: Pick<ReleaseSplit, 'number' | 'baseline' | 'candidate'>, nowMs: number): Record<string, FeedbackTally> {
+  take(split: AskedSplit, nowMs: number): Record<string, FeedbackTally> {
     const taken: Record<string, FeedbackTally> = {};
     const metrics = this.#splits.get(split.number);
     if (metrics === undefined) return taken;
     for (const [metric, cohorts] of metrics) {
       const ready = [...cohorts].filter(([number]) => this.#settled(number, nowMs));
       if (ready.length === 0) continue;
-      for (const [number] of ready) cohorts.delete(number);
+      for (const [number, cohort] of ready) {
+        cohorts.delete(number);
+        for (const [version, tally] of cohort)
+          this.stored.take(split.rollout, { split: split.number, metric, cohort: number, version }, tally);
+      }
       const of = (version: number) =>
-        ready.map(([, cohort]) => cohort.get(version) ?? NO_LABELS).reduce(sum, NO_LABELS);
+        ready.map(([, cohort]) => cohort.get(version) ?? NO_LABELS).reduce(sumOf, NO_LABELS);
       taken[metric] = { baseline: of(split.baseline), candidate: of(split.candidate) };
     }
     return taken;
@@ -85,14 +105,23 @@ export class LabelCohorts {
       .map(first);
   }
 
+  #cohortAt(ms: number): number {
+    return this.#settleMs === 0 ? 0 : Math.floor(ms / this.#cohortMs);
+  }
+
   #settled(cohort: number, nowMs: number): boolean {
     return this.#settleMs === 0 || nowMs > (cohort + 1) * this.#cohortMs + this.#settleMs;
+  }
+
+  #add({ split, metric, cohort: number, version }: SumPlace, tally: LabelTally): void {
+    const cohort = this.#cohort(split, metric, number);
+    cohort.set(version, sumOf(cohort.get(version) ?? NO_LABELS, tally));
   }
 
   #cohort(split: number, metric: string, number: number): Cohort {
     let metrics = this.#splits.get(split);
     if (metrics === undefined) {
-      if (this.#splits.size === MOST_SPLITS) this.#splits.delete(Math.min(...this.#splits.keys()));
+      if (this.#splits.size === MOST_SPLITS) this.#forget(Math.min(...this.#splits.keys()));
       metrics = new Map();
       this.#splits.set(split, metrics);
     }
@@ -102,20 +131,13 @@ export class LabelCohorts {
     cohorts.set(number, cohort);
     return cohort;
   }
-}
 
-const NO_LABELS: LabelTally = Object.freeze({ labels: 0, wrong: 0, value: { count: 0, sum: 0, sumOfSquares: 0 } });
-
-function sum(a: LabelTally, b: LabelTally): LabelTally {
-  return {
-    labels: a.labels + b.labels,
-    wrong: a.wrong + b.wrong,
-    value: {
-      count: a.value.count + b.value.count,
-      sum: a.value.sum + b.value.sum,
-      sumOfSquares: a.value.sumOfSquares + b.value.sumOfSquares,
-    },
-  };
+  #forget(split: number): void {
+    for (const [metric, cohorts] of this.#splits.get(split) ?? [])
+      for (const [cohort, versions] of cohorts)
+        for (const version of versions.keys()) this.stored.forget({ split, metric, cohort, version });
+    this.#splits.delete(split);
+  }
 }
 
 const first = <T>([one]: readonly [T, ...unknown[]]): T => one;

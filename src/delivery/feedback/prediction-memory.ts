@@ -4,6 +4,8 @@ import { Ring } from './ring.js';
 
 /** One answered request that feedback may come for. */
 export interface Prediction {
+  /** From 1 on, in the order they were made. */
+  readonly number: number;
   readonly id: string;
   readonly model: string;
   readonly version: number;
@@ -12,6 +14,8 @@ export interface Prediction {
   readonly atMs: number;
   /** Undefined: the answer has no output of numbers. */
   readonly topIndex: number | undefined;
+  /** Whether the store is told of it, and of what is told of it. */
+  readonly stored: boolean;
   /** Several requests had this id: nobody can say whose feedback it is. */
   ambiguous: boolean;
   /** Metrics that it has feedback of. */
@@ -29,6 +33,7 @@ export class PredictionMemory {
   readonly #byId = new Map<string, Prediction>();
   /** In the order of their time. */
   readonly #kept: Ring<Prediction>;
+  #last = 0;
 
   constructor(bounds: PredictionBounds) {
     this.#bounds = bounds;
@@ -39,30 +44,52 @@ export class PredictionMemory {
     return this.#kept.size;
   }
 
-  /** Undefined where another request of the same id is known: that prediction is ambiguous now. */
-  add(fact: SettledFact, nowMs: number): Prediction | undefined {
+  /** Number of the last prediction that was made; 0 before there is one. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** Number of the oldest one that is remembered; behind the last where none is. */
+  get first(): number {
+    return this.#kept.oldest?.number ?? this.#last + 1;
+  }
+
+  /** The new prediction, or the one known of the same id: that is ambiguous now. */
+  add(fact: SettledFact, nowMs: number, stored: boolean): { readonly prediction: Prediction; readonly known: boolean } {
     this.expire(nowMs);
     const { model, requestId, version, split, output } = fact;
-    const key = predictionKey(model, requestId);
-    const known = this.#byId.get(key);
+    const known = this.#byId.get(predictionKey(model, requestId));
     if (known !== undefined) {
       known.ambiguous = true;
-      return undefined;
+      return { prediction: known, known: true };
     }
-    if (this.#kept.full) this.#forgetFirst();
     const prediction: Prediction = {
+      number: this.#last + 1,
       id: requestId,
       model,
       version,
       split,
       atMs: nowMs,
       topIndex: output?.topIndex,
+      stored,
       ambiguous: false,
       told: [],
     };
-    this.#byId.set(key, prediction);
+    this.restore(prediction);
+    return { prediction, known: false };
+  }
+
+  /** Numbers up to this one were given by an earlier process. */
+  continueAfter(number: number): void {
+    this.#last = Math.max(this.#last, number);
+  }
+
+  /** Takes one of an earlier process, in the order of their numbers. */
+  restore(prediction: Prediction): void {
+    if (this.#kept.full) this.#forgetFirst();
+    this.#last = Math.max(this.#last, prediction.number);
+    this.#byId.set(predictionKey(prediction.model, prediction.id), prediction);
     this.#kept.add(prediction);
-    return prediction;
   }
 
   find(model: string, requestId: string, nowMs: number): Prediction | undefined {

@@ -133,6 +133,13 @@ export class RolloutEngine implements ReleaseFacts {
     return this.#runs.get(model)?.status();
   }
 
+  /** Whether a rollout of the model, or any, has not ended and looks at labels. */
+  wantsLabels(model?: string): boolean {
+    if (model !== undefined) return this.#runs.get(model)?.wantsLabels ?? false;
+    for (const run of this.#runs.values()) if (run.wantsLabels) return true;
+    return false;
+  }
+
   /** Whether this version was a candidate before. */
   tried(model: string, candidate: number): boolean {
     return this.#ports.store
@@ -159,7 +166,7 @@ export class RolloutEngine implements ReleaseFacts {
 
   /** Stops deciding; what is not kept yet is. Releases stay in force. */
   stop(): void {
-    for (const run of this.#runs.values()) run.turn();
+    for (const run of this.#runs.values()) run.close();
     this.#stopped = true;
     this.#timer?.clear();
   }
@@ -198,13 +205,16 @@ export class RolloutEngine implements ReleaseFacts {
     const { plan, ...progress } = status;
     const { id, model, state, updatedMs } = status;
     const changed = !sameRelease(this.#releases.get(model), release);
+    const feedback = this.#ports.labels?.changeWith(id);
     let kept = true;
     try {
       this.#ports.store.commit({
         rollout: { id, model, state, plan: JSON.stringify(plan), progress: JSON.stringify(progress), updatedMs },
         decisions,
         ...(changed ? { release: { model, release } } : {}),
+        ...(feedback === undefined ? {} : { feedback }),
       });
+      this.#ports.labels?.keptWith(id);
     } catch (error) {
       kept = false;
       this.#ports.log.debug('commit of a rollout failed', { rollout: id, error });

@@ -1,4 +1,4 @@
-import type { Clock, Log, ReleaseStore, RolloutState } from '../../core/index.js';
+import type { Clock, FeedbackChange, Log, ReleaseStore, RolloutState } from '../../core/index.js';
 import type { GuardEvidence } from '../guard.js';
 import type { LabelSource } from './collector.js';
 import type { RolloutPlan } from './plan.js';
@@ -56,6 +56,14 @@ export interface RolloutNotices {
   tell(notice: RolloutNotice, to: readonly string[] | undefined): void;
 }
 
+/** Labels, and what of them is kept together with the observations that took them. */
+export interface LabelBooks extends LabelSource {
+  /** Undefined: nothing. */
+  changeWith(rollout: string): FeedbackChange | undefined;
+  /** What the rollout took so far is in observations that are kept, or counts for nothing. */
+  keptWith(rollout: string): void;
+}
+
 /** All that the engine has of the world. */
 export interface RolloutPorts {
   readonly clock: Clock;
@@ -66,5 +74,5 @@ export interface RolloutPorts {
   readonly versions: VersionSource;
   readonly gate: ReleaseGate;
   readonly notices: RolloutNotices;
-  readonly labels: LabelSource | undefined;
+  readonly labels: LabelBooks | undefined;
 }

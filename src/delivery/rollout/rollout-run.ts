@@ -46,6 +46,7 @@ export class RolloutRun {
   #nowMs: number;
   #waitingFor: readonly string[] = [];
   #gateAsked = false;
+  readonly #labelled: boolean;
 
   /** `entries`: its log so far, the `started` one first; those of a run that begins are not kept yet. */
   constructor(
@@ -59,6 +60,7 @@ export class RolloutRun {
     if (first?.entry.kind !== 'started') throw new Error('a log of a rollout begins with its start');
     this.course = new Course(first.atMs, first.entry);
     const { plan, baseline, candidate } = this.course;
+    this.#labelled = plan.guards.some(({ metric }) => metric === 'quality' || metric === 'kpi');
     this.#collector = new Collector({
       baseline,
       candidate,
@@ -75,6 +77,11 @@ export class RolloutRun {
 
   get ended(): boolean {
     return rolloutEnded(this.course.standing.state) && this.#unkept.length === 0;
+  }
+
+  /** Has not ended, and a guard of it looks at labels. */
+  get wantsLabels(): boolean {
+    return this.#labelled && !rolloutEnded(this.course.standing.state);
   }
 
   note(fact: ReleaseFact): void {
@@ -110,6 +117,12 @@ export class RolloutRun {
   turn(): void {
     this.#tellTime();
     this.#advance();
+  }
+
+  /** The last turn of a process: keeps all that was seen. */
+  close(): void {
+    this.turn();
+    if (this.#unkept.length > 0) this.#keep();
   }
 
   /** Of all that one turn enters: a replay takes entries of one time together. */
