@@ -28,6 +28,7 @@ export function openRepository(
   return new ModelRepository({
     folders: config.repositories,
     controlMode: config.modelControlMode,
+    pollMs: config.repositoryPollSecs * 1000,
     loadModels: config.loadModels,
     ...(surroundings.versions === undefined ? {} : { versions: surroundings.versions }),
     engine: config.engine,

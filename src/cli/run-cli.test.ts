@@ -164,7 +164,7 @@ describe('penstock serve', () => {
     [['serve'], /no models to serve/],
     [['serve', 'nowhere'], /nowhere: no such folder or model file/],
     [['serve', 'models', '--http-prot', '1'], /did you mean '--http-port'/],
-    [['serve', 'models', '--model-control-mode', 'poll'], /not supported yet/],
+    [['serve', 'models', '--model-control-mode', 'watch'], /expected one of none, explicit, poll/],
     [['serve', 'small.onnx', './small.onnx'], /two files give the model name 'small'/],
   ])('refuses %j with code 2 and says what to do', async (argv, message) => {
     const { code, err, served } = await run(argv);

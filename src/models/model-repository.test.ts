@@ -1,7 +1,7 @@
 import { readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeBackend } from '../../test/support/fake-backend.js';
 import { FakeClock } from '../../test/support/fake-clock.js';
 import { FakeVersionHost } from '../../test/support/fake-version-host.js';
@@ -70,6 +70,53 @@ function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
     open = resolve;
   });
   return { opened, open };
+}
+
+describe('polling', () => {
+  it("follows the folder, reopens nothing that is as it was, and loads on nobody's request", async () => {
+    folder.model('a', [1, 2], ALL);
+    const clock = new FakeClock();
+    const models = await started({ controlMode: 'poll', pollMs: 5000, clock });
+    const opened = backend.opened.length;
+    expect(rows(models)).toEqual(['a/1 READY', 'a/2 READY']);
+    await expect(models.load('a', PLAIN)).rejects.toThrow(/while the model control mode is 'poll'/);
+    folder.model('a', [3]).model('b', [1]);
+    folder.remove('a/1');
+    await eventually(() => clock.advance(1e9), models, [
+      'a/1 UNAVAILABLE unloaded',
+      'a/2 READY',
+      'a/3 READY',
+      'b/1 READY',
+    ]);
+    expect(backend.opened.length - opened).toBe(2);
+    expect(gone).toEqual(['a/1']);
+    folder.remove('a');
+    await eventually(() => clock.advance(1e9), models, ['b/1 READY']);
+    await models.drain(1000);
+  });
+
+  it('leaves what serves where a version that comes is broken', async () => {
+    folder.model('a', [1], ALL);
+    const clock = new FakeClock();
+    const models = await started({ controlMode: 'poll', pollMs: 5000, clock });
+    folder.write('a/2/model.onnx', '');
+    await eventually(() => clock.advance(1e9), models, [
+      expect.stringContaining('a/1 READY the last reload failed: model file a/2/model.onnx is empty'),
+      'a/2 UNAVAILABLE model file a/2/model.onnx is empty',
+    ]);
+    await models.drain(1000);
+  });
+});
+
+/** Lets time pass until the index is as expected. */
+async function eventually(pass: () => void, models: ModelRepository, expected: readonly unknown[]): Promise<void> {
+  await vi.waitFor(
+    () => {
+      pass();
+      expect(rows(models)).toEqual(expected);
+    },
+    { timeout: 10_000, interval: 5 },
+  );
 }
 
 describe('starting', () => {

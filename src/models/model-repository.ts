@@ -25,12 +25,18 @@ import type { VersionInfo, VersionLife } from './lifecycle/version-life.js';
 import { type Engine, familiesOf } from './repository/backend-choice.js';
 import { Catalogue } from './repository/catalogue.js';
 import { findSource, type SourcePlaces } from './repository/model-source.js';
+import { RepositoryPoll } from './repository/repository-poll.js';
 
 export interface ModelRepositoryOptions {
   /** Repository folders in Triton's layout, `NAME/VERSION/model.onnx`. */
   readonly folders: readonly string[];
-  /** `none`: everything found is loaded at the start, and nothing later. `explicit`: `loadModels`, then on request. */
-  readonly controlMode: 'none' | 'explicit';
+  /**
+   * `none`: everything found is loaded at the start, and nothing later. `explicit`: `loadModels`, then on request. `poll`:
+   * everything found, and what changes in the folders from then on.
+   */
+  readonly controlMode: 'none' | 'explicit' | 'poll';
+  /** In mode `poll`, how often the folders are looked at; default 15,000. */
+  readonly pollMs?: number;
   /** Names to load at the start in mode `explicit`; `*` = all found. */
   readonly loadModels: readonly string[];
   /** Versions to serve of a model, by its name, in the place of those that its version policy names. */
@@ -88,6 +94,7 @@ export class ModelRepository implements ModelControl {
   readonly #models = new Map<string, ModelLife>();
   #places: SourcePlaces;
   #catalogue: Catalogue;
+  #poll: RepositoryPoll | undefined;
   #draining = false;
 
   constructor(options: ModelRepositoryOptions) {
@@ -134,19 +141,50 @@ export class ModelRepository implements ModelControl {
     const { folders, controlMode, loadModels, clock, log } = this.#options;
     this.#catalogue = await Catalogue.open(folders, clock, log);
     this.#places = { ...this.#places, roots: this.#catalogue.roots };
+    if (controlMode === 'poll') return this.#startPolling();
     const all = controlMode === 'none' || loadModels.includes('*');
     const names = all ? this.#catalogue.names() : [];
     const wanted = new Set([...names, ...loadModels.filter((name) => name !== '*')]);
     await Promise.all([...wanted].map((name) => this.#loadAtStart(name)));
   }
 
-  async #loadAtStart(name: string): Promise<void> {
+  async #startPolling(): Promise<void> {
+    const { pollMs = 15_000, clock, log } = this.#options;
+    const { roots } = this.#catalogue;
+    const poll = new RepositoryPoll({
+      roots,
+      everyMs: pollMs,
+      clock,
+      log,
+      load: (name, unchanged) => this.#load(name, NO_PARAMETERS, this.#model(name), unchanged),
+      unload: async (name) => {
+        const life = this.#models.get(name);
+        await life?.turns.take(`unload of '${name}'`, () => life.unload());
+        this.#models.delete(name);
+      },
+    });
+    // Before anything is read: what is written meanwhile has changed.
+    const prints = await poll.look();
+    const failed = new Set<string>();
+    await Promise.all(
+      [...prints.keys()].map(async (name) => {
+        if (!(await this.#loadAtStart(name))) failed.add(name);
+      }),
+    );
+    if (this.#draining) return;
+    this.#poll = poll;
+    poll.begin(prints, failed);
+  }
+
+  async #loadAtStart(name: string): Promise<boolean> {
     try {
       await this.#load(name, NO_PARAMETERS, this.#model(name));
+      return true;
     } catch (thrown) {
       // The index has the reason and the log too: a broken model is no reason for the others not to serve.
       const { message } = toServingError(thrown);
       this.#options.log.warn('model does not serve as declared', { model: name, why: message });
+      return false;
     }
   }
 
@@ -164,7 +202,7 @@ export class ModelRepository implements ModelControl {
     await this.#load(model, parameters, life);
   }
 
-  #load(name: string, parameters: LoadParameters, life: ModelLife): Promise<void> {
+  #load(name: string, parameters: LoadParameters, life: ModelLife, unchanged?: ReadonlySet<number>): Promise<void> {
     life.want();
     return life.turns.take(`load of '${name}'`, async (hold) => {
       this.#checkRunning();
@@ -179,7 +217,7 @@ export class ModelRepository implements ModelControl {
       }
       for (const warning of source.found.warnings) this.#options.log.warn('model config', { model: name, warning });
       try {
-        await life.load(source, hold);
+        await life.load(source, hold, unchanged);
       } finally {
         await source.release();
       }
@@ -203,6 +241,7 @@ export class ModelRepository implements ModelControl {
    */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
+    this.#poll?.stop();
     const lives = [...this.#models.values()];
     await Promise.all(lives.map((life) => life.drain(timeoutMs)));
     await this.#within(timeoutMs, Promise.all(lives.map((life) => life.turns.idle())));
@@ -308,10 +347,11 @@ export class ModelRepository implements ModelControl {
   }
 
   #checkExplicit(what: string): void {
-    if (this.#options.controlMode === 'explicit') return;
+    const { controlMode } = this.#options;
+    if (controlMode === 'explicit') return;
     throw new ServingError(
       'UNSUPPORTED',
-      `explicit model ${what} is not allowed while the model control mode is 'none'; start with --model-control-mode=explicit`,
+      `explicit model ${what} is not allowed while the model control mode is '${controlMode}'; start with --model-control-mode=explicit`,
     );
   }
 

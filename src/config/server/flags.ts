@@ -41,6 +41,7 @@ export const FLAGS: readonly Flag[] = [
   own('config', undefined),
   triton('model-repository', 'repositories', 'string', { repeatable: true, aliases: ['model-store'] }),
   triton('model-control-mode', 'modelControlMode'),
+  triton('repository-poll-secs', 'repositoryPollSecs', 'number'),
   triton('load-model', 'loadModels', 'string', { repeatable: true }),
   triton('disable-auto-complete-config', 'autoCompleteConfig', 'boolean', { negates: true }),
   triton('exit-timeout-secs', 'exitTimeoutSecs', 'number'),

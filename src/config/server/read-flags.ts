@@ -90,8 +90,6 @@ function readValue(flag: Flag, text: string | undefined, name: string): unknown 
     if (!/^-?\d+$/.test(text)) throw refusal(`--${name} expects a whole number, got '${text}'`);
     return Number(text);
   }
-  if (name === 'model-control-mode' && text === 'poll')
-    throw refusal("--model-control-mode 'poll' is not supported yet: use explicit and the load API, or none");
   return text;
 }
 

@@ -405,11 +405,17 @@ export const serverConfigSchema = z.strictObject({
     .default([])
     .describe('Folders of models, each laid out NAME/VERSION/model.onnx'),
   modelControlMode: z
-    .enum(['none', 'explicit'])
+    .enum(['none', 'explicit', 'poll'])
     .default('none')
     .describe(
-      'none: every model is loaded at the start; explicit: those of loadModels, and others when asked to over the API',
+      'none: every model is loaded at the start; explicit: those of loadModels, and others when asked to over the API; poll: every model, and what changes in the folders later',
     ),
+  repositoryPollSecs: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(15)
+    .describe('In mode poll, how often the folders are looked at, in seconds'),
   loadModels: z.array(z.string().min(1)).default([]).describe('Models to load at the start in mode explicit; * = all'),
   autoCompleteConfig: z
     .boolean()

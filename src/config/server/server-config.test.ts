@@ -57,7 +57,7 @@ describe('server configuration', () => {
     ['jsonNaN: yes please\n', /penstock\.yaml:1: jsonNaN: unknown field 'jsonNaN', did you mean 'jsonNan'\?/],
     [
       'modelControlMode: explict\n',
-      /:1: modelControlMode: expected one of none, explicit, got 'explict', did you mean 'explicit'\?/,
+      /:1: modelControlMode: expected one of none, explicit, poll, got 'explict', did you mean 'explicit'\?/,
     ],
     [
       'http:\n  port: eighty\n',
@@ -128,7 +128,6 @@ describe('flags', () => {
     [['--http-port=70000'], /--http-port: /],
     [['--http-port=1', '--http-port=2'], /--http-port is given twice/],
     [['--allow-http=maybe'], /--allow-http expects true or false, got 'maybe'/],
-    [['--model-control-mode=poll'], /'poll' is not supported yet/],
     [['--backend-config', 'nonsense'], /expects BACKEND,KEY=VALUE/],
     [['--grpc-use-ssl=true'], /--grpc-use-ssl is not supported: TLS/],
   ])('refuses %j', (args, message) => {

@@ -17,7 +17,6 @@ const CLOUD = error('the endpoints of cloud platforms are not served');
 /** Triton's flags that are not served (`src/command_line_parser.cc`), each with what happens where it is given. */
 export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
   id: warning('the server is named penstock'),
-  'repository-poll-secs': error('the repository is not polled yet; use --model-control-mode explicit and the load API'),
   'model-config-name': error('configs other than the one in the folder of the model are not chosen yet'),
   'model-load-thread-count': warning('models are opened off the event loop'),
   'model-load-retry-count': warning('a model that fails to load is loaded again when asked to'),

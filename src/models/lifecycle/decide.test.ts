@@ -5,8 +5,20 @@ import { LoadSlots, Turns } from './turns.js';
 
 describe('what a load does', () => {
   it('opens every wanted version and leaves those not wanted', () => {
-    expect(decideLoad([3, 1], [1, 2])).toEqual({ open: [1, 3], leave: [2] });
-    expect(decideLoad([], [2])).toEqual({ open: [], leave: [2] });
+    expect(decideLoad([3, 1], [1, 2])).toEqual({ open: [1, 3], keep: [], leave: [2] });
+    expect(decideLoad([], [2])).toEqual({ open: [], keep: [], leave: [2] });
+  });
+
+  it('keeps versions that are unchanged, where they serve', () => {
+    expect(decideLoad([3, 1, 2], [1, 2], new Set([1, 3]))).toEqual({ open: [2, 3], keep: [1], leave: [] });
+    expect(decideLoad([2], [1, 2], new Set([1, 2]))).toEqual({ open: [], keep: [2], leave: [1] });
+    expect(decideSwap(new Map([[3, 'warmed']]), [1, 2], [1])).toEqual({
+      kind: 'publish',
+      publish: [1, 3],
+      retire: [2],
+    });
+    expect(decideSwap(new Map(), [1, 2], [2])).toEqual({ kind: 'publish', publish: [2], retire: [1] });
+    expect(decideSwap(new Map([[3, 'failed']]), [1], [1])).toEqual({ kind: 'keep', discard: [] });
   });
 
   const W = 'warmed';

@@ -1,7 +1,9 @@
 /** What a load has to do, from what is wanted and what serves. */
 export interface LoadPlan {
-  /** Versions to open, ascending: every wanted one, for a load of what serves is a reload. */
+  /** Versions to open, ascending: every wanted one but those that are kept, for a load of what serves is a reload. */
   readonly open: readonly number[];
+  /** Versions that go on as they serve, ascending. */
+  readonly keep: readonly number[];
   /** Versions that serve and are not wanted any more; they go only when the load succeeds. */
   readonly leave: readonly number[];
 }
@@ -13,7 +15,7 @@ export type OpenOutcome = 'warmed' | 'failed';
 export type Swap =
   | {
       readonly kind: 'publish';
-      /** Versions to publish, all newly opened, ascending. */
+      /** Versions to publish, newly opened or kept, ascending. */
       readonly publish: readonly number[];
       /** Versions whose serving incarnation retires after that. */
       readonly retire: readonly number[];
@@ -24,10 +26,18 @@ export type Swap =
       readonly discard: readonly number[];
     };
 
-/** Pure: what to open for `wanted` while `serving` serves. */
-export function decideLoad(wanted: readonly number[], serving: readonly number[]): LoadPlan {
-  const open = ascending(wanted);
-  return { open, leave: ascending(serving).filter((version) => !open.includes(version)) };
+/** Pure: what to open for `wanted` while `serving` serves, where `unchanged` would be opened just as they were. */
+export function decideLoad(
+  wanted: readonly number[],
+  serving: readonly number[],
+  unchanged: ReadonlySet<number> = NONE,
+): LoadPlan {
+  const keep = ascending(wanted).filter((version) => unchanged.has(version) && serving.includes(version));
+  return {
+    open: ascending(wanted).filter((version) => !keep.includes(version)),
+    keep,
+    leave: ascending(serving).filter((version) => !wanted.includes(version)),
+  };
 }
 
 /**
@@ -35,12 +45,19 @@ export function decideLoad(wanted: readonly number[], serving: readonly number[]
  * must have warmed, or the old ones stay as they are (Triton's `OnLoadFinal`); where nothing serves, what warmed is
  * published, and versions that failed are left out.
  */
-export function decideSwap(outcomes: ReadonlyMap<number, OpenOutcome>, serving: readonly number[]): Swap {
+export function decideSwap(
+  outcomes: ReadonlyMap<number, OpenOutcome>,
+  serving: readonly number[],
+  keep: readonly number[] = [],
+): Swap {
   const warmed = ascending([...outcomes].filter(([, outcome]) => outcome === 'warmed').map(([version]) => version));
   const failed = warmed.length < outcomes.size;
-  if (warmed.length === 0 || (failed && serving.length > 0)) return { kind: 'keep', discard: warmed };
-  return { kind: 'publish', publish: warmed, retire: ascending(serving) };
+  const publish = ascending([...warmed, ...keep]);
+  if (publish.length === 0 || (failed && serving.length > 0)) return { kind: 'keep', discard: warmed };
+  return { kind: 'publish', publish, retire: ascending(serving).filter((version) => !keep.includes(version)) };
 }
+
+const NONE: ReadonlySet<number> = new Set();
 
 function ascending(versions: readonly number[]): number[] {
   return [...new Set(versions)].sort((a, b) => a - b);

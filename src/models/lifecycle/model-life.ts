@@ -80,17 +80,17 @@ export class ModelLife {
   /**
    * Opens and warms every wanted version, publishes them at once, then retires what served before. Resolves at
    * publication; `hold` gets the retirement. Rejects with MODEL_INVALID (or the one reason) where a version failed: see
-   * `decideSwap` for what serves then.
+   * `decideSwap` for what serves then. Versions among `unchanged` that serve go on as they are.
    */
-  async load(source: ModelSource, hold: (rest: Promise<void>) => void): Promise<void> {
+  async load(source: ModelSource, hold: (rest: Promise<void>) => void, unchanged?: ReadonlySet<number>): Promise<void> {
     this.#wanted = true;
     this.#failure = '';
     this.#missing = source.versions.missing;
     this.#dropDeparted();
-    const plan = decideLoad(source.versions.wanted, [...this.#serving.keys()]);
-    const declared = [...plan.open, ...this.#missing];
+    const plan = decideLoad(source.versions.wanted, [...this.#serving.keys()], unchanged);
+    const declared = [...source.versions.wanted, ...this.#missing];
     if (this.#serving.size === 0) this.#declared = declared;
-    if (plan.open.length === 0) {
+    if (source.versions.wanted.length === 0) {
       const error = new ServingError('MODEL_INVALID', `failed to load '${this.name}', no version is available`);
       this.failed(error.message);
       throw error;
@@ -102,10 +102,11 @@ export class ModelLife {
         this.#around.slots.run(() => life.load()).catch((error) => errors.set(version, toServingError(error))),
       ),
     );
-    await this.#giveUpWhereStopping(lives, errors);
-    if (await this.#swap(lives, errors, source, hold)) this.#declared = declared;
+    const stopping = await this.#giveUpWhereStopping(lives, errors);
+    if (stopping === undefined && (await this.#swap(lives, plan.keep, errors, source, hold))) this.#declared = declared;
     for (const version of errors.keys()) this.#ended(version);
     if (errors.size > 0) throw this.#loadError(errors);
+    if (stopping !== undefined) throw stopping;
   }
 
   #newLife(version: number, source: ModelSource): VersionLife {
@@ -131,31 +132,34 @@ export class ModelLife {
     return life;
   }
 
-  /** A server that began to stop while versions loaded publishes none of them. */
+  /** A server that began to stop while versions loaded publishes none of them; undefined: it did not. */
   async #giveUpWhereStopping(
     lives: ReadonlyMap<number, VersionLife>,
     errors: Map<number, ServingError>,
-  ): Promise<void> {
+  ): Promise<ServingError | undefined> {
     try {
       this.#around.checkRunning();
+      return undefined;
     } catch (thrown) {
       const error = toServingError(thrown);
       const warmed = [...lives].filter(([version]) => !errors.has(version));
       for (const [version] of warmed) errors.set(version, error);
       await Promise.all(warmed.map(([, life]) => life.discard(error.message)));
+      return error;
     }
   }
 
   /** True where something was published. */
   async #swap(
     lives: ReadonlyMap<number, VersionLife>,
+    keep: readonly number[],
     errors: ReadonlyMap<number, ServingError>,
     beside: ModelSource,
     hold: (rest: Promise<void>) => void,
   ): Promise<boolean> {
     const outcomes = new Map<number, OpenOutcome>();
     for (const version of lives.keys()) outcomes.set(version, errors.has(version) ? 'failed' : 'warmed');
-    const swap = decideSwap(outcomes, [...this.#serving.keys()]);
+    const swap = decideSwap(outcomes, [...this.#serving.keys()], keep);
     if (swap.kind === 'keep') {
       const why = [...errors.values()][0]?.message ?? '';
       if (this.#serving.size > 0) this.#failure = `the last reload failed: ${why}`;
@@ -165,13 +169,14 @@ export class ModelLife {
       for (const version of swap.discard) this.#ended(version);
       return false;
     }
-    const published = swap.publish.map((version) => lives.get(version) as VersionLife);
+    const published = swap.publish.map((version) => (lives.get(version) ?? this.#serving.get(version)) as VersionLife);
     const reached = this.#around.host.publish(this.name, hostedOf(published), beside);
     const retiring = swap.retire.map((version) => this.#serving.get(version) as VersionLife);
     this.#serving.clear();
     for (const life of published) {
       this.#serving.set(life.id.version, life);
       this.#others.delete(life.id.version);
+      if (keep.includes(life.id.version)) continue;
       life.serve();
       if (swap.retire.includes(life.id.version)) this.#around.onVersionReloaded(life.id);
       this.#around.onVersionReady(life.id, life.info() as VersionInfo);
