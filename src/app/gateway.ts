@@ -3,14 +3,7 @@ import type { ServerConfig } from '../config/index.js';
 import { type Clock, type GateReport, ServingError } from '../core/index.js';
 import type { FeedbackJoin } from '../delivery/index.js';
 import { Gates } from '../gates/index.js';
-import {
-  contextsOnly,
-  createLog,
-  createMetrics,
-  type Metrics,
-  type ServerLog,
-  SlowThresholds,
-} from '../insight/index.js';
+import { createLog, createMetrics, type Metrics, type ServerLog, SlowThresholds } from '../insight/index.js';
 import { usableCores } from '../machine/index.js';
 import type { ModelRepository } from '../models/index.js';
 import type { Arena } from '../serving/arena/index.js';
@@ -41,6 +34,8 @@ import { stateOf } from './state.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
 import { openTokens, type Tokens } from './tokens.js';
 import { toldTo } from './told-facts.js';
+import { openTracing, type Tracing, type WatchOfThread, watchOf } from './tracing.js';
+import type { Environment } from './tracing-settings.js';
 import { Traffic } from './traffic.js';
 import { PENSTOCK_VERSION } from './version.js';
 import { Webhooks } from './webhooks.js';
@@ -56,6 +51,8 @@ export interface GatewaySurroundings {
   readonly versions?: ReadonlyMap<string, readonly number[]>;
   /** `XDG_STATE_HOME` of the environment. */
   readonly xdgStateHome: string | undefined;
+  /** Variables of the environment that OpenTelemetry knows (`OTEL_*`); default none. */
+  readonly env?: Environment;
 }
 
 /**
@@ -86,6 +83,8 @@ export class Gateway implements RunningServer {
   readonly #ingress: IngressThreads | undefined;
   readonly #capture: Capture | undefined;
   readonly #slowThresholds: SlowThresholds;
+  readonly #tracing: Tracing | undefined;
+  #watch: WatchOfThread | undefined;
   #listeners: Listeners | undefined;
   #end: (code: number) => void = () => {};
   #stopping: Promise<void> | undefined;
@@ -112,6 +111,7 @@ export class Gateway implements RunningServer {
       devices: () => devices.statuses(),
       feedback: () => feedback.figures(),
       capture: () => this.#capture?.figures(),
+      traces: () => this.#tracing?.figures(),
     });
     this.#metrics = metrics;
     this.#lifetime = new Lifetime(log);
@@ -138,6 +138,7 @@ export class Gateway implements RunningServer {
     });
     const threads = ingressThreads(config.ingress.threads, cores, process.platform);
     this.#capture = openCapture(config, { threads: Math.max(1, threads), clock, log });
+    this.#tracing = openTracing(config, { env: surroundings.env ?? {}, threads: Math.max(1, threads), log });
     if (threads > 0) {
       const desk = new ControlDesk(() => this.#control, whyAbsent);
       this.#ingress = createIngress(config, {
@@ -147,6 +148,7 @@ export class Gateway implements RunningServer {
         callers,
         facts,
         capture: this.#capture,
+        tracing: this.#tracing,
         metrics,
         clock,
         log,
@@ -294,6 +296,7 @@ export class Gateway implements RunningServer {
       return servers;
     }
     this.#memory = createArena(this.#config.buffers.maxBytes, SYSTEM_CLOCK);
+    this.#watch = watchOf(this.#tracing?.sourceSettings(0), SYSTEM_CLOCK);
     return startServers(this.#config, {
       memory: this.#memory,
       inference: this.#capture?.before(this.#dataplane) ?? this.#dataplane,
@@ -302,7 +305,7 @@ export class Gateway implements RunningServer {
       clock: SYSTEM_CLOCK,
       log: this.#log,
       onRefused: (reason) => this.#metrics.refused(reason),
-      watch: contextsOnly({ clock: SYSTEM_CLOCK, random: Math.random }),
+      watch: this.#watch.watch,
     });
   }
 
@@ -315,6 +318,8 @@ export class Gateway implements RunningServer {
       await this.#repository.drain(this.#config.exitTimeoutSecs * 1000);
       await this.#listeners?.close();
       await this.#capture?.close();
+      this.#watch?.flush();
+      await this.#tracing?.close();
       await this.#offload.close();
       this.#memory?.close();
     } finally {

@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads';
-import { contextsOnly, RequestFigures, refusedInto } from '../insight/index.js';
+import { RequestFigures, refusedInto } from '../insight/index.js';
 import { monotonicOriginNs } from '../machine/index.js';
 import { Callers, Dataplane } from '../serving/dataplane/index.js';
 import { createOffload } from '../serving/executor/index.js';
@@ -13,17 +13,19 @@ import { OFFLOAD_TASKS } from './offload-tasks.js';
 import { shadowLimits } from './shadow-limits.js';
 import { slowRequestLog } from './slow-requests.js';
 import { systemClock } from './system-clock.js';
+import { watchOf } from './tracing.js';
 
 /** A thread's memory for requests and answers in flight, at least: all of them have to lie there. Reserved, not taken. */
 const LEAST_BYTES = 512 * 1024 * 1024;
 
 const start = workerData as ThreadStart<IngressSettings>;
-const { config, share, offloadThreads, clockOriginNs: controlOriginNs, refused, capture } = start.settings;
+const { config, share, offloadThreads, clockOriginNs: controlOriginNs, refused, capture, traces } = start.settings;
 const clock = systemClock(monotonicOriginNs() - controlOriginNs);
 const arena = createArena(Math.max(LEAST_BYTES, Math.ceil(config.buffers.maxBytes / share.of)), clock);
 const side = new ThreadSide(start, arena, clock);
 const onRefused = refusedInto(new Float64Array(refused));
 const callers = new Callers(config);
+const { watch, flush } = watchOf(traces, clock);
 const { whyAbsent, facts } = side;
 const onEjection = ejectionLog(side.log);
 const releases = { facts, shadows: shadowLimits(config) };
@@ -52,7 +54,7 @@ try {
     clock,
     log: side.log,
     onRefused,
-    watch: contextsOnly({ clock, random: Math.random }),
+    watch,
   };
   const { http, grpc } = await startServers(config, parts, share);
   const abort = () => {
@@ -79,6 +81,7 @@ try {
     },
     close: async () => {
       await Promise.all([http?.close(), grpc?.close()]);
+      flush();
       await offload.close();
       arena.close();
     },

@@ -2,6 +2,7 @@ import type { ServerConfig } from '../config/index.js';
 import type { ListeningPorts } from '../serving/ingress/index.js';
 import type { CaptureTapSettings } from './capture.js';
 import type { Share } from './listeners.js';
+import type { TraceSourceSettings } from './tracing.js';
 
 /** What an ingress thread is given beside its ports and memory. */
 export interface IngressSettings {
@@ -15,6 +16,8 @@ export interface IngressSettings {
   readonly refused: SharedArrayBuffer;
   /** Undefined: nothing is ever captured. */
   readonly capture: CaptureTapSettings | undefined;
+  /** Undefined: no traces are made. */
+  readonly traces: TraceSourceSettings | undefined;
 }
 
 /** The configuration with the ports that were found where it asks for any. */

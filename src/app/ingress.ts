@@ -9,6 +9,7 @@ import { type GrpcServer, type HeldPort, holdPort } from '../serving/transport/i
 import type { Capture } from './capture.js';
 import { type IngressSettings, withPorts } from './ingress-settings.js';
 import type { RequestServers } from './listeners.js';
+import type { Tracing } from './tracing.js';
 
 const ENTRY = new URL('./ingress-entry.js', import.meta.url);
 
@@ -22,6 +23,8 @@ export interface IngressParts {
   readonly facts: ReleaseFacts;
   /** Undefined: nothing is ever captured. */
   readonly capture: Capture | undefined;
+  /** Undefined: no traces are made. */
+  readonly tracing: Tracing | undefined;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -29,7 +32,7 @@ export interface IngressParts {
 
 /** The ingress threads of a configuration, not started yet. */
 export function createIngress(config: ServerConfig, parts: IngressParts): IngressThreads {
-  const { threads, offloadThreads, desk, callers, facts, capture, metrics, clock, log } = parts;
+  const { threads, offloadThreads, desk, callers, facts, capture, tracing, metrics, clock, log } = parts;
   const originNs = monotonicOriginNs();
   const ingress: IngressThreads = new IngressThreads({
     threads,
@@ -43,6 +46,7 @@ export function createIngress(config: ServerConfig, parts: IngressParts): Ingres
       clockOriginNs: originNs,
       refused: metrics.refusedPartOf(index),
       capture: capture?.tapSettings(index),
+      traces: tracing?.sourceSettings(index),
     }),
     figuresOf: (id, index) => metrics.partOf(id, index),
     desk,
@@ -73,7 +77,7 @@ export async function startIngress(config: ServerConfig, ingress: IngressThreads
 /** Ports of ours among what a thread is started with. */
 function portsIn(start: ThreadStart<unknown>): readonly MessagePort[] {
   const settings = start.settings as IngressSettings;
-  return settings.capture === undefined ? [] : [settings.capture.port];
+  return [settings.capture, settings.traces].flatMap((source) => (source === undefined ? [] : [source.port]));
 }
 
 /** Tries to find free ports where any will do: between the finding and the threads another process may take one. */

@@ -36,6 +36,7 @@ const io: CliIo = {
       xdgCacheHome: process.env.XDG_CACHE_HOME,
       ...(versions === undefined ? {} : { versions }),
       xdgStateHome: process.env.XDG_STATE_HOME,
+      env: process.env,
     }),
   openModels: (config, hostOf) => {
     const log = createLog(logOptions(config.log, process.stderr.isTTY === true));

@@ -61,6 +61,8 @@ export interface RequestTrace extends TraceContext {
   admitted(enqueuedNs: number, tenant: string, criticality: CriticalityName): void;
   /** Data path: its execution ended. */
   ran(run: WatchedRun): void;
+  /** Data path: it failed, begun in an execution or not; see `MemberFailed` of the batcher. */
+  broke(execution: number, begunNs: number | undefined): void;
   /** Data path: a copy of it ended, after its own answer. */
   copied(copy: WatchedCopy): void;
   /**

@@ -23,6 +23,8 @@ import { latencyOf } from './latency/version-latency.js';
 import { type ExposedFamily, OPEN_METRICS_TYPE, openMetricsText, wantsOpenMetrics } from './open-metrics.js';
 import { ReleaseFigures } from './release-figures.js';
 import { rolloutFamilies } from './rollout-families.js';
+import { traceFamilies } from './trace-families.js';
+import type { TraceSums } from './traces/trace-figures.js';
 import { tritonFamilies } from './triton-aliases.js';
 import { VersionFigures } from './version-figures.js';
 
@@ -37,6 +39,8 @@ export interface MetricsOptions {
   readonly feedback?: () => FeedbackFigures;
   /** Captures; default: nothing is told of them. */
   readonly capture?: () => CaptureFigures | undefined;
+  /** Traces; default: nothing is told of them. */
+  readonly traces?: () => TraceSums | undefined;
   /** Rollouts and their webhooks; default: nothing is told of them. */
   readonly rollouts?: () => RolloutFigures;
 }
@@ -112,14 +116,16 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       return infos.values();
     },
   };
-  const { feedback, capture, rollouts } = options;
+  const { feedback, capture, rollouts, traces } = options;
   const ofRollouts = rollouts === undefined ? [] : rolloutFamilies(rollouts);
+  const ofTraces = traces === undefined ? [] : traceFamilies(traces);
   const ofCaptures = capture === undefined ? [] : captureFamilies(capture);
   const ofFeedback = feedback === undefined ? [] : feedbackFamilies(feedback);
   for (const family of [
     ...penstockFamilies(figures),
     ...ofFeedback,
     ...ofCaptures,
+    ...ofTraces,
     ...ofRollouts,
     ...latencyFamilies(figures, routePlaces),
     ...tritonFamilies(figures),

@@ -386,6 +386,64 @@ const capture = z.strictObject({
     .describe('Most bytes of capture files in the folder; the oldest go'),
 });
 
+const tracing = z.strictObject({
+  enabled: z
+    .enum(['auto', 'on', 'off'])
+    .default('auto')
+    .describe('Make traces and export them; auto = where an endpoint is named, here or by OTEL_EXPORTER_OTLP_ENDPOINT'),
+  protocol: z
+    .enum(['http/protobuf', 'grpc'])
+    .optional()
+    .describe('OTLP over HTTP or gRPC; default: OTEL_EXPORTER_OTLP_PROTOCOL, or http/protobuf'),
+  endpoint: z
+    .url()
+    .optional()
+    .describe('Of the collector: http://host:4318, or http://host:4317 for gRPC; default: OTEL_EXPORTER_OTLP_ENDPOINT'),
+  headers: z
+    .record(z.string().min(1), z.string())
+    .default({})
+    .describe('Sent with every export; secrets are better off in OTEL_EXPORTER_OTLP_HEADERS'),
+  serviceName: z.string().min(1).optional().describe('`service.name`; default: OTEL_SERVICE_NAME, or penstock'),
+  resource: z
+    .record(z.string().min(1), z.string())
+    .default({})
+    .describe('Further attributes of the resource; win over OTEL_RESOURCE_ATTRIBUTES'),
+  percent: z
+    .number()
+    .min(0)
+    .max(100)
+    .optional()
+    .describe('Percent of the traces that begin here; default: OTEL_TRACES_SAMPLER_ARG, or 1'),
+  followParent: z
+    .boolean()
+    .optional()
+    .describe(
+      "Keep what the caller's traceparent says is sampled, and only that; default: as OTEL_TRACES_SAMPLER says, or true",
+    ),
+  keepErrors: z
+    .enum(['none', 'server', 'all'])
+    .default('server')
+    .describe('Keep traces of requests that failed, whatever was drawn: server = not by fault of the caller'),
+  keepSlowerThanMs: durationMs()
+    .optional()
+    .describe('Keep traces of requests that took longer, in milliseconds, whatever was drawn; default: none for that'),
+  maxTracesPerSecond: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(100)
+    .describe('Most traces kept in a second, over all threads'),
+  maxWaitingSpans: z.int().min(512).max(1_000_000).default(8192).describe('Spans that wait for their export, at most'),
+  exportEveryMs: z
+    .int()
+    .min(10)
+    .max(60_000)
+    .default(1000)
+    .describe('How long a span waits for others, in milliseconds'),
+  exportTimeoutMs: z.int().min(10).max(600_000).default(10_000).describe('Time one export has, with its repetitions'),
+  exitTimeoutMs: durationMs().default(3000).describe('Time to export what is left when the process ends'),
+});
+
 /** Triton's `--rate-limit-resource`. */
 const rateLimitResource = z
   .string()
@@ -525,6 +583,7 @@ export const serverConfigSchema = z.strictObject({
   shadows: shadows.prefault({}).describe('Copies of requests that candidates answer for comparison'),
   slowRequests: slowRequestsSchema.prefault({}).describe('Log of slow requests'),
   capture: capture.prefault({}).describe('Sampled requests and answers, kept'),
+  tracing: tracing.prefault({}).describe('Traces of requests, exported to a collector (OpenTelemetry)'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),
   backends: z
     .record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)))

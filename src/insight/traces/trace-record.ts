@@ -8,15 +8,17 @@ export type KeptFor = (typeof KEPT_FOR)[number];
 export interface RunRecord {
   readonly model: string;
   readonly version: number;
-  /** With the version and `finishedNs` it tells one execution from all others. */
+  /** From 1, counted by the version while it is loaded. */
   readonly execution: number;
   readonly takenNs: number;
   readonly gatheredNs: number;
   readonly startedNs: number;
   readonly finishedNs: number;
-  /** 0 for a model without a batch axis. */
+  /** 0 for a model without a batch axis, and where its end was not seen. */
   readonly rows: number;
   readonly paddingShare: number;
+  /** False: the member failed before the end or by it; `finishedNs` is when that was, and nothing is known of what lies between. */
+  readonly whole: boolean;
 }
 
 /** What spans of one request are made of. Plain data: it goes to the thread that exports. Empty texts: not known, or none. */

@@ -42,7 +42,7 @@ export function requestRecord(watched: WatchedRequest, replyBytes: number, ended
     enqueuedNs: told.enqueuedNs,
     answeredNs: scatteredNs > 0 ? Math.min(scatteredNs, endedNs) : Math.min(told.answeredNs, endedNs),
     endedNs,
-    run: run === undefined || version === undefined ? undefined : runRecord(model, version, run),
+    run: version === undefined ? undefined : runOf(model, version, told),
   };
 }
 
@@ -63,6 +63,14 @@ export function copyRecord(watched: WatchedRequest, copy: WatchedCopy, traceId: 
   };
 }
 
+function runOf(model: string, version: number, told: WatchedRequest['told']): RunRecord | undefined {
+  const { run, execution, begunNs: takenNs, answeredNs: finishedNs } = told;
+  if (run !== undefined) return runRecord(model, version, run);
+  if (execution === 0) return undefined;
+  const stages = { takenNs, gatheredNs: takenNs, startedNs: takenNs, finishedNs };
+  return { model, version, execution, ...stages, rows: 0, paddingShare: 0, whole: false };
+}
+
 function runRecord(model: string, version: number, run: WatchedRun): RunRecord {
   const finishedNs = run.batchFinishedNs;
   const startedNs = finishedNs - run.computeNs;
@@ -77,6 +85,7 @@ function runRecord(model: string, version: number, run: WatchedRun): RunRecord {
     finishedNs,
     rows: run.batchRows,
     paddingShare: run.paddingShare,
+    whole: true,
   };
 }
 

@@ -202,6 +202,7 @@ describe('a watched request', () => {
           finishedNs: 200,
           rows: 3,
           paddingShare: 0.25,
+          whole: true,
         },
       }),
     ]);

@@ -52,6 +52,9 @@ export class WatchedRequest implements RequestTrace {
   #criticality: CriticalityName | '' = '';
   #enqueuedNs = 0;
   #run: WatchedRun | undefined;
+  /** Of an execution that it did not see the end of; 0 = none. */
+  #execution = 0;
+  #begunNs = 0;
   #response: InferenceResponse | undefined;
   #error: ServingError | undefined;
   #mark: RouteMark | undefined;
@@ -109,6 +112,13 @@ export class WatchedRequest implements RequestTrace {
     this.#tenant = tenant;
     this.#criticality = criticality;
     this.#run = undefined;
+    this.#execution = 0;
+  }
+
+  broke(execution: number, begunNs: number | undefined): void {
+    if (begunNs === undefined) return;
+    this.#execution = execution;
+    this.#begunNs = begunNs;
   }
 
   ran(run: WatchedRun): void {
@@ -170,6 +180,8 @@ export class WatchedRequest implements RequestTrace {
       criticality: this.#criticality,
       enqueuedNs: this.#enqueuedNs,
       run: this.#run,
+      execution: this.#execution,
+      begunNs: this.#begunNs,
       response: this.#response,
       error: this.#error,
       mark: this.#mark,

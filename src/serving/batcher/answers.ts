@@ -10,7 +10,7 @@ import {
 import type { Entry } from './entry.js';
 import type { ExecutionShapes } from './execution-shape.js';
 import type { RunningBatch } from './running-batch.js';
-import type { Settlement } from './settlement.js';
+import { failedOf, type Settlement } from './settlement.js';
 import { splitOutputs } from './split.js';
 
 export interface AnswersSources {
@@ -69,9 +69,8 @@ export class Answers {
     }
   }
 
-  failed({ entries, number }: RunningBatch, error: ServingError): void {
+  failed({ entries }: RunningBatch, error: ServingError): void {
     for (const entry of entries)
-      if (entry.state === 'running')
-        this.#sources.settlement.finish(entry, { kind: 'failed', error, execution: number });
+      if (entry.state === 'running') this.#sources.settlement.finish(entry, failedOf(entry, error));
   }
 }

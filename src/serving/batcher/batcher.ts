@@ -342,6 +342,7 @@ export class Batcher implements RequestQueue {
     for (const entry of entries) {
       entry.batch = running;
       entry.execution = running.number;
+      entry.begunNs = nowNs;
     }
     this.#running++;
     this.#inFlight.add(running.endsNs);

@@ -39,6 +39,8 @@ export class Entry implements Candidate {
   batch: RunningBatch | undefined = undefined;
   /** The last execution that it was part of; 0 = none yet. */
   execution = 0;
+  /** When that was begun. */
+  begunNs = 0;
   /** Its outcome while `finished`. */
   outcome: MemberOutcome | undefined = undefined;
 

@@ -45,6 +45,8 @@ export interface MemberFailed {
   readonly error: ServingError;
   /** As in `MemberDone`; 0 = it was in none. */
   readonly execution: number;
+  /** When that execution was begun; absent where it was in none. */
+  readonly begunNs?: number | undefined;
 }
 
 /** Its own rows, and where the time of its execution went. */

@@ -1,7 +1,7 @@
 import type { ServingError } from '../../core/index.js';
 import type { DueHeap } from './due-heap.js';
 import type { Entry } from './entry.js';
-import type { MemberOutcome, QueueItem } from './queue-item.js';
+import type { MemberFailed, MemberOutcome, QueueItem } from './queue-item.js';
 import { ReplyOrder } from './reply-order.js';
 import type { WaitList } from './wait-list.js';
 
@@ -54,14 +54,14 @@ export class Settlement {
   dismiss(entry: Entry, error: ServingError): void {
     this.#detach(entry);
     this.#order?.remove(entry);
-    this.#answer(entry, { kind: 'failed', error, execution: entry.execution });
+    this.#answer(entry, failedOf(entry, error));
     this.#release();
   }
 
   /** Takes an entry from wherever it stands and gives it its error. */
   fail(entry: Entry, error: ServingError): void {
     this.#detach(entry);
-    this.finish(entry, { kind: 'failed', error, execution: entry.execution });
+    this.finish(entry, failedOf(entry, error));
   }
 
   /** An entry has its outcome: settles it, in its turn where the order of replies is kept. */
@@ -106,4 +106,9 @@ export class Settlement {
     entry.item.settle(outcome);
     this.#onSettled();
   }
+}
+
+/** What an entry that failed is told, whatever it was doing. */
+export function failedOf({ execution, begunNs }: Entry, error: ServingError): MemberFailed {
+  return { kind: 'failed', error, execution, begunNs: execution === 0 ? undefined : begunNs };
 }

@@ -90,8 +90,10 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     const reply = this.#reply;
     if (reply === undefined) return;
     this.#reply = undefined;
-    if (outcome.kind === 'failed') this.#fail(reply, outcome.error, outcome.execution);
-    else this.#done(reply, outcome);
+    if (outcome.kind === 'failed') {
+      this.#request.trace?.broke(outcome.execution, outcome.begunNs);
+      this.#fail(reply, outcome.error, outcome.execution);
+    } else this.#done(reply, outcome);
   }
 
   #done(reply: InferenceReply, outcome: MemberOutcome & { kind: 'done' }): void {

@@ -1,7 +1,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { FIXED_TENANTS, type Lease, type ModelSpec, ServingError, type Tenant, type Tensor } from '../../core/index.js';
 import { type Arena, LARGEST_BYTES } from '../arena/index.js';
-import type { MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
+import type { MemberFailed, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
 import { Bell } from './bell.js';
 import { type CallMemory, CallTable, ROW_INPUT_WORDS } from './call-table.js';
 import { HandleRing } from './handle-ring.js';
@@ -22,7 +22,7 @@ export interface BesideTenant {
 
 /** An answer that does not fit into its row. */
 export type BesideReply =
-  | { readonly kind: 'failed'; readonly error: WireError; readonly execution: number }
+  | (Omit<MemberFailed, 'error'> & { readonly error: WireError })
   /** Outputs whose size nobody knew before; each has a buffer of its own. */
   | { readonly kind: 'done'; readonly outputs: readonly Tensor[]; readonly figures: DoneFigures };
 

@@ -7,7 +7,7 @@ const ROW_WORDS = 32;
 const ROW_BYTES = ROW_WORDS * Float64Array.BYTES_PER_ELEMENT;
 /** Where a call's inputs, and a refusal's text, begin in their row. */
 const INPUTS_AT = 9;
-const TEXT_AT_BYTES = 6 * Float64Array.BYTES_PER_ELEMENT;
+const TEXT_AT_BYTES = 7 * Float64Array.BYTES_PER_ELEMENT;
 
 const CRITICALITY_PLACES = 8;
 
@@ -155,7 +155,7 @@ export class CallTable {
   }
 
   /** False where the error does not fit: its text is too long, or it has a cause for the log. */
-  writeFailed(row: number, { error, execution }: MemberFailed): boolean {
+  writeFailed(row: number, { error, execution, begunNs }: MemberFailed): boolean {
     if (error.cause !== undefined) return false;
     const bytes = Buffer.byteLength(error.message);
     if (bytes > ROW_BYTES - TEXT_AT_BYTES) return false;
@@ -166,6 +166,7 @@ export class CallTable {
     words[at + 3] = error.retryAfterMs ?? -1;
     words[at + 4] = bytes;
     words[at + 5] = execution;
+    words[at + 6] = begunNs ?? 0;
     this.#bytes.write(error.message, row * ROW_BYTES + TEXT_AT_BYTES, bytes);
     return true;
   }
@@ -178,7 +179,8 @@ export class CallTable {
     const retryAfterMs = words[at + 3] as number;
     const reason = REASONS[words[at + 2] as number] as Reason;
     const error = new ServingError(reason, message, retryAfterMs < 0 ? {} : { retryAfterMs });
-    return { kind: 'failed', error, execution: words[at + 5] as number };
+    const begunNs = words[at + 6] === 0 ? undefined : (words[at + 6] as number);
+    return { kind: 'failed', error, execution: words[at + 5] as number, begunNs };
   }
 
   /** The answer is the next message beside the table. */
