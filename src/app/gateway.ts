@@ -14,6 +14,7 @@ import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } 
 import type { StateStore } from '../store/index.js';
 import { createArena } from './arena.js';
 import { type Capture, NO_CAPTURE, openCapture } from './capture.js';
+import { type ReadDevices, readDevices } from './device-readings.js';
 import { ejectionLog } from './ejection-log.js';
 import { exampleHint } from './example-hint.js';
 import { createFeedback } from './feedback.js';
@@ -51,7 +52,7 @@ export interface GatewaySurroundings {
   readonly versions?: ReadonlyMap<string, readonly number[]>;
   /** `XDG_STATE_HOME` of the environment. */
   readonly xdgStateHome: string | undefined;
-  /** Variables of the environment that OpenTelemetry knows (`OTEL_*`); default none. */
+  /** Variables of the environment: those that OpenTelemetry knows (`OTEL_*`), and `CUDA_VISIBLE_DEVICES`; default none. */
   readonly env?: Environment;
 }
 
@@ -70,6 +71,7 @@ export class Gateway implements RunningServer {
   readonly #metrics: Metrics;
   readonly #lifetime: Lifetime;
   readonly #devices: Devices;
+  readonly #readings: ReadDevices;
   readonly #offload: ReturnType<typeof createOffload>;
   #memory: Arena | undefined;
   readonly #gates: Gates;
@@ -106,9 +108,14 @@ export class Gateway implements RunningServer {
       keep: { store: this.#state, log, wanted: (model) => this.#rollouts.engine.wantsLabels(model) },
     });
     this.#feedback = feedback;
+    const statuses = () => devices.statuses();
+    const visibleDevices = surroundings.env?.CUDA_VISIBLE_DEVICES;
+    this.#readings = readDevices(config.metrics, { clock, log, statuses, visibleDevices });
     const metrics = createMetrics({
       rollouts: () => ({ running: this.#rollouts.engine.running(), webhooks: this.#webhooks.figures() }),
-      devices: () => devices.statuses(),
+      devices: statuses,
+      readings: this.#readings,
+      outlooks: () => hosting.outlooks(),
       feedback: () => feedback.figures(),
       capture: () => this.#capture?.figures(),
       traces: () => this.#tracing?.figures(),
@@ -325,6 +332,7 @@ export class Gateway implements RunningServer {
     } finally {
       this.#devices.stop();
       this.#slowThresholds.stop();
+      this.#readings.close();
       this.#rollouts.engine.stop();
       this.#feedback.stop();
       this.#webhooks.close();

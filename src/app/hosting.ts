@@ -10,6 +10,7 @@ import {
   type ModelSpec,
   type OpenedModel,
   type ProbeAnswer,
+  type QueueOutlook,
   type SchedulerReport,
   type SchedulerSource,
   ServingError,
@@ -139,6 +140,11 @@ export class Hosting implements VersionHost, SchedulerSource {
     const hosted = this.#published.get(model)?.find(({ spec }) => spec.id.version === version);
     return hosted?.scheduler();
   }
+
+  /** The lines of all versions that serve. */
+  outlooks(): QueueOutlook[] {
+    return [...this.#published.values()].flatMap((versions) => versions.map((hosted) => hosted.outlook()));
+  }
 }
 
 interface HostedParts {
@@ -196,6 +202,10 @@ class Hosted implements HostedVersion {
 
   scheduler(): SchedulerReport {
     return this.#batcher.report();
+  }
+
+  outlook(): QueueOutlook {
+    return this.#batcher.outlook();
   }
 
   warm(sample: BatchMember): Promise<void> {

@@ -369,6 +369,13 @@ function addOthers(program: Command, io: CliIo, exit: (code: number) => void): v
     .action((flags: { json?: boolean }) =>
       io.stdout.write(flags.json === true ? `${JSON.stringify(jsonSchema(), undefined, 2)}\n` : referencePage()),
     );
+  program
+    .command('metrics-reference', { hidden: true })
+    .description('Print the catalogue of all metrics (Markdown)')
+    .action(async () => {
+      const { metricsPage } = await import('../insight/index.js');
+      io.stdout.write(metricsPage());
+    });
 }
 
 function parseCount(text: string): number {

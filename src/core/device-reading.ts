@@ -4,6 +4,8 @@ export interface DeviceReading {
   readonly device: string;
   /** Name of the product. */
   readonly product: string | undefined;
+  /** Name of this very piece, as its driver has it: `GPU-8932f937-...`. */
+  readonly uuid?: string | undefined;
   /** Energy used since some instant before; grows. */
   readonly energyJoules: number | undefined;
   readonly powerWatts: number | undefined;

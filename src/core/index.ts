@@ -30,6 +30,7 @@ export * from './nearest-name.js';
 export * from './offload.js';
 export * from './pad-element.js';
 export * from './process-state.js';
+export * from './queue-outlook.js';
 export * from './release.js';
 export * from './release-facts.js';
 export * from './release-store.js';

@@ -57,14 +57,19 @@ export function penstockFamilies(figures: Figures): Family[] {
   const rowsName = 'penstock_batch_rows';
   const paddingName = 'penstock_batch_padding_ratio';
   return [
-    new Family('penstock_requests_total', 'counter', 'Requests by outcome; reason is OK or why one failed.', () =>
-      each(function* (version, labels) {
-        yield { labels: { ...labels, outcome: 'success', reason: 'OK' }, value: version.successes };
-        for (const reason of REASONS) {
-          const value = version.failures(reason);
-          if (value > 0) yield { labels: { ...labels, outcome: 'failure', reason }, value };
-        }
-      }),
+    new Family(
+      'penstock_requests_total',
+      'counter',
+      'Requests by outcome; reason is OK or why one failed.',
+      () =>
+        each(function* (version, labels) {
+          yield { labels: { ...labels, outcome: 'success', reason: 'OK' }, value: version.successes };
+          for (const reason of REASONS) {
+            const value = version.failures(reason);
+            if (value > 0) yield { labels: { ...labels, outcome: 'failure', reason }, value };
+          }
+        }),
+      ['model', 'version', 'outcome', 'reason'],
     ),
     new Family(
       'penstock_route_events_total',
@@ -77,6 +82,7 @@ export function penstockFamilies(figures: Figures): Family[] {
             if (value > 0) yield { labels: { ...labels, event }, value };
           }
         }),
+      ['model', 'version', 'event'],
     ),
     new Family(
       'penstock_refused_requests_total',
@@ -88,42 +94,77 @@ export function penstockFamilies(figures: Figures): Family[] {
           if (value > 0) yield { labels: { reason: REASONS[i] as string }, value };
         }
       },
+      ['reason'],
     ),
-    new Family(totalName, 'histogram', 'Time of answered requests from first byte to encoded reply.', () =>
-      each((version, labels) => {
-        const slots = version.stageHistogram('total');
-        return histogramSamples(totalName, labels, SECONDS, slots, sumNsOf(slots, 0) / 1e9, version.exemplars());
-      }),
+    new Family(
+      totalName,
+      'histogram',
+      'Time of answered requests from first byte to encoded reply.',
+      () =>
+        each((version, labels) => {
+          const slots = version.stageHistogram('total');
+          return histogramSamples(totalName, labels, SECONDS, slots, sumNsOf(slots, 0) / 1e9, version.exemplars());
+        }),
+      ['model', 'version'],
     ),
-    new Family(stageName, 'histogram', 'Time of answered requests by stage of the data path.', () =>
-      each(function* (version, labels) {
-        for (const stage of STAGES) {
-          if (stage === 'total') continue;
-          const slots = version.stageHistogram(stage);
-          yield* histogramSamples(stageName, { ...labels, stage }, SECONDS, slots, sumNsOf(slots, 0) / 1e9);
-        }
-      }),
+    new Family(
+      stageName,
+      'histogram',
+      'Time of answered requests by stage of the data path.',
+      () =>
+        each(function* (version, labels) {
+          for (const stage of STAGES) {
+            if (stage === 'total') continue;
+            const slots = version.stageHistogram(stage);
+            yield* histogramSamples(stageName, { ...labels, stage }, SECONDS, slots, sumNsOf(slots, 0) / 1e9);
+          }
+        }),
+      ['model', 'version', 'stage'],
     ),
-    new Family('penstock_queue_depth', 'gauge', 'Requests waiting for an instance.', () =>
-      each((version, labels) => [{ labels, value: version.queueDepth }]),
+    new Family(
+      'penstock_queue_depth',
+      'gauge',
+      'Requests waiting for an instance.',
+      () => each((version, labels) => [{ labels, value: version.queueDepth }]),
+      ['model', 'version'],
     ),
-    new Family('penstock_inferences_total', 'counter', 'Rows of answered requests.', () =>
-      each((version, labels) => [{ labels, value: version.rows }]),
+    new Family(
+      'penstock_inferences_total',
+      'counter',
+      'Rows of answered requests.',
+      () => each((version, labels) => [{ labels, value: version.rows }]),
+      ['model', 'version'],
     ),
-    new Family('penstock_executions_total', 'counter', 'Executions of the model that ended well.', () =>
-      each((version, labels) => [{ labels, value: version.executions.count }]),
+    new Family(
+      'penstock_executions_total',
+      'counter',
+      'Executions of the model that ended well.',
+      () => each((version, labels) => [{ labels, value: version.executions.count }]),
+      ['model', 'version'],
     ),
-    new Family(rowsName, 'histogram', 'Rows of an execution.', () =>
-      each((version, labels) => {
-        const buckets = new Float64Array(ROW_BOUNDS.length + 1);
-        let sum = 0;
-        for (const [rows, executions] of version.executions.byRows()) {
-          const at = ROW_BOUNDS.findIndex((bound) => rows <= bound);
-          (buckets[at === -1 ? ROW_BOUNDS.length : at] as number) += executions;
-          sum += rows * executions;
-        }
-        return histogramSamples(rowsName, labels, ROW_BOUNDS, buckets, sum);
-      }),
+    new Family(
+      'penstock_execution_seconds_total',
+      'counter',
+      'Time of these executions, from gather to scatter; over the slots it is the utilisation of the instances.',
+      () => each((version, labels) => [{ labels, value: version.executions.busyNs / 1e9 }]),
+      ['model', 'version'],
+    ),
+    new Family(
+      rowsName,
+      'histogram',
+      'Rows of an execution.',
+      () =>
+        each((version, labels) => {
+          const buckets = new Float64Array(ROW_BOUNDS.length + 1);
+          let sum = 0;
+          for (const [rows, executions] of version.executions.byRows()) {
+            const at = ROW_BOUNDS.findIndex((bound) => rows <= bound);
+            (buckets[at === -1 ? ROW_BOUNDS.length : at] as number) += executions;
+            sum += rows * executions;
+          }
+          return histogramSamples(rowsName, labels, ROW_BOUNDS, buckets, sum);
+        }),
+      ['model', 'version'],
     ),
     new Family(
       paddingName,
@@ -133,6 +174,7 @@ export function penstockFamilies(figures: Figures): Family[] {
         each((version, labels) =>
           histogramSamples(paddingName, labels, PADDING_BOUNDS, version.padding, version.paddingSum),
         ),
+      ['model', 'version'],
     ),
     new Family(
       'penstock_event_loop_busy_seconds_total',
@@ -141,6 +183,7 @@ export function penstockFamilies(figures: Figures): Family[] {
       function* () {
         for (const [thread, value] of figures.threads().busySeconds) yield { labels: { thread }, value };
       },
+      ['thread'],
     ),
     new Family('penstock_ingress_threads', 'gauge', 'Ingress threads that serve; 0 = the control thread does.', () => [
       { labels: {}, value: figures.threads().ingress },
@@ -157,24 +200,43 @@ export function penstockFamilies(figures: Figures): Family[] {
           for (const outcome of SHADOW_OUTCOMES)
             yield { labels: { ...labelsOf(id), outcome }, value: outcomes[outcome] };
       },
+      ['model', 'version', 'outcome'],
     ),
-    new Family('penstock_shadow_device_seconds_total', 'counter', 'Time on the device of such copies.', function* () {
-      for (const { id, deviceNs } of figures.releases.versions) yield { labels: labelsOf(id), value: deviceNs / 1e9 };
-    }),
+    new Family(
+      'penstock_shadow_device_seconds_total',
+      'counter',
+      'Time on the device of such copies.',
+      function* () {
+        for (const { id, deviceNs } of figures.releases.versions) yield { labels: labelsOf(id), value: deviceNs / 1e9 };
+      },
+      ['model', 'version'],
+    ),
     new Family(
       'penstock_release_facts_lost_total',
       'counter',
       'Outcomes of requests that ingress threads could not pass on to rollouts.',
       () => [{ labels: {}, value: figures.releases.lostFacts }],
     ),
-    new Family('penstock_model_ready', 'gauge', 'Whether the model version takes requests (1) or not (0).', () =>
-      eachInfo((info, labels) => [{ labels, value: PROTOCOL_STATES[stateOf(info)] === 'READY' ? 1 : 0 }]),
+    new Family(
+      'penstock_model_ready',
+      'gauge',
+      'Whether the model version takes requests (1) or not (0).',
+      () => eachInfo((info, labels) => [{ labels, value: PROTOCOL_STATES[stateOf(info)] === 'READY' ? 1 : 0 }]),
+      ['model', 'version'],
     ),
-    new Family('penstock_model_state', 'gauge', 'State of the model version: 1 for the one that it is in.', () =>
-      eachInfo((info, labels) => [{ labels: { ...labels, state: stateOf(info) }, value: 1 }]),
+    new Family(
+      'penstock_model_state',
+      'gauge',
+      'State of the model version: 1 for the one that it is in.',
+      () => eachInfo((info, labels) => [{ labels: { ...labels, state: stateOf(info) }, value: 1 }]),
+      ['model', 'version', 'state'],
     ),
-    new Family('penstock_device_state', 'gauge', 'State of the device: 1 for the one that it is in.', () =>
-      figures.devices().map(({ device, state }) => ({ labels: { device, state }, value: 1 })),
+    new Family(
+      'penstock_device_state',
+      'gauge',
+      'State of the device: 1 for the one that it is in.',
+      () => figures.devices().map(({ device, state }) => ({ labels: { device, state }, value: 1 })),
+      ['device', 'state'],
     ),
     new Family(
       'penstock_device_faults_total',
@@ -186,6 +248,7 @@ export function penstockFamilies(figures: Figures): Family[] {
           .flatMap(({ device, faults }) =>
             Object.entries(faults).map(([fault, value]) => ({ labels: { device, fault }, value })),
           ),
+      ['device', 'fault'],
     ),
     new Family(
       'penstock_model_provider_ratio',
@@ -195,6 +258,7 @@ export function penstockFamilies(figures: Figures): Family[] {
         eachInfo((info, labels) =>
           Object.entries(info.providers).map(([provider, value]) => ({ labels: { ...labels, provider }, value })),
         ),
+      ['model', 'version', 'provider'],
     ),
     new Family(
       'penstock_model_carrier',
@@ -207,6 +271,7 @@ export function penstockFamilies(figures: Figures): Family[] {
             value: 1,
           })),
         ),
+      ['model', 'version', 'device', 'carrier'],
     ),
   ];
 }

@@ -32,6 +32,14 @@ export class ExecutionFigures {
     return count;
   }
 
+  /** Nanoseconds of all of them, all stages. */
+  get busyNs(): number {
+    let ns = 0;
+    for (const at of this.#placeByRows.values())
+      for (let stage = 1; stage < STRIDE; stage++) ns += this.#slots[at + stage] as number;
+    return ns;
+  }
+
   get countSinceLoad(): number {
     return this.statistics().reduce((count, batch) => count + batch.computeInfer.count, 0);
   }

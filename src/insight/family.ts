@@ -1,4 +1,5 @@
 import type { Metric } from 'prom-client';
+import type { LabelName } from './label-vocabulary.js';
 import type { Exemplar } from './latency/exemplars.js';
 
 /** One sample: `name` is the family's, or with its suffix for a histogram's parts. */
@@ -19,12 +20,21 @@ export class Family {
   readonly help: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly aggregator = 'sum';
+  /** Of its samples, in the order of the catalogue; a histogram's `le` goes without saying. */
+  readonly labels: readonly LabelName[];
   readonly #collect: () => Iterable<Sample>;
 
-  constructor(name: string, type: Family['type'], help: string, collect: () => Iterable<Sample>) {
+  constructor(
+    name: string,
+    type: Family['type'],
+    help: string,
+    collect: () => Iterable<Sample>,
+    labels: readonly LabelName[] = [],
+  ) {
     this.name = name;
     this.help = help;
     this.type = type;
+    this.labels = labels;
     this.#collect = collect;
   }
 

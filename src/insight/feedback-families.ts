@@ -6,8 +6,12 @@ export function feedbackFamilies(read: () => FeedbackFigures): Family[] {
   const ofVersions = (value: 'predicted' | 'labelled') => () =>
     read().versions.map((row) => ({ labels: { model: row.model, version: String(row.version) }, value: row[value] }));
   return [
-    new Family('penstock_feedback_items_total', 'counter', 'Feedback by what became of it when it came.', () =>
-      Object.entries(read().outcomes).map(([outcome, value]) => ({ labels: { outcome }, value })),
+    new Family(
+      'penstock_feedback_items_total',
+      'counter',
+      'Feedback by what became of it when it came.',
+      () => Object.entries(read().outcomes).map(([outcome, value]) => ({ labels: { outcome }, value })),
+      ['outcome'],
     ),
     new Family(
       'penstock_feedback_joined_early_total',
@@ -38,18 +42,21 @@ export function feedbackFamilies(read: () => FeedbackFigures): Family[] {
           { labels: { cause: 'id_used_before' }, value: ambiguous },
         ];
       },
+      ['cause'],
     ),
     new Family(
       'penstock_feedback_version_predictions_total',
       'counter',
       'Predictions of the model version under a rollout.',
       ofVersions('predicted'),
+      ['model', 'version'],
     ),
     new Family(
       'penstock_feedback_version_labelled_total',
       'counter',
       'Predictions of the model version under a rollout that have feedback.',
       ofVersions('labelled'),
+      ['model', 'version'],
     ),
   ];
 }

@@ -4,6 +4,7 @@ export { SlowRequestLog } from './latency/slow-requests.js';
 export { SlowThresholds } from './latency/slow-thresholds.js';
 export { createLog, type LineLevel, type LogLevel, type LogOptions, type ServerLog } from './log.js';
 export { createMetrics, type Metrics, type MetricsOptions, refusedInto } from './metrics.js';
+export { metricsPage } from './metrics-page.js';
 export { RequestFigures } from './request-figures.js';
 export type { ExportSettings } from './traces/exporters.js';
 export type { HeadRules } from './traces/head-sampler.js';

@@ -1,11 +1,13 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import {
   type CaptureFigures,
+  type DeviceReadings,
   type DeviceStatus,
   type FeedbackFigures,
   type LatencySource,
   type MetricsSink,
   type ModelVersionId,
+  type QueueOutlook,
   REASONS,
   type Reason,
   type ReleaseFacts,
@@ -16,11 +18,14 @@ import {
 } from '../core/index.js';
 import { captureFamilies } from './capture-families.js';
 import { penstockFamilies, type ThreadFigures, type VersionInfo } from './catalogue.js';
+import { deviceFamilies, tritonDeviceFamilies } from './device-families.js';
+import type { Family } from './family.js';
 import { feedbackFamilies } from './feedback-families.js';
 import { latencyFamilies } from './latency/latency-families.js';
 import { RoutePlaces } from './latency/route-places.js';
 import { latencyOf } from './latency/version-latency.js';
 import { type ExposedFamily, OPEN_METRICS_TYPE, openMetricsText, wantsOpenMetrics } from './open-metrics.js';
+import { outlookFamilies } from './outlook-families.js';
 import { ReleaseFigures } from './release-figures.js';
 import { rolloutFamilies } from './rollout-families.js';
 import { traceFamilies } from './trace-families.js';
@@ -41,6 +46,10 @@ export interface MetricsOptions {
   readonly capture?: () => CaptureFigures | undefined;
   /** Traces; default: nothing is told of them. */
   readonly traces?: () => TraceSums | undefined;
+  /** What devices say of themselves; default: nothing is told of it. */
+  readonly readings?: DeviceReadings;
+  /** How the lines of versions stand; default: nothing is told of it. */
+  readonly outlooks?: () => Iterable<QueueOutlook>;
   /** Rollouts and their webhooks; default: nothing is told of them. */
   readonly rollouts?: () => RolloutFigures;
 }
@@ -69,6 +78,8 @@ export interface Metrics extends MetricsSink, StatisticsSource, LatencySource {
   figuresOf(id: ModelVersionId): VersionFigures;
   /** Where the figures of a model's routes are kept, see `ModelTraffic.places`. */
   readonly routePlaces: RoutePlaces;
+  /** Every family of our own and of Triton's names, in the order of the catalogue. */
+  readonly families: readonly Family[];
   /** All metrics in Prometheus' text form. */
   scrape(): Promise<string>;
   /** The same, or as OpenMetrics where this `Accept` header asks for that. */
@@ -82,7 +93,11 @@ export interface Exposition {
 }
 
 /** Gauges of prom-client whose names end like counters' (its own deprecated forms); their twins by type stay. */
-const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+export const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
 
 /**
  * The figures of all versions. They are accumulated in typed arrays and handed to prom-client when scraped; its hash maps
@@ -116,22 +131,24 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       return infos.values();
     },
   };
-  const { feedback, capture, rollouts, traces } = options;
+  const { feedback, capture, rollouts, readings, outlooks, traces } = options;
   const ofRollouts = rollouts === undefined ? [] : rolloutFamilies(rollouts);
   const ofTraces = traces === undefined ? [] : traceFamilies(traces);
   const ofCaptures = capture === undefined ? [] : captureFamilies(capture);
   const ofFeedback = feedback === undefined ? [] : feedbackFamilies(feedback);
-  for (const family of [
+  const families: Family[] = [
     ...penstockFamilies(figures),
+    ...(outlooks === undefined ? [] : outlookFamilies(outlooks)),
+    ...(readings === undefined ? [] : deviceFamilies(readings)),
     ...ofFeedback,
     ...ofCaptures,
     ...ofTraces,
     ...ofRollouts,
     ...latencyFamilies(figures, routePlaces),
     ...tritonFamilies(figures),
-  ]) {
-    registry.registerMetric(family.registered);
-  }
+    ...(readings === undefined ? [] : tritonDeviceFamilies(readings)),
+  ];
+  for (const family of families) registry.registerMetric(family.registered);
   if (options.processMetrics ?? true) {
     collectDefaultMetrics({ register: registry });
     for (const name of MISNAMED) registry.removeSingleMetric(name);
@@ -183,6 +200,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       const known = versions.get(versionKey(id));
       return known && latencyOf(known);
     },
+    families,
     scrape: () => registry.metrics(),
     async expose(accept) {
       if (!wantsOpenMetrics(accept)) return { text: await registry.metrics(), contentType: registry.contentType };

@@ -6,20 +6,26 @@ export function rolloutFamilies(read: () => RolloutFigures): Family[] {
   const share = (of: 'canaryPercent' | 'shadowPercent') => () =>
     read().running.map((row) => ({ labels: { model: row.model, rollout: row.id }, value: row[of] / 100 }));
   return [
-    new Family('penstock_rollout_running', 'gauge', 'Rollouts that have not ended, by their state.', () =>
-      read().running.map(({ model, id, state }) => ({ labels: { model, rollout: id, state }, value: 1 })),
+    new Family(
+      'penstock_rollout_running',
+      'gauge',
+      'Rollouts that have not ended, by their state.',
+      () => read().running.map(({ model, id, state }) => ({ labels: { model, rollout: id, state }, value: 1 })),
+      ['model', 'rollout', 'state'],
     ),
     new Family(
       'penstock_rollout_canary_ratio',
       'gauge',
       'Share of the requests that the candidate of a rollout answers.',
       share('canaryPercent'),
+      ['model', 'rollout'],
     ),
     new Family(
       'penstock_rollout_shadow_ratio',
       'gauge',
       "Share of the baseline's requests that are copied to the candidate of a rollout.",
       share('shadowPercent'),
+      ['model', 'rollout'],
     ),
     new Family(
       'penstock_webhook_notices_total',
@@ -32,9 +38,14 @@ export function rolloutFamilies(read: () => RolloutFigures): Family[] {
             value,
           })),
         ),
+      ['webhook', 'outcome'],
     ),
-    new Family('penstock_webhook_waiting', 'gauge', 'Notices that a webhook has not taken yet.', () =>
-      read().webhooks.map(({ name, waiting }) => ({ labels: { webhook: name }, value: waiting })),
+    new Family(
+      'penstock_webhook_waiting',
+      'gauge',
+      'Notices that a webhook has not taken yet.',
+      () => read().webhooks.map(({ name, waiting }) => ({ labels: { webhook: name }, value: waiting })),
+      ['webhook'],
     ),
   ];
 }

@@ -14,12 +14,14 @@ export function traceFamilies(read: () => TraceSums | undefined): Family[] {
       'counter',
       'Traces kept, by why: their head was drawn, their request failed, it took long.',
       by('kept_for', ({ kept }) => kept),
+      ['kept_for'],
     ),
     new Family(
       'penstock_traces_dropped_total',
       'counter',
       'Traces that were to be kept and were not, by cause: rate = over tracing.maxTracesPerSecond, busy = the exporting thread is behind.',
       by('cause', ({ dropped }) => dropped),
+      ['cause'],
     ),
     new Family('penstock_spans_exported_total', 'counter', 'Spans that the collector took.', () => {
       const sums = read();
@@ -30,6 +32,7 @@ export function traceFamilies(read: () => TraceSums | undefined): Family[] {
       'counter',
       'Spans that the collector did not get, by cause: queue_full, export_failed, exit = the process ended first.',
       by('cause', ({ lost }) => lost),
+      ['cause'],
     ),
   ];
 }

@@ -22,7 +22,10 @@ const BY_REASON: Partial<Record<Reason, TritonReason>> = {
 export function tritonFamilies(figures: Figures): Family[] {
   const { each } = readers(figures);
   const counter = (name: string, help: string, value: (version: VersionFigures) => number) =>
-    new Family(name, 'counter', help, () => each((version, labels) => [{ labels, value: value(version) }]));
+    new Family(name, 'counter', help, () => each((version, labels) => [{ labels, value: value(version) }]), [
+      'model',
+      'version',
+    ]);
   const duration = (name: string, help: string, ...stages: Stage[]) =>
     counter(name, help, (version) => Math.floor(stages.reduce((ns, stage) => ns + version.stageNs(stage), 0) / 1000));
   return [
@@ -31,10 +34,15 @@ export function tritonFamilies(figures: Figures): Family[] {
       'Number of successful inference requests, all batch sizes',
       (version) => version.successes,
     ),
-    new Family('nv_inference_request_failure', 'counter', 'Number of failed inference requests, all batch sizes', () =>
-      each((version, labels) =>
-        TRITON_REASONS.map((reason) => ({ labels: { ...labels, reason }, value: failures(version, reason) })),
-      ),
+    new Family(
+      'nv_inference_request_failure',
+      'counter',
+      'Number of failed inference requests, all batch sizes',
+      () =>
+        each((version, labels) =>
+          TRITON_REASONS.map((reason) => ({ labels: { ...labels, reason }, value: failures(version, reason) })),
+        ),
+      ['model', 'version', 'reason'],
     ),
     counter(
       'nv_inference_count',
@@ -77,6 +85,7 @@ export function tritonFamilies(figures: Figures): Family[] {
       'gauge',
       'Instantaneous number of pending requests awaiting execution per-model.',
       () => each((version, labels) => [{ labels, value: version.queueDepth }]),
+      ['model', 'version'],
     ),
   ];
 }

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { CNN_MODEL, MLP_MODEL } from './embedded-models.js';
 import { oldDriver, readGpuRows, UNKNOWN_GPU, whyUnable } from './gpu-machine.js';
 import { type GpuReport, reportText } from './report.js';
+import { implausible } from './telemetry.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const H200 = { name: 'NVIDIA H200', driver: '580.95.05', memoryMiB: 143771, computeCapability: '9.0' };
@@ -15,6 +16,40 @@ const FACTS = {
   folder: '/ort',
   ortVersion: '1.30.0',
 };
+
+const READING = {
+  device: 'cuda:0',
+  product: 'NVIDIA H200',
+  uuid: 'GPU-1',
+  energyJoules: 1000,
+  powerWatts: 345,
+  powerLimitWatts: 700,
+  memoryUsedBytes: 8 * 1024 ** 3,
+  memoryTotalBytes: 140 * 1024 ** 3,
+  utilisation: 0.87,
+  temperatureCelsius: 64,
+};
+
+describe('figures of the GPU around the check', () => {
+  const told = (after: object, before: object = { energyJoules: 100 }) =>
+    implausible({ before: { ...READING, ...before }, after: { ...READING, ...after }, elapsedSeconds: 3 });
+
+  it('are taken where they can be true, and where they are absent', () => {
+    expect(told({})).toEqual([]);
+    expect(told({ energyJoules: undefined, utilisation: undefined, memoryUsedBytes: undefined })).toEqual([]);
+    expect(implausible({ before: undefined, after: undefined, elapsedSeconds: 1 })).toEqual([]);
+  });
+
+  it.each([
+    ['energy in other units', { energyJoules: 1e6 }],
+    ['energy that does not grow', { energyJoules: 100 }],
+    ['more memory used than there is', { memoryUsedBytes: 1e12 }],
+    ['a utilisation in percent', { utilisation: 87 }],
+    ['a temperature of another field', { temperatureCelsius: 0 }],
+  ])('are refused: %s', (_, after) => {
+    expect(told(after)).toHaveLength(1);
+  });
+});
 
 describe('penstock gpu-check', () => {
   it.skipIf(existsSync('/dev/nvidiactl') || existsSync('/dev/dxg'))(
@@ -70,6 +105,13 @@ describe('penstock gpu-check', () => {
       versions: { penstock: '1.0.0', node: '24.0.0', onnxRuntime: '1.30.0' },
       gpu: { ...H200, deviceId: 0 },
       cpu: { model: 'a CPU', cores: 16, intraOpThreads: 1 },
+      telemetry: {
+        before: { ...READING, energyJoules: 100 },
+        after: READING,
+        elapsedSeconds: 3,
+        readUs: 120,
+        problems: [],
+      },
       models: [
         {
           name: 'mlp',
@@ -85,6 +127,10 @@ describe('penstock gpu-check', () => {
       ],
     };
     const text = reportText(report);
+    expect(text).toContain(
+      '(GPU-1): 900.0 J in 3.0 s, 345 W of 700 W, memory 8.0 of 140.0 GiB, utilisation 87 %, 64 degrees',
+    );
+    expect(text).toContain('a reading takes 120 us');
     expect(text).toContain('NVIDIA H200, driver 580.95.05, 140 GiB, compute capability 9.0');
     expect(text).toContain('CUDAExecutionProvider 100 % of nodes');
     expect(text).toMatch(/8 +400 +100 +4\.00 +20000 +90000 +4\.50/);

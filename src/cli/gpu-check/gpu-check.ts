@@ -10,6 +10,7 @@ import { type ExaminedModel, examine } from './examine.js';
 import { findGpus, type Gpu, oldDriver, UNKNOWN_GPU, whyUnable } from './gpu-machine.js';
 import { type GpuReport, type ModelFindings, reportText } from './report.js';
 import { DEFAULT_EFFORT } from './speed.js';
+import { Telemeter } from './telemetry.js';
 
 export interface GpuCheckOptions {
   readonly json: boolean;
@@ -41,8 +42,15 @@ export async function gpuCheck(options: GpuCheckOptions, io: CliIo): Promise<num
   }
   // A number that no GPU has is told by CUDA itself.
   const gpu: Gpu = gpus[options.deviceId] ?? UNKNOWN_GPU;
+  const telemeter = await Telemeter.open({
+    clock: MEASURING_CLOCK,
+    log: toStderr(io),
+    deviceId: options.deviceId,
+    visibleDevices: io.env.CUDA_VISIBLE_DEVICES,
+  });
   const findings = await examineAll(options, io);
-  const problems = findings.flatMap((found) => found.problems);
+  const telemetry = telemeter.end();
+  const problems = [...findings.flatMap((found) => found.problems), ...telemetry.problems];
   const driver = oldDriver(gpu);
   if (problems.length > 0 && driver !== undefined) problems.push(driver);
   if (findings.some(({ model }) => model.providers === undefined))
@@ -60,6 +68,7 @@ export async function gpuCheck(options: GpuCheckOptions, io: CliIo): Promise<num
       intraOpThreads: options.cpuThreads,
     },
     models: findings.map(({ model }) => model),
+    telemetry,
   };
   const json = `${JSON.stringify(report, undefined, 2)}\n`;
   if (options.out !== undefined) await writeFile(resolve(io.cwd, options.out), json);

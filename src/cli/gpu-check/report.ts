@@ -3,6 +3,7 @@ import { textTable } from '../text-table.js';
 import type { Agreement } from './agreement.js';
 import type { Gpu } from './gpu-machine.js';
 import type { Speed } from './speed.js';
+import { type Telemetry, telemetryText } from './telemetry.js';
 
 /** What was found of one model. */
 export interface ModelFindings {
@@ -31,6 +32,8 @@ export interface GpuReport {
   readonly gpu: Gpu & { readonly deviceId: number };
   readonly cpu: { readonly model: string; readonly cores: number; readonly intraOpThreads: number };
   readonly models: readonly ModelFindings[];
+  /** What the GPU says of itself around the runs above. */
+  readonly telemetry: Telemetry;
 }
 
 /** The report as a person reads it. */
@@ -51,7 +54,7 @@ export function reportText(report: GpuReport): string {
   const end = report.ok
     ? "OK: CUDA ran every node, and its answers are the CPU's within the tolerances\n"
     : `NOT OK\n${report.problems.map((problem) => `  ${problem}\n`).join('')}`;
-  return [`${lines.join('\n')}\n`, ...sections, end].join('\n');
+  return [`${lines.join('\n')}\n`, ...sections, telemetryText(report.telemetry), end].join('\n');
 }
 
 function modelText(model: ModelFindings): string {

@@ -87,6 +87,14 @@ const metrics = z.strictObject({
   enabled: z.boolean().default(true).describe('Serve Prometheus metrics at /metrics'),
   address: address().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 is every network'),
   port: port().default(8002).describe('Port; 0 takes a free one'),
+  cpu: z.boolean().default(true).describe('Figures of the host: use of its cores and memory'),
+  gpu: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Figures of the GPUs (energy, power, memory, use, temperature) once a model runs on one, by NVML, else by one nvidia-smi',
+    ),
+  gpuAlways: z.boolean().default(false).describe('Also where no model runs on a GPU'),
 });
 
 const admin = z.strictObject({

@@ -54,8 +54,6 @@ export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
   'vertex-ai-port': CLOUD,
   'vertex-ai-thread-count': CLOUD,
   'vertex-ai-default-model': CLOUD,
-  'allow-gpu-metrics': warning('series of the GPU are not exported yet'),
-  'allow-cpu-metrics': warning('series of the CPU are always exported'),
   'metrics-interval-ms': warning('figures are taken when they are asked for'),
   'metrics-config': warning('the kinds of series are fixed'),
   'trace-config': TRACE,

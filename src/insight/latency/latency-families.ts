@@ -13,14 +13,19 @@ const PRIORITY_DURATION = 'penstock_priority_request_duration_seconds';
 export function latencyFamilies(figures: Figures, places: RoutePlaces): Family[] {
   const { each } = readers(figures);
   return [
-    new Family(ROUTE_DURATION, 'histogram', 'Time of answered requests by route, of models that have routes.', () =>
-      each(function* (version, labels) {
-        for (const [route, place] of places.of(version.id.model)) {
-          const slots = version.routeHistogram(place);
-          if (countOf(slots, 0) === 0) continue;
-          yield* histogramSamples(ROUTE_DURATION, { ...labels, route }, SECONDS, slots, sumNsOf(slots, 0) / 1e9);
-        }
-      }),
+    new Family(
+      ROUTE_DURATION,
+      'histogram',
+      'Time of answered requests by route, of models that have routes.',
+      () =>
+        each(function* (version, labels) {
+          for (const [route, place] of places.of(version.id.model)) {
+            const slots = version.routeHistogram(place);
+            if (countOf(slots, 0) === 0) continue;
+            yield* histogramSamples(ROUTE_DURATION, { ...labels, route }, SECONDS, slots, sumNsOf(slots, 0) / 1e9);
+          }
+        }),
+      ['model', 'version', 'route'],
     ),
     new Family(
       'penstock_route_requests_total',
@@ -36,6 +41,7 @@ export function latencyFamilies(figures: Figures, places: RoutePlaces): Family[]
               yield { labels: { ...labels, route, outcome }, value };
           }
         }),
+      ['model', 'version', 'route', 'outcome'],
     ),
     new Family(
       PRIORITY_DURATION,
@@ -56,12 +62,21 @@ export function latencyFamilies(figures: Figures, places: RoutePlaces): Family[]
             );
           }
         }),
+      ['model', 'version', 'priority'],
     ),
-    new Family('penstock_slow_requests_total', 'counter', 'Requests slower than the log of slow ones asks for.', () =>
-      each((version, labels) => [{ labels, value: version.slowRequests().count }]),
+    new Family(
+      'penstock_slow_requests_total',
+      'counter',
+      'Requests slower than the log of slow ones asks for.',
+      () => each((version, labels) => [{ labels, value: version.slowRequests().count }]),
+      ['model', 'version'],
     ),
-    new Family('penstock_slow_requests_logged_total', 'counter', 'Those that have a line in the log.', () =>
-      each((version, labels) => [{ labels, value: version.slowRequests().told }]),
+    new Family(
+      'penstock_slow_requests_logged_total',
+      'counter',
+      'Those that have a line in the log.',
+      () => each((version, labels) => [{ labels, value: version.slowRequests().told }]),
+      ['model', 'version'],
     ),
   ];
 }

@@ -1,4 +1,5 @@
 export { BatchInput } from './batch-input.js';
+export { GpuReadings, type GpuReadingsOptions } from './gpu-readings/index.js';
 export {
   bytesCopied,
   type CacheOptions,

@@ -9,6 +9,7 @@ import {
   NO_DEADLINE,
   NOBODY,
   type QueueMetrics,
+  type QueueOutlook,
   type SchedulerReport,
   type ServingError,
   toServingError,
@@ -28,6 +29,7 @@ import { FairShares } from './fair-shares.js';
 import { InFlight } from './in-flight.js';
 import { Isolation, mayBeData, type Part } from './isolation.js';
 import { LineView } from './line-view.js';
+import { outlook } from './outlook.js';
 import { QueueBounds } from './queue-bounds.js';
 import type { QueueItem, RequestQueue } from './queue-item.js';
 import * as refusals from './refusals.js';
@@ -167,6 +169,24 @@ export class Batcher implements RequestQueue {
     const head = this.#waiting.head();
     const costClass = head === undefined ? shapes.lastClass : shapes.costClass(head.item);
     return report(sources, { ...state, idleBecause, costClass }, this.#clock.nowNs());
+  }
+
+  /** How its line stands, and what a request that came now had to expect. */
+  outlook(): QueueOutlook {
+    return outlook(
+      {
+        spec: this.#spec,
+        executor: this.#executor,
+        running: this.#running,
+        inFlight: this.#inFlight,
+        arrivals: this.#arrivals,
+        view: this.#view,
+        waiting: this.#waiting,
+        shapes: this.#shapes,
+        rate: this.#rate,
+      },
+      this.#clock.nowNs(),
+    );
   }
 
   /** Requests waiting for an instance. */

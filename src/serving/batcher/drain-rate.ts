@@ -19,7 +19,12 @@ export class DrainRate {
 
   /** Milliseconds until `waiting` requests have moved on, at least 1; undefined where nothing was measured yet. */
   retryAfterMs(waiting: number): number | undefined {
-    if (this.#nsPerRequest === 0) return undefined;
-    return Math.min(Math.max(Math.ceil((waiting * this.#nsPerRequest) / 1e6), 1), LONGEST_MS);
+    const ms = this.msUntil(waiting);
+    return ms === undefined ? undefined : Math.min(Math.max(Math.ceil(ms), 1), LONGEST_MS);
+  }
+
+  /** The same, exactly and without bounds. */
+  msUntil(waiting: number): number | undefined {
+    return this.#nsPerRequest === 0 ? undefined : (waiting * this.#nsPerRequest) / 1e6;
   }
 }

@@ -49,6 +49,7 @@ const SIGNATURES = {
 };
 
 let runtime: CudaRuntime | undefined;
+let placeOf: ((text: Uint8Array, bytes: number, device: number) => number) | undefined;
 
 /** CUDA's runtime library, or undefined where it is not found: then no CUDA provider loads either. */
 export function cudaRuntime(): CudaRuntime | undefined {
@@ -58,6 +59,7 @@ export function cudaRuntime(): CudaRuntime | undefined {
     keptLibraries.push(library);
     const calls = Object.entries(SIGNATURES).map(([name, values]) => [name, library.func(name, 'int', values)]);
     const cudaGetErrorString = library.func('cudaGetErrorString', 'str', ['int']);
+    placeOf = library.func('cudaDeviceGetPCIBusId', 'int', ['void *', 'int', 'int']);
     runtime = { ...Object.fromEntries(calls), cudaGetErrorString } as CudaRuntime;
   } catch {
     return undefined;
@@ -82,4 +84,12 @@ export async function initDevice(
   if (error !== 0) return `CUDA error ${error}: ${cuda.cudaGetErrorString(error)}`;
   initialised.add(deviceId);
   return undefined;
+}
+
+/** Where on the PCI bus the GPU is that CUDA numbers so: `0000:65:00.0`. Undefined where CUDA is not loaded or does not know. */
+export function cudaBusId(deviceId: number): string | undefined {
+  if (cudaRuntime() === undefined || placeOf === undefined) return undefined;
+  const text = new Uint8Array(32);
+  if (placeOf(text, text.length, deviceId) !== 0) return undefined;
+  return Buffer.from(text.subarray(0, text.indexOf(0))).toString();
 }

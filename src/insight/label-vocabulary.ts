@@ -1,0 +1,42 @@
+import { PROTOCOL_STATES, REASONS, ROUTE_EVENTS } from '../core/index.js';
+import { PRIORITY_PLACES, ROUTE_PLACES, STAGES } from './request-figures.js';
+
+/** A label of a metric: what its values are, and how many there can be. */
+export interface LabelFacts {
+  readonly meaning: string;
+  /** Most values at once, as an operator reads it. */
+  readonly bound: string;
+}
+
+const fixed = (meaning: string, values: readonly string[]): LabelFacts => ({ meaning, bound: String(values.length) });
+
+/**
+ * Every label that a metric of Penstock has. What a caller sends is never a value as it is: names of models, tenants and
+ * routes count once they are known, and within their bound.
+ */
+export const LABELS = {
+  model: { meaning: 'Name of a model that the repository has', bound: 'models of the repository' },
+  version: { meaning: 'Version of the model', bound: 'versions that are loaded' },
+  outcome: { meaning: 'What became of it', bound: '8' },
+  reason: fixed('OK, or why it failed', ['OK', ...REASONS]),
+  route: { meaning: 'Name of a rule, split or label of the routes of the model', bound: `${ROUTE_PLACES} a model` },
+  priority: { meaning: 'Level of priority; the last is that and all below', bound: String(PRIORITY_PLACES) },
+  event: fixed('What happened on the way by routes', ROUTE_EVENTS),
+  stage: fixed('Stage of the data path', STAGES),
+  le: { meaning: 'Upper bound of a bucket', bound: '22' },
+  thread: { meaning: '`control` or an ingress thread', bound: 'threads (`ingress.threads`), 65' },
+  state: fixed('State that it is in', Object.keys(PROTOCOL_STATES)),
+  device: { meaning: '`cpu`, `cuda:0` ...', bound: 'devices of the machine' },
+  fault: fixed('What failed', ['memory', 'lost']),
+  provider: { meaning: 'Execution provider of ONNX Runtime', bound: '2' },
+  carrier: { meaning: 'How runs are carried', bound: '4' },
+  rollout: { meaning: 'Id of a rollout that has not ended', bound: 'models of the repository' },
+  webhook: { meaning: 'Name of a webhook in the configuration', bound: 'webhooks of the configuration' },
+  kept_for: { meaning: 'Why a trace was kept', bound: '3' },
+  cause: { meaning: 'Why', bound: '8' },
+  product: { meaning: 'Name of the product', bound: 'devices of the machine' },
+  uuid: { meaning: 'Name of this very piece, as its driver has it', bound: 'devices of the machine' },
+  gpu_uuid: { meaning: "The same under Triton's name", bound: 'devices of the machine' },
+} as const satisfies Readonly<Record<string, LabelFacts>>;
+
+export type LabelName = keyof typeof LABELS;

@@ -1,0 +1,1 @@
+export { GpuReadings, type GpuReadingsOptions } from './gpu-readings.js';
