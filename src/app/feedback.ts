@@ -6,11 +6,15 @@ export interface FeedbackParts {
   readonly clock: Clock;
   /** Throws for what does not serve. */
   readonly specOf: (model: string, version: number) => ModelSpec;
+  readonly onJoined: NonNullable<FeedbackJoinOptions['onJoined']>;
   readonly keep: Omit<NonNullable<FeedbackJoinOptions['keep']>, 'clock'>;
 }
 
 /** The join of feedback and predictions of a configuration. */
-export function createFeedback({ feedback }: ServerConfig, { clock, specOf, keep }: FeedbackParts): FeedbackJoin {
+export function createFeedback(
+  { feedback }: ServerConfig,
+  { clock, specOf, onJoined, keep }: FeedbackParts,
+): FeedbackJoin {
   return new FeedbackJoin({
     maxPredictions: feedback.maxPredictions,
     keepMs: feedback.keepSecs * 1000,
@@ -22,6 +26,7 @@ export function createFeedback({ feedback }: ServerConfig, { clock, specOf, keep
       const index = labelsOf(() => specOf(model, version))?.indexOf(text) ?? -1;
       return index < 0 ? undefined : index;
     },
+    onJoined,
     keep: { ...keep, clock },
   });
 }

@@ -1,9 +1,16 @@
 import type { Listener, RunningServer } from '../cli/index.js';
 import type { ServerConfig } from '../config/index.js';
-import { type Clock, type GateReport, ServingError } from '../core/index.js';
+import { type Clock, type GateReport, ServingError, spendsErrorBudget } from '../core/index.js';
 import type { FeedbackJoin } from '../delivery/index.js';
 import { Gates } from '../gates/index.js';
-import { createLog, createMetrics, type Metrics, type ServerLog, SlowThresholds } from '../insight/index.js';
+import {
+  createLog,
+  createMetrics,
+  type Metrics,
+  type ServerLog,
+  type SloBook,
+  SlowThresholds,
+} from '../insight/index.js';
 import { usableCores } from '../machine/index.js';
 import type { ModelRepository } from '../models/index.js';
 import type { Arena } from '../serving/arena/index.js';
@@ -30,6 +37,7 @@ import { openRepository } from './repository.js';
 import { Rollouts } from './rollouts.js';
 import { routesKeeping } from './routes-keeping.js';
 import { shadowLimits } from './shadow-limits.js';
+import { createSlos } from './slos.js';
 import { slowRequestLog } from './slow-requests.js';
 import { stateOf } from './state.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
@@ -39,6 +47,7 @@ import { openTracing, type Tracing, type WatchOfThread, watchOf } from './tracin
 import type { Environment } from './tracing-settings.js';
 import { Traffic } from './traffic.js';
 import { PENSTOCK_VERSION } from './version.js';
+import { VersionAges } from './version-ages.js';
 import { Webhooks } from './webhooks.js';
 
 export interface GatewaySurroundings {
@@ -87,6 +96,7 @@ export class Gateway implements RunningServer {
   readonly #slowThresholds: SlowThresholds;
   readonly #tracing: Tracing | undefined;
   #watch: WatchOfThread | undefined;
+  readonly #slos: SloBook;
   #listeners: Listeners | undefined;
   #end: (code: number) => void = () => {};
   #stopping: Promise<void> | undefined;
@@ -105,6 +115,8 @@ export class Gateway implements RunningServer {
     const feedback = createFeedback(config, {
       clock,
       specOf: (model, version) => this.#repository.spec(model, version),
+      onJoined: ({ model, version }, metric, wrong, value) =>
+        this.#slos.judged(model, version, metric, wrong === undefined ? undefined : !wrong, value),
       keep: { store: this.#state, log, wanted: (model) => this.#rollouts.engine.wantsLabels(model) },
     });
     this.#feedback = feedback;
@@ -112,6 +124,7 @@ export class Gateway implements RunningServer {
     const visibleDevices = surroundings.env?.CUDA_VISIBLE_DEVICES;
     this.#readings = readDevices(config.metrics, { clock, log, statuses, visibleDevices });
     const metrics = createMetrics({
+      slos: () => this.#slos.tracked(),
       rollouts: () => ({ running: this.#rollouts.engine.running(), webhooks: this.#webhooks.figures() }),
       devices: statuses,
       readings: this.#readings,
@@ -129,7 +142,13 @@ export class Gateway implements RunningServer {
       maxQueue: config.offload.maxQueueSize,
       tasks: OFFLOAD_TASKS,
     });
-    const whyAbsent: WhyAbsentHere = (model, version) => this.#whyAbsent(model, version);
+    const ages = new VersionAges(config.repositories);
+    this.#slos = createSlos(config, { clock, log, metrics, webhooks: this.#webhooks, ages, ledger: undefined });
+    const whyAbsent: WhyAbsentHere = (model, version) => {
+      const error = this.#whyAbsent(model, version);
+      if (error !== undefined && spendsErrorBudget(error.reason)) this.#slos.absent(model);
+      return error;
+    };
     const callers = new Callers(config);
     const facts = toldTo(metrics.facts, feedback, { note: (fact) => this.#rollouts.engine.note(fact) });
     const slow = slowRequestLog(config, { clock, log, share: { index: 0, of: 1 } });
@@ -199,19 +218,25 @@ export class Gateway implements RunningServer {
       ingress: this.#ingress,
       keepCosts: config.costs.keep,
       spareTime: new SpareTime(),
+      slos: this.#slos,
       serves: ({ id, batching }) => this.#slowThresholds.watch(metrics.figuresOf(id), batching.sloMs),
     });
     const gate = new Gates({ policy: gatePolicy(config), clock, log });
     this.#gates = gate;
     const parts = { host: hosting, gate, clock, log, surroundings };
     this.#repository = openRepository(config, parts, {
-      onVersionReady: (id, info) => metrics.setVersionInfo(id, info),
+      onVersionReady: (id, info) => {
+        metrics.setVersionInfo(id, info);
+        void ages.look(id);
+      },
       onVersionReloaded: (id) => {
         metrics.restartStatistics(id);
         rollouts.engine.reloaded(id.model, id.version);
       },
       onVersionGone: (id) => {
         this.#slowThresholds.forget(metrics.figuresOf(id));
+        this.#slos.retiring(metrics.figuresOf(id));
+        ages.forget(id);
         metrics.retire(id);
       },
     });
@@ -237,6 +262,7 @@ export class Gateway implements RunningServer {
       statistics: metrics,
       schedulers: hosting,
       latencies: metrics,
+      slos: this.#slos,
       feedback,
       process: {
         live: () => this.#lifetime.live(),
@@ -333,6 +359,7 @@ export class Gateway implements RunningServer {
       this.#devices.stop();
       this.#slowThresholds.stop();
       this.#readings.close();
+      this.#slos.stop();
       this.#rollouts.engine.stop();
       this.#feedback.stop();
       this.#webhooks.close();

@@ -14,6 +14,7 @@ import {
   type SchedulerReport,
   type SchedulerSource,
   ServingError,
+  type Slo,
   type Tensor,
   type TrafficSource,
   type VersionHost,
@@ -62,6 +63,8 @@ export interface HostingOptions {
   };
   /** What is learned of the time of executions lasts from one start to the next. */
   readonly keepCosts: boolean;
+  /** Told of the SLOs beside a model. */
+  readonly slos: { filed(model: string, slos: readonly Slo[]): void };
   /** Told of each version that is going to take requests, before it does. */
   readonly serves: (spec: ModelSpec) => void;
   /** When devices have time for copies of requests. */
@@ -100,6 +103,8 @@ export class Hosting implements VersionHost, SchedulerSource {
     const hosted = versions as readonly Hosted[];
     this.#options.traffic.filed(model, beside?.routes);
     this.#options.rollouts.filed(model, beside?.rollout);
+    // A model that does not serve any more still has to: its SLOs stay.
+    if (hosted.length > 0) this.#options.slos.filed(model, beside?.slos ?? []);
     if (hosted.length === 0) this.#published.delete(model);
     else this.#published.set(model, hosted);
     for (const { counted, spec } of hosted) {

@@ -1,7 +1,7 @@
 import type { ServerConfig } from '../config/index.js';
 import type { Clock, ClockTimer, Log, RolloutFigures } from '../core/index.js';
 import type { RolloutNotice, RolloutNotices } from '../delivery/index.js';
-import { cloudEvent } from './cloud-event.js';
+import { type CloudEvent, cloudEvent } from './cloud-event.js';
 import { readSecret, signedHeaders } from './webhook-signature.js';
 
 /** What became of the notices of one webhook: `failed` after all tries or for good, `dropped` as too many waited. */
@@ -23,7 +23,7 @@ const TRY_MS = 10_000;
 /** Answers of 400 to 499 that another try may get better ones than. */
 const PASSING = [408, 425, 429];
 
-/** Tells webhooks of the moves of rollouts: signed CloudEvents, one after another for each, never in anyone's way. */
+/** Tells webhooks of the moves of rollouts and SLOs: signed CloudEvents, one after another for each, never in anyone's way. */
 export class Webhooks implements RolloutNotices {
   readonly #hooks: ReadonlyMap<string, Webhook>;
 
@@ -37,8 +37,11 @@ export class Webhooks implements RolloutNotices {
   }
 
   tell(notice: RolloutNotice, to: readonly string[] | undefined): void {
-    if (this.#hooks.size === 0) return;
-    const event = cloudEvent(notice);
+    if (this.#hooks.size > 0) this.send(cloudEvent(notice), to);
+  }
+
+  /** To the webhooks of these names, or to all; names that there are not are passed over. */
+  send(event: CloudEvent, to: readonly string[] | undefined): void {
     const letter = { id: event.id, body: JSON.stringify(event) };
     for (const name of to ?? this.names) this.#hooks.get(name)?.take(letter);
   }

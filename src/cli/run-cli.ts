@@ -11,6 +11,7 @@ import { addRoutes } from './routes/index.js';
 import { serve } from './serve.js';
 import { serveFlagsHelp } from './serve-help.js';
 import { addSimulate } from './simulate/index.js';
+import { addSlo } from './slo/index.js';
 import { addToken } from './token/index.js';
 import { addTune } from './tune/index.js';
 
@@ -76,6 +77,7 @@ function buildProgram(io: CliIo, exit: (code: number) => void): Command {
   addSimulate(program, io, exit);
   addRollout(program, io, exit);
   addRoutes(program, io, exit);
+  addSlo(program, io, exit);
   addToken(program, io, exit);
   addTune(program, io, exit);
   return program;

@@ -39,6 +39,20 @@ export interface VersionLatencyFacts {
   readonly sketch?: LatencySketchObject;
 }
 
+/** Of `GET /v2/slo`. */
+export interface SloFacts {
+  readonly name: string;
+  readonly promise: string;
+  readonly state: string;
+  readonly missing?: string;
+  readonly target: number;
+  readonly window_days: number;
+  readonly events: number;
+  readonly bad: number;
+  readonly error_budget_remaining: number;
+  readonly burn_rates: Readonly<Record<string, number>>;
+}
+
 /** What became of the feedback of one call; `item` is its place in the call, from 0. */
 export interface FeedbackSums {
   accepted: number;
@@ -118,6 +132,11 @@ export class V2Client {
   async latency(model: string): Promise<readonly VersionLatencyFacts[]> {
     const reply = await this.#call('GET', `${pathOf(model, undefined)}/latency?sketch=json`);
     return ((await reply.json()) as { versions: VersionLatencyFacts[] }).versions;
+  }
+
+  /** How the SLOs stand. */
+  async slos(): Promise<{ readonly since_ms: number; readonly slos: readonly SloFacts[] }> {
+    return (await (await this.#call('GET', '/v2/slo')).json()) as { since_ms: number; slos: SloFacts[] };
   }
 
   async ready(): Promise<boolean> {

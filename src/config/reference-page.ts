@@ -9,6 +9,7 @@ import { fieldsOf, type SchemaNode, unwrapped } from './schema-walk.js';
 import { FLAGS } from './server/flags.js';
 import { serverConfigSchema } from './server/schema.js';
 import { UNSERVED_TRITON_FLAGS } from './server/triton-flags.js';
+import { modelSlosSchema } from './slo/schema.js';
 
 /** One setting of a schema, its place as dotted keys. */
 export interface Setting {
@@ -85,6 +86,20 @@ export function referencePage(): string {
     ...table(
       ['key', 'type', 'default', 'meaning'],
       settingsOf(rolloutPlanSchema, '').map((row) => [
+        code(row.path),
+        row.type,
+        defaultText(row.defaultValue),
+        row.description,
+      ]),
+    ),
+    '',
+    '## SLOs of a model: `slo.yaml` beside its version folders',
+    '',
+    'What is promised of it: `src/insight/slo/SLO.md`. The same fields, and `model`, make up `slos` of the server.',
+    '',
+    ...table(
+      ['key', 'type', 'default', 'meaning'],
+      settingsOf(modelSlosSchema, '').map((row) => [
         code(row.path),
         row.type,
         defaultText(row.defaultValue),

@@ -43,6 +43,7 @@ export * from './route-faults.js';
 export * from './routes.js';
 export * from './scheduler-report.js';
 export * from './scope.js';
+export * from './slo.js';
 export * from './slow-request.js';
 export * from './state-machine.js';
 export * from './tenant.js';

@@ -3,6 +3,7 @@ import type { BatchMember } from './batch.js';
 import type { ProbeTarget } from './gate.js';
 import type { ModelSpec } from './model.js';
 import type { ModelRoutes } from './routes.js';
+import type { Slo } from './slo.js';
 
 /** What the data path is told of an opened version. */
 export interface VersionPlan {
@@ -50,6 +51,7 @@ export interface VersionHost {
 /** What stands beside a model's versions and decides about their traffic; both were read and found possible. */
 export interface BesideModel {
   readonly routes: ModelRoutes | undefined;
+  readonly slos: readonly Slo[];
   /** The rollout plan, with its name for messages. */
   readonly rollout: { readonly name: string; readonly text: string } | undefined;
 }

@@ -6,6 +6,8 @@ export { createLog, type LineLevel, type LogLevel, type LogOptions, type ServerL
 export { createMetrics, type Metrics, type MetricsOptions, refusedInto } from './metrics.js';
 export { metricsPage } from './metrics-page.js';
 export { RequestFigures } from './request-figures.js';
+export { alertRules } from './slo/alert-rules.js';
+export { SloBook } from './slo/slo-book.js';
 export type { ExportSettings } from './traces/exporters.js';
 export type { HeadRules } from './traces/head-sampler.js';
 export { contextsOnly, RequestWatcher } from './traces/request-watcher.js';

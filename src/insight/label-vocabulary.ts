@@ -1,4 +1,12 @@
-import { PROTOCOL_STATES, REASONS, ROUTE_EVENTS } from '../core/index.js';
+import {
+  BURN_WINDOW_MINUTES,
+  minutesText,
+  PROTOCOL_STATES,
+  REASONS,
+  ROUTE_EVENTS,
+  SLO_OBJECTIVES,
+  SLO_SEVERITIES,
+} from '../core/index.js';
 import { PRIORITY_PLACES, ROUTE_PLACES, STAGES } from './request-figures.js';
 
 /** A label of a metric: what its values are, and how many there can be. */
@@ -32,6 +40,10 @@ export const LABELS = {
   carrier: { meaning: 'How runs are carried', bound: '4' },
   rollout: { meaning: 'Id of a rollout that has not ended', bound: 'models of the repository' },
   webhook: { meaning: 'Name of a webhook in the configuration', bound: 'webhooks of the configuration' },
+  slo: { meaning: 'Name of an SLO; of one beside a model MODEL/NAME', bound: 'SLOs that are configured' },
+  objective: fixed('What an SLO promises', SLO_OBJECTIVES),
+  severity: fixed('How urgent an alert of an SLO is', SLO_SEVERITIES),
+  window: fixed('Time that a burn rate is of', BURN_WINDOW_MINUTES.map(minutesText)),
   kept_for: { meaning: 'Why a trace was kept', bound: '3' },
   cause: { meaning: 'Why', bound: '8' },
   product: { meaning: 'Name of the product', bound: 'devices of the machine' },

@@ -17,6 +17,7 @@ const ALL: Required<Omit<MetricsOptions, 'processMetrics' | 'wallMs'>> = {
   readings: { read: unread },
   outlooks: unread,
   traces: unread,
+  slos: unread,
 };
 
 /** Every metric that a gateway can have, with all that it can be told of. */

@@ -28,6 +28,8 @@ import { type ExposedFamily, OPEN_METRICS_TYPE, openMetricsText, wantsOpenMetric
 import { outlookFamilies } from './outlook-families.js';
 import { ReleaseFigures } from './release-figures.js';
 import { rolloutFamilies } from './rollout-families.js';
+import { sloFamilies } from './slo/slo-families.js';
+import type { TrackedSlo } from './slo/tracked-slo.js';
 import { traceFamilies } from './trace-families.js';
 import type { TraceSums } from './traces/trace-figures.js';
 import { tritonFamilies } from './triton-aliases.js';
@@ -50,6 +52,8 @@ export interface MetricsOptions {
   readonly readings?: DeviceReadings;
   /** How the lines of versions stand; default: nothing is told of it. */
   readonly outlooks?: () => Iterable<QueueOutlook>;
+  /** SLOs; default: nothing is told of them. */
+  readonly slos?: () => readonly TrackedSlo[];
   /** Rollouts and their webhooks; default: nothing is told of them. */
   readonly rollouts?: () => RolloutFigures;
 }
@@ -145,6 +149,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ...ofTraces,
     ...ofRollouts,
     ...latencyFamilies(figures, routePlaces),
+    ...(options.slos === undefined ? [] : sloFamilies(options.slos)),
     ...tritonFamilies(figures),
     ...(readings === undefined ? [] : tritonDeviceFamilies(readings)),
   ];

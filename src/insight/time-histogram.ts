@@ -1,7 +1,7 @@
-/** Upper bounds of the buckets in nanoseconds (5 us to 10 s, three a decade), as every latency histogram here has them. */
-export const TIME_BOUNDS_NS: readonly number[] = [
-  5e3, 1e4, 2.5e4, 5e4, 1e5, 2.5e5, 5e5, 1e6, 2.5e6, 5e6, 1e7, 2.5e7, 5e7, 1e8, 2.5e8, 5e8, 1e9, 2.5e9, 5e9, 1e10,
-];
+import { LATENCY_BOUNDS_NS } from '../core/index.js';
+
+/** Upper bounds of the buckets in nanoseconds. */
+export const TIME_BOUNDS_NS = LATENCY_BOUNDS_NS;
 
 const OVERFLOW = TIME_BOUNDS_NS.length;
 const LAST_NS = TIME_BOUNDS_NS[OVERFLOW - 1] as number;

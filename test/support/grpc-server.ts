@@ -182,6 +182,7 @@ export async function startGrpcFixture(
     statistics: { statistics: () => undefined },
     schedulers: { scheduler: () => SCHEDULER },
     latencies: { latency: () => undefined },
+    slos: { statuses: () => [], sinceMs: 0 },
     feedback: new FakeFeedback(),
     process: { live: () => process.live, ready: () => process.ready },
     strictReadiness: false,

@@ -86,6 +86,7 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
     statistics: { statistics: () => undefined },
     schedulers: { scheduler: () => SCHEDULER },
     latencies: { latency: () => undefined },
+    slos: { statuses: () => [], sinceMs: 0 },
     feedback,
     process: { live: () => process.live, ready: () => process.ready },
     strictReadiness: false,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { ServingError } from '../../core/index.js';
+import { didYouMean, ServingError } from '../../core/index.js';
 import { readDocument } from '../document.js';
 import { type ConfigFault, faultsOf, pathText } from '../issues.js';
 import { type ServerConfig, serverConfigSchema } from './schema.js';
@@ -31,6 +31,7 @@ export function loadServerConfig(sources: ServerConfigSources = {}): ServerConfi
     );
   }
   refuseSharedPorts(parsed.data);
+  refuseUnknownWebhooks(parsed.data, sources);
   return deepFreeze(parsed.data);
 }
 
@@ -49,6 +50,17 @@ function refuseSharedPorts({ http, grpc, metrics, admin }: ServerConfig): void {
       );
     used.set(place, name);
   }
+}
+
+/** A notice that nobody gets would be missed when it matters. */
+function refuseUnknownWebhooks({ slos, webhooks }: ServerConfig, sources: ServerConfigSources): void {
+  const names = webhooks.map(({ name }) => name);
+  for (const [i, { notify = [] }] of slos.entries())
+    for (const [j, name] of notify.entries())
+      if (!names.includes(name)) {
+        const fault = { path: ['slos', i, 'notify', j], message: `no webhook '${name}'${didYouMean(name, names)}` };
+        throw new ServingError('MALFORMED_REQUEST', sentence(fault, sources));
+      }
 }
 
 function sentence({ path, message }: ConfigFault, { file, origins }: ServerConfigSources): string {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { serverSlosSchema } from '../slo/schema.js';
 import { slowRequestsSchema } from './slow-requests.js';
 
 const port = () => z.int().min(0).max(65535);
@@ -589,6 +590,7 @@ export const serverConfigSchema = z.strictObject({
   feedback: feedback.prefault({}).describe('What is learned of predictions after they were made'),
   gates: gates.prefault({}).describe('What versions have to show before they serve'),
   shadows: shadows.prefault({}).describe('Copies of requests that candidates answer for comparison'),
+  slos: serverSlosSchema,
   slowRequests: slowRequestsSchema.prefault({}).describe('Log of slow requests'),
   capture: capture.prefault({}).describe('Sampled requests and answers, kept'),
   tracing: tracing.prefault({}).describe('Traces of requests, exported to a collector (OpenTelemetry)'),

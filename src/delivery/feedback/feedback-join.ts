@@ -4,6 +4,7 @@ import type {
   FeedbackFigures,
   FeedbackIntake,
   FeedbackOutcome,
+  ModelVersionId,
   ReleaseFact,
   ReleaseFacts,
   SettledFact,
@@ -28,6 +29,8 @@ export interface FeedbackJoinOptions {
   readonly nowMs: () => number;
   /** Index of the class called `text` in the first output of a version that has class names; undefined: it has no such class. */
   readonly classIndex: (model: string, version: number, text: string) => number | undefined;
+  /** Told of what was joined, once for a prediction and metric. `wrong`: undefined for values. */
+  readonly onJoined?: (id: ModelVersionId, metric: string, wrong: boolean | undefined, value: number) => void;
   /** Undefined: what it holds does not outlive the process. */
   readonly keep?: JoinKeeperOptions;
 }
@@ -145,6 +148,7 @@ export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFac
     if (stored) this.#keeper?.told(prediction, metric);
     const value = said.kind === 'value' ? said.value : Number(wrong);
     this.#cohorts.add({ metric, version, split, predictedMs: atMs, wrong, value, stored });
+    this.#options.onJoined?.(prediction, metric, wrong, value);
     return { kind: 'joined' };
   }
 

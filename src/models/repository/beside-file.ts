@@ -9,13 +9,13 @@ export interface BesideFile {
 }
 
 /** Names without their ending. */
-type BesideName = 'routes' | 'rollout';
+type BesideName = 'routes' | 'rollout' | 'slo';
 
 const ENDINGS = ['.yaml', '.json'];
 
 /** Every file that may stand beside a model and be read anew without its versions. */
 export const BESIDE_FILES: ReadonlySet<string> = new Set(
-  (['routes', 'rollout'] as const satisfies readonly BesideName[]).flatMap((name) =>
+  (['routes', 'rollout', 'slo'] as const satisfies readonly BesideName[]).flatMap((name) =>
     ENDINGS.map((ending) => name + ending),
   ),
 );

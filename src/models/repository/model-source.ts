@@ -6,6 +6,7 @@ import { type FoundConfig, overridingConfig, readModelConfig } from './model-con
 import { OverrideFolder } from './override-folder.js';
 import { readRolloutFile } from './rollout-file.js';
 import { readRoutesFile } from './routes-file.js';
+import { readSloFile } from './slo-file.js';
 import { pickVersions, type VersionPick } from './version-policy.js';
 
 /** A model as one load finds it: its config, the versions to serve, and how to get at its files. */
@@ -71,7 +72,8 @@ async function folderSource(
   const source = inFolder(places, name, place, found, versions);
   const routes = await readRoutesFile(place, name, files, source.versions.wanted);
   const rollout = await readRolloutFile(place, name, files);
-  return { ...source, routes, rollout, ...NO_HOLD };
+  const slos = await readSloFile(place, name, files);
+  return { ...source, routes, rollout, slos, ...NO_HOLD };
 }
 
 async function overrideSource(places: SourcePlaces, name: string, load: LoadParameters): Promise<ModelSource> {
@@ -90,6 +92,7 @@ async function overrideSource(places: SourcePlaces, name: string, load: LoadPara
       // A load request that brings its own files has none of these.
       routes: undefined,
       rollout: undefined,
+      slos: [],
       hold: () => folder.hold(),
       release: () => folder.release(),
     };

@@ -36,6 +36,7 @@ export const RIGHTS = {
   modelStatus: 'open',
   modelScheduler: 'open',
   modelLatency: 'open',
+  sloStatus: 'open',
   repositoryIndex: 'open',
   repositoryLoad: 'admin',
   repositoryUnload: 'admin',

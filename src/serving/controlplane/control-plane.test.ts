@@ -51,6 +51,7 @@ function setUp(options: { strictReadiness?: boolean; serving?: boolean; figures?
     statistics: { statistics: (id) => (id.model === 'm' && id.version === 3 ? options.figures : undefined) },
     schedulers: { scheduler: (_, version) => (version === 3 ? SCHEDULER : undefined) },
     latencies: { latency: ({ model, version }) => (model === 'm' && version === 3 ? LATENCY : undefined) },
+    slos: { statuses: () => [], sinceMs: 5 },
     feedback: new FakeFeedback(),
     process: { live: () => true, ready: () => options.serving ?? true },
     strictReadiness: options.strictReadiness ?? false,

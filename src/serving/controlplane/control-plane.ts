@@ -7,6 +7,7 @@ import {
   type ModelVersionId,
   type SchedulerSource,
   ServingError,
+  type SloSource,
   type StatisticsSource,
   type TensorSpec,
 } from '../../core/index.js';
@@ -22,9 +23,11 @@ import type {
   ModelStatistics,
   ModelStatus,
   ServerMetadata,
+  SloReport,
   TensorMetadata,
 } from './protocol-objects.js';
 import { schedulerObject } from './scheduler-object.js';
+import { sloReport } from './slo-object.js';
 import { statisticsObject } from './statistics.js';
 
 export interface ControlPlaneOptions {
@@ -32,6 +35,7 @@ export interface ControlPlaneOptions {
   readonly statistics: StatisticsSource;
   readonly schedulers: SchedulerSource;
   readonly latencies: LatencySource;
+  readonly slos: SloSource;
   readonly feedback: FeedbackIntake;
   /** The process's own state: alive at all, and taking requests (state `serving`). */
   readonly process: { live(): boolean; ready(): boolean };
@@ -189,6 +193,11 @@ export class ControlPlane {
       latencyObject(id, latencies.latency(id), sketch),
     );
     return { name: model, versions };
+  }
+
+  /** Beyond the protocols: how every SLO stands, as far back as this process knows. */
+  sloStatus(): SloReport {
+    return sloReport(this.#options.slos);
   }
 
   #versions(model: string | undefined, version: number | undefined): ModelVersionId[] {

@@ -19,5 +19,6 @@ export type {
   ModelStatistics,
   ModelStatus,
   ServerMetadata,
+  SloReport,
   TensorMetadata,
 } from './protocol-objects.js';

@@ -1,4 +1,4 @@
-import type { LatencySketchObject } from '../../core/index.js';
+import type { LatencySketchObject, Slo, SloSeverity, SloState } from '../../core/index.js';
 
 /**
  * The answers of the control plane in the shape of the REST protocol (Open Inference Protocol `inference_rest.md` and
@@ -108,6 +108,46 @@ export interface VersionLatencyObject {
   readonly p99_9_ms?: number;
   /** In seconds: as an object, or as bytes of `DDSketch.proto` in base64. */
   readonly sketch?: LatencySketchObject | string;
+}
+
+/** Beyond the protocols: how the SLOs stand. */
+export interface SloReport {
+  /** Wall clock of when counting began: what was before is not in any figure here. */
+  readonly since_ms: number;
+  readonly slos: readonly SloObject[];
+}
+
+export interface SloObject {
+  readonly name: string;
+  readonly description?: string;
+  /** Absent: of all models. */
+  readonly model?: string;
+  readonly version?: string;
+  readonly route?: string;
+  readonly objective: Slo['objective']['kind'];
+  /** What is promised, in words. */
+  readonly promise: string;
+  readonly target: number;
+  readonly window_days: number;
+  readonly state: SloState;
+  /** Why nothing is counted; absent: it is. */
+  readonly missing?: string;
+  /** Of the window, as far as it is covered. */
+  readonly events: number;
+  readonly bad: number;
+  readonly error_budget_remaining: number;
+  readonly covered_seconds: number;
+  readonly burn_rates: Readonly<Record<string, number>>;
+  /** When somebody is told: over both windows so many times as fast as the budget lasts. */
+  readonly alerts: readonly {
+    readonly severity: SloSeverity;
+    readonly long: string;
+    readonly short: string;
+    readonly rate: number;
+    readonly min_events: number;
+  }[];
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly runbook?: string;
 }
 
 /** Beyond the protocols: what the scheduler of a version does, and why. */

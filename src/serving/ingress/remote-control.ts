@@ -21,6 +21,7 @@ const CALLS = {
   modelStatus: true,
   modelScheduler: true,
   modelLatency: true,
+  sloStatus: true,
   repositoryIndex: true,
   repositoryLoad: true,
   repositoryUnload: true,

@@ -127,6 +127,15 @@ export const ROUTES: readonly Route[] = [
       ({ server, path }) => mapped(server.control.modelScheduler(path.model, path.version), asContent),
     ),
   ),
+  control(
+    'sloStatus',
+    'GET',
+    '/v2/slo',
+    'metadata',
+    'SloReport',
+    'How every SLO stands: error budget, burn rates and alerts, as far back as this process knows',
+    ({ server }) => mapped(server.control.sloStatus(), asContent),
+  ),
   ...ofModel('/latency', (pattern) => ({
     ...control(
       'modelLatency',

@@ -1,3 +1,5 @@
+import { SLO_OBJECTIVES, SLO_SEVERITIES } from '../../../core/index.js';
+
 /** JSON Schemas (2020-12) of the calls that are not inferences; those of inferences come from the codec. */
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -120,6 +122,44 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
           sketch: { description: 'DDSketch of seconds: JSON form of DDSketch.proto, or its bytes in base64' },
         },
         ['mean_ms', 'max_ms', 'p50_ms', 'p90_ms', 'p99_ms', 'p99_9_ms', 'sketch'],
+      ),
+    ),
+  }),
+  SloReport: object({
+    since_ms: { ...COUNT, description: 'When counting began, in milliseconds since the epoch' },
+    slos: list(
+      object(
+        {
+          name: TEXT,
+          description: TEXT,
+          model: { ...TEXT, description: 'Absent: all models' },
+          version: TEXT,
+          route: TEXT,
+          objective: { enum: [...SLO_OBJECTIVES] },
+          promise: { ...TEXT, description: 'What is promised, in words' },
+          target: { type: 'number', description: 'Share of events that have to be good' },
+          window_days: COUNT,
+          state: { enum: ['ok', ...SLO_SEVERITIES], description: 'The most urgent alert that holds' },
+          missing: { ...TEXT, description: 'Why nothing is counted' },
+          events: { ...COUNT, description: 'Of the window, as far as it is covered' },
+          bad: COUNT,
+          error_budget_remaining: { type: 'number', description: 'Below 0 where more was spent than there is' },
+          covered_seconds: {
+            ...COUNT,
+            description: 'Of the window: what was before the process began is not known here',
+          },
+          burn_rates: {
+            type: 'object',
+            additionalProperties: { type: 'number' },
+            description: 'By window; 1 = the budget lasts just for its window',
+          },
+          alerts: list(
+            object({ severity: TEXT, long: TEXT, short: TEXT, rate: { type: 'number' }, min_events: COUNT }),
+          ),
+          labels: { type: 'object', additionalProperties: TEXT },
+          runbook: TEXT,
+        },
+        ['description', 'model', 'version', 'route', 'missing', 'labels', 'runbook'],
       ),
     ),
   }),

@@ -1,0 +1,1 @@
+export { addSlo } from './slo-commands.js';
