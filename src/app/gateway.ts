@@ -1,6 +1,6 @@
 import type { Listener, RunningServer } from '../cli/index.js';
 import type { ServerConfig } from '../config/index.js';
-import { type Clock, type GateReport, ServingError, spendsErrorBudget } from '../core/index.js';
+import { Charges, type Clock, type GateReport, ServingError, spendsErrorBudget } from '../core/index.js';
 import type { FeedbackJoin } from '../delivery/index.js';
 import { Gates } from '../gates/index.js';
 import {
@@ -28,6 +28,7 @@ import { createFeedback } from './feedback.js';
 import { gatePolicy } from './gate-policy.js';
 import { Hosting } from './hosting.js';
 import { createIngress, startIngress, threadFigures } from './ingress.js';
+import { createLedger } from './ledger.js';
 import { Lifetime } from './lifetime.js';
 import { type Listeners, type RequestServers, startListeners, startServers } from './listeners.js';
 import { logOptions } from './log-options.js';
@@ -110,7 +111,14 @@ export class Gateway implements RunningServer {
     this.#tokens = openTokens(config, log);
     this.#webhooks = new Webhooks({ hooks: config.webhooks, clock, log });
     this.#state = stateOf(config, surroundings, log);
-    const devices = new Devices({ clock, log, onChange: () => this.#listeners?.grpc?.refreshHealth() });
+    const ledger = createLedger(config, clock);
+    const charges = new Charges();
+    const devices = new Devices({
+      clock,
+      log,
+      onChange: () => this.#listeners?.grpc?.refreshHealth(),
+      meterOf: ledger && ((device) => ledger.meterOf(device)),
+    });
     this.#devices = devices;
     const feedback = createFeedback(config, {
       clock,
@@ -132,6 +140,7 @@ export class Gateway implements RunningServer {
       feedback: () => feedback.figures(),
       capture: () => this.#capture?.figures(),
       traces: () => this.#tracing?.figures(),
+      costs: ledger && (() => ledger.snapshot()),
     });
     this.#metrics = metrics;
     this.#lifetime = new Lifetime(log);
@@ -159,6 +168,7 @@ export class Gateway implements RunningServer {
       metrics,
       whyAbsent,
       callers,
+      charges,
       onEjection: ejectionLog(log),
       releases: { facts, shadows: shadowLimits(config) },
     });
@@ -172,6 +182,7 @@ export class Gateway implements RunningServer {
         offloadThreads,
         desk,
         callers,
+        charges,
         facts,
         capture: this.#capture,
         tracing: this.#tracing,
@@ -217,6 +228,7 @@ export class Gateway implements RunningServer {
       policy: config.schedulingPolicy,
       ingress: this.#ingress,
       keepCosts: config.costs.keep,
+      ledger,
       spareTime: new SpareTime(),
       slos: this.#slos,
       serves: ({ id, batching }) => this.#slowThresholds.watch(metrics.figuresOf(id), batching.sloMs),

@@ -20,6 +20,7 @@ import {
   type VersionHost,
   type VersionPlan,
 } from '../core/index.js';
+import type { CostLedger } from '../insight/index.js';
 import type { Batcher } from '../serving/batcher/index.js';
 import { type Dataplane, ServedVersion } from '../serving/dataplane/index.js';
 import {
@@ -67,6 +68,8 @@ export interface HostingOptions {
   readonly slos: { filed(model: string, slos: readonly Slo[]): void };
   /** Told of each version that is going to take requests, before it does. */
   readonly serves: (spec: ModelSpec) => void;
+  /** Where executions are booked; undefined = nowhere. */
+  readonly ledger: CostLedger | undefined;
   /** When devices have time for copies of requests. */
   readonly spareTime: SpareTime;
 }
@@ -82,7 +85,10 @@ export class Hosting implements VersionHost, SchedulerSource {
 
   async start(opened: OpenedModel, plan: VersionPlan): Promise<HostedVersion> {
     const { clock, log, devices, resources, shares, metrics, maxQueueSize } = this.#options;
-    const executor = await createExecutor({ opened, plan, clock, log, devices, resources, shares });
+    const { ledger } = this.#options;
+    const meter = ledger?.meter(plan.spec.id);
+    const executor = await createExecutor({ opened, plan, clock, log, devices, resources, shares, meter });
+    const left = ledger?.resident(plan.spec.id, executor.devices, plan.modelBytes ?? 0);
     const figures = metrics.version(plan.spec.id);
     const kept = this.#options.keepCosts ? opened.kept : undefined;
     const costs = new VersionCosts({ plan, kept, clock, log });
@@ -90,13 +96,21 @@ export class Hosting implements VersionHost, SchedulerSource {
     const { policy, ingress, spareTime } = this.#options;
     const shared = spareTime.share(executor, executor.devices);
     const counted = new FiguresOncePublished(figures);
-    const parts = { spec, executor: shared.foreground, clock, metrics: counted, maxQueueSize, costs: costs.model };
+    const parts = {
+      spec,
+      executor: shared.foreground,
+      clock,
+      metrics: counted,
+      maxQueueSize,
+      meter,
+      costs: costs.model,
+    };
     const batcher = batcherOf(policy, parts);
     shared.waiting = () => batcher.depth;
-    const shadows = shadowBatcher(spec, shared.background, clock);
+    const shadows = shadowBatcher(spec, shared.background, clock, meter);
     const served = new ServedVersion(spec, batcher, figures, shadows);
     const probe = new VersionProbe(served, batcher, clock);
-    return new Hosted({ served, batcher, shadows, executor, shared, costs, ingress, counted, probe });
+    return new Hosted({ served, batcher, shadows, executor, shared, costs, ingress, counted, probe, left });
   }
 
   async publish(model: string, versions: readonly HostedVersion[], beside?: BesideModel): Promise<void> {
@@ -163,6 +177,8 @@ interface HostedParts {
   readonly ingress: IngressThreads | undefined;
   readonly counted: FiguresOncePublished;
   readonly probe: VersionProbe;
+  /** Tells the ledger that it is not loaded any more. */
+  readonly left: (() => void) | undefined;
 }
 
 class Hosted implements HostedVersion {
@@ -175,9 +191,11 @@ class Hosted implements HostedVersion {
   readonly #shared: SharedExecutor;
   readonly #costs: VersionCosts;
   readonly #ingress: IngressThreads | undefined;
+  readonly #left: (() => void) | undefined;
   #sample: BatchMember | undefined;
 
-  constructor({ served, batcher, shadows, executor, shared, costs, ingress, counted, probe }: HostedParts) {
+  constructor({ served, batcher, shadows, executor, shared, costs, ingress, counted, probe, left }: HostedParts) {
+    this.#left = left;
     this.served = served;
     this.counted = counted;
     this.#probe = probe;
@@ -238,6 +256,7 @@ class Hosted implements HostedVersion {
     await this.#costs.end();
     await this.#executor.stop();
     this.#shared.leave();
+    this.#left?.();
   }
 
   laneStates(): Readonly<Record<string, number>> {

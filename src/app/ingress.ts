@@ -1,6 +1,6 @@
 import { type MessagePort, Worker } from 'node:worker_threads';
 import type { ServerConfig } from '../config/index.js';
-import { type Clock, type Log, type ReleaseFacts, toServingError } from '../core/index.js';
+import { type ChargeSource, type Clock, type Log, type ReleaseFacts, toServingError } from '../core/index.js';
 import type { Metrics, ThreadFigures } from '../insight/index.js';
 import { monotonicOriginNs } from '../machine/index.js';
 import type { Callers } from '../serving/dataplane/index.js';
@@ -19,6 +19,7 @@ export interface IngressParts {
   readonly offloadThreads: number;
   readonly desk: ControlDesk;
   readonly callers: Callers;
+  readonly charges: ChargeSource;
   /** Told what the threads note of releases. */
   readonly facts: ReleaseFacts;
   /** Undefined: nothing is ever captured. */
@@ -32,7 +33,7 @@ export interface IngressParts {
 
 /** The ingress threads of a configuration, not started yet. */
 export function createIngress(config: ServerConfig, parts: IngressParts): IngressThreads {
-  const { threads, offloadThreads, desk, callers, facts, capture, tracing, metrics, clock, log } = parts;
+  const { threads, offloadThreads, desk, callers, charges, facts, capture, tracing, metrics, clock, log } = parts;
   const originNs = monotonicOriginNs();
   const ingress: IngressThreads = new IngressThreads({
     threads,
@@ -51,6 +52,7 @@ export function createIngress(config: ServerConfig, parts: IngressParts): Ingres
     figuresOf: (id, index) => metrics.partOf(id, index),
     desk,
     tenantNamed: (name, nowNs) => callers.tenants.named(name, nowNs),
+    charges,
     facts,
     clock,
     log,

@@ -1,4 +1,4 @@
-import type { Clock, Executor, ModelSpec, QueueMetrics } from '../core/index.js';
+import type { Clock, CostMeter, Executor, ModelSpec, QueueMetrics } from '../core/index.js';
 import { Batcher } from '../serving/batcher/index.js';
 
 /** Copies that wait for spare time, at most. */
@@ -13,7 +13,7 @@ const UNCOUNTED: QueueMetrics = { executed() {}, setQueueDepth() {} };
  * The queue of copies that a version answers for comparison: a batcher of its own over the executor's spare time. One copy is one
  * execution, so that it is over as soon as can be; order, priorities, deadlines and costs are of no matter.
  */
-export function shadowBatcher(spec: ModelSpec, executor: Executor, clock: Clock): Batcher {
+export function shadowBatcher(spec: ModelSpec, executor: Executor, clock: Clock, meter?: CostMeter): Batcher {
   const shadows: ModelSpec = {
     ...spec,
     batching: {
@@ -31,5 +31,5 @@ export function shadowBatcher(spec: ModelSpec, executor: Executor, clock: Clock)
       priorityQueuePolicies: new Map(),
     },
   };
-  return new Batcher({ spec: shadows, executor, clock, metrics: UNCOUNTED, maxQueueSize: MOST_WAITING });
+  return new Batcher({ spec: shadows, executor, clock, metrics: UNCOUNTED, maxQueueSize: MOST_WAITING, meter });
 }

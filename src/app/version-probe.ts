@@ -1,4 +1,6 @@
 import {
+  BEFORE_SERVICE,
+  type ChargeSource,
   type Clock,
   type InferenceRequest,
   type InferenceResponse,
@@ -20,7 +22,12 @@ export class VersionProbe {
   constructor(served: ServedVersion, queue: RequestQueue, clock: Clock) {
     this.#served = new ServedVersion(served.spec, queue, UNCOUNTED);
     this.#clock = clock;
-    this.#dataplane = new Dataplane({ clock, metrics: { refused: () => {} }, whyAbsent: () => undefined });
+    this.#dataplane = new Dataplane({
+      clock,
+      metrics: { refused: () => {} },
+      whyAbsent: () => undefined,
+      charges: APART,
+    });
     this.#dataplane.publish(served.spec.id.model, [this.#served]);
   }
 
@@ -73,6 +80,8 @@ const UNCOUNTED: RequestMetrics = {
   slow: () => {},
   traced: () => {},
 };
+/** Nobody asked for it but the gateway. */
+const APART: ChargeSource = { of: () => BEFORE_SERVICE };
 
 /** A version's figures of executions from its publication on: what is tried before is no work that anybody asked for. */
 export class FiguresOncePublished implements QueueMetrics {

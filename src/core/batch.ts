@@ -1,3 +1,4 @@
+import type { DeviceMeter } from './cost-meter.js';
 import type { DeviceFault } from './device-state.js';
 import type { ServingError } from './errors.js';
 import type { Lease } from './lease.js';
@@ -67,6 +68,10 @@ export type BatchOutcome =
 export interface BatchHandle {
   /** Where it runs, where the instances are on several devices. */
   readonly device?: string | undefined;
+  /** Of the device that it runs on; absent: its time is not metered. */
+  readonly meter?: DeviceMeter | undefined;
+  /** When it is settled: its part of the device's time, in nanoseconds. Absent: not metered. */
+  readonly deviceNs?: number | undefined;
   /** Nobody waits any more: stop at the next node boundary. The settle callback is still called, once. */
   cancel(): void;
 }

@@ -1,12 +1,12 @@
 /**
- * What time on a device was spent on. `direct`: rows that callers asked for and got. All others are waste, of the model
+ * What time on a device was spent on. `direct`: rows that callers asked for and got, or did not wait for. All others are waste, of the model
  * (`padding`, `failed`, `retried`, `warm_up`) or of the release that is tried (`canary`: requests that its candidate answered;
  * `shadow`: copies of requests): never of a tenant.
  */
 export const COST_KINDS = ['direct', 'padding', 'failed', 'retried', 'warm_up', 'canary', 'shadow'] as const;
 export type CostKind = (typeof COST_KINDS)[number];
 
-/** What money is kept apart by. `tenant` and `route` are bounded in number, and empty where they do not apply. */
+/** What money is kept apart by. `tenant` and `route` are bounded in number (`(others)`), and empty where they do not apply. */
 export interface CostKey {
   /** `cpu`, `cuda:0` ... */
   readonly device: string;
@@ -39,12 +39,23 @@ export interface IdleLine {
   readonly amount: number;
 }
 
+/** Which price of a device is in use; `none`: no price is known, its amounts are 0. */
+export const PRICE_KINDS = ['market', 'amortised', 'spot', 'none'] as const;
+export type PriceKind = (typeof PRICE_KINDS)[number];
+
 /** The balance of one device since the ledger began: `direct + waste + idle` = `amount` = price x `elapsedSeconds`. */
 export interface DeviceBalance {
   readonly device: string;
   readonly pricePerHour: number;
+  readonly priceKind: PriceKind;
+  /** Time that is accounted for: all but `runningSeconds`. */
   readonly elapsedSeconds: number;
+  /** Of executions that ended: the sum of the device's lines. */
   readonly busySeconds: number;
+  /** So far, of executions that have not ended: in no other sum yet. */
+  readonly runningSeconds: number;
+  /** |sum of lines + idle + running - time by the clock| / time by the clock: rounding, unless something was not booked. */
+  readonly conservationError: number;
   readonly amount: number;
   readonly direct: number;
   readonly waste: number;

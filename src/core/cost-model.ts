@@ -4,6 +4,8 @@ export interface CostCurve {
   meanNs(rows: number): number;
   /** The upper quantile that planning uses, never below the mean; non-decreasing in rows. */
   upperNs(rows: number): number;
+  /** False where no execution of so few rows was seen, and `meanNs` is that of more. Absent: all is known. */
+  knows?(rows: number): boolean;
 }
 
 /** What is known of the time of executions of one size, in nanoseconds. `rows` need not be whole: a mean of what was seen. */

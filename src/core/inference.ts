@@ -113,6 +113,10 @@ export interface InferenceResponse {
   readonly batchRows: number;
   /** Share of the execution that was padding, 0 to 1: dummy rows, and elements beyond the members' own lengths. */
   readonly paddingShare: number;
+  /** Its part of the time of its device, in nanoseconds; absent: it was not on one. */
+  readonly deviceNs?: number;
+  /** What that costs, in the ledger's currency; absent: no price is known. */
+  readonly cost?: number | undefined;
   /** How it came to its version. */
   readonly mark: RouteMark;
 }

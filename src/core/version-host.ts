@@ -14,6 +14,8 @@ export interface VersionPlan {
   readonly deviceWeight?: number;
   /** Milliseconds that `HostedVersion.learn` may take; absent or 0 = nothing is measured before requests come. */
   readonly costSweepMs?: number;
+  /** Of its model file and what that refers to: about what it takes on each device; absent = not known. */
+  readonly modelBytes?: number;
 }
 
 /**

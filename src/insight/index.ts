@@ -2,6 +2,8 @@ export type { ThreadFigures, VersionInfo } from './catalogue.js';
 export { LatencySketch } from './latency/latency-sketch.js';
 export { SlowRequestLog } from './latency/slow-requests.js';
 export { SlowThresholds } from './latency/slow-thresholds.js';
+export { CostLedger } from './ledger/cost-ledger.js';
+export { devicesNamedIn, priceOf } from './ledger/price-table.js';
 export { createLog, type LineLevel, type LogLevel, type LogOptions, type ServerLog } from './log.js';
 export { createMetrics, type Metrics, type MetricsOptions, refusedInto } from './metrics.js';
 export { metricsPage } from './metrics-page.js';

@@ -1,6 +1,8 @@
 import {
   BURN_WINDOW_MINUTES,
+  COST_KINDS,
   minutesText,
+  PRICE_KINDS,
   PROTOCOL_STATES,
   REASONS,
   ROUTE_EVENTS,
@@ -24,10 +26,16 @@ const fixed = (meaning: string, values: readonly string[]): LabelFacts => ({ mea
  */
 export const LABELS = {
   model: { meaning: 'Name of a model that the repository has', bound: 'models of the repository' },
-  version: { meaning: 'Version of the model', bound: 'versions that are loaded' },
+  version: { meaning: 'Version of the model', bound: 'versions that are loaded; of costs, that ever were' },
   outcome: { meaning: 'What became of it', bound: '8' },
   reason: fixed('OK, or why it failed', ['OK', ...REASONS]),
   route: { meaning: 'Name of a rule, split or label of the routes of the model', bound: `${ROUTE_PLACES} a model` },
+  tenant: {
+    meaning: 'Tenant; empty: nobody is charged; `(others)`: beyond the bound',
+    bound: '`cost.maxTenants`, 100',
+  },
+  kind: fixed('What time was spent on; of a price, which one it is', [...COST_KINDS, ...PRICE_KINDS]),
+  currency: { meaning: 'ISO 4217', bound: '1' },
   priority: { meaning: 'Level of priority; the last is that and all below', bound: String(PRIORITY_PLACES) },
   event: fixed('What happened on the way by routes', ROUTE_EVENTS),
   stage: fixed('Stage of the data path', STAGES),

@@ -18,6 +18,7 @@ const ALL: Required<Omit<MetricsOptions, 'processMetrics' | 'wallMs'>> = {
   outlooks: unread,
   traces: unread,
   slos: unread,
+  costs: unread,
 };
 
 /** Every metric that a gateway can have, with all that it can be told of. */
@@ -101,6 +102,8 @@ export function unitOf(name: string): string {
   const plain = name.replace(/_total$/, '');
   if (/_per_second$/.test(plain)) return 'per second';
   if (plain.endsWith('_us')) return 'microseconds';
+  if (plain.endsWith('_amount')) return 'currency';
+  if (plain.endsWith('_price_per_hour')) return 'currency an hour';
   return TRITON_UNITS[name] ?? UNITS.find((unit) => plain.endsWith(`_${unit}`)) ?? 'count';
 }
 

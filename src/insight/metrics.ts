@@ -5,6 +5,7 @@ import {
   type DeviceStatus,
   type FeedbackFigures,
   type LatencySource,
+  type LedgerSnapshot,
   type MetricsSink,
   type ModelVersionId,
   type QueueOutlook,
@@ -24,6 +25,7 @@ import { feedbackFamilies } from './feedback-families.js';
 import { latencyFamilies } from './latency/latency-families.js';
 import { RoutePlaces } from './latency/route-places.js';
 import { latencyOf } from './latency/version-latency.js';
+import { costFamilies } from './ledger/cost-families.js';
 import { type ExposedFamily, OPEN_METRICS_TYPE, openMetricsText, wantsOpenMetrics } from './open-metrics.js';
 import { outlookFamilies } from './outlook-families.js';
 import { ReleaseFigures } from './release-figures.js';
@@ -54,6 +56,8 @@ export interface MetricsOptions {
   readonly outlooks?: () => Iterable<QueueOutlook>;
   /** SLOs; default: nothing is told of them. */
   readonly slos?: () => readonly TrackedSlo[];
+  /** The cost ledger; default: nothing is told of it. */
+  readonly costs?: (() => LedgerSnapshot) | undefined;
   /** Rollouts and their webhooks; default: nothing is told of them. */
   readonly rollouts?: () => RolloutFigures;
 }
@@ -135,7 +139,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       return infos.values();
     },
   };
-  const { feedback, capture, rollouts, readings, outlooks, traces } = options;
+  const { feedback, capture, rollouts, readings, outlooks, traces, costs } = options;
+  const ofCosts = costs === undefined ? [] : costFamilies(costs);
   const ofRollouts = rollouts === undefined ? [] : rolloutFamilies(rollouts);
   const ofTraces = traces === undefined ? [] : traceFamilies(traces);
   const ofCaptures = capture === undefined ? [] : captureFamilies(capture);
@@ -150,6 +155,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ...ofRollouts,
     ...latencyFamilies(figures, routePlaces),
     ...(options.slos === undefined ? [] : sloFamilies(options.slos)),
+    ...ofCosts,
     ...tritonFamilies(figures),
     ...(readings === undefined ? [] : tritonDeviceFamilies(readings)),
   ];

@@ -234,7 +234,7 @@ describe('an explanation', () => {
     const way = ['version', 'route', 'table'].map((name) => `x-penstock-${name}`);
     const names = [
       ...way,
-      ...['batch-size', 'queue-us', 'compute-us', 'padding-share'].map((name) => `x-penstock-${name}`),
+      ...['batch-size', 'queue-us', 'compute-us', 'padding-share', 'device-ms'].map((name) => `x-penstock-${name}`),
     ];
     for (const told of [
       await trailersOf({ 'x-penstock-explain': 'true' }),

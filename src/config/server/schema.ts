@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { serverSlosSchema } from '../slo/schema.js';
+import { cost } from './cost.js';
 import { slowRequestsSchema } from './slow-requests.js';
 
 const port = () => z.int().min(0).max(65535);
@@ -583,6 +584,7 @@ export const serverConfigSchema = z.strictObject({
   provider: provider.prefault({}).describe('Execution providers'),
   cache: cache.prefault({}).describe('Compiled models'),
   costs: costs.prefault({}).describe('Time of executions'),
+  cost: cost.prefault({}).describe('Money: what devices cost, and whose their time is'),
   buffers: buffers.prefault({}).describe('Pooled memory for bodies'),
   ingress: ingress.prefault({}).describe('Threads that own sockets'),
   tenants: tenants.prefault({}).describe('Tenants, who share devices and queues fairly'),

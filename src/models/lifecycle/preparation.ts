@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import {
   type ModelVersionId,
   type OpenedModel,
@@ -38,6 +40,7 @@ export interface Opening {
   readonly groups: CompletedGroups;
   readonly options: OpenOptions;
   readonly engine: string;
+  readonly modelBytes: number;
 }
 
 /** All that hosting and showing a version takes. */
@@ -81,7 +84,11 @@ export class Preparation {
       maxExecutionMs: options.maxExecutionMs,
     });
     const named = file.family.engines.size > 1 || file.family.name === 'onnxruntime' ? engine : file.family.name;
-    return { id, opened, file, groups, options, engine: named };
+    const modelBytes = await bytesOf([
+      file.path,
+      ...(externalFiles ?? []).map((name) => join(dirname(file.path), name)),
+    ]);
+    return { id, opened, file, groups, options, engine: named, modelBytes };
   }
 
   /** Completes the config from the open model. The caller closes the model where this throws MODEL_INVALID. */
@@ -114,6 +121,7 @@ export class Preparation {
       maxExecutionMs: opening.options.maxExecutionMs,
       deviceWeight: config.device_weight ?? 1,
       costSweepMs: config.cost_sweep_ms ?? (plansByCost ? this.#defaults.costSweepMs : 0),
+      modelBytes: opening.modelBytes,
     };
     return {
       plan,
@@ -129,6 +137,11 @@ export class Preparation {
       engine: opening.engine,
     };
   }
+}
+
+async function bytesOf(files: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 function scalarsOf(tensors: readonly SignatureTensor[]): ReadonlySet<string> {

@@ -69,6 +69,7 @@ export class SteppedCosts implements CostModel {
       stepped = {
         meanNs: (rows) => curve.meanNs(sizes.up(rows)),
         upperNs: (rows) => curve.upperNs(sizes.up(rows)),
+        knows: (rows) => curve.knows?.(sizes.up(rows)) ?? true,
       };
       this.#stepped.set(curve, stepped);
     }

@@ -7,6 +7,7 @@ import {
   type Tensor,
   toServingError,
 } from '../../core/index.js';
+import type { CostBooking } from './cost-booking.js';
 import type { Entry } from './entry.js';
 import type { ExecutionShapes } from './execution-shape.js';
 import type { RunningBatch } from './running-batch.js';
@@ -21,6 +22,7 @@ export interface AnswersSources {
   readonly clock: Clock;
   readonly metrics: QueueMetrics;
   readonly settlement: Settlement;
+  readonly booking: CostBooking;
 }
 
 /** Hands the members of an execution that ended what is theirs: their rows, or its error. */
@@ -32,7 +34,7 @@ export class Answers {
   }
 
   done(running: RunningBatch, outcome: Extract<BatchOutcome, { kind: 'done' }>): void {
-    const { spec, shapes, promised, clock, metrics, settlement } = this.#sources;
+    const { spec, shapes, promised, clock, metrics, settlement, booking } = this.#sources;
     const { entries, batch } = running;
     const { takenNs, gatheredNs, startedNs, finishedNs } = outcome.timing;
     const batched = spec.maxBatchSize > 0;
@@ -41,22 +43,28 @@ export class Answers {
     try {
       parts = batched ? splitOutputs(running, outcome.outputs, spec.outputs) : [outcome.outputs];
     } catch (thrown) {
+      booking.failed(running);
       this.failed(running, toServingError(thrown));
       return;
     }
     const computeNs = finishedNs - startedNs;
     const scatterNs = Math.max(clock.nowNs() - finishedNs, 0);
+    booking.open(running, paddingShare, finishedNs - takenNs, computeNs);
+    const { requestNs, rowNs, elementNs, pricePerNs } = booking;
     metrics.executed(batch.rows, gatheredNs - takenNs, finishedNs - gatheredNs, scatterNs, paddingShare);
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i] as Entry;
       const outputs = parts[i];
+      const deviceNs = requestNs + entry.rows * (rowNs + entry.length * elementNs);
+      booking.book(entry, deviceNs);
       if (entry.state !== 'running' || outputs === undefined) continue;
       if (promised) entry.account.margin(entry.criticality).kept(batch.rows);
       settlement.finish(entry, {
         kind: 'done',
         outputs,
         execution: running.number,
-        deviceNs: (computeNs * entry.rows) / batch.rows,
+        deviceNs,
+        cost: pricePerNs === undefined ? undefined : deviceNs * pricePerNs,
         queueNs: Math.max(takenNs - entry.enqueuedNs, 0),
         gatherNs: gatheredNs - takenNs,
         dispatchNs: startedNs - gatheredNs,

@@ -3,6 +3,7 @@ import {
   type BatchOutcome,
   type BatchPolicy,
   type Clock,
+  type CostMeter,
   type CostModel,
   type Executor,
   type ModelSpec,
@@ -17,6 +18,7 @@ import {
 import { AdmissionDesk, type Shed } from './admission-desk.js';
 import { Answers } from './answers.js';
 import { ArrivalRate } from './arrival-rate.js';
+import { CostBooking } from './cost-booking.js';
 import { CostUse } from './cost-use.js';
 import { DeadlineGuard } from './deadline-guard.js';
 import { decide } from './decide.js';
@@ -51,6 +53,8 @@ export interface BatcherOptions {
   readonly maxQueueSize: number;
   /** How long executions take: with it requests that have a deadline are planned for. Told of each that ends well. */
   readonly costs?: CostModel;
+  /** Where its executions are booked; absent: nowhere. */
+  readonly meter?: CostMeter | undefined;
   /** Another decision than `decide`, for comparisons; it does its own refusing. */
   readonly decide?: Decide;
 }
@@ -83,6 +87,7 @@ export class Batcher implements RequestQueue {
   readonly #guard: DeadlineGuard | undefined;
   readonly #desk: AdmissionDesk;
   readonly #answers: Answers;
+  readonly #booking: CostBooking;
   readonly #shares = new FairShares();
   readonly #arrivals = new ArrivalRate();
   readonly #inFlight = new InFlight();
@@ -134,7 +139,9 @@ export class Batcher implements RequestQueue {
     const { metrics, clock } = options;
     const settlement = this.#settlement;
     const promised = this.#guard !== undefined;
-    this.#answers = new Answers({ spec, shapes: this.#shapes, promised, clock, metrics, settlement });
+    const booking = new CostBooking(options.meter, this.#shapes);
+    this.#booking = booking;
+    this.#answers = new Answers({ spec, shapes: this.#shapes, promised, clock, metrics, settlement, booking });
     const bounds = new QueueBounds({
       maxQueueSize,
       mayDisplace: !this.#policy.preserveOrdering,
@@ -396,6 +403,7 @@ export class Batcher implements RequestQueue {
 
   /** A failed batch is run again in halves where one request's data may be to blame, not the device; else all fail. */
   #failed(running: RunningBatch, error: ServingError, ofDevice: boolean): void {
+    this.#booking.failed(running);
     const left = running.entries.filter((entry) => entry.state === 'running');
     if (mayBeData(error) && !ofDevice && (left.length > 1 || running.isolation !== undefined)) {
       const isolation = running.isolation ?? new Isolation(left.length);

@@ -31,6 +31,10 @@ export class MeasuredCurve implements CostCurve {
     return at(this.#rows, this.#mean, rows, UNTRIED);
   }
 
+  knows(rows: number): boolean {
+    return rows > (this.#rows[0] as number) - 1;
+  }
+
   upperNs(rows: number): number {
     // Beyond the last size the mean may be the steeper of the two.
     return Math.max(at(this.#rows, this.#upper, rows, UNTRIED), this.meanNs(rows));

@@ -1,4 +1,4 @@
-import type { BatchMember, Criticality, ServingError, Tenant, Tensor } from '../../core/index.js';
+import type { BatchMember, Charge, Criticality, ServingError, Tenant, Tensor } from '../../core/index.js';
 
 /** A request as the batcher takes it. It stays the caller's; the batcher reads it and calls `settle` once. */
 export interface QueueItem {
@@ -18,6 +18,8 @@ export interface QueueItem {
   readonly tenant?: Tenant;
   /** Absent: `DEFAULT_CRITICALITY`. */
   readonly criticality?: Criticality;
+  /** Under what its time on the device is booked; absent: `UNROUTED`. */
+  readonly charge?: Charge;
   /**
    * The one outcome. Called exactly once, synchronously, possibly before `enqueue` returns; must not throw. It may
    * enqueue and cancel.
@@ -56,8 +58,10 @@ export interface MemberDone {
   readonly outputs: readonly Tensor[];
   /** The execution that it was part of: from 1, counted by the version while it is loaded, the same for all members. */
   readonly execution: number;
-  /** Its part of the time on the device, by rows. */
+  /** Its part of the time on the device, padding taken off: of the device's time where that is metered, else of the execution's. */
   readonly deviceNs: number;
+  /** What that costs; undefined: no price is known. */
+  readonly cost: number | undefined;
   readonly queueNs: number;
   readonly gatherNs: number;
   readonly dispatchNs: number;

@@ -1,4 +1,4 @@
-import { CRITICALITIES, type Criticality, type Tenant } from '../../core/index.js';
+import { type CostAccount, CRITICALITIES, type Criticality, type Tenant } from '../../core/index.js';
 import { AdmissionMargin } from './admission-margin.js';
 
 /** What a queue keeps of one tenant. */
@@ -15,6 +15,8 @@ export class TenantAccount {
   readonly refused: number[] = CRITICALITIES.map(() => 0);
   /** Device time of its requests, in nanoseconds. */
   deviceNs = 0;
+  /** Where its requests are booked, by the index of their charge; as they are first needed. */
+  readonly costs: (CostAccount | undefined)[] = [];
   readonly #margins: (AdmissionMargin | undefined)[] = new Array(CRITICALITIES.length).fill(undefined);
 
   constructor(tenant: Tenant) {

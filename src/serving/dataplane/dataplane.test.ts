@@ -171,8 +171,22 @@ describe('an explanation', () => {
     path.clock.advance(5 * MS);
     const way = { penstock_version: 1, penstock_route: 'default', penstock_table: 1 };
     expect(seen).toEqual([
-      { ...way, penstock_batch_size: 1, penstock_queue_us: 0, penstock_compute_us: 1000, penstock_padding_share: 0 },
-      { ...way, penstock_batch_size: 2, penstock_queue_us: 1000, penstock_compute_us: 1000, penstock_padding_share: 0 },
+      {
+        ...way,
+        penstock_batch_size: 1,
+        penstock_queue_us: 0,
+        penstock_compute_us: 1000,
+        penstock_padding_share: 0,
+        penstock_device_ms: 1,
+      },
+      {
+        ...way,
+        penstock_batch_size: 2,
+        penstock_queue_us: 1000,
+        penstock_compute_us: 1000,
+        penstock_padding_share: 0,
+        penstock_device_ms: 0.5,
+      },
       {},
     ]);
     expect(path.batcher.report().recent.map(({ kind, rows }) => [kind, rows])).toEqual([

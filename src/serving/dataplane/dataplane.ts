@@ -1,4 +1,5 @@
 import {
+  type ChargeSource,
   type Clock,
   type EjectionState,
   type InferenceHandle,
@@ -29,6 +30,8 @@ export interface DataplaneOptions {
   readonly whyAbsent: WhyAbsent;
   /** Whom requests are answered for; default: nobody is told apart. */
   readonly callers?: Callers;
+  /** Under what requests are booked; default: charges of its own. */
+  readonly charges?: ChargeSource;
   /** Told of requests that a split assigned, and of their shadows; absent: nobody wants to know, and nothing is copied. */
   readonly releases?: { readonly facts: ReleaseFacts; readonly shadows: ShadowLimits };
   /** Told of requests that were slow (`RequestMetrics.slowNs`); absent: they are only counted. */
@@ -68,7 +71,7 @@ export class Dataplane {
     this.#callers = callers;
     this.#slow = options.slow;
     this.#watch = options.releases && this.#watchOver(options.releases);
-    this.#table = RoutingTable.empty((request) => callers.tenantOf(request).name);
+    this.#table = RoutingTable.empty((request) => callers.tenantOf(request).name, options.charges);
     this.#ejections = new Ejections({
       clock: options.clock,
       versions: (model) => this.#table.versions(model).map(({ target }) => target),

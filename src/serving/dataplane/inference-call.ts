@@ -1,5 +1,6 @@
 import {
   type BatchMember,
+  type Charge,
   type Clock,
   CRITICALITIES,
   type Criticality,
@@ -43,6 +44,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
   readonly enqueuedNs: number;
   readonly tenant: Tenant;
   readonly criticality: Criticality;
+  readonly charge: Charge;
   readonly #request: InferenceRequest;
   readonly #decision: RouteDecision<ServedVersion>;
   /** Undefined: no split assigned it, and it has no shadows. */
@@ -71,6 +73,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     this.enqueuedNs = clock.nowNs();
     this.tenant = callers.tenantOf(request);
     this.criticality = callers.criticalityOf(request);
+    this.charge = decision.charge;
     this.#request = request;
     this.#decision = decision;
     this.#watch = watch;
@@ -126,6 +129,8 @@ export class InferenceCall implements QueueItem, InferenceHandle {
       latency,
       batchRows: outcome.batchRows,
       paddingShare: outcome.paddingShare,
+      deviceNs: outcome.deviceNs,
+      cost: outcome.cost,
       mark,
     };
     this.#watch?.answering(request, this.#decision);
@@ -188,5 +193,7 @@ function explanation(outcome: MemberDone, mark: RouteMark): Parameters {
     penstock_queue_us: Math.round(outcome.queueNs / 1e3),
     penstock_compute_us: Math.round((outcome.dispatchNs + outcome.computeNs) / 1e3),
     penstock_padding_share: Math.round(outcome.paddingShare * 1e4) / 1e4,
+    penstock_device_ms: outcome.deviceNs / 1e6,
+    ...(outcome.cost === undefined ? {} : { penstock_cost: outcome.cost }),
   };
 }

@@ -4,6 +4,7 @@ import {
   type Criticality,
   NO_DEADLINE,
   SHADOW,
+  SHADOW_COPY,
   type Tenant,
 } from '../../core/index.js';
 import type { MemberOutcome, QueueItem } from '../batcher/index.js';
@@ -23,6 +24,7 @@ export class ShadowCall implements QueueItem {
   readonly enqueuedNs: number;
   readonly tenant: Tenant = SHADOW;
   readonly criticality: Criticality = LEAST;
+  readonly charge = SHADOW_COPY;
   readonly settle: (outcome: MemberOutcome) => void;
 
   constructor({ member, batchKey }: Admitted, enqueuedNs: number, settle: (outcome: MemberOutcome) => void) {

@@ -39,6 +39,7 @@ function done(outputs: readonly Tensor[]): MemberDone {
     kind: 'done',
     outputs,
     execution: 3,
+    cost: undefined,
     deviceNs: 5,
     queueNs: 1000,
     gatherNs: 1,

@@ -1,5 +1,6 @@
 import {
   type BatchMember,
+  type Charge,
   type Criticality,
   DEFAULT_CRITICALITY,
   NOBODY,
@@ -7,6 +8,7 @@ import {
   type Tenant,
   type Tensor,
   toServingError,
+  UNROUTED,
 } from '../../core/index.js';
 import type { MemberDone, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
 import { mergeOutputs, rowsOf } from './request-parts.js';
@@ -102,7 +104,8 @@ class SplitRequest {
     try {
       const last = done.reduce((a, b) => (b.batchFinishedNs > a.batchFinishedNs ? b : a));
       const deviceNs = done.reduce((sum, part) => sum + part.deviceNs, 0);
-      return { ...last, deviceNs, outputs: mergeOutputs(done.map(({ outputs }) => outputs)) };
+      const cost = last.cost === undefined ? undefined : done.reduce((sum, part) => sum + (part.cost ?? 0), 0);
+      return { ...last, deviceNs, cost, outputs: mergeOutputs(done.map(({ outputs }) => outputs)) };
     } catch (thrown) {
       return { kind: 'failed', error: toServingError(thrown), execution: 0 };
     }
@@ -138,6 +141,7 @@ class Part implements QueueItem {
   readonly enqueuedNs: number;
   readonly tenant: Tenant;
   readonly criticality: Criticality;
+  readonly charge: Charge;
   /** Its outputs are copies: those of the lane do not outlive `settle`. */
   done: MemberDone | undefined;
   ended = false;
@@ -153,6 +157,7 @@ class Part implements QueueItem {
     this.enqueuedNs = item.enqueuedNs;
     this.tenant = item.tenant ?? NOBODY;
     this.criticality = item.criticality ?? DEFAULT_CRITICALITY;
+    this.charge = item.charge ?? UNROUTED;
     this.#ended = ended;
   }
 

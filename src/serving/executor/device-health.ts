@@ -4,6 +4,7 @@ import {
   type ClockTimer,
   DEVICE_MOVES,
   type DeviceFault,
+  type DeviceMeter,
   type DeviceState,
   type DeviceStatus,
   StateMachine,
@@ -29,6 +30,8 @@ export type DeviceListener = (usable: boolean, why: string) => void;
  */
 export class DeviceHealth {
   readonly name: string;
+  /** Undefined: its time is not metered. */
+  readonly meter: DeviceMeter | undefined;
   readonly #policy: DevicePolicy;
   readonly #clock: Clock;
   readonly #machine: StateMachine<DeviceState>;
@@ -45,8 +48,10 @@ export class DeviceHealth {
     clock: Clock,
     policy: DevicePolicy,
     onMove: (from: DeviceState, to: DeviceState, why: string) => void,
+    meter?: DeviceMeter,
   ) {
     this.name = name;
+    this.meter = meter;
     this.#clock = clock;
     this.#policy = policy;
     this.#machine = new StateMachine<DeviceState>(DEVICE_MOVES, 'serving', onMove);

@@ -1,4 +1,4 @@
-import type { Clock, DeviceStatus, InstanceGroup, Log } from '../../core/index.js';
+import type { Clock, DeviceMeter, DeviceStatus, InstanceGroup, Log } from '../../core/index.js';
 import { DEFAULT_DEVICE_POLICY, DeviceHealth, type DevicePolicy } from './device-health.js';
 
 export interface DevicesOptions {
@@ -7,6 +7,8 @@ export interface DevicesOptions {
   readonly policy?: DevicePolicy;
   /** A device changed its state. */
   readonly onChange?: () => void;
+  /** What measures a device's time, by its name; absent: nothing does. */
+  readonly meterOf?: ((device: string) => DeviceMeter) | undefined;
 }
 
 /** The devices of this process: what is known of one is known to the executors of all versions. */
@@ -23,12 +25,13 @@ export class Devices {
     const name = `${device}:${deviceId}`;
     let health = this.#devices.get(name);
     if (health === undefined) {
-      const { clock, log, policy = DEFAULT_DEVICE_POLICY, onChange } = this.#options;
-      health = new DeviceHealth(name, clock, policy, (from, to, why) => {
+      const { clock, log, policy = DEFAULT_DEVICE_POLICY, onChange, meterOf } = this.#options;
+      const moved = (from: string, to: string, why: string) => {
         const tell = to === 'failed' || to === 'lost' ? 'error' : 'info';
         log[tell]('device moved', { device: name, from, to, ...(why === '' ? {} : { why }) });
         onChange?.();
-      });
+      };
+      health = new DeviceHealth(name, clock, policy, moved, meterOf?.(name));
       this.#devices.set(name, health);
     }
     return health;

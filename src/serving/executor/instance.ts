@@ -4,6 +4,8 @@ import {
   type BatchOutcome,
   type Clock,
   type ClockTimer,
+  type CostAccount,
+  type DeviceMeter,
   type Lane,
   type Log,
   ServingError,
@@ -24,6 +26,8 @@ export interface InstanceOptions {
   readonly createLane: () => Promise<Lane>;
   /** Where its lanes run. Whoever listens to it calls `bench` and `unbench`. */
   readonly device: DeviceHealth;
+  /** What is left of an execution that was given up is booked here, when it ends. */
+  readonly lostCosts?: CostAccount | undefined;
   /** Its executions tell where they run: the version has instances elsewhere too. */
   readonly deviceNamed?: boolean;
   /** Undefined: it needs no resource that others share. */
@@ -38,13 +42,51 @@ export interface InstanceOptions {
 }
 
 /** One execution, from `execute` to the lane's settle; it may be settled (lost) long before the lane ends it. */
-interface Run {
+class Run implements BatchHandle {
   readonly slot: LaneSlot;
   readonly settle: (outcome: BatchOutcome) => void;
   readonly takenNs: number;
-  settled: boolean;
-  lost: boolean;
-  ended: boolean;
+  readonly device: string | undefined;
+  readonly meter: DeviceMeter | undefined;
+  deviceNs: number | undefined = undefined;
+  settled = false;
+  lost = false;
+  ended = false;
+  readonly #lane: Lane;
+  #begun: number;
+
+  constructor(
+    slot: LaneSlot,
+    lane: Lane,
+    settle: (outcome: BatchOutcome) => void,
+    takenNs: number,
+    device: string | undefined,
+    meter: DeviceMeter | undefined,
+  ) {
+    this.slot = slot;
+    this.#lane = lane;
+    this.settle = settle;
+    this.takenNs = takenNs;
+    this.device = device;
+    this.meter = meter;
+    this.#begun = meter === undefined ? 0 : meter.begin(takenNs);
+  }
+
+  cancel(): void {
+    if (!this.ended && !this.lost) this.#lane.cancel();
+  }
+
+  /** Its time on the device ends. */
+  meterEnd(nowNs: number): void {
+    if (this.meter !== undefined) this.deviceNs = this.meter.end(this.#begun, nowNs);
+  }
+
+  /** What it has had is told apart from what comes. */
+  meterLap(nowNs: number): void {
+    if (this.meter === undefined) return;
+    this.deviceNs = this.meter.end(this.#begun, nowNs);
+    this.#begun = this.meter.begin(nowNs);
+  }
 }
 
 /**
@@ -134,11 +176,12 @@ export class Instance {
     if (slot?.lane === undefined) throw new Error(`instance ${this.#options.index} is not free`);
     const { lane } = slot;
     const takenNs = this.#options.clock.nowNs();
-    const run: Run = { slot, settle, takenNs, settled: false, lost: false, ended: false };
+    const { device, deviceNamed } = this.#options;
+    const run = new Run(slot, lane, settle, takenNs, deviceNamed ? device.name : undefined, device.meter);
     slot.move('busy');
     this.#run = run;
     if (rationed) this.#options.ration?.take();
-    this.#options.device.started(run);
+    device.started(run);
     this.#watch.watch(takenNs, limitMs);
     try {
       lane.run(batch, (outcome) => this.#finished(run, outcome));
@@ -146,12 +189,7 @@ export class Instance {
       // A lane promises not to throw. If one does, the batch still settles, and not before `execute` returned.
       queueMicrotask(() => this.#finished(run, this.#failed(run, toServingError(thrown))));
     }
-    return {
-      device: this.#options.deviceNamed ? this.#options.device.name : undefined,
-      cancel: () => {
-        if (!run.ended && !run.lost) lane.cancel();
-      },
-    };
+    return run;
   }
 
   /** Its device failed: no lane takes a batch until `unbench`. The one that runs follows when its run has ended. */
@@ -203,6 +241,8 @@ export class Instance {
     }
     run.ended = true;
     this.#run = undefined;
+    run.meterEnd(outcome.timing.finishedNs);
+    if (run.lost) this.#bookLost(run);
     this.#options.device.ended(run, outcome);
     if (!run.lost && run.slot.lane?.broken === false) this.#failures = 0;
     this.#pending++;
@@ -237,6 +277,10 @@ export class Instance {
     if (run.lost) this.#options.onServing('');
   }
 
+  #bookLost({ meter, deviceNs }: Run): void {
+    if (meter !== undefined && deviceNs !== undefined) this.#options.lostCosts?.add(meter.index, deviceNs, 0, 0, 0);
+  }
+
   #deliver(run: Run, outcome: BatchOutcome): void {
     if (run.settled) return;
     run.settled = true;
@@ -253,7 +297,9 @@ export class Instance {
     if (run === undefined || run.lost) return;
     run.lost = true;
     const { subject, clock } = this.#options;
-    const ranMs = Math.round((clock.nowNs() - run.takenNs) / 1e6);
+    const nowNs = clock.nowNs();
+    run.meterLap(nowNs);
+    const ranMs = Math.round((nowNs - run.takenNs) / 1e6);
     const message = `${subject}: an execution did not end within its limit (${ranMs} ms so far)`;
     if (run.slot.state === 'busy') run.slot.move('failed', message);
     run.slot.lane?.cancel();

@@ -5,6 +5,7 @@ import {
   type BatchOutcome,
   type BatchTiming,
   type Clock,
+  type CostMeter,
   type Executor,
   type InstanceGroup,
   type Log,
@@ -31,6 +32,8 @@ export interface ExecutorOptions {
   readonly resources?: ResourcePool | undefined;
   /** Devices that models share by weight; by default each runs when it can. */
   readonly shares?: DeviceShares | undefined;
+  /** Where executions past the queue are booked, and what is left of those that were given up; absent: nowhere. */
+  readonly meter?: CostMeter | undefined;
 }
 
 /**
@@ -59,6 +62,7 @@ export class LaneExecutor implements Executor {
   onImpaired: (impaired: boolean, why: string) => void = () => {};
 
   readonly #plan: VersionPlan;
+  readonly #meter: CostMeter | undefined;
   readonly #log: Log;
   readonly #instances: readonly Instance[];
   readonly #severalDevices: boolean;
@@ -78,8 +82,10 @@ export class LaneExecutor implements Executor {
     this.#turnEnding = false;
   };
 
-  constructor({ opened, plan, clock, log, recovery = DEFAULT_RECOVERY, devices, resources, shares }: ExecutorOptions) {
+  constructor(options: ExecutorOptions) {
+    const { opened, plan, clock, log, recovery = DEFAULT_RECOVERY, devices, resources, shares, meter } = options;
     this.#plan = plan;
+    this.#meter = meter;
     this.#log = log;
     const { spec } = plan;
     const known = devices ?? new Devices({ clock, log });
@@ -97,6 +103,7 @@ export class LaneExecutor implements Executor {
           createLane: () => opened.createLane(spec, index),
           device,
           deviceNamed: this.#severalDevices,
+          lostCosts: meter?.failed,
           ration: allOf([
             resources?.join(groups[index] as InstanceGroup, () => this.#offer()),
             shares?.join(places[index] as InstanceGroup, this, plan.deviceWeight ?? 1, () => this.#offer()),
@@ -168,7 +175,7 @@ export class LaneExecutor implements Executor {
   async warm(sample: BatchMember): Promise<void> {
     const batch: Batch = Object.freeze({ version: this.#plan.spec.id, members: [sample], rows: sample.rows });
     const limitMs = this.#plan.maxExecutionMs === 0 ? 0 : Math.max(this.#plan.maxExecutionMs, WARM_LIMIT_MS);
-    const runs = await Promise.allSettled(this.#instances.map((instance) => runApart(instance, batch, limitMs)));
+    const runs = await Promise.allSettled(this.#instances.map((instance) => this.#runApart(instance, batch, limitMs)));
     for (const run of runs) if (run.status === 'rejected') throw run.reason;
   }
 
@@ -182,7 +189,7 @@ export class LaneExecutor implements Executor {
     );
     return await Promise.all(
       first.map(async (instance) => {
-        const { takenNs, finishedNs } = await runApart(instance, batch, this.#plan.maxExecutionMs);
+        const { takenNs, finishedNs } = await this.#runApart(instance, batch, this.#plan.maxExecutionMs);
         return { device: this.#severalDevices ? instance.device : undefined, computeNs: finishedNs - takenNs };
       }),
     );
@@ -202,6 +209,21 @@ export class LaneExecutor implements Executor {
       for (const { state } of lanes) states[state] = (states[state] ?? 0) + 1;
     }
     return states;
+  }
+
+  /** One execution past the queue; when it ran. */
+  #runApart(instance: Instance, batch: Batch, limitMs: number): Promise<BatchTiming> {
+    return new Promise((resolve, reject) => {
+      if (!instance.deviceUsable) throw new ServingError('EXECUTOR_LOST', `device ${instance.device} has failed`);
+      if (!instance.idle) throw new ServingError('CONFLICT', 'a warm-up needs idle instances');
+      const settle = (outcome: BatchOutcome) => {
+        const { meter, deviceNs } = handle;
+        if (meter !== undefined) this.#meter?.warmUp.add(meter.index, deviceNs as number, 1, batch.rows, 0);
+        if (outcome.kind === 'done') resolve(outcome.timing);
+        else reject(outcome.error);
+      };
+      const handle = instance.execute(batch, settle, limitMs, false);
+    });
   }
 
   #openAtTurnEnd(): void {
@@ -240,15 +262,4 @@ export class LaneExecutor implements Executor {
       this.#log.error('the listener for impaired versions threw', { error });
     }
   }
-}
-
-/** One execution past the queue; when it ran. */
-function runApart(instance: Instance, batch: Batch, limitMs: number): Promise<BatchTiming> {
-  return new Promise((resolve, reject) => {
-    if (!instance.deviceUsable) throw new ServingError('EXECUTOR_LOST', `device ${instance.device} has failed`);
-    if (!instance.idle) throw new ServingError('CONFLICT', 'a warm-up needs idle instances');
-    const settle = (outcome: BatchOutcome) =>
-      outcome.kind === 'done' ? resolve(outcome.timing) : reject(outcome.error);
-    instance.execute(batch, settle, limitMs, false);
-  });
 }

@@ -1,7 +1,10 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import {
   type BatchMember,
+  type Charge,
+  type ChargeSource,
   type Criticality,
+  FIXED_CHARGES,
   FIXED_TENANTS,
   type Lease,
   type ModelSpec,
@@ -12,7 +15,7 @@ import {
 import type { MemberDone, MemberFailed, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
 import { BatchKeys } from '../dataplane/index.js';
 import { Bell } from './bell.js';
-import type { BesideReply, BesideRequest, BesideTenant } from './call-sender.js';
+import type { BesideCharge, BesideReply, BesideRequest, BesideTenant } from './call-sender.js';
 import { type CallMemory, CallTable } from './call-table.js';
 import { HandleRing } from './handle-ring.js';
 import { fixedShape, isAsDeclared, slotBytes, type VersionLayout, versionLayout } from './version-layout.js';
@@ -39,6 +42,8 @@ export interface ReceiverParts {
   readonly wake: () => void;
   /** The tenant of a name, as this thread knows it. */
   readonly tenantNamed: TenantNamed;
+  /** Of this thread. */
+  readonly charges: ChargeSource;
 }
 
 export type TenantNamed = (name: string, nowNs: number) => Tenant;
@@ -56,10 +61,13 @@ export class CallReceiver {
   readonly #tenantNamed: TenantNamed;
   /** By the places that the ingress thread has given them. */
   readonly #tenantNames: string[] = [];
+  readonly #charges: ChargeSource;
+  /** By the index that the ingress thread has given them. */
+  readonly #chargesThere: Charge[] = [...FIXED_CHARGES];
   readonly #again = () => this.take();
   #abandoned = false;
 
-  constructor({ memory, slots, beside, wake, tenantNamed }: ReceiverParts) {
+  constructor({ memory, slots, beside, wake, tenantNamed, charges }: ReceiverParts) {
     this.#table = new CallTable(memory.rows);
     this.#requests = new HandleRing(memory.requests);
     this.#replies = new HandleRing(memory.replies);
@@ -67,6 +75,7 @@ export class CallReceiver {
     this.#slots = new Uint8Array(slots);
     this.#beside = beside;
     this.#tenantNamed = tenantNamed;
+    this.#charges = charges;
     this.#calls = new Array(this.#table.size).fill(undefined);
   }
 
@@ -130,6 +139,10 @@ export class CallReceiver {
       const told = receiveMessageOnPort(this.#beside)?.message as BesideTenant;
       this.#tenantNames[request.tenantIndex] = told.tenant;
     }
+    if (request.chargeNamed) {
+      const told = receiveMessageOnPort(this.#beside)?.message as BesideCharge;
+      this.#chargesThere[request.chargeIndex] = this.#charges.of(told.route, told.kind);
+    }
     let words: ArrayLike<number> = this.#table.words;
     let at = this.#table.inputsAt(row);
     let slots = this.#slots;
@@ -161,7 +174,8 @@ export class CallReceiver {
             };
     }
     const tenant = this.#tenant(request.tenantIndex, request.enqueuedNs);
-    return new RemoteCall(this.#answering, row, target, slots, request, tenant, inputs);
+    const charge = this.#chargesThere[request.chargeIndex] as Charge;
+    return new RemoteCall(this.#answering, row, target, slots, request, tenant, charge, inputs);
   }
 
   /** Asked for each time, so that one that is used is not forgotten. */
@@ -255,6 +269,7 @@ class RemoteCall implements QueueItem, Lease {
   readonly enqueuedNs: number;
   readonly tenant: Tenant;
   readonly criticality: Criticality;
+  readonly charge: Charge;
   readonly outputsAt: number;
   readonly #answering: Answering;
   /** The sender's own until the outcome, and those of lanes. */
@@ -267,6 +282,7 @@ class RemoteCall implements QueueItem, Lease {
     slots: Uint8Array,
     request: ReturnType<CallTable['request']>,
     tenant: Tenant,
+    charge: Charge,
     inputs: BatchMember['inputs'],
   ) {
     this.#answering = answering;
@@ -284,6 +300,7 @@ class RemoteCall implements QueueItem, Lease {
     this.enqueuedNs = request.enqueuedNs;
     this.tenant = tenant;
     this.criticality = request.criticality;
+    this.charge = charge;
     this.outputsAt = request.outputsAt;
   }
 

@@ -1,5 +1,14 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { FIXED_TENANTS, type Lease, type ModelSpec, ServingError, type Tenant, type Tensor } from '../../core/index.js';
+import {
+  type Charge,
+  FIXED_CHARGES,
+  FIXED_TENANTS,
+  type Lease,
+  type ModelSpec,
+  ServingError,
+  type Tenant,
+  type Tensor,
+} from '../../core/index.js';
 import { type Arena, LARGEST_BYTES } from '../arena/index.js';
 import type { MemberFailed, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
 import { Bell } from './bell.js';
@@ -18,6 +27,12 @@ export interface BesideRequest {
 /** The tenant of a request, before the thread has used it: its place stands in the row. */
 export interface BesideTenant {
   readonly tenant: string;
+}
+
+/** The charge of a request, likewise; after that of the tenant. */
+export interface BesideCharge {
+  readonly route: string;
+  readonly kind: Charge['kind'];
 }
 
 /** An answer that does not fit into its row. */
@@ -75,6 +90,8 @@ export class CallSender {
   readonly #words: number[] = [];
   /** Tenants that the control thread knows, by their place; as many as are remembered at once. */
   readonly #told: (Tenant | undefined)[] = [];
+  /** Charges that it knows, by their index. */
+  readonly #toldCharges: boolean[] = FIXED_CHARGES.map(() => true);
 
   constructor({ memory, arena, beside, wake }: SenderParts) {
     this.#table = new CallTable(memory.rows);
@@ -127,7 +144,8 @@ export class CallSender {
     const own = slot.memory === this.#arena.buffer ? undefined : slot.memory;
     const inside = own === undefined && words.length <= ROW_INPUT_WORDS;
     const named = this.#tellTenant(item.tenant);
-    this.#table.writeRequest(row, version, item, outputsAt, inside ? words : undefined, named, shadow);
+    const chargeNamed = this.#tellCharge(item.charge);
+    this.#table.writeRequest(row, version, item, outputsAt, inside ? words : undefined, named, chargeNamed, shadow);
     if (!inside) this.#beside.postMessage({ inputs: words, memory: own } satisfies BesideRequest);
     this.#sent[row] = { item, layout, slot, outputsAt, borrowed: undefined };
     this.#rowOf.set(item, row);
@@ -140,6 +158,14 @@ export class CallSender {
       return false;
     this.#told[tenant.index] = tenant;
     this.#beside.postMessage({ tenant: tenant.name } satisfies BesideTenant);
+    return true;
+  }
+
+  /** Sends what a charge is that the control thread does not know by its index yet. */
+  #tellCharge(charge: Charge | undefined): boolean {
+    if (charge === undefined || this.#toldCharges[charge.index] === true) return false;
+    this.#toldCharges[charge.index] = true;
+    this.#beside.postMessage({ route: charge.route, kind: charge.kind } satisfies BesideCharge);
     return true;
   }
 

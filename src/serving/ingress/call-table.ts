@@ -1,4 +1,4 @@
-import { DEFAULT_CRITICALITY, NOBODY, REASONS, type Reason, ServingError } from '../../core/index.js';
+import { DEFAULT_CRITICALITY, NOBODY, REASONS, type Reason, ServingError, UNROUTED } from '../../core/index.js';
 import type { MemberDone, MemberFailed, QueueItem } from '../batcher/index.js';
 import { HandleRing } from './handle-ring.js';
 
@@ -11,9 +11,12 @@ const TEXT_AT_BYTES = 7 * Float64Array.BYTES_PER_ELEMENT;
 
 const CRITICALITY_PLACES = 8;
 
-/** Of a request's second word: its inputs stand in the row; it is a copy, for the queue of those. */
+/** Of a request's second word: its inputs stand in the row; it is a copy, for the queue of those; its charge is named. */
 const INPUTS_INSIDE = 1;
 const OF_SHADOW = 2;
+const CHARGE_NAMED = 4;
+/** Beyond that the place of its charge. */
+const CHARGE_PLACES = 8;
 
 /** Numbers that a call's inputs may take in its row; more of them travel beside the table. */
 export const ROW_INPUT_WORDS = ROW_WORDS - INPUTS_AT;
@@ -61,7 +64,7 @@ export class CallTable {
 
   /**
    * `inputs` undefined: they are the next message beside the table. At most `ROW_INPUT_WORDS`. `named`: before that comes
-   * the name of the tenant, whose place says it from then on. `shadow`:
+   * the name of the tenant, whose place says it from then on, and with `chargeNamed` after it that of the charge. `shadow`:
    * it is for the version's queue of copies.
    */
   writeRequest(
@@ -71,12 +74,18 @@ export class CallTable {
     outputsAt: number,
     inputs: readonly number[] | undefined,
     named: boolean,
+    chargeNamed: boolean,
     shadow: boolean,
   ): void {
     const words = this.#words;
     const at = row * ROW_WORDS;
     words[at] = version;
-    words[at + 1] = (inputs === undefined ? 0 : INPUTS_INSIDE) + (shadow ? OF_SHADOW : 0);
+    const { charge = UNROUTED } = item;
+    words[at + 1] =
+      (inputs === undefined ? 0 : INPUTS_INSIDE) +
+      (shadow ? OF_SHADOW : 0) +
+      (chargeNamed ? CHARGE_NAMED : 0) +
+      charge.index * CHARGE_PLACES;
     words[at + 2] = item.member.rows;
     words[at + 3] = item.priority;
     words[at + 4] = item.timeoutUs;
@@ -115,6 +124,8 @@ export class CallTable {
       enqueuedNs: words[at + 6] as number,
       outputsAt: words[at + 7] as number,
       shadow: ((words[at + 1] as number) & OF_SHADOW) !== 0,
+      chargeNamed: ((words[at + 1] as number) & CHARGE_NAMED) !== 0,
+      chargeIndex: Math.floor((words[at + 1] as number) / CHARGE_PLACES),
       ...callerOf(words[at + 8] as number),
     };
   }
@@ -134,11 +145,13 @@ export class CallTable {
     words[at + 9] = done.execution;
     words[at + 10] = done.deviceNs;
     words[at + 11] = done.batchRequests;
+    words[at + 12] = done.cost ?? Number.NaN;
   }
 
   readDone(row: number): Omit<MemberDone, 'outputs'> {
     const words = this.#words;
     const at = row * ROW_WORDS;
+    const cost = words[at + 12] as number;
     return {
       kind: 'done',
       batchRows: words[at + 2] as number,
@@ -151,6 +164,7 @@ export class CallTable {
       execution: words[at + 9] as number,
       deviceNs: words[at + 10] as number,
       batchRequests: words[at + 11] as number,
+      cost: Number.isNaN(cost) ? undefined : cost,
     };
   }
 

@@ -3,7 +3,16 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { modelSpec, tensorSpec } from '../../../test/support/specs.js';
-import { type Lease, type ModelSpec, NO_DEADLINE, ServingError, type Tensor } from '../../core/index.js';
+import {
+  Charges,
+  type Lease,
+  type ModelSpec,
+  NO_DEADLINE,
+  ServingError,
+  SHADOW_COPY,
+  type Tensor,
+  UNROUTED,
+} from '../../core/index.js';
 import { Arena } from '../arena/index.js';
 import type { MemberDone, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
 import { Tenants } from '../dataplane/index.js';
@@ -84,7 +93,14 @@ function pair(rows = 8, arenaBytes = 6 * 2 ** 24) {
   const arena = new Arena({ memory: new Uint8Array(new SharedArrayBuffer(arenaBytes)), clock, poison: 0xee });
   let wakes = 0;
   const sender = new CallSender({ memory, arena, beside: port1, wake: () => wakes++ });
-  const receiver = new CallReceiver({ memory, slots: arena.buffer, beside: port2, wake: () => {}, tenantNamed });
+  const receiver = new CallReceiver({
+    memory,
+    slots: arena.buffer,
+    beside: port2,
+    wake: () => {},
+    tenantNamed,
+    charges: new Charges(),
+  });
   const queue = new HandQueue();
   for (const [i, spec] of [FIXED, VARIED, WIDE].entries()) receiver.add(i, spec, queue);
   const queues = [FIXED, VARIED, WIDE].map((spec: ModelSpec, i) => sender.queueOf(i, spec));
@@ -105,6 +121,7 @@ function done(outputs: readonly Tensor[]): MemberDone {
     batchFinishedNs: 6,
     execution: 7,
     deviceNs: 8,
+    cost: 9,
   };
 }
 
@@ -134,6 +151,38 @@ function outputsOf(kind: number, rows: number, seed: number): Tensor[] {
 }
 
 describe('calls between two threads', () => {
+  it('carry under what a request is booked, beside its tenant, and what it cost', () => {
+    const { sender, receiver, queue, queues } = pair();
+    const own = new Tenants({ weights: { gold: 4 }, maxUnlisted: 2 });
+    const routes = new Charges();
+    routes.of('of another version', 'direct');
+    const charges = [
+      routes.of('eu', 'direct'),
+      routes.of('next', 'canary'),
+      SHADOW_COPY,
+      undefined,
+      routes.of('eu', 'direct'),
+      routes.of('eu', 'canary'),
+    ];
+    for (const [i, charge] of charges.entries()) {
+      const asked = new Asked(inputsOf(2, 1, i), 1);
+      const outcomes: MemberOutcome[] = [];
+      asked.onSettled = (outcome) => outcomes.push(outcome);
+      const name = ['', 'gold', 'a'][i % 3] as string;
+      const tenant = own.named(name, i);
+      queues[2]?.enqueue(Object.assign(asked, { tenant, ...(charge && { charge }) }));
+      receiver.take();
+      const item = queue.take();
+      const { route, kind } = charge ?? UNROUTED;
+      expect(item.charge).toMatchObject({ route, kind });
+      expect(item.tenant?.name).toBe(name);
+      const cost = i % 2 === 0 ? 1e-9 * i : undefined;
+      item.settle({ ...done(outputsOf(2, 1, i)), cost });
+      sender.deliver();
+      expect(outcomes[0]).toMatchObject({ kind: 'done', deviceNs: 8, cost });
+    }
+  });
+
   it('carry whom a request is for and how much it matters, also while names come and go', () => {
     const { sender, receiver, queue, queues } = pair();
     const own = new Tenants({ weights: { gold: 4 }, maxUnlisted: 2 });

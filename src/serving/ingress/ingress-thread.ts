@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import type { Log, ModelTraffic, ReleaseFacts } from '../../core/index.js';
+import type { ChargeSource, Log, ModelTraffic, ReleaseFacts } from '../../core/index.js';
 import type { RequestQueue } from '../batcher/index.js';
 import { CallReceiver, type TenantNamed } from './call-receiver.js';
 import { callMemory } from './call-table.js';
@@ -37,6 +37,7 @@ export interface ThreadParts {
   readonly settings: unknown;
   readonly desk: ControlDesk;
   readonly tenantNamed: TenantNamed;
+  readonly charges: ChargeSource;
   /** Told what the thread notes. */
   readonly facts: ReleaseFacts;
   readonly log: Log;
@@ -171,6 +172,7 @@ export class IngressThread {
       beside: this.#beside,
       wake: () => this.#port.postMessage(BELL),
       tenantNamed: this.#parts.tenantNamed,
+      charges: this.#parts.charges,
     });
     this.#state = 'serving';
     // Asks to be woken from the first call on.

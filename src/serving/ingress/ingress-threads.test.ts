@@ -6,6 +6,7 @@ import { NOT_SLOW } from '../../../test/support/not-slow.js';
 import { SilentLog } from '../../../test/support/silent-log.js';
 import { modelSpec, request } from '../../../test/support/specs.js';
 import {
+  Charges,
   OTHERS,
   PLAIN_TRAFFIC,
   type ReleaseFact,
@@ -114,6 +115,7 @@ async function started(threads: number) {
       (model) => (model === 'loading' ? new ServingError('VERSION_NOT_READY', 'it loads') : undefined),
     ),
     tenantNamed: () => OTHERS,
+    charges: new Charges(),
     facts: { note: (fact) => facts.push(fact) },
     clock,
     log,

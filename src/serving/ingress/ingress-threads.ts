@@ -1,4 +1,13 @@
-import type { Clock, ClockTimer, Log, ModelSpec, ModelTraffic, ReleaseFacts, Tenant } from '../../core/index.js';
+import type {
+  ChargeSource,
+  Clock,
+  ClockTimer,
+  Log,
+  ModelSpec,
+  ModelTraffic,
+  ReleaseFacts,
+  Tenant,
+} from '../../core/index.js';
 import type { RequestQueue } from '../batcher/index.js';
 import { type BeginThread, IngressThread, type RoutedVersion } from './ingress-thread.js';
 import type { ControlDesk } from './remote-control.js';
@@ -19,6 +28,8 @@ export interface IngressOptions {
   readonly desk: ControlDesk;
   /** The tenant of a name, as the control thread knows it. */
   readonly tenantNamed: (name: string, nowNs: number) => Tenant;
+  /** The charges of the control thread. */
+  readonly charges: ChargeSource;
   /** Told what the threads note of releases, some milliseconds later. */
   readonly facts: ReleaseFacts;
   readonly clock: Clock;
@@ -131,7 +142,7 @@ export class IngressThreads {
   }
 
   async #startThread(index: number): Promise<void> {
-    const { begin, calls, settingsOf, desk, tenantNamed, facts, log, clock } = this.#options;
+    const { begin, calls, settingsOf, desk, tenantNamed, charges, facts, log, clock } = this.#options;
     const beganNs = clock.nowNs();
     const thread = new IngressThread({
       begin,
@@ -140,6 +151,7 @@ export class IngressThreads {
       settings: settingsOf(index, this.#ports),
       desk,
       tenantNamed,
+      charges,
       facts,
       log,
       onLost: (why) => this.#lost(index, why, (clock.nowNs() - beganNs) / 1e6),

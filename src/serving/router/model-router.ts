@@ -1,6 +1,7 @@
 import {
   BUCKETS,
   bucketsOf,
+  type ChargeSource,
   type InferenceRequest,
   type ModelRoutes,
   type ModelTraffic,
@@ -25,6 +26,7 @@ export interface RouterParts {
   /** Name of a request's tenant; empty: it has none. */
   readonly tenant: (request: InferenceRequest) => string;
   readonly draws: Draws;
+  readonly charges: ChargeSource;
 }
 
 /** What a router is made for. */
@@ -76,7 +78,7 @@ export class ModelRouter<T> {
     this.wanted = wantedBy(traffic);
     this.#parts = parts;
     this.#inputs = entries[entries.length - 1]?.inputs ?? [];
-    const decisions = new DecisionMaker(entries, traffic, table);
+    const decisions = new DecisionMaker(entries, traffic, table, parts.charges);
     this.#decisions = decisions;
     this.#filters = new Filters(routes, decisions);
     this.#named = new Map(entries.map(({ version }) => [version, decisions.named(version, NAMED)]));
@@ -186,7 +188,7 @@ export class ModelRouter<T> {
     const { draws } = this.#parts;
     const shadow = Object.freeze({ name: rollout, split: number, target: decisions.targetOf(candidate) });
     const sides: Readonly<Record<ReleaseSide, RouteDecision<T>>> = {
-      candidate: decisions.to(candidate, rollout, number),
+      candidate: decisions.toCandidate(candidate, rollout, number),
       baseline: decisions.to(baseline, rollout, number),
       'baseline-and-shadow': decisions.to(baseline, rollout, number, [shadow]),
     };

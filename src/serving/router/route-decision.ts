@@ -1,4 +1,6 @@
 import {
+  type Charge,
+  type ChargeSource,
   type EjectionSettings,
   type ModelRoutes,
   type ModelTraffic,
@@ -46,6 +48,8 @@ export interface RouteDecision<T> {
   readonly primary: T;
   /** Version, name of the route, number of the table. */
   readonly mark: RouteMark;
+  /** Under what its time on the device is booked. */
+  readonly charge: Charge;
   /** `ReleaseSplit.number` of the split that assigned it; 0 = none did. */
   readonly split: number;
   readonly shadows: readonly ShadowCopy<T>[];
@@ -65,14 +69,21 @@ export class DecisionMaker<T> {
   readonly #routes: ModelRoutes | undefined;
   readonly #routed: boolean;
   readonly #places: NonNullable<ModelTraffic['places']>;
+  readonly #charges: ChargeSource;
   readonly #fallback: SecondWay<T> | undefined;
 
-  constructor(entries: readonly RouteEntry<T>[], { routes, release, places = {} }: ModelTraffic, table: number) {
+  constructor(
+    entries: readonly RouteEntry<T>[],
+    { routes, release, places = {} }: ModelTraffic,
+    table: number,
+    charges: ChargeSource,
+  ) {
     this.#entries = entries;
     this.#table = table;
     this.#routes = routes;
     this.#routed = routes !== undefined || release !== undefined;
     this.#places = places;
+    this.#charges = charges;
     if (routes?.fallback === undefined) return;
     const { to, onError, afterMs } = routes.fallback;
     const decision = this.#of(this.numberOf(to), FALLBACK, 0, NO_SHADOWS, undefined);
@@ -104,6 +115,12 @@ export class DecisionMaker<T> {
     return this.#of(version, route, split, shadows, elsewhere ? second : undefined);
   }
 
+  /** To the candidate of a rollout, which pays for what it is tried with. */
+  toCandidate(version: number, rollout: string, split: number): RouteDecision<T> {
+    const decision = this.to(version, rollout, split);
+    return Object.freeze({ ...decision, charge: this.#charges.of(rollout, 'canary') });
+  }
+
   /** `decision`: where the request would go without the filter. */
   filtered(decision: RouteDecision<T>, route: string, action: Parameters<typeof filteredOf>[0]): RouteDecision<T> {
     const mark = this.#mark(decision.mark.version, route);
@@ -124,6 +141,7 @@ export class DecisionMaker<T> {
     return Object.freeze({
       primary: this.targetOf(version),
       mark: this.#mark(version, route),
+      charge: this.#charges.of(route, 'direct'),
       split,
       shadows: Object.freeze(shadows),
       filtered: undefined,

@@ -1,4 +1,6 @@
 import {
+  type ChargeSource,
+  Charges,
   type InferenceRequest,
   type ModelTraffic,
   PLAIN_TRAFFIC,
@@ -28,8 +30,8 @@ export class RoutingTable<T> {
     this.#parts = parts;
   }
 
-  static empty<T>(tenant: RouterParts['tenant'] = () => ''): RoutingTable<T> {
-    return new RoutingTable<T>(0, new Map(), { tenant, draws: new Draws() });
+  static empty<T>(tenant: RouterParts['tenant'] = () => '', charges: ChargeSource = new Charges()): RoutingTable<T> {
+    return new RoutingTable<T>(0, new Map(), { tenant, draws: new Draws(), charges });
   }
 
   /**

@@ -1,9 +1,9 @@
 import type { InferenceResponse, Parameters } from '../../core/index.js';
 
 /** What became of a request on its way, as the names and values of headers or trailers, in turn. */
-export function explained({ batchRows, latency, paddingShare }: InferenceResponse): string[] {
+export function explained({ batchRows, latency, paddingShare, deviceNs, cost }: InferenceResponse): string[] {
   const inUs = (ns: number) => String(Math.round(ns / 1e3));
-  return [
+  const known = [
     'x-penstock-batch-size',
     String(batchRows),
     'x-penstock-queue-us',
@@ -13,6 +13,9 @@ export function explained({ batchRows, latency, paddingShare }: InferenceRespons
     'x-penstock-padding-share',
     String(Math.round(paddingShare * 1e4) / 1e4),
   ];
+  if (deviceNs !== undefined) known.push('x-penstock-device-ms', String(deviceNs / 1e6));
+  if (cost !== undefined) known.push('x-penstock-cost', String(cost));
+  return known;
 }
 
 /** Whether the request asked by its parameter what became of it on its way. */
