@@ -1,8 +1,8 @@
-import type { Slo, SloState } from '../core/index.js';
+import type { BudgetNotice, Slo, SloState } from '../core/index.js';
 import type { RolloutNotice } from '../delivery/index.js';
 
 /** A CloudEvent 1.0 in its structured JSON form (github.com/cloudevents/spec, v1.0.2). */
-export interface CloudEvent<Data = RolloutNotice | SloNotice> {
+export interface CloudEvent<Data = RolloutNotice | SloNotice | BudgetNotice> {
   readonly specversion: '1.0';
   readonly id: string;
   readonly source: string;
@@ -28,9 +28,10 @@ export interface SloNotice {
   readonly atMs: number;
 }
 
-/** Type of the events of rollouts, and of SLOs; changes with the meaning of `data`. */
+/** Type of the events of rollouts, of SLOs and of budgets; changes with the meaning of `data`. */
 const ROLLOUT_MOVED = 'io.penstock.rollout.moved.v1';
 const SLO_MOVED = 'io.penstock.slo.moved.v1';
+const BUDGET_USED = 'io.penstock.budget.used.v1';
 
 /** The event of a move. Sent again it has the same id, so that a receiver can tell. */
 export function cloudEvent(notice: RolloutNotice): CloudEvent {
@@ -54,6 +55,20 @@ export function sloEvent(notice: SloNotice): CloudEvent {
     source: `/penstock/slos/${encodeURIComponent(notice.slo)}`,
     type: SLO_MOVED,
     subject: notice.slo,
+    time: new Date(notice.atMs).toISOString(),
+    datacontenttype: 'application/json',
+    data: notice,
+  };
+}
+
+/** The event of a budget that is used to a threshold. The same threshold of the same period has the same id. */
+export function budgetEvent(notice: BudgetNotice): CloudEvent {
+  return {
+    specversion: '1.0',
+    id: `budget/${notice.budget}/${notice.periodMs}/${notice.threshold}`,
+    source: `/penstock/budgets/${encodeURIComponent(notice.budget)}`,
+    type: BUDGET_USED,
+    subject: notice.budget,
     time: new Date(notice.atMs).toISOString(),
     datacontenttype: 'application/json',
     data: notice,

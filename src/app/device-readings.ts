@@ -1,6 +1,6 @@
 import type { ServerConfig } from '../config/index.js';
 import type { Clock, DeviceReading, DeviceReadings, DeviceStatus, Log } from '../core/index.js';
-import { hostUsage } from '../machine/index.js';
+import { hostUsage, PackageEnergy } from '../machine/index.js';
 import { GpuReadings } from '../serving/backend/index.js';
 
 export interface ReadDevices extends DeviceReadings {
@@ -22,6 +22,7 @@ export function readDevices(
   },
 ): ReadDevices {
   const host = config.cpu ? hostUsage() : undefined;
+  const energy = config.cpu ? new PackageEnergy() : undefined;
   const gpus = config.gpu
     ? new GpuReadings({
         clock: parts.clock,
@@ -35,7 +36,8 @@ export function readDevices(
   const ofHost = (): readonly DeviceReading[] => {
     if (host === undefined) return [];
     const nowNs = parts.clock.nowNs();
-    if (cpu === undefined || nowNs - cpu.atNs > SCRAPE_NS) cpu = { atNs: nowNs, readings: [cpuReading(host())] };
+    if (cpu === undefined || nowNs - cpu.atNs > SCRAPE_NS)
+      cpu = { atNs: nowNs, readings: [cpuReading(host(), energy?.joules())] };
     return cpu.readings;
   };
   return {
@@ -48,11 +50,11 @@ function cudaNumber(device: string): number | undefined {
   return device.startsWith('cuda:') ? Number(device.slice('cuda:'.length)) : undefined;
 }
 
-function cpuReading(usage: ReturnType<ReturnType<typeof hostUsage>>): DeviceReading {
+function cpuReading(usage: ReturnType<ReturnType<typeof hostUsage>>, energyJoules: number | undefined): DeviceReading {
   return {
     device: 'cpu',
     product: undefined,
-    energyJoules: undefined,
+    energyJoules,
     powerWatts: undefined,
     powerLimitWatts: undefined,
     memoryUsedBytes: usage.memoryUsedBytes,

@@ -1,6 +1,6 @@
 import type { Listener, RunningServer } from '../cli/index.js';
 import type { ServerConfig } from '../config/index.js';
-import { Charges, type Clock, type GateReport, ServingError, spendsErrorBudget } from '../core/index.js';
+import { BudgetBoard, Charges, type Clock, type GateReport, ServingError, spendsErrorBudget } from '../core/index.js';
 import type { FeedbackJoin } from '../delivery/index.js';
 import { Gates } from '../gates/index.js';
 import {
@@ -15,11 +15,14 @@ import { usableCores } from '../machine/index.js';
 import type { ModelRepository } from '../models/index.js';
 import type { Arena } from '../serving/arena/index.js';
 import { AdminPlane, Authority, ControlPlane } from '../serving/controlplane/index.js';
-import { Callers, Dataplane } from '../serving/dataplane/index.js';
+import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload, DeviceShares, Devices, ResourcePool, SpareTime } from '../serving/executor/index.js';
 import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
 import type { StateStore } from '../store/index.js';
 import { createArena } from './arena.js';
+import { Billing } from './billing.js';
+import { budgetGate } from './budget-gate.js';
+import { callersOf } from './callers-of.js';
 import { type Capture, NO_CAPTURE, openCapture } from './capture.js';
 import { type ReadDevices, readDevices } from './device-readings.js';
 import { ejectionLog } from './ejection-log.js';
@@ -78,6 +81,7 @@ export class Gateway implements RunningServer {
   readonly #log: ServerLog;
   readonly #tokens: Tokens;
   readonly #state: StateStore;
+  readonly #billing: Billing;
   readonly #metrics: Metrics;
   readonly #lifetime: Lifetime;
   readonly #devices: Devices;
@@ -131,6 +135,18 @@ export class Gateway implements RunningServer {
     const statuses = () => devices.statuses();
     const visibleDevices = surroundings.env?.CUDA_VISIBLE_DEVICES;
     this.#readings = readDevices(config.metrics, { clock, log, statuses, visibleDevices });
+    const board = new BudgetBoard(config.cost.budgets.length);
+    const bills = {
+      clock,
+      log,
+      ledger,
+      store: this.#state.costs,
+      readings: this.#readings,
+      board,
+      webhooks: this.#webhooks,
+    };
+    const billing = new Billing(config, bills);
+    this.#billing = billing;
     const metrics = createMetrics({
       slos: () => this.#slos.tracked(),
       rollouts: () => ({ running: this.#rollouts.engine.running(), webhooks: this.#webhooks.figures() }),
@@ -140,6 +156,7 @@ export class Gateway implements RunningServer {
       feedback: () => feedback.figures(),
       capture: () => this.#capture?.figures(),
       traces: () => this.#tracing?.figures(),
+      budgets: config.cost.budgets.length === 0 ? undefined : () => billing.budgets(),
       costs: ledger && (() => ledger.snapshot()),
     });
     this.#metrics = metrics;
@@ -158,7 +175,7 @@ export class Gateway implements RunningServer {
       if (error !== undefined && spendsErrorBudget(error.reason)) this.#slos.absent(model);
       return error;
     };
-    const callers = new Callers(config);
+    const callers = callersOf(config);
     const facts = toldTo(metrics.facts, feedback, { note: (fact) => this.#rollouts.engine.note(fact) });
     const slow = slowRequestLog(config, { clock, log, share: { index: 0, of: 1 } });
     this.#slowThresholds = new SlowThresholds(config.slowRequests, clock);
@@ -169,6 +186,7 @@ export class Gateway implements RunningServer {
       whyAbsent,
       callers,
       charges,
+      budgets: budgetGate(config, board, callers, clock),
       onEjection: ejectionLog(log),
       releases: { facts, shadows: shadowLimits(config) },
     });
@@ -183,6 +201,7 @@ export class Gateway implements RunningServer {
         desk,
         callers,
         charges,
+        budgets: board.memory,
         facts,
         capture: this.#capture,
         tracing: this.#tracing,
@@ -267,6 +286,7 @@ export class Gateway implements RunningServer {
       audit: this.#state,
       tokens: () => this.#tokens.list(),
       capture: this.#capture ?? NO_CAPTURE,
+      costs: billing,
     });
     this.#control = new ControlPlane({
       ...server,
@@ -370,6 +390,7 @@ export class Gateway implements RunningServer {
     } finally {
       this.#devices.stop();
       this.#slowThresholds.stop();
+      this.#billing.close();
       this.#readings.close();
       this.#slos.stop();
       this.#rollouts.engine.stop();

@@ -1,10 +1,13 @@
 import { workerData } from 'node:worker_threads';
+import { BudgetBoard } from '../core/index.js';
 import { RequestFigures, refusedInto } from '../insight/index.js';
 import { monotonicOriginNs } from '../machine/index.js';
-import { Callers, Dataplane } from '../serving/dataplane/index.js';
+import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload } from '../serving/executor/index.js';
 import { ThreadSide, type ThreadStart } from '../serving/ingress/index.js';
 import { createArena } from './arena.js';
+import { budgetGate } from './budget-gate.js';
+import { callersOf } from './callers-of.js';
 import { tapBefore } from './capture.js';
 import { ejectionLog } from './ejection-log.js';
 import type { IngressSettings } from './ingress-settings.js';
@@ -24,7 +27,9 @@ const clock = systemClock(monotonicOriginNs() - controlOriginNs);
 const arena = createArena(Math.max(LEAST_BYTES, Math.ceil(config.buffers.maxBytes / share.of)), clock);
 const side = new ThreadSide(start, arena, clock);
 const onRefused = refusedInto(new Float64Array(refused));
-const callers = new Callers(config);
+const callers = callersOf(config);
+const board = new BudgetBoard(config.cost.budgets.length, start.settings.budgets);
+const budgets = budgetGate(config, board, callers, clock);
 const { watch, flush } = watchOf(traces, clock);
 const { whyAbsent, facts } = side;
 const onEjection = ejectionLog(side.log);
@@ -35,6 +40,7 @@ const dataplane = new Dataplane({
   metrics: { refused: onRefused },
   whyAbsent,
   callers,
+  budgets,
   releases,
   onEjection,
   ...(slow === undefined ? {} : { slow }),

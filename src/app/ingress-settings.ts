@@ -14,6 +14,8 @@ export interface IngressSettings {
   readonly clockOriginNs: number;
   /** Where refusals are counted. */
   readonly refused: SharedArrayBuffer;
+  /** Of the board on which budgets refuse requests. */
+  readonly budgets: SharedArrayBuffer;
   /** Undefined: nothing is ever captured. */
   readonly capture: CaptureTapSettings | undefined;
   /** Undefined: no traces are made. */

@@ -19,6 +19,8 @@ export interface IngressParts {
   readonly offloadThreads: number;
   readonly desk: ControlDesk;
   readonly callers: Callers;
+  /** Of the board on which budgets refuse. */
+  readonly budgets: SharedArrayBuffer;
   readonly charges: ChargeSource;
   /** Told what the threads note of releases. */
   readonly facts: ReleaseFacts;
@@ -46,6 +48,7 @@ export function createIngress(config: ServerConfig, parts: IngressParts): Ingres
       offloadThreads: Math.max(1, Math.floor(offloadThreads / threads)),
       clockOriginNs: originNs,
       refused: metrics.refusedPartOf(index),
+      budgets: parts.budgets,
       capture: capture?.tapSettings(index),
       traces: tracing?.sourceSettings(index),
     }),

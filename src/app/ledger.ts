@@ -9,6 +9,7 @@ export function createLedger({ cost }: ServerConfig, clock: Clock): CostLedger |
   return new CostLedger({
     ...options,
     clock,
+    namedTenants: cost.budgets.flatMap(({ tenant }) => tenant ?? []),
     priceOf: (device) => priceOf(device, devices),
     devices: devicesNamedIn(devices),
   });

@@ -1,13 +1,13 @@
 import type { ServerConfig } from '../config/index.js';
 import type { Log } from '../core/index.js';
-import { StateStore, stateFile } from '../store/index.js';
+import { COST_LIMITS, StateStore, stateFile } from '../store/index.js';
 
 /**
  * The state of a configuration. The file is made now where a folder is named or the admin API listens, else with the first
  * release; one that is there is opened in any case. Throws as `StateStore`.
  */
 export function stateOf(
-  { state: { folder }, admin, repositories }: ServerConfig,
+  { state: { folder }, admin, repositories, cost }: ServerConfig,
   surroundings: { readonly cwd: string; readonly xdgStateHome: string | undefined },
   log: Log,
 ): StateStore {
@@ -18,5 +18,6 @@ export function stateOf(
       why: folder === 'off' ? 'it is switched off' : 'this user has no folder for it; name one with --state-dir',
     });
   }
-  return new StateStore({ file, make: wanted ? 'now' : 'needed', log });
+  const costLimits = { ...COST_LIMITS, linesOfPeriod: cost.rollups.linesPerHour };
+  return new StateStore({ file, make: wanted ? 'now' : 'needed', log, costLimits });
 }

@@ -23,7 +23,7 @@ const TRY_MS = 10_000;
 /** Answers of 400 to 499 that another try may get better ones than. */
 const PASSING = [408, 425, 429];
 
-/** Tells webhooks of the moves of rollouts and SLOs: signed CloudEvents, one after another for each, never in anyone's way. */
+/** Tells webhooks of the moves of rollouts and SLOs, and of budgets: signed CloudEvents, one after another for each, never in anyone's way. */
 export class Webhooks implements RolloutNotices {
   readonly #hooks: ReadonlyMap<string, Webhook>;
 

@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { jsonSchema, referencePage } from '../config/index.js';
 import { parseVersion, ServingError } from '../core/index.js';
 import { addBench } from './bench/index.js';
+import { addCost } from './cost/index.js';
 import { CliError, EXIT_CODE_HELP, EXIT_CODES } from './exit-codes.js';
 import { LAYOUTS, type Layout } from './image-input.js';
 import type { CliIo } from './io.js';
@@ -78,6 +79,7 @@ function buildProgram(io: CliIo, exit: (code: number) => void): Command {
   addRollout(program, io, exit);
   addRoutes(program, io, exit);
   addSlo(program, io, exit);
+  addCost(program, io, exit);
   addToken(program, io, exit);
   addTune(program, io, exit);
   return program;

@@ -1,3 +1,4 @@
+export { Budgets, costReport, EnergyMeter, Rollups } from './billing/index.js';
 export type { ThreadFigures, VersionInfo } from './catalogue.js';
 export { LatencySketch } from './latency/latency-sketch.js';
 export { SlowRequestLog } from './latency/slow-requests.js';

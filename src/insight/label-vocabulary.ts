@@ -32,9 +32,10 @@ export const LABELS = {
   route: { meaning: 'Name of a rule, split or label of the routes of the model', bound: `${ROUTE_PLACES} a model` },
   tenant: {
     meaning: 'Tenant; empty: nobody is charged; `(others)`: beyond the bound',
-    bound: '`cost.maxTenants`, 100',
+    bound: '`cost.maxTenants`, 100, and those of budgets',
   },
   kind: fixed('What time was spent on; of a price, which one it is', [...COST_KINDS, ...PRICE_KINDS]),
+  budget: { meaning: 'Name of a budget in the configuration', bound: 'budgets of the configuration' },
   currency: { meaning: 'ISO 4217', bound: '1' },
   priority: { meaning: 'Level of priority; the last is that and all below', bound: String(PRIORITY_PLACES) },
   event: fixed('What happened on the way by routes', ROUTE_EVENTS),

@@ -18,6 +18,7 @@ const ALL: Required<Omit<MetricsOptions, 'processMetrics' | 'wallMs'>> = {
   outlooks: unread,
   traces: unread,
   slos: unread,
+  budgets: unread,
   costs: unread,
 };
 

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import {
+  type BudgetStatus,
   type CaptureFigures,
   type DeviceReadings,
   type DeviceStatus,
@@ -17,6 +18,7 @@ import {
   type VersionStatistics,
   versionKey,
 } from '../core/index.js';
+import { budgetFamilies } from './budget-families.js';
 import { captureFamilies } from './capture-families.js';
 import { penstockFamilies, type ThreadFigures, type VersionInfo } from './catalogue.js';
 import { deviceFamilies, tritonDeviceFamilies } from './device-families.js';
@@ -56,6 +58,8 @@ export interface MetricsOptions {
   readonly outlooks?: () => Iterable<QueueOutlook>;
   /** SLOs; default: nothing is told of them. */
   readonly slos?: () => readonly TrackedSlo[];
+  /** Budgets; default: nothing is told of them. */
+  readonly budgets?: (() => readonly BudgetStatus[]) | undefined;
   /** The cost ledger; default: nothing is told of it. */
   readonly costs?: (() => LedgerSnapshot) | undefined;
   /** Rollouts and their webhooks; default: nothing is told of them. */
@@ -139,7 +143,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       return infos.values();
     },
   };
-  const { feedback, capture, rollouts, readings, outlooks, traces, costs } = options;
+  const { feedback, capture, rollouts, readings, outlooks, traces, costs, budgets } = options;
+  const ofBudgets = budgets === undefined ? [] : budgetFamilies(budgets);
   const ofCosts = costs === undefined ? [] : costFamilies(costs);
   const ofRollouts = rollouts === undefined ? [] : rolloutFamilies(rollouts);
   const ofTraces = traces === undefined ? [] : traceFamilies(traces);
@@ -156,6 +161,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ...latencyFamilies(figures, routePlaces),
     ...(options.slos === undefined ? [] : sloFamilies(options.slos)),
     ...ofCosts,
+    ...ofBudgets,
     ...tritonFamilies(figures),
     ...(readings === undefined ? [] : tritonDeviceFamilies(readings)),
   ];

@@ -30,7 +30,7 @@ export function rolloutFamilies(read: () => RolloutFigures): Family[] {
     new Family(
       'penstock_webhook_notices_total',
       'counter',
-      'Notices of rollouts by webhook and what became of them: delivered, failed after all tries, dropped as too many waited.',
+      'Notices (moves of rollouts, budgets) by webhook and what became of them: delivered, failed after all tries, dropped as too many waited.',
       () =>
         read().webhooks.flatMap(({ name, delivered, failed, dropped }) =>
           Object.entries({ delivered, failed, dropped }).map(([outcome, value]) => ({

@@ -1,2 +1,2 @@
 export { type StatePlace, stateFile } from './state-folder.js';
-export { StateStore, type StateStoreOptions } from './state-store.js';
+export { COST_LIMITS, StateStore, type StateStoreOptions } from './state-store.js';

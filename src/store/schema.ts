@@ -1,4 +1,5 @@
 import { ServingError } from '../core/index.js';
+import { COST_TABLES } from './cost-schema.js';
 import type { Database } from './database.js';
 
 /** In the head of every file of ours ("PNST"): what has another one was not written by Penstock. */
@@ -34,6 +35,7 @@ export const MIGRATIONS: readonly string[] = [
      labels INTEGER NOT NULL, wrong INTEGER NOT NULL, sum REAL NOT NULL, sum_of_squares REAL NOT NULL,
      PRIMARY KEY (split, metric, around_ms, version)
    ) STRICT, WITHOUT ROWID;`,
+  COST_TABLES,
 ];
 
 /** Takes the steps that a database lacks, each whole or not at all. Throws UNSUPPORTED where it knows more than we do. */

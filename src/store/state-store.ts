@@ -13,8 +13,10 @@ import type {
   ReleaseChange,
   ReleaseStore,
   RolloutRecord,
+  RollupStore,
 } from '../core/index.js';
 import { AuditTable } from './audit-table.js';
+import { type CostLimits, CostTables } from './cost-tables.js';
 import { type Database, storeFault } from './database.js';
 import { DecisionLog } from './decision-log.js';
 import { FeedbackTables } from './feedback-tables.js';
@@ -27,6 +29,7 @@ export interface StateLimits extends ReleaseLimits {
 }
 
 export const STATE_LIMITS: StateLimits = { observations: 250_000, slack: 1000, rollouts: 1000, audit: 10_000 };
+export const COST_LIMITS: CostLimits = { linesOfPeriod: 1000, runs: 1000, notices: 1000 };
 
 export interface StateStoreOptions {
   /** Undefined: memory only. */
@@ -35,6 +38,7 @@ export interface StateStoreOptions {
   readonly make: 'now' | 'needed';
   readonly log: Log;
   readonly limits?: StateLimits;
+  readonly costLimits?: CostLimits;
 }
 
 interface Tables {
@@ -42,12 +46,13 @@ interface Tables {
   readonly releases: ReleaseTables;
   readonly feedback: FeedbackTables;
   readonly audit: AuditTable;
+  readonly costs: CostTables;
   readonly durable: boolean;
 }
 
 const EVERYTHING = Number.MAX_SAFE_INTEGER;
 
-/** Of the audit: the change that an entry is about is synced right after it, and the entry with it. Of joins: a loss of power may take the last ones. */
+/** Of the audit: the change that an entry is about is synced right after it, and the entry with it. Of joins and costs: a loss of power may take the last ones. */
 const NOT_SYNCED = false;
 
 /**
@@ -57,6 +62,18 @@ const NOT_SYNCED = false;
  * nothing is changed.
  */
 export class StateStore implements ReleaseStore, FeedbackStore, AuditTrail {
+  /** What was spent. The file is made with the first batch, as with a release. */
+  readonly costs: RollupStore = {
+    add: (batch) => this.#write(this.#lasting(), ({ costs }) => costs.add(batch), NOT_SYNCED),
+    compact: (beforeMs, dropMs) =>
+      this.#write(this.#lasting(), ({ costs }) => costs.compact(beforeMs, dropMs), NOT_SYNCED),
+    noteOnce: (budget, periodMs, threshold) =>
+      this.#write(this.#lasting(), ({ costs }) => costs.noteOnce(budget, periodMs, threshold), NOT_SYNCED),
+    sequenceOf: (run) => this.#tables?.costs.sequenceOf(run) ?? 0,
+    currencies: () => this.#tables?.costs.currencies() ?? [],
+    lines: (query) => this.#tables?.costs.lines(query) ?? [],
+    devices: (query) => this.#tables?.costs.devices(query) ?? [],
+  };
   readonly #options: StateStoreOptions;
   readonly #limits: StateLimits;
   #tables: Tables | undefined;
@@ -137,6 +154,7 @@ export class StateStore implements ReleaseStore, FeedbackStore, AuditTrail {
       return tables.database.transaction(() => work(tables), synced);
     } catch (thrown) {
       tables.releases.decisions.rolledBack();
+      tables.costs.rolledBack();
       throw storeFault(thrown);
     }
   }
@@ -185,6 +203,7 @@ export class StateStore implements ReleaseStore, FeedbackStore, AuditTrail {
       releases: new ReleaseTables(database, this.#limits),
       feedback: new FeedbackTables(database),
       audit: new AuditTable(database, this.#limits.audit),
+      costs: new CostTables(database, this.#options.costLimits ?? COST_LIMITS),
       durable,
     };
   }

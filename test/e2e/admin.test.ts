@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADMIN_ROUTES } from '../../src/serving/transport/admin/admin-routes.js';
 import { RunningGateway, repositoryOf } from '../support/running-gateway.js';
 
-const TOKENS = { feedback: 'pst_feedback', rollout: 'pst_rollout', admin: 'pst_admin' } as const;
+const TOKENS = { feedback: 'pst_feedback', rollout: 'pst_rollout', cost: 'pst_cost', admin: 'pst_admin' } as const;
 const ADMIN_FILE_TOKEN = 'the-admin-token-of-the-file';
 
 let folder: string;
@@ -147,7 +147,7 @@ describe('rights on the admin port', () => {
   it('takes the token of the admin token file', async () => {
     expect(
       (await call('GET', '/v2/admin/tokens', ADMIN_FILE_TOKEN)).body.tokens.map((row: { name: string }) => row.name),
-    ).toEqual(['admin-token', 'the-feedback', 'the-rollout', 'the-admin']);
+    ).toEqual(['admin-token', 'the-feedback', 'the-rollout', 'the-cost', 'the-admin']);
   });
 
   it('shows neither tokens nor hashes', async () => {

@@ -10,7 +10,7 @@ const DEFAULT_FILE = 'tokens.yaml';
 export function addToken(program: Command, io: CliIo, exit: (code: number) => void): void {
   const token = program
     .command('token')
-    .description('Tokens of the admin API: who may post feedback, steer rollouts, administer')
+    .description('Tokens of the admin API: who may post feedback, steer rollouts, see costs, administer')
     .addHelpText(
       'after',
       `\nExamples:\n  penstock token create --name ci --scope rollout\n  penstock serve ./models --tokens-file tokens.yaml --admin-port 8003\n  penstock token revoke ci\n\n${EXIT_CODE_HELP}`,

@@ -46,7 +46,7 @@ it('lists and revokes, and a gateway that runs hears of it with the next call', 
 it.each([
   ['token create --name ci --scope rollout', 1, /has a token 'ci' already: revoke that first/],
   ['token create --name a/b --scope rollout', 2, /expected 1 to 64 letters/],
-  ['token create --name x --scope root', 2, /Allowed choices are feedback, rollout, admin/],
+  ['token create --name x --scope root', 2, /Allowed choices are feedback, rollout, cost, admin/],
   ['token create --name x', 2, /--scope/],
   ['token revoke co', 1, /has no token 'co', did you mean 'ci'\?/],
   ['token list --file nowhere.yaml', 2, /no such file; penstock token create makes it/],

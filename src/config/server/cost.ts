@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BILLING } from './billing.js';
 
 const price = () => z.number().min(0).max(1e9);
 const PRICES = ['market', 'amortised', 'spot'] as const;
@@ -72,4 +73,5 @@ export const cost = z.strictObject({
     .default(100)
     .describe('Tenants that costs are told apart by, the first that come; the rest are (others)'),
   maxRoutes: z.int().min(0).max(250).default(50).describe('Routes, likewise'),
+  ...BILLING,
 });

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { didYouMean, ServingError } from '../../core/index.js';
 import { readDocument } from '../document.js';
 import { type ConfigFault, faultsOf, pathText } from '../issues.js';
+import { checkBudgets } from './budget-checks.js';
 import { type ServerConfig, serverConfigSchema } from './schema.js';
 
 export interface ServerConfigSources {
@@ -32,6 +33,7 @@ export function loadServerConfig(sources: ServerConfigSources = {}): ServerConfi
   }
   refuseSharedPorts(parsed.data);
   refuseUnknownWebhooks(parsed.data, sources);
+  checkBudgets(parsed.data);
   return deepFreeze(parsed.data);
 }
 
@@ -53,12 +55,16 @@ function refuseSharedPorts({ http, grpc, metrics, admin }: ServerConfig): void {
 }
 
 /** A notice that nobody gets would be missed when it matters. */
-function refuseUnknownWebhooks({ slos, webhooks }: ServerConfig, sources: ServerConfigSources): void {
+function refuseUnknownWebhooks({ slos, cost, webhooks }: ServerConfig, sources: ServerConfigSources): void {
   const names = webhooks.map(({ name }) => name);
-  for (const [i, { notify = [] }] of slos.entries())
+  const telling = [
+    ...slos.map(({ notify }, i) => ({ path: ['slos', i, 'notify'], notify })),
+    ...cost.budgets.map(({ notify }, i) => ({ path: ['cost', 'budgets', i, 'notify'], notify })),
+  ];
+  for (const { path, notify = [] } of telling)
     for (const [j, name] of notify.entries())
       if (!names.includes(name)) {
-        const fault = { path: ['slos', i, 'notify', j], message: `no webhook '${name}'${didYouMean(name, names)}` };
+        const fault = { path: [...path, j], message: `no webhook '${name}'${didYouMean(name, names)}` };
         throw new ServingError('MALFORMED_REQUEST', sentence(fault, sources));
       }
 }

@@ -106,7 +106,7 @@ const admin = z.strictObject({
   port: port()
     .optional()
     .describe(
-      'Port of the admin API (routes, flags, filters, rollouts, audit), 8003 by custom; default: it does not listen. Every call asks for a token',
+      'Port of the admin API (routes, flags, filters, rollouts, costs, audit), 8003 by custom; default: it does not listen. Every call asks for a token',
     ),
 });
 
@@ -125,7 +125,9 @@ const webhook = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9._-]{1,64}$/, 'expected letters, digits, dots, dashes, underscores')
     .describe('As plans name it (`notify`)'),
-  url: z.url({ protocol: /^https?$/ }).describe('Gets a POST of a CloudEvent 1.0 at each move of a rollout'),
+  url: z
+    .url({ protocol: /^https?$/ })
+    .describe('Gets a POST of a CloudEvent 1.0 at each move of a rollout, and where a budget is used to a threshold'),
   secretFile: z
     .string()
     .min(1)
@@ -578,7 +580,7 @@ export const serverConfigSchema = z.strictObject({
             input: name,
           });
     })
-    .describe('Who is told of the moves of rollouts'),
+    .describe('Who is told of the moves of rollouts, and of budgets'),
   state: state.prefault({}).describe('What outlives the gateway'),
   log: log.prefault({}).describe('Log'),
   provider: provider.prefault({}).describe('Execution providers'),

@@ -32,7 +32,7 @@ describe('a tokens file', () => {
   it.each([
     [
       `tokens:\n  - name: ci\n    scopes: [root]\n    sha256: ${HASH}`,
-      /f:3: tokens\[0\]\.scopes\[0\]: expected one of feedback, rollout, admin/,
+      /f:3: tokens\[0\]\.scopes\[0\]: expected one of feedback, rollout, cost, admin/,
     ],
     [`tokens:\n  - name: ci\n    scopes: []\n    sha256: ${HASH}`, /f:3: /],
     ['tokens:\n  - name: ci\n    scopes: [admin]\n    sha256: secret', /f:4: .*expected a SHA-256/],

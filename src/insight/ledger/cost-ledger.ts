@@ -23,6 +23,8 @@ export interface CostLedgerOptions {
   readonly idle: IdlePolicy;
   /** Tenants, and routes, that are told apart since the ledger began. */
   readonly maxTenants: number;
+  /** Tenants that are told apart beside those. */
+  readonly namedTenants?: readonly string[];
   readonly maxRoutes: number;
   readonly priceOf: (device: string) => DevicePrice;
   /** Devices whose time counts from the beginning, whatever runs there. */
@@ -56,7 +58,7 @@ export class CostLedger implements CostLedgerSource {
     this.#options = options;
     this.#startNs = clock.nowNs();
     this.#sinceMs = clock.wallMs();
-    const names = { tenants: new BoundedNames(maxTenants), routes: new BoundedNames(maxRoutes) };
+    const names = { tenants: new BoundedNames(maxTenants, options.namedTenants), routes: new BoundedNames(maxRoutes) };
     this.#limits = { split, ...names, maxAccounts: MOST_ACCOUNTS };
     for (const name of options.devices ?? []) this.#device(name);
   }

@@ -3,6 +3,9 @@ import {
   type AuditTrail,
   type CaptureControl,
   type CaptureStatus,
+  type CostControl,
+  type CostReport,
+  type CostRequest,
   checkModelName,
   type RolloutCommand,
   type RolloutControl,
@@ -20,6 +23,7 @@ export interface AdminPlaneOptions {
   readonly rollouts: RolloutControl;
   readonly tokens: () => readonly (TokenFacts & { readonly created?: string | undefined })[];
   readonly capture: CaptureControl;
+  readonly costs: CostControl;
   readonly serverName: string;
   readonly version: string;
 }
@@ -66,6 +70,11 @@ export class AdminPlane {
       })),
       next: found.length === most ? last?.sequence : undefined,
     };
+  }
+
+  /** What was spent. Rejects as `CostControl.report`. */
+  cost(request: CostRequest): Promise<CostReport> {
+    return this.#options.costs.report(request);
   }
 
   /** What is captured, and what became of it. */

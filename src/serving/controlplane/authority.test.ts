@@ -51,7 +51,7 @@ describe('the table of rights', () => {
       /'ci' has the scope rollout; this call needs admin/,
     );
     expect(() => authority.check('auditList', caller('guess'))).toThrow(expect.not.stringContaining('guess'));
-    expect(SCOPES).toEqual(['feedback', 'rollout', 'admin']);
+    expect(SCOPES).toEqual(['feedback', 'rollout', 'cost', 'admin']);
   });
 });
 

@@ -46,6 +46,7 @@ export const RIGHTS = {
   tokenList: 'admin',
   captureStatus: 'admin',
   captureSet: 'admin',
+  costShow: 'cost',
   routesList: 'rollout',
   routesShow: 'rollout',
   routesSet: 'admin',

@@ -15,6 +15,7 @@ import {
   type WantedTraits,
 } from '../../core/index.js';
 import { type Filtered, type RouteDecision, RoutingTable } from '../router/index.js';
+import type { BudgetGate } from './budget-gate.js';
 import { Callers } from './callers.js';
 import { Ejections } from './ejections.js';
 import { filteredAnswer } from './filtered-answer.js';
@@ -32,6 +33,8 @@ export interface DataplaneOptions {
   readonly callers?: Callers;
   /** Under what requests are booked; default: charges of its own. */
   readonly charges?: ChargeSource;
+  /** Refuses requests whose budgets are used up; absent: no budget refuses. */
+  readonly budgets?: BudgetGate | undefined;
   /** Told of requests that a split assigned, and of their shadows; absent: nobody wants to know, and nothing is copied. */
   readonly releases?: { readonly facts: ReleaseFacts; readonly shadows: ShadowLimits };
   /** Told of requests that were slow (`RequestMetrics.slowNs`); absent: they are only counted. */
@@ -58,6 +61,7 @@ export class Dataplane {
   readonly #metrics: DataplaneOptions['metrics'];
   readonly #whyAbsent: WhyAbsent;
   readonly #callers: Callers;
+  readonly #budgets: BudgetGate | undefined;
   readonly #watch: ReleaseWatch | undefined;
   readonly #ejections: Ejections;
   readonly #slow: SlowRequests | undefined;
@@ -70,6 +74,7 @@ export class Dataplane {
     const callers = options.callers ?? new Callers();
     this.#callers = callers;
     this.#slow = options.slow;
+    this.#budgets = options.budgets;
     this.#watch = options.releases && this.#watchOver(options.releases);
     this.#table = RoutingTable.empty((request) => callers.tenantOf(request).name, options.charges);
     this.#ejections = new Ejections({
@@ -109,6 +114,8 @@ export class Dataplane {
    * batch ends, its deadline passes, or it is cancelled. Tensors of a response are valid only during `reply.done`.
    */
   infer(request: InferenceRequest, reply: InferenceReply): InferenceHandle {
+    const refusal = this.#budgets?.refusal(request);
+    if (refusal !== undefined) return this.#refuse(reply, refusal);
     let decision: RouteDecision<ServedVersion>;
     try {
       decision = this.#table.route(request);

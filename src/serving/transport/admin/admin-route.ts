@@ -19,7 +19,7 @@ interface Described {
   readonly call: ControlCall;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly pattern: string;
-  readonly tag: 'routes' | 'rollouts' | 'capture' | 'access' | 'documentation';
+  readonly tag: 'routes' | 'rollouts' | 'capture' | 'cost' | 'access' | 'documentation';
   readonly summary: string;
   /** Name of the body's schema; undefined = no body. */
   readonly request?: string;

@@ -4,6 +4,7 @@ import { ACCESS_CALLS } from './access-calls.js';
 import { type AdminInput, type AdminRoute, adminRoute } from './admin-route.js';
 import { ADMIN_SCHEMAS } from './admin-schemas.js';
 import { CAPTURE_CALLS } from './capture-calls.js';
+import { COST_CALLS } from './cost-calls.js';
 import { ROLLOUT_CALLS } from './rollout-calls.js';
 import { ROUTES_CALLS } from './routes-calls.js';
 
@@ -13,6 +14,7 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   ...ROLLOUT_CALLS,
   ...ACCESS_CALLS,
   ...CAPTURE_CALLS,
+  ...COST_CALLS,
   documentation('/v2/admin/docs', 'This documentation as a page', 'text/html; charset=utf-8', (document) =>
     docsPage(document, '/v2/admin/docs'),
   ),

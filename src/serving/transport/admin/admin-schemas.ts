@@ -1,8 +1,29 @@
-import { ROLLOUT_MOVES, SCOPES } from '../../../core/index.js';
+import { COST_DIMENSIONS, COST_KINDS, COST_PERIODS, ROLLOUT_MOVES, SCOPES } from '../../../core/index.js';
 import { list, object } from '../http/schemas.js';
 
 const TEXT = { type: 'string' };
 const COUNT = { type: 'integer', minimum: 0 };
+
+const MONEY = { type: 'number' };
+
+const COST_FIGURES = {
+  amount: { ...MONEY, description: 'direct + waste + idle' },
+  direct: MONEY,
+  waste: MONEY,
+  idle: MONEY,
+  kinds: { type: 'object', additionalProperties: MONEY, description: 'The amount by kind' },
+  deviceSeconds: { ...MONEY, description: 'Time on devices, without idle time' },
+  idleSeconds: MONEY,
+  requests: COUNT,
+  rows: COUNT,
+  perThousandRequests: MONEY,
+  perMillionRows: MONEY,
+  energyJoules: { ...MONEY, description: 'Absent: no counter' },
+  carbonGrams: { ...MONEY, description: 'Absent: no energy, or no grid intensity is configured' },
+};
+const COST_FIGURES_ABSENT = ['perThousandRequests', 'perMillionRows', 'energyJoules', 'carbonGrams'];
+
+const INSTANT = { ...TEXT, format: 'date-time' };
 
 const ROLLOUT_SUMMARY = {
   id: TEXT,
@@ -74,6 +95,79 @@ export const ADMIN_SCHEMAS: Readonly<Record<string, unknown>> = {
     ['folder'],
   ),
   CapturePercent: object({ percent: { type: 'number', minimum: 0, maximum: 100 } }),
+  CostReport: object(
+    {
+      currency: TEXT,
+      from: INSTANT,
+      to: INSTANT,
+      by: { enum: COST_PERIODS },
+      group: list({ enum: COST_DIMENSIONS }),
+      live: { type: 'boolean', description: 'With what the running gateway has not written yet' },
+      unpriced: { type: 'boolean', description: 'No price is known: amounts are 0' },
+      rows: list(
+        object(
+          {
+            from: INSTANT,
+            to: INSTANT,
+            model: { type: ['string', 'null'] },
+            version: { type: ['integer', 'null'] },
+            tenant: { type: ['string', 'null'], description: 'Null: of no tenant; empty: of requests that name none' },
+            route: { type: ['string', 'null'] },
+            kind: { enum: [...COST_KINDS, 'idle'] },
+            device: TEXT,
+            ...COST_FIGURES,
+          },
+          ['from', 'to', ...COST_DIMENSIONS, ...COST_FIGURES_ABSENT],
+        ),
+      ),
+      total: object(COST_FIGURES, COST_FIGURES_ABSENT),
+      devices: list(
+        object(
+          {
+            device: TEXT,
+            elapsedSeconds: MONEY,
+            busySeconds: MONEY,
+            pricePerHour: { ...MONEY, description: 'The mean, where it changed' },
+            amount: { ...MONEY, description: 'Price x time' },
+            direct: MONEY,
+            waste: MONEY,
+            idle: MONEY,
+            energyJoules: MONEY,
+            carbonGrams: MONEY,
+          },
+          ['energyJoules', 'carbonGrams'],
+        ),
+      ),
+      conservationError: { ...MONEY, description: '|price x time - all rows| / (price x time)' },
+      batching: object({ aloneSeconds: MONEY, actualSeconds: MONEY, savedSeconds: MONEY, savedAmount: MONEY }),
+      shadowing: object({ amount: MONEY, ratio: MONEY }),
+      canary: object({ amount: MONEY, ratio: MONEY }),
+      forecast: object({ month: TEXT, spent: MONEY, expected: MONEY, low: MONEY, high: MONEY, days: COUNT }, [
+        'low',
+        'high',
+      ]),
+      budgets: list(
+        object(
+          {
+            name: TEXT,
+            tenant: TEXT,
+            model: TEXT,
+            per: { enum: ['day', 'month'] },
+            amount: MONEY,
+            used: MONEY,
+            usedRatio: MONEY,
+            action: { enum: ['alert', 'refuse'] },
+            refusing: { type: 'boolean' },
+            refusedRequests: COUNT,
+            renews: INSTANT,
+          },
+          ['tenant', 'model'],
+        ),
+      ),
+      otherCurrencies: list(TEXT),
+    },
+    ['forecast'],
+  ),
   RolloutPlan: { type: 'object', description: 'Rollout plan: penstock config-reference' },
   Rollouts: object({ rollouts: list({ $ref: '#/components/schemas/RolloutSummary' }) }),
   RolloutSummary: object(ROLLOUT_SUMMARY),

@@ -1,0 +1,1 @@
+export { addCost } from './cost-command.js';

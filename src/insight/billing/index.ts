@@ -1,0 +1,5 @@
+export { Budgets } from './budgets.js';
+export type { CostSource } from './cost-source.js';
+export { EnergyMeter } from './energy-meter.js';
+export { costReport } from './report.js';
+export { Rollups } from './rollups.js';
