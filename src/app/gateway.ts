@@ -24,6 +24,7 @@ import { Billing } from './billing.js';
 import { budgetGate } from './budget-gate.js';
 import { callersOf } from './callers-of.js';
 import { type Capture, NO_CAPTURE, openCapture } from './capture.js';
+import { type CaptureTapSettings, tapsBefore } from './capture-line.js';
 import { type ReadDevices, readDevices } from './device-readings.js';
 import { ejectionLog } from './ejection-log.js';
 import { exampleHint } from './example-hint.js';
@@ -36,6 +37,7 @@ import { Lifetime } from './lifetime.js';
 import { type Listeners, type RequestServers, startListeners, startServers } from './listeners.js';
 import { logOptions } from './log-options.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
+import { openPayloadLog, type PayloadLog } from './payload-log.js';
 import { askGates, releaseGate } from './release-gate.js';
 import { openRepository } from './repository.js';
 import { Rollouts } from './rollouts.js';
@@ -98,6 +100,7 @@ export class Gateway implements RunningServer {
   readonly #dataplane: Dataplane;
   readonly #ingress: IngressThreads | undefined;
   readonly #capture: Capture | undefined;
+  readonly #payloadLog: PayloadLog | undefined;
   readonly #slowThresholds: SlowThresholds;
   readonly #tracing: Tracing | undefined;
   #watch: WatchOfThread | undefined;
@@ -158,6 +161,7 @@ export class Gateway implements RunningServer {
       traces: () => this.#tracing?.figures(),
       budgets: config.cost.budgets.length === 0 ? undefined : () => billing.budgets(),
       costs: ledger && (() => ledger.snapshot()),
+      payloadLog: () => this.#payloadLog?.figures(),
     });
     this.#metrics = metrics;
     this.#lifetime = new Lifetime(log);
@@ -193,6 +197,7 @@ export class Gateway implements RunningServer {
     const threads = ingressThreads(config.ingress.threads, cores, process.platform);
     this.#capture = openCapture(config, { threads: Math.max(1, threads), clock, log });
     this.#tracing = openTracing(config, { env: surroundings.env ?? {}, threads: Math.max(1, threads), log });
+    this.#payloadLog = openPayloadLog(config, { threads: Math.max(1, threads), clock, log });
     if (threads > 0) {
       const desk = new ControlDesk(() => this.#control, whyAbsent);
       this.#ingress = createIngress(config, {
@@ -203,8 +208,8 @@ export class Gateway implements RunningServer {
         charges,
         budgets: board.memory,
         facts,
-        capture: this.#capture,
         tracing: this.#tracing,
+        taps: (index) => this.#taps(index),
         metrics,
         clock,
         log,
@@ -364,7 +369,7 @@ export class Gateway implements RunningServer {
     this.#watch = watchOf(this.#tracing?.sourceSettings(0), SYSTEM_CLOCK);
     return startServers(this.#config, {
       memory: this.#memory,
-      inference: this.#capture?.before(this.#dataplane) ?? this.#dataplane,
+      inference: tapsBefore(this.#dataplane, this.#taps(0), SYSTEM_CLOCK),
       control: this.#control,
       offload: this.#offload,
       clock: SYSTEM_CLOCK,
@@ -382,9 +387,9 @@ export class Gateway implements RunningServer {
       this.#listeners?.admin?.closeIntake();
       await this.#repository.drain(this.#config.exitTimeoutSecs * 1000);
       await this.#listeners?.close();
-      await this.#capture?.close();
       this.#watch?.flush();
       await this.#tracing?.close();
+      await Promise.all([this.#capture?.close(), this.#payloadLog?.close()]);
       await this.#offload.close();
       this.#memory?.close();
     } finally {
@@ -401,6 +406,11 @@ export class Gateway implements RunningServer {
       void this.#log.flush(); // the process waits for it by itself, and not where nobody reads
       this.#end(0);
     }
+  }
+
+  /** What copies requests before the data path of a thread. */
+  #taps(index: number): readonly CaptureTapSettings[] {
+    return [this.#capture, this.#payloadLog].flatMap((one) => (one === undefined ? [] : [one.tapSettings(index)]));
   }
 
   /** Why a model that no table names cannot be used: not ready yet, or not any more; undefined = it does not exist. */

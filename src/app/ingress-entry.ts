@@ -8,7 +8,7 @@ import { ThreadSide, type ThreadStart } from '../serving/ingress/index.js';
 import { createArena } from './arena.js';
 import { budgetGate } from './budget-gate.js';
 import { callersOf } from './callers-of.js';
-import { tapBefore } from './capture.js';
+import { tapsBefore } from './capture-line.js';
 import { ejectionLog } from './ejection-log.js';
 import type { IngressSettings } from './ingress-settings.js';
 import { startServers } from './listeners.js';
@@ -22,7 +22,7 @@ import { watchOf } from './tracing.js';
 const LEAST_BYTES = 512 * 1024 * 1024;
 
 const start = workerData as ThreadStart<IngressSettings>;
-const { config, share, offloadThreads, clockOriginNs: controlOriginNs, refused, capture, traces } = start.settings;
+const { config, share, offloadThreads, clockOriginNs: controlOriginNs, refused, taps, traces } = start.settings;
 const clock = systemClock(monotonicOriginNs() - controlOriginNs);
 const arena = createArena(Math.max(LEAST_BYTES, Math.ceil(config.buffers.maxBytes / share.of)), clock);
 const side = new ThreadSide(start, arena, clock);
@@ -53,7 +53,7 @@ const offload = createOffload({
 
 try {
   const parts = {
-    inference: capture === undefined ? dataplane : tapBefore(dataplane, capture, clock),
+    inference: tapsBefore(dataplane, taps, clock),
     control: side.control,
     offload,
     memory: arena,

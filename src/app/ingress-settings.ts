@@ -1,6 +1,6 @@
 import type { ServerConfig } from '../config/index.js';
 import type { ListeningPorts } from '../serving/ingress/index.js';
-import type { CaptureTapSettings } from './capture.js';
+import type { CaptureTapSettings } from './capture-line.js';
 import type { Share } from './listeners.js';
 import type { TraceSourceSettings } from './tracing.js';
 
@@ -16,10 +16,10 @@ export interface IngressSettings {
   readonly refused: SharedArrayBuffer;
   /** Of the board on which budgets refuse requests. */
   readonly budgets: SharedArrayBuffer;
-  /** Undefined: nothing is ever captured. */
-  readonly capture: CaptureTapSettings | undefined;
   /** Undefined: no traces are made. */
   readonly traces: TraceSourceSettings | undefined;
+  /** Of the captures and the payload log, as far as there are any. */
+  readonly taps: readonly CaptureTapSettings[];
 }
 
 /** The configuration with the ports that were found where it asks for any. */

@@ -3,18 +3,12 @@ import { join } from 'node:path';
 import type { AsyncBuffer, FileMetaData } from 'hyparquet';
 import type { ColumnSource } from 'hyparquet-writer';
 import { ServingError } from '../core/index.js';
-import type { CapturedRow, CapturedTensor } from './captured-row.js';
+import type { CapturedRow, CapturedTensor, StoredRow } from './captured-row.js';
 
 /** Rows of a row group: what a reader holds at once. */
 const GROUP_ROWS = 1000;
 const FORMAT = 'penstock.capture';
 const FORMAT_VERSION = '1';
-
-/** A row as a file has it. */
-export type StoredRow = Omit<CapturedRow, 'hashTenant' | 'data'> & {
-  readonly inputData: Uint8Array;
-  readonly outputData: Uint8Array;
-};
 
 /**
  * Writes rows as one Parquet file (Snappy) and gives its bytes. It gets its name when it is whole: a reader never sees half of
@@ -31,7 +25,7 @@ export async function writeCaptureFile(folder: string, name: string, rows: reado
     }),
   );
   const whole = join(folder, name);
-  const unfinished = join(folder, `.${name}.${process.pid}`);
+  const unfinished = join(folder, `.${name}.part`);
   try {
     const handle = await open(unfinished, 'wx', 0o600);
     try {
@@ -54,18 +48,28 @@ function columnsOf(rows: readonly StoredRow[]): ColumnSource[] {
     type,
     data: rows.map(of),
   });
-  const version = (value: number | undefined) => (value === undefined ? null : BigInt(value));
+  const whole = (value: number | undefined) => (value === undefined ? null : BigInt(value));
   return [
     column('time', 'TIMESTAMP', (row) => new Date(row.atMs)),
     column('model', 'STRING', (row) => row.model),
-    column('requested_version', 'INT64', (row) => version(row.requestedVersion)),
-    column('version', 'INT64', (row) => version(row.version)),
+    column('requested_version', 'INT64', (row) => whole(row.requestedVersion)),
+    column('version', 'INT64', (row) => whole(row.version)),
     column('id', 'STRING', (row) => row.id),
     column('tenant', 'STRING', (row) => row.tenant),
     column('parameters', 'JSON', (row) => row.parameters),
     column('asked_outputs', 'JSON', (row) => row.asked),
     column('latency_us', 'DOUBLE', (row) => row.latencyUs),
     column('error', 'STRING', (row) => row.error ?? null),
+    column('route', 'STRING', (row) => row.route ?? null),
+    column('sample_rate', 'DOUBLE', (row) => row.sampleRate),
+    column('trace_id', 'STRING', (row) => row.traceparent?.slice(3, 35) ?? null),
+    column('span_id', 'STRING', (row) => row.traceparent?.slice(36, 52) ?? null),
+    column('headers', 'JSON', (row) => row.headers),
+    column('batch_rows', 'INT64', (row) => whole(row.batchRows)),
+    column('queue_us', 'DOUBLE', (row) => row.queueUs ?? null),
+    column('compute_us', 'DOUBLE', (row) => row.computeUs ?? null),
+    column('device_us', 'DOUBLE', (row) => row.deviceUs ?? null),
+    column('cost', 'DOUBLE', (row) => row.cost ?? null),
     column('inputs', 'JSON', (row) => row.inputs),
     column('input_data', 'BYTE_ARRAY', (row) => row.inputData),
     column('outputs', 'JSON', (row) => row.outputs),
@@ -84,6 +88,17 @@ interface RawRow {
   readonly asked_outputs: CapturedRow['asked'];
   readonly latency_us: number;
   readonly error: string | null;
+  // Files of before have none of these.
+  readonly route?: string | null;
+  readonly sample_rate?: number;
+  readonly trace_id?: string | null;
+  readonly span_id?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly batch_rows?: bigint | null;
+  readonly queue_us?: number | null;
+  readonly compute_us?: number | null;
+  readonly device_us?: number | null;
+  readonly cost?: number | null;
   readonly inputs: readonly CapturedTensor[];
   readonly input_data: Uint8Array;
   readonly outputs: readonly CapturedTensor[];
@@ -151,6 +166,18 @@ function storedRow(row: RawRow): StoredRow {
     asked: row.asked_outputs,
     latencyUs: row.latency_us,
     error: row.error ?? undefined,
+    route: row.route ?? undefined,
+    sampleRate: row.sample_rate ?? 1,
+    // Whether its spans were exported is not kept.
+    traceparent: row.trace_id == null ? undefined : `00-${row.trace_id}-${row.span_id}-00`,
+    headers: row.headers ?? {},
+    batchRows: row.batch_rows == null ? undefined : Number(row.batch_rows),
+    queueUs: row.queue_us ?? undefined,
+    computeUs: row.compute_us ?? undefined,
+    deviceUs: row.device_us ?? undefined,
+    cost: row.cost ?? undefined,
+    withRequest: true,
+    withAnswer: true,
     inputs: row.inputs,
     inputData: row.input_data,
     outputs: row.outputs,

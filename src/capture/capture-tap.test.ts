@@ -3,23 +3,26 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/support/fake-clock.js';
 import { FakeInference } from '../../test/support/fake-inference.js';
 import { request } from '../../test/support/specs.js';
-import { CAPTURE_DROPS, type CaptureRules, ServingError } from '../core/index.js';
+import { CAPTURE_DROPS, type CaptureRules, type PayloadRule, ServingError } from '../core/index.js';
 import { CaptureTap, type CaptureTapOptions } from './capture-tap.js';
 import type { CapturedRow } from './captured-row.js';
+import { tapRules } from './tap-rules.js';
 
 const RULES: CaptureRules = { percent: { m: 100 }, redact: {}, tenant: 'keep' };
+const captured = (rules: CaptureRules, maxRequestBytes = 1e6) => tapRules({ kind: 'capture', rules, maxRequestBytes });
 
-function setUp(rules: Partial<CaptureRules> = {}, options: Partial<CaptureTapOptions> = {}) {
+type SetUpOptions = Partial<CaptureTapOptions> & { readonly maxRequestBytes?: number };
+
+function setUp(rules: Partial<CaptureRules> = {}, { maxRequestBytes, ...options }: SetUpOptions = {}) {
   const clock = new FakeClock();
   const inference = new FakeInference();
   const rows: CapturedRow[] = [];
   const drops = new Float64Array(CAPTURE_DROPS.length);
   const tap = new CaptureTap({
     inference,
-    rules: { ...RULES, ...rules },
+    rules: captured({ ...RULES, ...rules }, maxRequestBytes),
     clock,
     random: () => 0.5,
-    maxRequestBytes: 1e6,
     maxBytesPerSecond: 1e9,
     maxPendingBytes: 1e9,
     send: (row) => rows.push(row),
@@ -56,9 +59,9 @@ describe('a tap', () => {
 
   it('follows new rules from the next request on', () => {
     const { ask, rows, tap } = setUp({ percent: {} });
-    tap.follow(RULES);
+    tap.follow(captured(RULES));
     ask();
-    tap.follow({ ...RULES, percent: { m: 0 } });
+    tap.follow(captured({ ...RULES, percent: { m: 0 } }));
     ask();
     expect(rows).toHaveLength(1);
   });
@@ -113,5 +116,94 @@ describe('a tap', () => {
         return held === 0;
       }),
     );
+  });
+});
+
+const NOTHING_REDACTED = {
+  dropInputs: [],
+  hashInputs: [],
+  dropOutputs: [],
+  maskParameters: [],
+  maskHeaders: [],
+  hashHeaders: [],
+};
+const RULE: PayloadRule = {
+  model: 'm',
+  percent: 100,
+  errorPercent: 0,
+  request: true,
+  answer: true,
+  headers: [],
+  redact: NOTHING_REDACTED,
+  maxRowBytes: 1e6,
+};
+const logged = (...models: Partial<PayloadRule>[]) =>
+  tapRules({ kind: 'payload', rules: { models: models.map((one) => ({ ...RULE, ...one })), tenant: 'keep' } });
+
+describe('the rules of a payload log', () => {
+  it('are those of the first pattern that fits the name of the model', () => {
+    const rules = logged(
+      { model: 'digits', percent: 1 },
+      { model: 'digits-*-small', percent: 2 },
+      { model: '*-es*-es', percent: 3 },
+      { model: 'd*', percent: 4 },
+    );
+    const percents = ['digits', 'digits-a-small', 'digits-small', 'x-es-es', 'x-es', 'd', 'none'].map(
+      (model) => (rules.of(model)?.share ?? 0) * 100,
+    );
+    expect(percents).toEqual([1, 2, 4, 3, 0, 4, 0]);
+  });
+
+  it('fit as a regular expression would', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', '.'), maxLength: 8 });
+    const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '.', '*'), minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(pattern, text, (model, name) => {
+        const expression = new RegExp(`^${model.replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
+        return (logged({ model }).of(name) !== undefined) === expression.test(name);
+      }),
+    );
+  });
+
+  it('keep more of those that fail, and say of what part a row is', () => {
+    const rules = logged({ percent: 10, errorPercent: 80 });
+    const { ask, rows, inference } = setUp({}, { rules, random: () => 0.5 });
+    ask();
+    expect(rows).toEqual([]);
+    inference.failure = new ServingError('QUEUE_FULL', 'full');
+    ask();
+    expect(rows).toMatchObject([{ error: 'QUEUE_FULL', sampleRate: 0.8 }]);
+    const more = setUp({}, { rules, random: () => 0.05 });
+    more.ask();
+    expect(more.rows).toMatchObject([{ error: undefined, sampleRate: 0.1 }]);
+  });
+
+  it('ask transports for the headers that they name, beside those of routes, and mask what is not to be kept', () => {
+    const redact = { ...NOTHING_REDACTED, maskHeaders: ['authorization'], hashHeaders: ['x-user'] };
+    const rules = logged({ headers: ['user-agent', 'authorization', 'x-user', 'absent'], redact });
+    const path = new FakeInference();
+    const { tap, rows } = setUp({}, { rules, inference: path });
+    expect(tap.wanted).toEqual({ headers: ['user-agent', 'authorization', 'x-user', 'absent'], client: false });
+    const headers = { 'user-agent': 'curl', authorization: 'Bearer secret', 'x-user': 'ann', 'x-route': 'b' };
+    tap.infer(request({ caller: { headers, client: '' } }), { done: () => {}, failed: () => {} });
+    expect(rows).toMatchObject([
+      { headers: { 'user-agent': 'curl', authorization: '***', 'x-user': 'ann' }, hashHeaders: ['x-user'] },
+    ]);
+    expect(rows[0]?.headers).not.toHaveProperty('x-route');
+  });
+
+  it('leave out halves, and the elements of what is too large', () => {
+    const noAnswer = setUp({}, { rules: logged({ answer: false }) });
+    noAnswer.ask();
+    expect(noAnswer.rows).toMatchObject([{ outputs: [], withRequest: true, withAnswer: false }]);
+    const noRequest = setUp({}, { rules: logged({ request: false }) });
+    noRequest.ask({ parameters: { user: 'ann' } });
+    expect(noRequest.rows).toMatchObject([{ inputs: [], parameters: {}, withRequest: false, withAnswer: true }]);
+    const large = setUp({}, { rules: logged({ maxRowBytes: 1 }) });
+    large.ask();
+    expect(large.rows[0]?.inputs).toMatchObject([{ bytes: 0, redacted: 'too_large' }]);
+    expect(large.rows[0]?.data.byteLength).toBe(0);
+    expect(large.dropped()).toMatchObject({ too_large: 1 });
+    expect(large.outcomes).toEqual(['done']);
   });
 });

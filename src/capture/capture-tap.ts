@@ -1,19 +1,19 @@
 import {
   CAPTURE_DROPS,
   type CaptureDrop,
-  type CaptureRedaction,
-  type CaptureRules,
   type Clock,
   type InferenceHandle,
   type InferenceReply,
   type InferenceRequest,
   type InferenceResponse,
   type Parameters,
+  type RouteMark,
   type Tensor,
   type WantedTraits,
 } from '../core/index.js';
 import { ByteRate } from './byte-rate.js';
 import { type CapturedRow, type CapturedTensor, ROW_BYTES } from './captured-row.js';
+import type { TapRule, TapRules } from './tap-rules.js';
 
 /** What a tap stands before. */
 interface Inference {
@@ -23,12 +23,10 @@ interface Inference {
 
 export interface CaptureTapOptions {
   readonly inference: Inference;
-  readonly rules: CaptureRules;
+  readonly rules: TapRules;
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
-  /** Larger requests, with their answers, are not captured. */
-  readonly maxRequestBytes: number;
   readonly maxBytesPerSecond: number;
   /** Of rows that were sent and not taken yet. */
   readonly maxPendingBytes: number;
@@ -38,7 +36,14 @@ export interface CaptureTapOptions {
   readonly drops: Float64Array;
 }
 
-const NOTHING_LEFT_OUT: CaptureRedaction = { dropInputs: [], hashInputs: [], dropOutputs: [], maskParameters: [] };
+/** What became of a request. */
+interface Outcome {
+  readonly response: InferenceResponse | undefined;
+  readonly error: string | undefined;
+  readonly mark: RouteMark | undefined;
+  /** The part of those like it that is kept. */
+  readonly share: number;
+}
 
 /**
  * Stands before the data path and keeps copies of sampled requests and answers. A request that is not drawn passes through
@@ -47,26 +52,33 @@ const NOTHING_LEFT_OUT: CaptureRedaction = { dropInputs: [], hashInputs: [], dro
 export class CaptureTap {
   readonly #options: CaptureTapOptions;
   readonly #rate: ByteRate;
-  #rules: CaptureRules;
-  #share: ReadonlyMap<string, number>;
+  #rules: TapRules;
   #pendingBytes = 0;
+  #wantedBefore: WantedTraits | undefined;
+  #wanted: WantedTraits | undefined;
 
   constructor(options: CaptureTapOptions) {
     this.#options = options;
     this.#rate = new ByteRate(options.maxBytesPerSecond, options.clock.nowNs());
     this.#rules = options.rules;
-    this.#share = sharesOf(options.rules);
+    this.#wanted = this.#wantedWith(undefined);
   }
 
-  /** What the data path wants to know of callers. */
+  /** What the data path wants to know of callers, and the rules. */
   get wanted(): WantedTraits | undefined {
-    return this.#options.inference.wanted;
+    const { wanted } = this.#options.inference;
+    if (this.#rules.headers.length === 0) return wanted;
+    if (wanted !== this.#wantedBefore) {
+      this.#wantedBefore = wanted;
+      this.#wanted = this.#wantedWith(wanted);
+    }
+    return this.#wanted;
   }
 
   /** From the next request on. */
-  follow(rules: CaptureRules): void {
+  follow(rules: TapRules): void {
     this.#rules = rules;
-    this.#share = sharesOf(rules);
+    this.#wanted = this.#wantedWith(this.#wantedBefore);
   }
 
   /** The thread that writes has taken so many bytes. */
@@ -76,97 +88,119 @@ export class CaptureTap {
 
   infer(request: InferenceRequest, reply: InferenceReply): InferenceHandle {
     const { inference, random } = this.#options;
-    const share = this.#share.size === 0 ? 0 : (this.#share.get(request.model) ?? this.#share.get('*') ?? 0);
-    if (share === 0 || (share < 1 && random() >= share)) return inference.infer(request, reply);
-    return inference.infer(request, this.#tapped(request, reply));
+    const rule = this.#rules.of(request.model);
+    if (rule === undefined) return inference.infer(request, reply);
+    const drawn = rule.errorShare < 1 ? random() : 0;
+    if (drawn >= rule.errorShare) return inference.infer(request, reply);
+    return inference.infer(request, this.#tapped(request, reply, rule, drawn < rule.share));
   }
 
-  #tapped(request: InferenceRequest, reply: InferenceReply): InferenceReply {
-    const redaction = this.#rules.redact[request.model] ?? this.#rules.redact['*'] ?? NOTHING_LEFT_OUT;
+  /** `answered`: whether it is kept where it is answered too. */
+  #tapped(request: InferenceRequest, reply: InferenceReply, rule: TapRule, answered: boolean): InferenceReply {
     const { lease } = request;
     lease?.retain();
     return {
       done: (...answer) => {
-        const inputs = this.#inputs(request, redaction);
+        const inputs = answered ? this.#inputs(request, rule) : [];
         reply.done(...answer);
-        this.#keep(request, redaction, inputs, answer[0], undefined);
+        const [response] = answer;
+        if (answered)
+          this.#keep(request, rule, inputs, { response, error: undefined, mark: response.mark, share: rule.share });
         lease?.release();
       },
       failed: (...failure) => {
-        const inputs = this.#inputs(request, redaction);
+        const inputs = this.#inputs(request, rule);
         reply.failed(...failure);
-        this.#keep(request, redaction, inputs, undefined, failure[0].reason);
+        const [{ reason }, mark] = failure;
+        this.#keep(request, rule, inputs, { response: undefined, error: reason, mark, share: rule.errorShare });
         lease?.release();
       },
     };
   }
 
   /** The answer goes out before anything is copied, but what the transport takes back with it. */
-  #inputs(request: InferenceRequest, { dropInputs, hashInputs }: CaptureRedaction): readonly Kept[] {
-    const inputs = kept(inputsOf(request), dropInputs, hashInputs);
-    if (request.lease !== undefined || bytesOf(inputs) > this.#options.maxRequestBytes) return inputs;
-    return inputs.map(({ tensor, described }) => ({
-      tensor: described.bytes === 0 ? tensor : { ...tensor, data: new Uint8Array(tensor.data) },
-      described,
+  #inputs(request: InferenceRequest, { request: kept, redact, maxBytes }: TapRule): readonly Kept[] {
+    if (!kept) return [];
+    const inputs = described(inputsOf(request), redact.dropInputs, redact.hashInputs);
+    if (request.lease !== undefined || bytesOf(inputs) > maxBytes) return inputs;
+    return inputs.map(({ tensor, described: as }) => ({
+      tensor: as.bytes === 0 ? tensor : { ...tensor, data: new Uint8Array(tensor.data) },
+      described: as,
     }));
   }
 
   #keep(
     request: InferenceRequest,
-    redaction: CaptureRedaction,
-    inputs: readonly Kept[],
-    response: InferenceResponse | undefined,
-    error: string | undefined,
+    rule: TapRule,
+    all: readonly Kept[],
+    { response, error, mark, share }: Outcome,
   ): void {
     const { clock, send, drops } = this.#options;
-    const outputs = kept(response?.outputs ?? [], redaction.dropOutputs, []);
+    const { redact, maxBytes, strips } = rule;
+    let inputs = all;
+    let outputs = rule.answer ? described(response?.outputs ?? [], redact.dropOutputs, []) : [];
+    if (bytesOf(inputs) + bytesOf(outputs) + ROW_BYTES > maxBytes && strips) {
+      (drops[CAPTURE_DROPS.indexOf('too_large')] as number)++;
+      inputs = inputs.map(stripped);
+      outputs = outputs.map(stripped);
+    }
     const dataBytes = bytesOf(inputs) + bytesOf(outputs);
-    const bytes = dataBytes + ROW_BYTES;
     const nowNs = clock.nowNs();
-    const why = this.#whyNot(bytes, nowNs);
+    const why = this.#whyNot(dataBytes + ROW_BYTES, strips ? Number.POSITIVE_INFINITY : maxBytes, nowNs);
     if (why !== undefined) {
       (drops[CAPTURE_DROPS.indexOf(why)] as number)++;
       return;
     }
-    this.#pendingBytes += bytes;
+    this.#pendingBytes += dataBytes + ROW_BYTES;
     const data = new Uint8Array(dataBytes);
     let at = 0;
-    for (const { tensor, described } of [...inputs, ...outputs]) {
-      if (described.bytes > 0) data.set(tensor.data, at);
-      at += described.bytes;
+    for (const { tensor, described: as } of [...inputs, ...outputs]) {
+      if (as.bytes > 0) data.set(tensor.data, at);
+      at += as.bytes;
     }
     const { tenant } = this.#rules;
+    const { trace } = request;
     send({
       atMs: clock.wallMs(),
       model: request.model,
       requestedVersion: request.version,
-      version: response?.version.version,
+      version: response?.version.version ?? mark?.version,
       id: request.id,
       tenant: tenant === 'drop' ? '' : (request.tenantHeader ?? ''),
       hashTenant: tenant === 'hash',
-      parameters: masked(request.parameters, redaction.maskParameters),
+      parameters: rule.request ? masked(request.parameters, redact.maskParameters) : {},
       asked: request.outputs,
       latencyUs: (nowNs - request.receivedNs) / 1e3,
       error,
-      inputs: inputs.map(({ described }) => described),
-      outputs: outputs.map(({ described }) => described),
+      route: mark?.route,
+      sampleRate: share,
+      traceparent: trace && `00-${trace.traceId}-${trace.spanId}-${trace.sampled ? '01' : '00'}`,
+      headers: headersOf(request, rule),
+      hashHeaders: redact.hashHeaders,
+      batchRows: response?.batchRows,
+      queueUs: response && response.latency.queueNs / 1e3,
+      computeUs: response && response.latency.computeNs / 1e3,
+      deviceUs: undefined,
+      cost: undefined,
+      withRequest: rule.request,
+      withAnswer: rule.answer,
+      inputs: inputs.map(({ described: as }) => as),
+      outputs: outputs.map(({ described: as }) => as),
       data: data.buffer,
     });
   }
 
   /** Why a copy of so many bytes is not made; undefined: it is, and is counted against its bounds. */
-  #whyNot(bytes: number, nowNs: number): CaptureDrop | undefined {
-    const { maxRequestBytes, maxPendingBytes } = this.#options;
-    if (bytes > maxRequestBytes) return 'too_large';
-    if (this.#pendingBytes + bytes > maxPendingBytes) return 'busy';
+  #whyNot(bytes: number, maxBytes: number, nowNs: number): CaptureDrop | undefined {
+    if (bytes > maxBytes) return 'too_large';
+    if (this.#pendingBytes + bytes > this.#options.maxPendingBytes) return 'busy';
     return this.#rate.take(bytes, nowNs) ? undefined : 'rate';
   }
-}
 
-/** Models and their parts of the requests; empty where nothing is captured. */
-function sharesOf({ percent }: CaptureRules): ReadonlyMap<string, number> {
-  const shares = Object.entries(percent).map(([model, value]) => [model, value / 100] as const);
-  return shares.every(([, share]) => share === 0) ? new Map() : new Map(shares);
+  #wantedWith(wanted: WantedTraits | undefined): WantedTraits {
+    const headers = [...new Set([...(wanted?.headers ?? []), ...this.#rules.headers])];
+    return { headers, client: wanted?.client ?? false };
+  }
 }
 
 /** The raw form of a request has one tensor without name and shape. */
@@ -180,17 +214,21 @@ interface Kept {
   readonly described: CapturedTensor;
 }
 
-function kept(tensors: readonly Tensor[], dropped: readonly string[], hashed: readonly string[]): readonly Kept[] {
+function described(tensors: readonly Tensor[], dropped: readonly string[], hashed: readonly string[]): readonly Kept[] {
   return tensors.map((tensor) => {
     const { name, dataType: datatype, shape, data } = tensor;
     if (dropped.includes(name)) return { tensor, described: { name, datatype, shape, bytes: 0, redacted: 'dropped' } };
-    const described = { name, datatype, shape, bytes: data.byteLength };
-    return { tensor, described: hashed.includes(name) ? { ...described, redacted: 'hash' } : described };
+    const as = { name, datatype, shape, bytes: data.byteLength };
+    return { tensor, described: hashed.includes(name) ? { ...as, redacted: 'hash' } : as };
   });
 }
 
+function stripped({ tensor, described: as }: Kept): Kept {
+  return as.bytes === 0 ? { tensor, described: as } : { tensor, described: { ...as, bytes: 0, redacted: 'too_large' } };
+}
+
 function bytesOf(tensors: readonly Kept[]): number {
-  return tensors.reduce((sum, { described }) => sum + described.bytes, 0);
+  return tensors.reduce((sum, { described: as }) => sum + as.bytes, 0);
 }
 
 function masked(parameters: Parameters, names: readonly string[]): Readonly<Record<string, unknown>> {
@@ -202,4 +240,16 @@ function masked(parameters: Parameters, names: readonly string[]): Readonly<Reco
 /** JSON has no bigint. */
 function plain(value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value;
+}
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+
+function headersOf({ caller }: InferenceRequest, { headers, redact }: TapRule): Readonly<Record<string, string>> {
+  if (headers.length === 0 || caller === undefined) return NO_HEADERS;
+  const kept: Record<string, string> = {};
+  for (const name of headers) {
+    const value = caller.headers[name];
+    if (value !== undefined) kept[name] = redact.maskHeaders.includes(name) ? '***' : value;
+  }
+  return kept;
 }

@@ -1,17 +1,25 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { CaptureTap, CaptureTapOptions } from './capture-tap.js';
 import { type CapturedRow, ROW_BYTES } from './captured-row.js';
+import type { SinkSettings } from './sinks/create-sink.js';
 
 /** What the thread that writes is started with. */
 export interface CaptureThreadStart {
-  readonly folder: string;
-  readonly fileBytes: number;
-  readonly fileMs: number;
-  readonly maxBytes: number;
+  /** With the memory of their figures. */
+  readonly sinks: readonly (SinkSettings & { readonly figures: SharedArrayBuffer })[];
 }
 
-/** To the thread that writes: a port that rows come through, or the end. */
-export type ToCaptureThread = { readonly kind: 'tap'; readonly port: MessagePort } | { readonly kind: 'close' };
+/** To the thread that writes: a port that rows come through, or the end, with the time that sinks get for what they hold. */
+export type ToCaptureThread =
+  | { readonly kind: 'tap'; readonly port: MessagePort }
+  | { readonly kind: 'close'; readonly limitMs: number };
+
+/** From it: so many rows more were lost by a sink, now and then. */
+export interface FromCaptureThread {
+  readonly sink: string;
+  readonly rows: number;
+  readonly why: string;
+}
 
 /** Binds a tap to the port of the thread that writes: rows go one way, the bytes it has taken come back. */
 export function connectTap(port: MessagePort, make: (send: CaptureTapOptions['send']) => CaptureTap): CaptureTap {

@@ -5,7 +5,7 @@ export interface CapturedTensor {
   readonly shape: readonly number[];
   /** Of it in the row's data; 0 where they are left out. */
   readonly bytes: number;
-  /** `dropped`: they are not kept. `hash`: they are there to be hashed. Else `hmac-sha256:...` of them. */
+  /** `dropped`: they are not kept. `too_large`: the row would be. `hash`: they are there to be hashed. Else `hmac-sha256:...` of them. */
   readonly redacted?: string;
 }
 
@@ -29,6 +29,26 @@ export interface CapturedRow {
   readonly latencyUs: number;
   /** Why it was not answered. */
   readonly error: string | undefined;
+  /** Of the rule, split or rollout that chose the version; undefined: it came to none. */
+  readonly route: string | undefined;
+  /** Part of the requests like it that is kept, 0 to 1: one row stands for so many, turned over. */
+  readonly sampleRate: number;
+  /** Where it stands in a trace, in the form of W3C; undefined: nobody watched it. */
+  readonly traceparent: string | undefined;
+  /** Those that the rules name, what is masked as `***`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Names of those whose values are to be hashed. */
+  readonly hashHeaders: readonly string[];
+  /** Of its execution; undefined where it was not answered. */
+  readonly batchRows: number | undefined;
+  readonly queueUs: number | undefined;
+  readonly computeUs: number | undefined;
+  /** Its part of the device's time, and what that costs; undefined: not known. */
+  readonly deviceUs: number | undefined;
+  readonly cost: number | undefined;
+  /** Whether inputs and parameters, and outputs, are kept at all. */
+  readonly withRequest: boolean;
+  readonly withAnswer: boolean;
   readonly inputs: readonly CapturedTensor[];
   readonly outputs: readonly CapturedTensor[];
   /** The bytes of the inputs, then of the outputs. */
@@ -37,3 +57,14 @@ export interface CapturedRow {
 
 /** What a row weighs beside its data, about. */
 export const ROW_BYTES = 1024;
+
+/** A row as sinks are given it: what was to be hashed is, and data are apart. */
+export type StoredRow = Omit<CapturedRow, 'hashTenant' | 'hashHeaders' | 'data'> & {
+  readonly inputData: Uint8Array;
+  readonly outputData: Uint8Array;
+};
+
+/** What a row takes in memory, about. */
+export function rowBytes({ inputData, outputData }: StoredRow): number {
+  return inputData.byteLength + outputData.byteLength + ROW_BYTES;
+}

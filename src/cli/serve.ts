@@ -92,6 +92,7 @@ export function withoutListeners(config: ServerConfig): ServerConfig {
     admin: { address: admin.address },
     state: { folder: 'off' },
     capture: { ...config.capture, folder: undefined },
+    payloadLog: { ...config.payloadLog, parquet: [], http: [], kafka: [] },
   };
 }
 

@@ -35,6 +35,7 @@ export * from './names.js';
 export * from './nearest-name.js';
 export * from './offload.js';
 export * from './pad-element.js';
+export * from './payload-log.js';
 export * from './process-state.js';
 export * from './queue-outlook.js';
 export * from './release.js';

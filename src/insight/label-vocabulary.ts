@@ -53,6 +53,7 @@ export const LABELS = {
   objective: fixed('What an SLO promises', SLO_OBJECTIVES),
   severity: fixed('How urgent an alert of an SLO is', SLO_SEVERITIES),
   window: fixed('Time that a burn rate is of', BURN_WINDOW_MINUTES.map(minutesText)),
+  sink: { meaning: 'Name of a sink of the payload log', bound: 'sinks of the configuration, 24' },
   kept_for: { meaning: 'Why a trace was kept', bound: '3' },
   cause: { meaning: 'Why', bound: '8' },
   product: { meaning: 'Name of the product', bound: 'devices of the machine' },

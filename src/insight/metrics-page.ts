@@ -13,6 +13,7 @@ const ALL: Required<Omit<MetricsOptions, 'processMetrics' | 'wallMs'>> = {
   devices: unread,
   feedback: unread,
   capture: unread,
+  payloadLog: unread,
   rollouts: unread,
   readings: { read: unread },
   outlooks: unread,

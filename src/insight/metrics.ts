@@ -9,6 +9,7 @@ import {
   type LedgerSnapshot,
   type MetricsSink,
   type ModelVersionId,
+  type PayloadFigures,
   type QueueOutlook,
   REASONS,
   type Reason,
@@ -30,6 +31,7 @@ import { latencyOf } from './latency/version-latency.js';
 import { costFamilies } from './ledger/cost-families.js';
 import { type ExposedFamily, OPEN_METRICS_TYPE, openMetricsText, wantsOpenMetrics } from './open-metrics.js';
 import { outlookFamilies } from './outlook-families.js';
+import { payloadFamilies } from './payload-families.js';
 import { ReleaseFigures } from './release-figures.js';
 import { rolloutFamilies } from './rollout-families.js';
 import { sloFamilies } from './slo/slo-families.js';
@@ -62,6 +64,8 @@ export interface MetricsOptions {
   readonly budgets?: (() => readonly BudgetStatus[]) | undefined;
   /** The cost ledger; default: nothing is told of it. */
   readonly costs?: (() => LedgerSnapshot) | undefined;
+  /** The payload log; default: nothing is told of it. */
+  readonly payloadLog?: () => PayloadFigures | undefined;
   /** Rollouts and their webhooks; default: nothing is told of them. */
   readonly rollouts?: () => RolloutFigures;
 }
@@ -143,12 +147,13 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       return infos.values();
     },
   };
-  const { feedback, capture, rollouts, readings, outlooks, traces, costs, budgets } = options;
+  const { feedback, capture, payloadLog, rollouts, readings, outlooks, traces, costs, budgets } = options;
   const ofBudgets = budgets === undefined ? [] : budgetFamilies(budgets);
   const ofCosts = costs === undefined ? [] : costFamilies(costs);
   const ofRollouts = rollouts === undefined ? [] : rolloutFamilies(rollouts);
   const ofTraces = traces === undefined ? [] : traceFamilies(traces);
   const ofCaptures = capture === undefined ? [] : captureFamilies(capture);
+  const ofPayloads = payloadLog === undefined ? [] : payloadFamilies(payloadLog);
   const ofFeedback = feedback === undefined ? [] : feedbackFamilies(feedback);
   const families: Family[] = [
     ...penstockFamilies(figures),
@@ -157,6 +162,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ...ofFeedback,
     ...ofCaptures,
     ...ofTraces,
+    ...ofPayloads,
     ...ofRollouts,
     ...latencyFamilies(figures, routePlaces),
     ...(options.slos === undefined ? [] : sloFamilies(options.slos)),

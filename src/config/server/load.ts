@@ -4,6 +4,7 @@ import { didYouMean, ServingError } from '../../core/index.js';
 import { readDocument } from '../document.js';
 import { type ConfigFault, faultsOf, pathText } from '../issues.js';
 import { checkBudgets } from './budget-checks.js';
+import { PAYLOAD_LOG_PATHS } from './payload-log.js';
 import { type ServerConfig, serverConfigSchema } from './schema.js';
 
 export interface ServerConfigSources {
@@ -111,9 +112,21 @@ function readConfigFile(file: string): Record<string, unknown> {
     config.gates = { ...config.gates, publicKeys: config.gates.publicKeys.map(absolute) };
   if (isPlain(config.capture) && config.capture.folder !== undefined)
     config.capture = { ...config.capture, folder: absolute(config.capture.folder) };
+  config.payloadLog = withPaths(config.payloadLog, PAYLOAD_LOG_PATHS, absolute);
   if (isPlain(config.cache) && config.cache.folder !== undefined)
     config.cache = { ...config.cache, folder: absolute(config.cache.folder) };
   return config;
+}
+
+/** A copy with `absolute` of the values of these keys, at any depth. */
+function withPaths(value: unknown, keys: readonly string[], absolute: (path: unknown) => unknown): unknown {
+  if (Array.isArray(value)) return value.map((one) => withPaths(one, keys, absolute));
+  if (!isPlain(value)) return value;
+  const entries = Object.entries(value).map(([key, member]) => [
+    key,
+    keys.includes(key) ? absolute(member) : withPaths(member, keys, absolute),
+  ]);
+  return Object.fromEntries(entries) as Record<string, unknown>;
 }
 
 function merged(below: unknown, above: unknown): unknown {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { serverSlosSchema } from '../slo/schema.js';
 import { cost } from './cost.js';
+import { payloadLogSchema } from './payload-log.js';
 import { slowRequestsSchema } from './slow-requests.js';
 
 const port = () => z.int().min(0).max(65535);
@@ -598,6 +599,7 @@ export const serverConfigSchema = z.strictObject({
   slowRequests: slowRequestsSchema.prefault({}).describe('Log of slow requests'),
   capture: capture.prefault({}).describe('Sampled requests and answers, kept'),
   tracing: tracing.prefault({}).describe('Traces of requests, exported to a collector (OpenTelemetry)'),
+  payloadLog: payloadLogSchema.prefault({}).describe('Requests and answers, logged to files and receivers'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),
   backends: z
     .record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)))

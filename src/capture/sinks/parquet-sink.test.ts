@@ -1,11 +1,13 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readCaptureFile, type StoredRow } from './capture-file.js';
-import { CaptureWriter, type CaptureWriterOptions, type WriterNews } from './capture-writer.js';
-import type { CapturedRow, CapturedTensor } from './captured-row.js';
+import { keptReport, storedRow } from '../../../test/support/captured-rows.js';
+import { readCaptureFile } from '../capture-file.js';
+import type { CapturedRow, CapturedTensor, StoredRow } from '../captured-row.js';
+import { RowHashing } from '../row-hashing.js';
+import { type ParquetSettings, ParquetSink } from './parquet-sink.js';
 
 let folder: string;
 beforeEach(() => {
@@ -13,24 +15,36 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function setUp(options: Partial<CaptureWriterOptions> = {}) {
-  const news: WriterNews[] = [];
+function setUp({ nowMs, ...settings }: Partial<ParquetSettings> & { nowMs?: () => number } = {}) {
+  const report = keptReport();
   const timers: (() => void)[] = [];
-  let nowMs = Date.UTC(2026, 10, 21, 12);
-  const writer = new CaptureWriter({
-    folder,
-    fileBytes: 1e9,
-    fileMs: 60_000,
-    maxBytes: 1e9,
-    nowMs: () => nowMs++,
-    after: (_, fire) => {
-      timers.push(fire);
-      return () => timers.splice(timers.indexOf(fire), 1);
+  let atMs = Date.UTC(2026, 10, 21, 12);
+  const sink = new ParquetSink(
+    {
+      kind: 'parquet',
+      name: 'files',
+      folder,
+      prefix: 'capture',
+      fileBytes: 1e9,
+      fileMs: 60_000,
+      maxBytes: 1e9,
+      maxFiles: 1e9,
+      keepMs: Number.POSITIVE_INFINITY,
+      maxQueueBytes: 1e9,
+      ...settings,
     },
-    told: (one) => news.push(one),
-    ...options,
-  });
-  return { writer, news, timers };
+    {
+      nowMs: nowMs ?? (() => atMs++),
+      after: (_, fire) => {
+        timers.push(fire);
+        return () => timers.splice(timers.indexOf(fire), 1);
+      },
+    },
+    report,
+  );
+  const hashing = new RowHashing();
+  const writer = { add: (row: CapturedRow) => sink.add(hashing.stored(row)), flush: () => sink.flush() };
+  return { writer, sink, news: report.news, report, timers };
 }
 
 const x: CapturedTensor = { name: 'x', datatype: 'UINT8', shape: [1, 3], bytes: 3 };
@@ -48,6 +62,18 @@ function row(changes: Partial<CapturedRow> = {}): CapturedRow {
     asked: [],
     latencyUs: 12.5,
     error: undefined,
+    route: 'default',
+    sampleRate: 0.5,
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
+    headers: { 'user-agent': 'curl' },
+    hashHeaders: [],
+    batchRows: 4,
+    queueUs: 1.5,
+    computeUs: 7,
+    deviceUs: 3.5,
+    cost: 1e-7,
+    withRequest: true,
+    withAnswer: true,
     inputs: [x],
     outputs: [{ ...x, name: 'y', bytes: 1, shape: [1, 1] }],
     data: Uint8Array.of(1, 2, 3, 9).buffer,
@@ -70,7 +96,7 @@ describe('a capture file', () => {
       row({ id: 'b', version: undefined, error: 'QUEUE_FULL', outputs: [], data: Uint8Array.of(4, 5, 6).buffer }),
     );
     await writer.flush();
-    expect(news).toMatchObject([{ kind: 'written', rows: 2 }]);
+    expect(news).toEqual(['delivered 2']);
     const [first, second] = await rows(files()[0] as string);
     expect(first).toMatchObject({
       atMs: Date.UTC(2026, 10, 21),
@@ -82,6 +108,15 @@ describe('a capture file', () => {
       asked: [{ name: 'y', classification: 2 }],
       latencyUs: 12.5,
       error: undefined,
+      route: 'default',
+      sampleRate: 0.5,
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
+      headers: { 'user-agent': 'curl' },
+      batchRows: 4,
+      queueUs: 1.5,
+      computeUs: 7,
+      deviceUs: 3.5,
+      cost: 1e-7,
       inputs: [x],
     });
     expect([[...(first?.inputData ?? [])], [...(first?.outputData ?? [])]]).toEqual([[1, 2, 3], [9]]);
@@ -157,10 +192,7 @@ describe('files', () => {
     writer.add(row());
     timers[0]?.();
     await writer.flush();
-    expect(news).toMatchObject([
-      { kind: 'written', rows: 3 },
-      { kind: 'written', rows: 1 },
-    ]);
+    expect(news).toEqual(['delivered 3', 'delivered 1']);
   });
 
   it('take so many bytes in all: the oldest go, and nothing that is not ours', async () => {
@@ -175,7 +207,7 @@ describe('files', () => {
     const kept = left.filter((name) => name.endsWith('.parquet'));
     expect(kept.length).toBeLessThan(6);
     expect((await rows(kept.at(-1) as string))[0]?.id).toBe('5');
-    expect(news.every(({ kind }) => kind === 'written')).toBe(true);
+    expect(new Set(news)).toEqual(new Set(['delivered 1']));
   });
 
   it('that cannot be written are lost, told, and in nobody’s way', async () => {
@@ -183,7 +215,40 @@ describe('files', () => {
     const { writer, news } = setUp({ folder: join(folder, 'taken') });
     writer.add(row());
     await writer.flush();
-    expect(news).toEqual([{ kind: 'lost', rows: 1, why: 'EEXIST' }]);
+    expect(news).toEqual(['failed 1: EEXIST']);
     expect(files()).toEqual(['taken']);
+  });
+
+  it('are at most so many and so old, and those that were begun and never finished go too', async () => {
+    const old = new Date(Date.now() - 7_200_000);
+    const unfinished = join(folder, '.capture-20250101T000000000Z-1-0.parquet.part');
+    const aged = join(folder, 'capture-20250101T000000000Z-1-0.parquet');
+    for (const file of [unfinished, aged]) {
+      writeFileSync(file, 'x');
+      utimesSync(file, old, old);
+    }
+    let atMs = Date.now();
+    const { writer } = setUp({ maxFiles: 3, keepMs: 3_600_000, nowMs: () => atMs++ });
+    await writer.flush();
+    writer.add(row());
+    await writer.flush();
+    expect(files()).toHaveLength(1);
+    for (let i = 0; i < 5; i++) {
+      writer.add(row({ id: String(i) }));
+      await writer.flush();
+    }
+    expect((await Promise.all(files().map(rows))).map(([one]) => one?.id)).toEqual(['2', '3', '4']);
+  });
+
+  it('drop rows where the disk is slower than they come', async () => {
+    const { sink, report } = setUp({ maxQueueBytes: 4000, fileBytes: 1 });
+    for (let i = 0; i < 1000; i++) sink.add(storedRow({ id: String(i) }));
+    expect(report.queuedBytes()).toBeLessThanOrEqual(4000);
+    expect(report.drops('queue_full')).toBe(997);
+    await sink.flush();
+    expect(report.queuedBytes()).toBe(0);
+    sink.add(storedRow());
+    await sink.close(1000);
+    expect(report.deliveredRows()).toBe(4);
   });
 });
