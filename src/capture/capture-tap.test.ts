@@ -176,6 +176,9 @@ describe('the rules of a payload log', () => {
     const more = setUp({}, { rules, random: () => 0.05 });
     more.ask();
     expect(more.rows).toMatchObject([{ error: undefined, sampleRate: 0.1 }]);
+    const allThatFail = setUp({}, { rules: logged({ percent: 10, errorPercent: 100 }), random: () => 0.5 });
+    allThatFail.ask();
+    expect(allThatFail.rows).toEqual([]);
   });
 
   it('ask transports for the headers that they name, beside those of routes, and mask what is not to be kept', () => {

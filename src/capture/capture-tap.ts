@@ -90,7 +90,7 @@ export class CaptureTap {
     const { inference, random } = this.#options;
     const rule = this.#rules.of(request.model);
     if (rule === undefined) return inference.infer(request, reply);
-    const drawn = rule.errorShare < 1 ? random() : 0;
+    const drawn = rule.share < 1 ? random() : 0;
     if (drawn >= rule.errorShare) return inference.infer(request, reply);
     return inference.infer(request, this.#tapped(request, reply, rule, drawn < rule.share));
   }

@@ -15,7 +15,10 @@ function libraries() {
   if (!existsSync(libs) || !readdirSync(libs).some((name) => name.startsWith('kafka-tools-3'))) {
     mkdirSync(folder, { recursive: true });
     copyFileSync(fileURLToPath(new URL('./pom.xml', import.meta.url)), join(folder, 'pom.xml'));
-    execFileSync('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=libs'], { cwd: folder, stdio: 'inherit' });
+    execFileSync('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=libs'], {
+      cwd: folder,
+      stdio: 'inherit',
+    });
   }
   return join(libs, '*');
 }

@@ -22,7 +22,10 @@ try {
   await createTopics();
   writeFileSync(join(work, 'password'), 'of-this-check\n');
   const common = { source: '/check', retries: 20, timeoutMs: 2000 };
-  const secure = { tls: { caFile: broker.caFile }, sasl: { mechanism: 'scram-sha-256', username: 'penstock', passwordFile: 'password' } };
+  const secure = {
+    tls: { caFile: broker.caFile },
+    sasl: { mechanism: 'scram-sha-256', username: 'penstock', passwordFile: 'password' },
+  };
   const payloadLog = {
     models: [{ model: 'digits' }],
     kafka: [
@@ -33,12 +36,18 @@ try {
   writeFileSync(join(work, 'penstock.yaml'), JSON.stringify({ payloadLog }));
   gateway = await startGateway();
   await ask(0, 300);
-  await eventually('300 rows are in both topics', async () => (await rows('plain')) === 300 && (await rows('secure')) === 300);
+  await eventually(
+    '300 rows are in both topics',
+    async () => (await rows('plain')) === 300 && (await rows('secure')) === 300,
+  );
   await broker.kill();
   const slowestMs = await ask(300, 200);
   await eventually('what cannot be sent is tried again', async () => (await metric('retries_total', 'plain')) > 0);
   await broker.start();
-  await eventually('what waited is in both topics', async () => (await rows('plain')) === 500 && (await rows('secure')) === 500);
+  await eventually(
+    'what waited is in both topics',
+    async () => (await rows('plain')) === 500 && (await rows('secure')) === 500,
+  );
   const endsMs = performance.now();
   gateway.child.kill('SIGTERM');
   await gateway.ended;
@@ -60,14 +69,22 @@ try {
 async function createTopics() {
   const admin = new kafkajs.Kafka({ brokers: [broker.address], logLevel: kafkajs.logLevel.NOTHING }).admin();
   await admin.connect();
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'plain', numPartitions: 3 }, { topic: 'secure' }] });
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: [{ topic: 'plain', numPartitions: 3 }, { topic: 'secure' }],
+  });
   await admin.disconnect();
 }
 
 async function startGateway() {
   const ports = ['--http-port=0', '--grpc-port=0', '--metrics-port=0', '--state-dir=off'];
   const args = [join(ROOT, 'dist/cli/penstock.cjs'), 'serve', join(ROOT, 'deploy/examples/models'), ...ports];
-  const child = spawn(process.execPath, [...args, '--config', join(work, 'penstock.yaml'), ...(process.env.PENSTOCK_TEST_FLAGS ?? '').split(' ').filter(Boolean)]);
+  const child = spawn(process.execPath, [
+    ...args,
+    '--config',
+    join(work, 'penstock.yaml'),
+    ...(process.env.PENSTOCK_TEST_FLAGS ?? '').split(' ').filter(Boolean),
+  ]);
   child.stderr.on('data', () => {});
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const [, url, metrics] = await new Promise((resolve, reject) => {

@@ -24,7 +24,8 @@ export async function checkPayloadLogFiles(python = process.env.PENSTOCK_PYTHON)
     await log(work);
     const names = readdirSync(folder);
     const strange = names.filter((name) => !/^payload-\d{8}T\d{9}Z-\d+-\d+\.parquet$/.test(name));
-    if (strange.length > 0 || names.length < 5) throw new Error(`not the files that were expected: ${names.join(', ')}`);
+    if (strange.length > 0 || names.length < 5)
+      throw new Error(`not the files that were expected: ${names.join(', ')}`);
     const script = fileURLToPath(new URL('./read_payload_log.py', import.meta.url));
     const args = [script, String(ANSWERED), String(FAILED), folder];
     return execFileSync(python ?? ownPython(work), args, { encoding: 'utf8' }).trim();
