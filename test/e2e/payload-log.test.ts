@@ -48,31 +48,35 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-function started(name: string, payloadLog: object): Promise<RunningGateway> {
+function started(name: string, payloadLog: object, others: object = {}): Promise<RunningGateway> {
   const models = new ModelFolder();
   for (const model of ['scores', 'scores-small', 'other']) {
     models.write(`${model}/config.pbtxt`, CONFIG);
     models.write(`${model}/1/model.mjs`, scalingModel(2));
   }
   const file = join(folder, `${name}.yaml`);
-  writeFileSync(file, JSON.stringify({ payloadLog }));
+  writeFileSync(file, JSON.stringify({ payloadLog, ...others }));
   return RunningGateway.start(models, ['--config', file]);
 }
 
 describe('a payload log', () => {
   it('has requests and answers of every protocol in Parquet files and as CloudEvents, by rules, redacted', async () => {
-    const gateway = await started('all', {
-      models: [
-        {
-          model: 'scores*',
-          headers: ['user-agent', 'authorization'],
-          redact: { maskHeaders: ['authorization'], maskParameters: ['user'] },
-        },
-        { model: '*', percent: 0, errorPercent: 100 },
-      ],
-      parquet: [{ name: 'files', folder: 'files' }],
-      http: [{ name: 'events', url: await listen(receiver), source: '/here', namespace: 'team' }],
-    });
+    const gateway = await started(
+      'all',
+      {
+        models: [
+          {
+            model: 'scores*',
+            headers: ['user-agent', 'authorization'],
+            redact: { maskHeaders: ['authorization'], maskParameters: ['user'] },
+          },
+          { model: '*', percent: 0, errorPercent: 100 },
+        ],
+        parquet: [{ name: 'files', folder: 'files' }],
+        http: [{ name: 'events', url: await listen(receiver), source: '/here', namespace: 'team' }],
+      },
+      { cost: { devices: { cpu: { market: 3600 } } } },
+    );
     const body = { id: 'http', inputs: inputs(1, 2, 3, 4), parameters: { user: 'me' } };
     const headers = {
       'user-agent': 'test',
@@ -119,6 +123,9 @@ describe('a payload log', () => {
       batchRows: 1,
     });
     expect(first.traceparent).toContain('0af7651916cd43dd8448eb211c80319c');
+    // A price of one a second.
+    expect(first.cost).toBeCloseTo((first.deviceUs as number) / 1e6, 9);
+    expect(first.cost).toBeGreaterThan(0);
     expect(first.tenant).toMatch(/^hmac-sha256:/);
     expect([...new Float32Array(new Uint8Array(first.outputData).buffer)]).toEqual([2, 4, 6, 8]);
     expect(rows.find(({ id }) => id === 'wrong')).toMatchObject({ error: 'MISSING_INPUT', sampleRate: 1 });
@@ -135,6 +142,7 @@ describe('a payload log', () => {
       'ce-modelversion': '1',
     });
     expect(ofHttp[0]?.headers['ce-traceparent']).toContain('0af7651916cd43dd8448eb211c80319c');
+    expect(Number(ofHttp[1]?.headers['ce-cost'])).toBe(first.cost);
     expect(JSON.parse(ofHttp[1]?.body ?? '')).toMatchObject({
       model_name: 'scores',
       outputs: [{ data: [2, 4, 6, 8] }],

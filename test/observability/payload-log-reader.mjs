@@ -49,7 +49,10 @@ async function log(work) {
     models: [{ model: 'digits', headers, redact }],
     parquet: [{ name: 'files', folder: 'log', fileBytes: 64 * 1024 }],
   };
-  writeFileSync(join(work, 'penstock.yaml'), JSON.stringify({ payloadLog }));
+  writeFileSync(
+    join(work, 'penstock.yaml'),
+    JSON.stringify({ payloadLog, cost: { devices: { cpu: { market: 0.4 } } } }),
+  );
   const flags = ['--http-port=0', '--grpc-port=0', '--metrics-port=0', '--state-dir=off'];
   const args = [join(ROOT, 'dist/cli/penstock.cjs'), 'serve', join(ROOT, 'deploy/examples/models'), ...flags];
   const gateway = spawn(process.execPath, [...args, '--config', join(work, 'penstock.yaml')], { cwd: work });
