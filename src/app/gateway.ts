@@ -236,6 +236,7 @@ export class Gateway implements RunningServer {
       changed: (model) => hosting.changed(model),
       serving: (model) => hosting.serving(model),
       releaseOf: (model, versions) => rollouts.releaseOf(model, versions),
+      judged: (model) => this.#slos.wantsFeedback(model),
       placesOf: (model, names) => metrics.routePlaces.placesOf(model, names),
     });
     const hosting: Hosting = new Hosting({

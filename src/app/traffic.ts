@@ -31,6 +31,8 @@ export interface TrafficOptions {
   readonly releaseOf?: (model: string, versions: readonly number[]) => ModelRelease | undefined;
   /** Where the figures of these routes are kept, see `ModelTraffic.places`; default: nowhere. */
   readonly placesOf?: (model: string, routes: readonly string[]) => Readonly<Record<string, number>>;
+  /** Whether feedback is wanted of all requests for a model; default: no. */
+  readonly judged?: (model: string) => boolean;
   readonly keeping?: RoutesKeeping;
 }
 
@@ -66,8 +68,12 @@ export class Traffic implements TrafficSource, RouteControl {
     const { traffic, leftOut } = this.#fitting(model, versions);
     if (leftOut.length > 0)
       this.#options.log.warn('routes lead to versions that do not serve', { model, leftOut, serving: versions });
-    const { placesOf } = this.#options;
-    return placesOf === undefined ? traffic : { ...traffic, places: placesOf(model, routeNames(traffic)) };
+    const { placesOf, judged } = this.#options;
+    return {
+      ...traffic,
+      ...(placesOf === undefined ? {} : { places: placesOf(model, routeNames(traffic)) }),
+      ...(judged?.(model) === true ? { judged: true } : {}),
+    };
   }
 
   list(): readonly RoutesStatus[] {

@@ -114,6 +114,8 @@ export interface ModelTraffic {
   readonly routes: ModelRoutes | undefined;
   /** Stands over the routes. */
   readonly release: ModelRelease | undefined;
+  /** Whether feedback is wanted of every answered request, and not only of those that a split assigned. Absent: no. */
+  readonly judged?: boolean;
   /** Where the figures of each route are kept, from 1; a route that is not named has none. Absent: none has. */
   readonly places?: Readonly<Record<string, number>>;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -9,6 +10,8 @@ slos:
   - { name: fast, objective: latency, underMs: 60000, targetPercent: 99 }
   - { name: fresh, objective: freshness, maxAgeHours: 1, targetPercent: 99 }
 `;
+
+const TOKEN = `pst_${'t'.repeat(40)}`;
 
 let gateway: RunningGateway;
 let receiver: Server;
@@ -36,12 +39,15 @@ beforeAll(async () => {
     JSON.stringify({
       slos: [
         { name: 'answered', model: 'gather', objective: 'availability', targetPercent: 99, runbook: 'ask the team' },
+        { name: 'right', model: 'gather', objective: 'quality', targetPercent: 60 },
         { name: 'there', model: 'broken', objective: 'availability', targetPercent: 99, notify: [] },
       ],
       webhooks: [{ name: 'pager', url: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/` }],
     }),
   );
-  const loads = ['--model-control-mode=explicit', '--load-model=*'];
+  const sha256 = createHash('sha256').update(TOKEN).digest('hex');
+  models.write('tokens.yaml', JSON.stringify({ tokens: [{ name: 'labels', scopes: ['feedback'], sha256 }] }));
+  const loads = [`--tokens-file=${models.path}/tokens.yaml`, '--model-control-mode=explicit', '--load-model=*'];
   gateway = await RunningGateway.start(models, [`--config=${models.path}/penstock.yaml`, ...loads]);
 });
 
@@ -102,7 +108,7 @@ it('a budget that burns is told in the log, to the webhook, in metrics, and on t
   const table = await cliRun(`slo status --url ${gateway.url}`);
   expect(table.out).toMatch(/\nanswered +page +99% in 30d +60% +50 +-3900% +40 +40 +40 +40 +requests are answered\n/);
   const { out } = await cliRun(`slo status --json --url ${gateway.url}`);
-  expect(JSON.parse(out).slos).toHaveLength(4);
+  expect(JSON.parse(out).slos).toHaveLength(5);
 });
 
 it('a model that cannot be served spends its budget with every request for it', async () => {
@@ -110,12 +116,29 @@ it('a model that cannot be served spends its budget with every request for it', 
   expect((await slos()).there).toMatchObject({ events: 12, bad: 12 });
 });
 
+it('feedback on predictions spends the budget of quality, without a rollout', async () => {
+  for (const id of ['q1', 'q2', 'q3']) {
+    const inputs = [{ name: 'index', shape: [1, 1], datatype: 'INT64', data: [1] }];
+    expect((await gateway.post('/v2/models/gather/infer', { id, inputs })).status).toBe(200);
+  }
+  const items = ['q1', 'q2', 'q3', 'q1', 'never'].map((id) => ({ id, model: 'gather', correct: id !== 'q2' }));
+  const report = await gateway.post('/v2/feedback', items, { authorization: `Bearer ${TOKEN}` });
+  expect([report.status, report.json().duplicate]).toEqual([200, 1]);
+  await eventually(async () => (await slos()).right.events === 3, 'three predictions with feedback');
+  expect((await slos()).right).toMatchObject({
+    events: 3,
+    bad: 1,
+    state: 'ok',
+    promise: 'predictions are right (quality)',
+  });
+});
+
 it('counts go on over a reload of the model', async () => {
   const { answered: before } = await slos();
   expect((await gateway.post('/v2/repository/models/gather/load')).status).toBe(200);
   expect(new Set(await ask(5, 1))).toEqual(new Set([200]));
   const { answered, 'gather/fast': fast } = await slos();
-  expect([answered.events, fast.events]).toEqual([before.events + 5, 35]);
+  expect([answered.events, fast.events]).toEqual([before.events + 5, before.events - 20 + 5]);
 });
 
 it('a file beside a model that cannot be read refuses the load, and the model before it goes on', async () => {
@@ -133,7 +156,8 @@ it('rules for Prometheus are those of the configuration and of the files beside 
   const line = `slo rules ${gateway.models.path} --config ${gateway.models.path}/penstock.yaml`;
   const { code, out, err } = await cliRun(line);
   expect(code, err).toBe(0);
-  for (const name of ['answered', 'there', 'gather/fast', 'gather/fresh']) expect(out).toContain(`slo: "${name}"`);
+  for (const name of ['answered', 'there', 'right', 'gather/fast', 'gather/fresh'])
+    expect(out).toContain(`slo: "${name}"`);
   expect((await cliRun(`${line} --output ${gateway.models.path}/rules.yaml`)).out).toBe('');
   expect((await cliRun(`slo rules ${gateway.models.path}/broken`)).code).toBe(1);
   expect((await cliRun(`slo rules --config ${gateway.models.path}/nothing.yaml`)).code).toBe(2);

@@ -100,7 +100,8 @@ export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFac
 
   #remember(fact: SettledFact): void {
     const nowMs = this.#options.nowMs();
-    const stored = this.#keeper?.stores(fact.model) ?? false;
+    // What no rollout asked for is joined while the process lives.
+    const stored = fact.split !== 0 && (this.#keeper?.stores(fact.model) ?? false);
     const { prediction, known } = this.#memory.add(fact, nowMs, stored);
     if (known) {
       this.#ambiguous++;
@@ -134,7 +135,7 @@ export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFac
     if (prediction.ambiguous) return refused('several requests had this id');
     if (told.includes(metric)) return { kind: 'duplicate' };
     if (told.length === MOST_METRICS) return refused(`a prediction has at most ${MOST_METRICS} metrics`);
-    if (!this.#cohorts.mayHave(split, metric)) return refused('the rollout has too many metrics');
+    if (split !== 0 && !this.#cohorts.mayHave(split, metric)) return refused('the rollout has too many metrics');
     if (!this.#cohorts.counts(atMs, nowMs)) return { kind: 'late' };
     let wrong: boolean | undefined;
     if (said.kind === 'correct') wrong = !said.correct;
@@ -147,7 +148,7 @@ export class FeedbackJoin implements FeedbackIntake, FeedbackTallies, ReleaseFac
     told.push(metric);
     if (stored) this.#keeper?.told(prediction, metric);
     const value = said.kind === 'value' ? said.value : Number(wrong);
-    this.#cohorts.add({ metric, version, split, predictedMs: atMs, wrong, value, stored });
+    if (split !== 0) this.#cohorts.add({ metric, version, split, predictedMs: atMs, wrong, value, stored });
     this.#options.onJoined?.(prediction, metric, wrong, value);
     return { kind: 'joined' };
   }

@@ -67,6 +67,13 @@ export class SloBook implements SloSource {
     }
   }
 
+  /** Whether an SLO is about what feedback says of a model's predictions. */
+  wantsFeedback(model: string): boolean {
+    return [...this.#entries.values()].some(
+      ({ tracked: { slo } }) => slo.objective.kind === 'quality' && (slo.model === undefined || slo.model === model),
+    );
+  }
+
   /** The figures of a version are about to go. */
   retiring(figures: VersionFigures): void {
     for (const { tracked } of this.#entries.values()) {

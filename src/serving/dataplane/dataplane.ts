@@ -170,8 +170,8 @@ export class Dataplane {
     reply: InferenceReply,
     probes = false,
   ): InferenceHandle {
-    const { primary: served, mark, split, shadows, ejection } = decision;
-    const watch = split === 0 && shadows.length === 0 ? undefined : this.#watch;
+    const { primary: served, mark, split, shadows, judged, ejection } = decision;
+    const watch = split === 0 && shadows.length === 0 && !judged ? undefined : this.#watch;
     const told = ejection === undefined ? reply : this.#ejections.watched(served, ejection, probes, reply);
     try {
       if (request.deadlineNs <= this.#clock.nowNs()) {

@@ -8,6 +8,8 @@ export interface Assignment {
   /** `ReleaseSplit.number` of the split that assigned it; 0 = none did. */
   readonly split: number;
   readonly shadows: readonly ShadowTarget[];
+  /** Whether its answer is told of all the same. */
+  readonly judged: boolean;
 }
 
 /** Elements of each output that a summary looks at. */
@@ -33,13 +35,13 @@ export class ReleaseWatch {
   /** After it was answered, while its outputs are there. */
   answered(
     request: InferenceRequest,
-    { split, shadows }: Assignment,
+    { split, shadows, judged }: Assignment,
     { id, maxBatchSize }: ModelSpec,
     done: MemberDone,
     totalNs: number,
   ): void {
     const batched = maxBatchSize > 0;
-    if (split !== 0) {
+    if (split !== 0 || judged) {
       this.#facts.note({
         kind: 'settled',
         ...id,

@@ -53,6 +53,8 @@ export interface RouteDecision<T> {
   /** `ReleaseSplit.number` of the split that assigned it; 0 = none did. */
   readonly split: number;
   readonly shadows: readonly ShadowCopy<T>[];
+  /** Whether its prediction is to be told of, though no split assigned it. */
+  readonly judged: boolean;
   /** Undefined: it goes to `primary`, as nearly all do. */
   readonly filtered: Filtered | undefined;
   readonly fallback: SecondWay<T> | undefined;
@@ -70,11 +72,12 @@ export class DecisionMaker<T> {
   readonly #routed: boolean;
   readonly #places: NonNullable<ModelTraffic['places']>;
   readonly #charges: ChargeSource;
+  readonly #judged: boolean;
   readonly #fallback: SecondWay<T> | undefined;
 
   constructor(
     entries: readonly RouteEntry<T>[],
-    { routes, release, places = {} }: ModelTraffic,
+    { routes, release, places = {}, judged = false }: ModelTraffic,
     table: number,
     charges: ChargeSource,
   ) {
@@ -84,6 +87,7 @@ export class DecisionMaker<T> {
     this.#routed = routes !== undefined || release !== undefined;
     this.#places = places;
     this.#charges = charges;
+    this.#judged = judged;
     if (routes?.fallback === undefined) return;
     const { to, onError, afterMs } = routes.fallback;
     const decision = this.#of(this.numberOf(to), FALLBACK, 0, NO_SHADOWS, undefined);
@@ -144,6 +148,7 @@ export class DecisionMaker<T> {
       charge: this.#charges.of(route, 'direct'),
       split,
       shadows: Object.freeze(shadows),
+      judged: this.#judged,
       filtered: undefined,
       fallback,
       ejection: this.#routes?.ejection,
