@@ -57,6 +57,13 @@ function slow(steps: number, parameters: Record<string, unknown> = {}): string {
   });
 }
 
+async function openMetrics(gateway: RunningGateway): Promise<string> {
+  const accept = 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5';
+  const answer = await fetch(`http://127.0.0.1:${gateway.metricsPort}/metrics`, { headers: { accept } });
+  expect(answer.headers.get('content-type')).toMatch(/^application\/openmetrics-text/);
+  return answer.text();
+}
+
 it('quantiles of all replicas come of their sketches together, from the command line and by any DDSketch', async () => {
   await ask(first(), 30);
   await ask(replicas[1] as RunningGateway, 70, { 'x-group': 'beta' });
@@ -128,10 +135,13 @@ it('the time of requests is told by route and by level of priority, of models th
 });
 
 it('a slow request is in the log with where its time went and whom it shared its batch with', async () => {
-  const every = ['--slow-request-ms=0'];
+  // Nobody listens where the traces go.
+  const every = ['--slow-request-ms=0', '--tracing=on', '--tracing-endpoint=http://127.0.0.1:9'];
   const gateway = await RunningGateway.start(repositoryOf({ slow: { fixture: 'slow', config: PRIORITIES } }), every);
   try {
-    const ask = () => gateway.call('/v2/models/slow/infer', { body: slow(200) });
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01` };
+    const ask = () => gateway.call('/v2/models/slow/infer', { body: slow(200), headers });
     for (const { status } of await Promise.all([ask(), ask(), ask()])) expect(status).toBe(200);
     const lines = () =>
       gateway.log
@@ -140,7 +150,7 @@ it('a slow request is in the log with where its time went and whom it shared its
         .map((line) => JSON.parse(line));
     await eventually(() => lines().length === 3, 'three lines in the log');
     const [line] = lines();
-    expect(line).toMatchObject({ level: 'warn', model: 'slow', version: 1, id: 'the-slow-one', rows: 1 });
+    expect(line).toMatchObject({ level: 'warn', model: 'slow', version: 1, id: 'the-slow-one', rows: 1, traceId });
     const { totalMs, decodeMs, queueMs, gatherMs, dispatchMs, computeMs, scatterMs, encodeMs } = line;
     const parts = [decodeMs, queueMs, gatherMs, dispatchMs, computeMs, scatterMs, encodeMs];
     expect(computeMs).toBeGreaterThan(0.1);
@@ -150,16 +160,20 @@ it('a slow request is in the log with where its time went and whom it shared its
     expect(Math.max(...lines().map(({ batchMates }) => batchMates))).toBeGreaterThanOrEqual(1);
     for (const name of ['penstock_slow_requests_total', 'penstock_slow_requests_logged_total'])
       expect(await gateway.metric(name, { model: 'slow' })).toBe(3);
+    // The bucket leads to the trace.
+    expect(await openMetrics(gateway)).toMatch(
+      new RegExp(
+        `^penstock_request_duration_seconds_bucket\\{model="slow".*\\} \\d # \\{trace_id="${traceId}"\\} [0-9.]+ \\d+\\.\\d{3}$`,
+        'm',
+      ),
+    );
   } finally {
     await gateway.stop();
   }
-});
+}, 60_000);
 
 it('a scrape as OpenMetrics has the series of the text form', async () => {
-  const accept = 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5';
-  const answer = await fetch(`http://127.0.0.1:${first().metricsPort}/metrics`, { headers: { accept } });
-  expect(answer.headers.get('content-type')).toMatch(/^application\/openmetrics-text/);
-  const open = await answer.text();
+  const open = await openMetrics(first());
   expect(open.endsWith('# EOF\n')).toBe(true);
   const names = (text: string) =>
     new Set(text.match(/^[a-z_]+(?:\{[^}]*\})?(?= )/gm)?.filter((one) => !/^nodejs|^process/.test(one)));
