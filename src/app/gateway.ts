@@ -173,7 +173,14 @@ export class Gateway implements RunningServer {
       tasks: OFFLOAD_TASKS,
     });
     const ages = new VersionAges(config.repositories);
-    this.#slos = createSlos(config, { clock, log, metrics, webhooks: this.#webhooks, ages, ledger: undefined });
+    this.#slos = createSlos(config, {
+      clock,
+      log,
+      metrics,
+      webhooks: this.#webhooks,
+      ages,
+      ledger: ledger && (() => ledger.snapshot()),
+    });
     const whyAbsent: WhyAbsentHere = (model, version) => {
       const error = this.#whyAbsent(model, version);
       if (error !== undefined && spendsErrorBudget(error.reason)) this.#slos.absent(model);

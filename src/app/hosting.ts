@@ -96,8 +96,10 @@ export class Hosting implements VersionHost, SchedulerSource {
     const { policy, ingress, spareTime } = this.#options;
     const shared = spareTime.share(executor, executor.devices);
     const counted = new FiguresOncePublished(figures);
+    const [device] = executor.devices;
     const parts = {
       spec,
+      device,
       executor: shared.foreground,
       clock,
       metrics: counted,

@@ -24,3 +24,12 @@ export interface DeviceStatus {
   /** Executions that failed for the device's sake, by fault. */
   readonly faults: Readonly<Record<DeviceFault, number>>;
 }
+
+/** A device as one number, for where names are too much: `cuda:2` is 2, the CPU -1. */
+export function deviceNumber(name: string): number {
+  return name.startsWith('cuda:') ? Number(name.slice('cuda:'.length)) : -1;
+}
+
+export function deviceNamed(number: number): string {
+  return number < 0 ? 'cpu' : `cuda:${number}`;
+}

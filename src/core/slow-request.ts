@@ -25,6 +25,8 @@ export interface SlowExecution {
   readonly batchRows: number;
   readonly batchMates: number;
   readonly paddingShare: number;
+  /** `cpu`, `cuda:0` ... */
+  readonly device: string;
 }
 
 /** Takes slow requests where they are answered. Must not throw, and keeps nothing of the request. */

@@ -150,7 +150,15 @@ it('a slow request is in the log with where its time went and whom it shared its
         .map((line) => JSON.parse(line));
     await eventually(() => lines().length === 3, 'three lines in the log');
     const [line] = lines();
-    expect(line).toMatchObject({ level: 'warn', model: 'slow', version: 1, id: 'the-slow-one', rows: 1, traceId });
+    expect(line).toMatchObject({
+      level: 'warn',
+      model: 'slow',
+      version: 1,
+      id: 'the-slow-one',
+      rows: 1,
+      device: 'cpu',
+      traceId,
+    });
     const { totalMs, decodeMs, queueMs, gatherMs, dispatchMs, computeMs, scatterMs, encodeMs } = line;
     const parts = [decodeMs, queueMs, gatherMs, dispatchMs, computeMs, scatterMs, encodeMs];
     expect(computeMs).toBeGreaterThan(0.1);

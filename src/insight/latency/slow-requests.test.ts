@@ -37,6 +37,7 @@ function slow(changes: Partial<SlowRequest> = {}): SlowRequest {
       batchRows: 8,
       batchMates: 3,
       paddingShare: 0.123456,
+      device: 'cuda:1',
     },
     ...changes,
   };
@@ -74,6 +75,7 @@ it('a slow request is told with where its time went, its batch and whose it was'
         batchRows: 8,
         batchMates: 3,
         paddingShare: 0.1235,
+        device: 'cuda:1',
         rows: 2,
       },
     },

@@ -62,7 +62,13 @@ function fieldsOf({ request, id, mark, tenant, rows, totalNs, reason, execution 
   };
 }
 
-function executionFields({ latency, batchRows, batchMates, paddingShare }: NonNullable<SlowRequest['execution']>) {
+function executionFields({
+  latency,
+  batchRows,
+  batchMates,
+  paddingShare,
+  device,
+}: NonNullable<SlowRequest['execution']>) {
   return {
     queueMs: ms(latency.queueNs),
     gatherMs: ms(latency.gatherNs),
@@ -73,6 +79,7 @@ function executionFields({ latency, batchRows, batchMates, paddingShare }: NonNu
     batchRows,
     batchMates,
     paddingShare: Math.round(paddingShare * 1e4) / 1e4,
+    device,
   };
 }
 

@@ -35,7 +35,9 @@ function costJudge(slo: Slo, perRequest: number, { ledger }: MinuteSources): Jud
   if (ledger === undefined) return () => ({ why: 'no cost ledger is kept' });
   let before = spentOn(slo, ledger());
   return () => {
-    const now = spentOn(slo, ledger());
+    const snapshot = ledger();
+    if (!snapshot.devices.some(({ pricePerHour }) => pricePerHour > 0)) return { why: 'no device has a price' };
+    const now = spentOn(slo, snapshot);
     const amount = now.amount - before.amount;
     const requests = now.requests - before.requests;
     before = now;

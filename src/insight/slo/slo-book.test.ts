@@ -168,11 +168,21 @@ describe('what is looked at once a minute', () => {
     rows: requests,
     aloneSeconds: 0,
   });
+  const PRICED = {
+    device: 'cpu',
+    pricePerHour: 1,
+    elapsedSeconds: 0,
+    busySeconds: 0,
+    amount: 0,
+    direct: 0,
+    waste: 0,
+    idle: 0,
+  };
   const snapshot = (...lines: ReturnType<typeof line>[]): LedgerSnapshot => ({
     sinceMs: 0,
     atMs: 0,
     currency: 'USD',
-    devices: [],
+    devices: [PRICED],
     idle: [],
     lines,
   });
@@ -192,6 +202,15 @@ describe('what is looked at once a minute', () => {
     expect(minute(snapshot(line(3, 30), line(0.01, 0, 'padding')))).toEqual([1, 2]);
     const rest = [line(9, 90, 'shadow'), line(9, 90, 'canary'), line(9, 1, 'direct', 'other')];
     expect(minute(snapshot(line(3.9, 40), line(0.01, 0, 'padding'), ...rest))).toEqual([2, 3]);
+  });
+
+  it('where no device has a price says so', () => {
+    const free = { ...snapshot(line(0, 10)), devices: [{ ...PRICED, pricePerHour: 0 }] };
+    const dear = sloOf({ objective: { kind: 'cost', perRequest: 0.1 } });
+    const { clock, figures, status } = setUp([dear], { ledger: () => free });
+    figures();
+    clock.advance(MINUTE_NS);
+    expect(status()).toMatchObject({ events: 0, missing: 'no device has a price' });
   });
 
   it('without a ledger says so', () => {

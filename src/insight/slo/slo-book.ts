@@ -135,8 +135,8 @@ export class SloBook implements SloSource {
     for (const { tracked, judge } of this.#entries.values()) {
       const verdict = judge?.();
       if (verdict === undefined) continue;
+      tracked.missing = 'why' in verdict ? verdict.why : undefined;
       if ('good' in verdict) tracked.add(Number(verdict.good), 1);
-      else tracked.missing = verdict.why;
     }
   }
 

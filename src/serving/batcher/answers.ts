@@ -1,6 +1,7 @@
 import {
   type BatchOutcome,
   type Clock,
+  deviceNumber,
   type ModelSpec,
   type QueueMetrics,
   type ServingError,
@@ -22,6 +23,8 @@ export interface AnswersSources {
   readonly clock: Clock;
   readonly metrics: QueueMetrics;
   readonly settlement: Settlement;
+  /** Where executions run that do not say. */
+  readonly device: string;
   readonly booking: CostBooking;
 }
 
@@ -48,6 +51,7 @@ export class Answers {
       return;
     }
     const computeNs = finishedNs - startedNs;
+    const device = deviceNumber(running.handle?.device ?? this.#sources.device);
     const scatterNs = Math.max(clock.nowNs() - finishedNs, 0);
     booking.open(running, paddingShare, finishedNs - takenNs, computeNs);
     const { requestNs, rowNs, elementNs, pricePerNs } = booking;
@@ -71,6 +75,7 @@ export class Answers {
         computeNs,
         batchRows: batched ? batch.rows : 0,
         batchRequests: entries.length,
+        device,
         paddingShare,
         batchFinishedNs: finishedNs,
       });

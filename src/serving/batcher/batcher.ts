@@ -55,6 +55,8 @@ export interface BatcherOptions {
   readonly costs?: CostModel;
   /** Where its executions are booked; absent: nowhere. */
   readonly meter?: CostMeter | undefined;
+  /** Where its executions run, where all do on one device; default the CPU. */
+  readonly device?: string | undefined;
   /** Another decision than `decide`, for comparisons; it does its own refusing. */
   readonly decide?: Decide;
 }
@@ -141,7 +143,8 @@ export class Batcher implements RequestQueue {
     const promised = this.#guard !== undefined;
     const booking = new CostBooking(options.meter, this.#shapes);
     this.#booking = booking;
-    this.#answers = new Answers({ spec, shapes: this.#shapes, promised, clock, metrics, settlement, booking });
+    const { device = 'cpu' } = options;
+    this.#answers = new Answers({ spec, shapes: this.#shapes, promised, clock, metrics, settlement, booking, device });
     const bounds = new QueueBounds({
       maxQueueSize,
       mayDisplace: !this.#policy.preserveOrdering,

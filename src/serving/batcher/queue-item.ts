@@ -68,6 +68,8 @@ export interface MemberDone {
   readonly computeNs: number;
   /** Rows of the whole execution; 0 for a model without a batch axis. */
   readonly batchRows: number;
+  /** Where it ran, as `deviceNumber` has it. */
+  readonly device: number;
   /** Requests of the execution, this one included. */
   readonly batchRequests: number;
   /** Share of the execution that was padding, 0 to 1. */

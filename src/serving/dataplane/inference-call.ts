@@ -5,6 +5,7 @@ import {
   CRITICALITIES,
   type Criticality,
   type CriticalityName,
+  deviceNamed,
   type InferenceHandle,
   type InferenceReply,
   type InferenceRequest,
@@ -176,8 +177,8 @@ export class InferenceCall implements QueueItem, InferenceHandle {
 const NO_PARAMETERS = Object.freeze({});
 
 function executionOf(outcome: MemberDone, latency: LatencyBreakdown): SlowExecution {
-  const { batchRows, batchRequests, paddingShare } = outcome;
-  return { latency, batchRows, batchMates: batchRequests - 1, paddingShare };
+  const { batchRows, batchRequests, paddingShare, device } = outcome;
+  return { latency, batchRows, batchMates: batchRequests - 1, paddingShare, device: deviceNamed(device) };
 }
 
 /** The request's parameter `penstock_explain`. */

@@ -47,6 +47,7 @@ function done(outputs: readonly Tensor[]): MemberDone {
     computeNs: 3,
     batchRows: 1,
     batchRequests: 1,
+    device: -1,
     paddingShare: 0,
     batchFinishedNs: 0,
   };

@@ -146,6 +146,7 @@ export class CallTable {
     words[at + 10] = done.deviceNs;
     words[at + 11] = done.batchRequests;
     words[at + 12] = done.cost ?? Number.NaN;
+    words[at + 13] = done.device;
   }
 
   readDone(row: number): Omit<MemberDone, 'outputs'> {
@@ -165,6 +166,7 @@ export class CallTable {
       deviceNs: words[at + 10] as number,
       batchRequests: words[at + 11] as number,
       cost: Number.isNaN(cost) ? undefined : cost,
+      device: words[at + 13] as number,
     };
   }
 

@@ -117,6 +117,7 @@ function done(outputs: readonly Tensor[]): MemberDone {
     computeNs: 4,
     batchRows: 5,
     batchRequests: 3,
+    device: 2,
     paddingShare: 0.5,
     batchFinishedNs: 6,
     execution: 7,
