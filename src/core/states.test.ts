@@ -6,6 +6,7 @@ import {
   PROCESS_MOVES,
   PROTOCOL_STATES,
   ROLLOUT_MOVES,
+  SLO_MOVES,
   StateMachine,
   VERSION_MOVES,
 } from './index.js';
@@ -15,6 +16,7 @@ const TABLES: readonly [string, MoveTable<string>, string, readonly string[]][] 
   ['lane', LANE_MOVES, 'starting', ['stopped']],
   ['process', PROCESS_MOVES, 'starting', ['stopped']],
   ['device', DEVICE_MOVES, 'serving', ['lost']],
+  ['SLO', SLO_MOVES, 'ok', []],
   ['rollout', ROLLOUT_MOVES, 'stable', ['promoted', 'rolled-back']],
 ];
 

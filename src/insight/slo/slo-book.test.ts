@@ -171,8 +171,11 @@ describe('what is looked at once a minute', () => {
   const PRICED = {
     device: 'cpu',
     pricePerHour: 1,
+    priceKind: 'market' as const,
     elapsedSeconds: 0,
     busySeconds: 0,
+    runningSeconds: 0,
+    conservationError: 0,
     amount: 0,
     direct: 0,
     waste: 0,
