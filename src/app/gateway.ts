@@ -19,6 +19,7 @@ import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload, DeviceShares, Devices, ResourcePool, SpareTime } from '../serving/executor/index.js';
 import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
 import type { StateStore } from '../store/index.js';
+import { type AccessLog, accessLinesOf, openAccessLog } from './access-log.js';
 import { createArena } from './arena.js';
 import { Billing } from './billing.js';
 import { budgetGate } from './budget-gate.js';
@@ -103,7 +104,8 @@ export class Gateway implements RunningServer {
   readonly #payloadLog: PayloadLog | undefined;
   readonly #slowThresholds: SlowThresholds;
   readonly #tracing: Tracing | undefined;
-  #watch: WatchOfThread | undefined;
+  readonly #access: AccessLog | undefined;
+  readonly #watch: WatchOfThread;
   readonly #slos: SloBook;
   #listeners: Listeners | undefined;
   #end: (code: number) => void = () => {};
@@ -162,6 +164,7 @@ export class Gateway implements RunningServer {
       budgets: config.cost.budgets.length === 0 ? undefined : () => billing.budgets(),
       costs: ledger && (() => ledger.snapshot()),
       payloadLog: () => this.#payloadLog?.figures(),
+      access: () => this.#access?.figures(),
     });
     this.#metrics = metrics;
     this.#lifetime = new Lifetime(log);
@@ -203,8 +206,13 @@ export class Gateway implements RunningServer {
     });
     const threads = ingressThreads(config.ingress.threads, cores, process.platform);
     this.#capture = openCapture(config, { threads: Math.max(1, threads), clock, log });
-    this.#tracing = openTracing(config, { env: surroundings.env ?? {}, threads: Math.max(1, threads), log });
-    this.#payloadLog = openPayloadLog(config, { threads: Math.max(1, threads), clock, log });
+    const takers = Math.max(1, threads);
+    this.#tracing = openTracing(config, { env: surroundings.env ?? {}, threads: takers, log });
+    this.#access = openAccessLog(config, { threads: takers, clock, log });
+    // With ingress threads this one has the admin API's calls only.
+    const access = accessLinesOf(this.#access?.sourceSettings(threads), clock);
+    this.#watch = watchOf(threads === 0 ? this.#tracing?.sourceSettings(0) : undefined, access, clock);
+    this.#payloadLog = openPayloadLog(config, { threads: takers, clock, log });
     if (threads > 0) {
       const desk = new ControlDesk(() => this.#control, whyAbsent);
       this.#ingress = createIngress(config, {
@@ -217,6 +225,7 @@ export class Gateway implements RunningServer {
         facts,
         tracing: this.#tracing,
         taps: (index) => this.#taps(index),
+        access: this.#access,
         metrics,
         clock,
         log,
@@ -352,7 +361,8 @@ export class Gateway implements RunningServer {
 
   async #start(): Promise<void> {
     try {
-      const parts = { metrics: this.#metrics, admin: this.#admin, clock: SYSTEM_CLOCK, log: this.#log };
+      const { watch } = this.#watch;
+      const parts = { metrics: this.#metrics, admin: this.#admin, clock: SYSTEM_CLOCK, log: this.#log, watch };
       this.#listeners = await startListeners(this.#config, parts, () => this.#startServers());
       const { http, grpc, admin } = this.#listeners;
       const callable = [http, grpc, admin].some((server) => server !== undefined);
@@ -374,7 +384,6 @@ export class Gateway implements RunningServer {
       return servers;
     }
     this.#memory = createArena(this.#config.buffers.maxBytes, SYSTEM_CLOCK);
-    this.#watch = watchOf(this.#tracing?.sourceSettings(0), SYSTEM_CLOCK);
     return startServers(this.#config, {
       memory: this.#memory,
       inference: tapsBefore(this.#dataplane, this.#taps(0), SYSTEM_CLOCK),
@@ -395,9 +404,10 @@ export class Gateway implements RunningServer {
       this.#listeners?.admin?.closeIntake();
       await this.#repository.drain(this.#config.exitTimeoutSecs * 1000);
       await this.#listeners?.close();
-      this.#watch?.flush();
+      this.#watch.flush();
       await this.#tracing?.close();
       await Promise.all([this.#capture?.close(), this.#payloadLog?.close()]);
+      await this.#access?.close();
       await this.#offload.close();
       this.#memory?.close();
     } finally {

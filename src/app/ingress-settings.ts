@@ -1,5 +1,6 @@
 import type { ServerConfig } from '../config/index.js';
 import type { ListeningPorts } from '../serving/ingress/index.js';
+import type { AccessSourceSettings } from './access-log.js';
 import type { CaptureTapSettings } from './capture-line.js';
 import type { Share } from './listeners.js';
 import type { TraceSourceSettings } from './tracing.js';
@@ -20,6 +21,8 @@ export interface IngressSettings {
   readonly traces: TraceSourceSettings | undefined;
   /** Of the captures and the payload log, as far as there are any. */
   readonly taps: readonly CaptureTapSettings[];
+  /** Undefined: there is no access log. */
+  readonly access: AccessSourceSettings | undefined;
 }
 
 /** The configuration with the ports that were found where it asks for any. */

@@ -6,6 +6,7 @@ import { monotonicOriginNs } from '../machine/index.js';
 import type { Callers } from '../serving/dataplane/index.js';
 import { type ControlDesk, IngressThreads, type ListeningPorts, type ThreadStart } from '../serving/ingress/index.js';
 import { type GrpcServer, type HeldPort, holdPort } from '../serving/transport/index.js';
+import type { AccessLog } from './access-log.js';
 import type { CaptureTapSettings } from './capture-line.js';
 import { type IngressSettings, withPorts } from './ingress-settings.js';
 import type { RequestServers } from './listeners.js';
@@ -28,6 +29,8 @@ export interface IngressParts {
   readonly tracing: Tracing | undefined;
   /** Of the captures and the payload log, for the thread of this index. */
   readonly taps: (index: number) => readonly CaptureTapSettings[];
+  /** Undefined: there is none. */
+  readonly access: AccessLog | undefined;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -35,7 +38,7 @@ export interface IngressParts {
 
 /** The ingress threads of a configuration, not started yet. */
 export function createIngress(config: ServerConfig, parts: IngressParts): IngressThreads {
-  const { threads, offloadThreads, desk, callers, charges, facts, taps, tracing, metrics, clock, log } = parts;
+  const { threads, offloadThreads, desk, callers, charges, facts, taps, tracing, access, metrics, clock, log } = parts;
   const originNs = monotonicOriginNs();
   const ingress: IngressThreads = new IngressThreads({
     threads,
@@ -51,6 +54,7 @@ export function createIngress(config: ServerConfig, parts: IngressParts): Ingres
       budgets: parts.budgets,
       traces: tracing?.sourceSettings(index),
       taps: taps(index),
+      access: access?.sourceSettings(index),
     }),
     figuresOf: (id, index) => metrics.partOf(id, index),
     desk,
@@ -82,7 +86,9 @@ export async function startIngress(config: ServerConfig, ingress: IngressThreads
 /** Ports of ours among what a thread is started with. */
 function portsIn(start: ThreadStart<unknown>): readonly MessagePort[] {
   const settings = start.settings as IngressSettings;
-  return [...settings.taps, settings.traces].flatMap((source) => (source === undefined ? [] : [source.port]));
+  return [...settings.taps, settings.traces, settings.access].flatMap((source) =>
+    source === undefined ? [] : [source.port],
+  );
 }
 
 /** Tries to find free ports where any will do: between the finding and the threads another process may take one. */

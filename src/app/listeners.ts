@@ -32,6 +32,8 @@ export interface ControlParts {
   readonly admin: AdminPlane;
   readonly clock: Clock;
   readonly log: Log;
+  /** Of this thread. */
+  readonly watch: RequestWatch;
 }
 
 /** Which part of the configured limits a server has: those of one thread of several make up the whole. */
@@ -61,7 +63,7 @@ export interface Listeners extends RequestServers {
  */
 export async function startListeners(
   config: ServerConfig,
-  { metrics, admin, clock, log }: ControlParts,
+  { metrics, admin, clock, log, watch }: ControlParts,
   startServers: () => Promise<RequestServers>,
 ): Promise<Listeners> {
   const opened: ListeningServer[] = [];
@@ -74,7 +76,8 @@ export async function startListeners(
       ? kept(await startMetricsHttp(metricsOptions(config, metrics, log)))
       : undefined;
     const { address, port } = config.admin;
-    const administered = port === undefined ? undefined : kept(await startAdmin({ admin, clock, log, address, port }));
+    const administered =
+      port === undefined ? undefined : kept(await startAdmin({ admin, clock, log, watch, address, port }));
     const servers = await startServers();
     const close = async (): Promise<void> => {
       await Promise.all([servers.http?.close(), servers.grpc?.close(), administered?.close()]);

@@ -3,7 +3,6 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { ServerConfig } from '../config/index.js';
 import type { Clock, Log, RequestWatch } from '../core/index.js';
 import {
-  contextsOnly,
   type HeadRules,
   RequestWatcher,
   type ToTraceThread,
@@ -13,7 +12,9 @@ import {
   type TraceSums,
   type TraceThreadStart,
   traceSums,
+  withoutTraces,
 } from '../insight/index.js';
+import type { AccessOfThread } from './access-log.js';
 import { type Environment, type TracingSettings, tracingSettings } from './tracing-settings.js';
 import { PENSTOCK_VERSION } from './version.js';
 
@@ -31,8 +32,14 @@ export interface TraceSourceSettings {
 }
 
 /** Watches the requests of this thread. Without settings no traces are made, but their contexts are known. */
-export function watchOf(settings: TraceSourceSettings | undefined, clock: Clock): WatchOfThread {
-  if (settings === undefined) return { watch: contextsOnly({ clock, random: Math.random }), flush: () => {} };
+export function watchOf(
+  settings: TraceSourceSettings | undefined,
+  access: AccessOfThread | undefined,
+  clock: Clock,
+): WatchOfThread {
+  const logged = access?.add.bind(access);
+  if (settings === undefined)
+    return { watch: withoutTraces({ clock, random: Math.random, access: logged }), flush: () => access?.flush() };
   const { port, head, tracing, tracesPerSecond, figures } = settings;
   const post = (records: unknown) => port.postMessage(records);
   const outbox = new TraceOutbox({ clock, tracesPerSecond, figures, post });
@@ -47,8 +54,13 @@ export function watchOf(settings: TraceSourceSettings | undefined, clock: Clock)
     keepSlowerThanNs: keepSlowerThanMs === undefined ? Number.POSITIVE_INFINITY : keepSlowerThanMs * 1e6,
     mayKeep: outbox.mayKeep.bind(outbox),
     send: outbox.send.bind(outbox),
+    access: logged,
   };
-  return { watch: new RequestWatcher(parts, true), flush: () => outbox.flush() };
+  const flush = () => {
+    outbox.flush();
+    access?.flush();
+  };
+  return { watch: new RequestWatcher(parts, true), flush };
 }
 
 export interface WatchOfThread {

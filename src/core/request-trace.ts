@@ -76,8 +76,18 @@ export interface RequestTrace extends TraceContext {
   ended(bytes: number): void;
 }
 
+/** A call that is no inference, or none that could be read, from its head to its answer. */
+export interface WatchedCall {
+  /** It was answered, or its caller has gone. `status`: of HTTP, or the number of gRPC's code; `bytes`: of the answer's body. */
+  ended(status: number, bytes: number): void;
+}
+
 /** Where transports announce requests. */
 export interface RequestWatch {
+  /** Absent: nobody wants to know of calls that are no inferences. `client` as above. */
+  readonly call?:
+    | ((protocol: 'http' | 'grpc', method: string, path: string, userAgent: string, client: string) => WatchedCall)
+    | undefined;
   /** Whether `RequestTrace.client` is to be filled. */
   readonly wantsClient: boolean;
   /**

@@ -1,3 +1,8 @@
+export { AccessFigures, type AccessSums, accessDrops } from './access/access-figures.js';
+export { combinedFormat, jsonFormat } from './access/access-format.js';
+export { AccessLines } from './access/access-lines.js';
+export type { AccessRecord } from './access/access-record.js';
+export { AccessWriter } from './access/access-writer.js';
 export { Budgets, costReport, EnergyMeter, Rollups } from './billing/index.js';
 export type { ThreadFigures, VersionInfo } from './catalogue.js';
 export { LatencySketch } from './latency/latency-sketch.js';
@@ -13,7 +18,7 @@ export { alertRules } from './slo/alert-rules.js';
 export { SloBook } from './slo/slo-book.js';
 export type { ExportSettings } from './traces/exporters.js';
 export type { HeadRules } from './traces/head-sampler.js';
-export { contextsOnly, RequestWatcher } from './traces/request-watcher.js';
+export { RequestWatcher, withoutTraces } from './traces/request-watcher.js';
 export { TraceFigures, type TraceSums, traceSums } from './traces/trace-figures.js';
 export { TraceOutbox } from './traces/trace-outbox.js';
 export type { ToTraceThread, TraceNews, TraceThreadStart } from './traces/trace-thread.js';

@@ -18,6 +18,7 @@ const ALL: Required<Omit<MetricsOptions, 'processMetrics' | 'wallMs'>> = {
   readings: { read: unread },
   outlooks: unread,
   traces: unread,
+  access: unread,
   slos: unread,
   budgets: unread,
   costs: unread,

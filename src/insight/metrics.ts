@@ -19,6 +19,8 @@ import {
   type VersionStatistics,
   versionKey,
 } from '../core/index.js';
+import type { AccessSums } from './access/access-figures.js';
+import { accessFamilies } from './access-families.js';
 import { budgetFamilies } from './budget-families.js';
 import { captureFamilies } from './capture-families.js';
 import { penstockFamilies, type ThreadFigures, type VersionInfo } from './catalogue.js';
@@ -52,6 +54,8 @@ export interface MetricsOptions {
   readonly feedback?: () => FeedbackFigures;
   /** Captures; default: nothing is told of them. */
   readonly capture?: () => CaptureFigures | undefined;
+  /** The access log; default: nothing is told of it. */
+  readonly access?: () => AccessSums | undefined;
   /** Traces; default: nothing is told of them. */
   readonly traces?: () => TraceSums | undefined;
   /** What devices say of themselves; default: nothing is told of it. */
@@ -147,10 +151,11 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       return infos.values();
     },
   };
-  const { feedback, capture, payloadLog, rollouts, readings, outlooks, traces, costs, budgets } = options;
+  const { feedback, capture, payloadLog, rollouts, readings, outlooks, traces, access, costs, budgets } = options;
   const ofBudgets = budgets === undefined ? [] : budgetFamilies(budgets);
   const ofCosts = costs === undefined ? [] : costFamilies(costs);
   const ofRollouts = rollouts === undefined ? [] : rolloutFamilies(rollouts);
+  const ofAccess = access === undefined ? [] : accessFamilies(access);
   const ofTraces = traces === undefined ? [] : traceFamilies(traces);
   const ofCaptures = capture === undefined ? [] : captureFamilies(capture);
   const ofPayloads = payloadLog === undefined ? [] : payloadFamilies(payloadLog);
@@ -162,6 +167,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ...ofFeedback,
     ...ofCaptures,
     ...ofTraces,
+    ...ofAccess,
     ...ofPayloads,
     ...ofRollouts,
     ...latencyFamilies(figures, routePlaces),

@@ -79,6 +79,9 @@ function sentence({ path, message }: ConfigFault, { file, origins }: ServerConfi
   return `${at}${where === '' ? '' : `${where}: `}${message}`;
 }
 
+/** What the access log's destination may be that is no file. */
+const STREAMS: readonly unknown[] = [undefined, 'off', 'stdout', 'stderr'];
+
 /** The file as a plain value, its paths made absolute. */
 function readConfigFile(file: string): Record<string, unknown> {
   let text: string;
@@ -108,6 +111,8 @@ function readConfigFile(file: string): Record<string, unknown> {
     );
   if (isPlain(config.log) && config.log.file !== undefined)
     config.log = { ...config.log, file: absolute(config.log.file) };
+  if (isPlain(config.accessLog) && !STREAMS.includes(config.accessLog.destination))
+    config.accessLog = { ...config.accessLog, destination: absolute(config.accessLog.destination) };
   if (isPlain(config.gates) && Array.isArray(config.gates.publicKeys))
     config.gates = { ...config.gates, publicKeys: config.gates.publicKeys.map(absolute) };
   if (isPlain(config.capture) && config.capture.folder !== undefined)

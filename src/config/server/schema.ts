@@ -457,6 +457,33 @@ const tracing = z.strictObject({
   exitTimeoutMs: durationMs().default(3000).describe('Time to export what is left when the process ends'),
 });
 
+const accessLog = z.strictObject({
+  destination: z
+    .string()
+    .min(1)
+    .default('off')
+    .describe('off, stdout, stderr, or a file: appended to, and made anew within a second where it was moved away'),
+  format: z
+    .enum(['json', 'combined'])
+    .default('json')
+    .describe('JSON lines, or Combined Log Format with more behind it'),
+  percent: z
+    .number()
+    .min(0)
+    .max(100)
+    .default(100)
+    .describe('Percent of the requests that is written; those that failed are in any case'),
+  client: z.boolean().default(true).describe("Write the address of the caller's end of the connection"),
+  userAgent: z.boolean().default(false).describe("Write the caller's user agent"),
+  tenant: z.boolean().default(true).describe("Write the tenant's name"),
+  maxPending: z
+    .int()
+    .min(128)
+    .max(1_000_000)
+    .default(16_384)
+    .describe('Requests whose lines are not written yet, at most, over all threads; those beyond have none'),
+});
+
 /** Triton's `--rate-limit-resource`. */
 const rateLimitResource = z
   .string()
@@ -598,6 +625,7 @@ export const serverConfigSchema = z.strictObject({
   slos: serverSlosSchema,
   slowRequests: slowRequestsSchema.prefault({}).describe('Log of slow requests'),
   capture: capture.prefault({}).describe('Sampled requests and answers, kept'),
+  accessLog: accessLog.prefault({}).describe('A line for each request'),
   tracing: tracing.prefault({}).describe('Traces of requests, exported to a collector (OpenTelemetry)'),
   payloadLog: payloadLogSchema.prefault({}).describe('Requests and answers, logged to files and receivers'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),

@@ -1,18 +1,22 @@
 import type { RequestTrace, RequestWatch, WatchedProtocol } from '../../core/index.js';
+import { watchedCall } from '../access/access-records.js';
 import { parseTraceparent } from './trace-context.js';
 import { WatchedRequest, type WatchParts } from './watched-request.js';
 
 /** Watches the requests of a thread: all of them where traces are made, else those that belong to a trace of their caller. */
 export class RequestWatcher implements RequestWatch {
   readonly wantsClient: boolean;
+  readonly call: RequestWatch['call'];
   readonly #parts: WatchParts;
   readonly #all: boolean;
 
   /** `all`: requests without a context of their caller are watched too. */
-  constructor(parts: WatchParts, all: boolean, wantsClient = false) {
+  constructor(parts: WatchParts, all: boolean) {
+    const { access, clock } = parts;
     this.#parts = parts;
     this.#all = all;
-    this.wantsClient = wantsClient;
+    this.wantsClient = access !== undefined;
+    this.call = access && watchedCall(access, clock);
   }
 
   begin(
@@ -28,18 +32,15 @@ export class RequestWatcher implements RequestWatch {
   }
 }
 
-/** Of a gateway that makes no traces: contexts of callers are known, for the log, and nothing is kept. */
-export function contextsOnly(parts: Pick<WatchParts, 'clock' | 'random'>): RequestWatch {
-  const nothing = { fraction: 0, followParent: false };
-  return new RequestWatcher(
-    {
-      ...parts,
-      head: nothing,
-      keepErrors: 'none',
-      keepSlowerThanNs: Number.POSITIVE_INFINITY,
-      mayKeep: () => false,
-      send: () => {},
-    },
-    false,
-  );
+/** Of a gateway that makes no traces: contexts of callers are known, for logs, and nothing is kept. */
+export function withoutTraces(parts: Pick<WatchParts, 'clock' | 'random' | 'access'>): RequestWatch {
+  const watching: WatchParts = {
+    ...parts,
+    head: { fraction: 0, followParent: false },
+    keepErrors: 'none',
+    keepSlowerThanNs: Number.POSITIVE_INFINITY,
+    mayKeep: () => false,
+    send: () => {},
+  };
+  return new RequestWatcher(watching, parts.access !== undefined);
 }

@@ -12,6 +12,8 @@ import {
   type WatchedProtocol,
   type WatchedRun,
 } from '../../core/index.js';
+import type { AccessRecord } from '../access/access-record.js';
+import { accessRecord } from '../access/access-records.js';
 import { type HeadRules, keptByHead, randomnessOf } from './head-sampler.js';
 import { newSpanId, type Random, traceIdOf } from './ids.js';
 import { formatTraceparent, type ParentContext, parseTraceparent, parseTracestate } from './trace-context.js';
@@ -30,6 +32,8 @@ export interface WatchParts {
   /** Whether one more trace may be kept; counts it, or that it was not. */
   readonly mayKeep: (keptFor: KeptFor, nowNs: number) => boolean;
   readonly send: (record: TraceRecord) => void;
+  /** Told of each request that has ended, kept or not; absent: nobody wants to know. */
+  readonly access?: ((record: AccessRecord) => void) | undefined;
 }
 
 /** One request from its first byte to its last; see `RequestTrace`. Identifiers are made when somebody asks for them. */
@@ -139,7 +143,12 @@ export class WatchedRequest implements RequestTrace {
   }
 
   ended(bytes: number): void {
-    if (this.sampled) this.#parts.send(requestRecord(this, bytes, this.#parts.clock.nowNs()));
+    const { clock, send, access } = this.#parts;
+    if (this.sampled || access !== undefined) {
+      const endedNs = clock.nowNs();
+      if (this.sampled) send(requestRecord(this, bytes, endedNs));
+      access?.(accessRecord(this, bytes, endedNs, clock.wallMs()));
+    }
     // What a copy of the request outlives.
     this.#request = undefined;
     this.#run = undefined;
@@ -172,6 +181,8 @@ export class WatchedRequest implements RequestTrace {
   /** For records, until it has ended. */
   get told() {
     return {
+      /** Whether anybody else may know its trace. */
+      traced: this.#parent !== undefined || this.sampled,
       parentId: this.#parent?.parentId ?? '',
       traceState: this.#parent === undefined ? '' : parseTracestate(this.#stateText),
       keptFor: this.#keptFor ?? 'head',

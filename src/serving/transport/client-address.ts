@@ -3,7 +3,7 @@
  * mapped into it. Empty for any other length.
  */
 export function addressText(bytes: Uint8Array): string {
-  if (bytes.byteLength === 4) return bytes.join('.');
+  if (bytes.byteLength === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
   if (bytes.byteLength !== 16) return '';
   const mapped = bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff;
   if (mapped) return bytes.subarray(12).join('.');

@@ -5,7 +5,7 @@ import { type GrpcFixture, inferMessage, startGrpcFixture } from '../../../test/
 import { type HttpFixture, KeptLog, startFixture } from '../../../test/support/http-server.js';
 import { WALL_CLOCK } from '../../../test/support/wall-clock.js';
 import { type RequestWatch, ServingError } from '../../core/index.js';
-import { contextsOnly } from '../../insight/index.js';
+import { withoutTraces } from '../../insight/index.js';
 import { RequestWatcher } from '../../insight/traces/request-watcher.js';
 import type { TraceRecord } from '../../insight/traces/trace-record.js';
 
@@ -35,7 +35,7 @@ function watching(): { watch: RequestWatch; records: TraceRecord[] } {
     mayKeep: () => true,
     send: (record: TraceRecord) => records.push(record),
   } as const;
-  return { watch: new RequestWatcher(parts, true, true), records };
+  return { watch: new RequestWatcher(parts, true), records };
 }
 
 async function post(headers: Record<string, string>, body = BODY): Promise<Response> {
@@ -158,7 +158,7 @@ describe('the trace context of a request', () => {
 
   it('stands in the line that the log has about its request, with the id of the request', async () => {
     const log = new KeptLog();
-    http = await startFixture({ log, watch: contextsOnly({ clock: WALL_CLOCK, random: Math.random }) });
+    http = await startFixture({ log, watch: withoutTraces({ clock: WALL_CLOCK, random: Math.random }) });
     http.inference.failure = new ServingError('BACKEND_FAILED', 'why');
     const answer = await post({ traceparent: PARENT });
     expect(answer.headers.has('traceresponse')).toBe(false);

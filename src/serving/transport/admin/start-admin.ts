@@ -1,4 +1,4 @@
-import type { Clock, Log } from '../../../core/index.js';
+import type { Clock, Log, RequestWatch } from '../../../core/index.js';
 import type { AdminPlane } from '../../controlplane/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { registerOtherMethods } from '../http/other-methods.js';
@@ -19,6 +19,8 @@ export interface AdminOptions {
   readonly address?: string;
   /** 0 = any free port. */
   readonly port: number;
+  /** Told of each call; default: nobody is. */
+  readonly watch?: RequestWatch | undefined;
 }
 
 /** Bodies of all calls in flight together. */
@@ -37,11 +39,12 @@ export async function startAdmin({
   log,
   address = '127.0.0.1',
   port,
+  watch,
 }: AdminOptions): Promise<ListeningServer> {
   const uws = loadUws();
   const app = uws.App();
   const inFlight = new InFlight();
-  const state: AdminState = { admin, log, inFlight, budget: new ByteBudget(MAX_BODIES_BYTES) };
+  const state: AdminState = { admin, log, inFlight, watch, budget: new ByteBudget(MAX_BODIES_BYTES) };
   registerRoutes(app, state);
   const listener = listen(uws, app, 'Admin', { address, port });
   let open = true;

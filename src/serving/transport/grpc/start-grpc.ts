@@ -1,3 +1,4 @@
+import { ERRORS, GRPC_CODE_NUMBERS } from '../../../core/index.js';
 import { type Call, healthCalls, inferenceCalls, reflectionCalls } from '../../codec/index.js';
 import { controlCall } from './control-calls.js';
 import type { CallHandler, Method } from './framing/method.js';
@@ -26,14 +27,14 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
   const streams: OpenStreams = new Set();
   const health = new HealthService(state);
   const inference = inferenceCalls().map((call) => ({
-    ...method(call, inferenceHandler(call, state, streams)),
-    refused: INFERENCES.has(call.name) ? state.onRefused : undefined,
+    ...method(call, state, inferenceHandler(call, state, streams)),
+    ...(INFERENCES.has(call.name) ? { refused: refusalOf(call, state), watch: undefined } : {}),
     pooled: INFERENCES.has(call.name),
   }));
   const checks = healthCalls().map((call) =>
-    method(call, call.responseStream ? health.watch(call) : health.check(call)),
+    method(call, state, call.responseStream ? health.watch(call) : health.check(call)),
   );
-  const reflections = reflectionCalls().map((call) => method(call, reflection(call, state, streams)));
+  const reflections = reflectionCalls().map((call) => method(call, state, reflection(call, state, streams)));
   const listener = await GrpcListener.bind(listenerOptions(options), [...inference, ...checks, ...reflections], {
     clock: options.clock,
     log: options.log,
@@ -128,6 +129,16 @@ function inferenceHandler(call: Call, state: GrpcState, streams: OpenStreams): (
   return controlCall(call, state);
 }
 
-function method({ path, requestStream }: Call, start: (call: ServerCall) => CallHandler): Method {
-  return { path, requestStream, pooled: false, start };
+/** An inference that ends before its handler saw it: counted, and told as a call. */
+function refusalOf({ path }: Call, { onRefused, watch }: GrpcState): Method['refused'] {
+  return (reason, headers) => {
+    onRefused(reason);
+    watch
+      ?.call?.('grpc', 'POST', path, headers['user-agent'] ?? '', '')
+      .ended(GRPC_CODE_NUMBERS[ERRORS[reason].grpc], 0);
+  };
+}
+
+function method({ path, requestStream }: Call, { watch }: GrpcState, start: (call: ServerCall) => CallHandler): Method {
+  return { path, requestStream, pooled: false, start, watch };
 }

@@ -1,7 +1,8 @@
-import { type Lease, type LogFields, toServingError } from '../../../core/index.js';
+import { ERRORS, type Lease, type LogFields, toServingError, type WatchedCall } from '../../../core/index.js';
 import { encodeError } from '../../codec/index.js';
+import { addressText } from '../client-address.js';
 import { AT_ONCE_BYTES } from '../reply-memory.js';
-import type { HttpResponse } from '../uws/uws-types.js';
+import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
 import type { HttpState } from './http-options.js';
 import { STATUS_OF_REASON } from './status-line.js';
 
@@ -21,7 +22,7 @@ export interface Reply {
 }
 
 /** What the exchanges of a server share. */
-export type ExchangeState = Pick<HttpState, 'budget' | 'inFlight' | 'log'>;
+export type ExchangeState = Pick<HttpState, 'budget' | 'inFlight' | 'log' | 'watch'>;
 
 let writer: Exchange;
 let written: Reply;
@@ -42,6 +43,7 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
   #answered = false;
   #countedBytes = 0;
   #lease: Lease | undefined;
+  #call: WatchedCall | undefined;
 
   constructor(server: State, response: HttpResponse, headOnly = false) {
     this.server = server;
@@ -54,6 +56,15 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
   /** Whether an answer is still wanted. */
   get open(): boolean {
     return this.#open && !this.#answered;
+  }
+
+  /** Has its answer told to who watches calls. Inside the handler: the library takes the request back when that returns. */
+  watchCall(request: HttpRequest): void {
+    const { watch } = this.server;
+    if (watch?.call === undefined) return;
+    const client = addressText(new Uint8Array(this.#response.getRemoteAddress()));
+    const method = request.getMethod().toUpperCase();
+    this.#call = watch.call('http', method, request.getUrl(), request.getHeader('user-agent'), client);
   }
 
   /** Sends the answer, once; later answers are dropped. */
@@ -127,6 +138,7 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
       for (let i = 0; i < headers.length; i += 2) response.writeHeader(headers[i] as string, headers[i + 1] as string);
     }
     const bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+    this.#call?.ended(status === undefined ? 200 : Number.parseInt(status, 10), bodyBytes);
     if (this.#headOnly) {
       response.endWithoutBody(bodyBytes, close);
       this.#end();
@@ -160,6 +172,7 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
   #abort(): void {
     if (!this.#open) return;
     const wanted = !this.#answered;
+    if (wanted) this.#call?.ended(ERRORS.CLIENT_CANCELLED.http, 0);
     this.#end();
     if (wanted) this.gone();
   }

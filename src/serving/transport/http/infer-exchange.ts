@@ -46,6 +46,7 @@ export function startInfer(server: HttpState, response: HttpResponse, request: H
     if (exchange.framed) exchange.refuse(toServingError(thrown), false);
     else {
       server.onRefused(toServingError(thrown).reason);
+      exchange.watchCall(request);
       exchange.refuseFraming(thrown);
     }
   }

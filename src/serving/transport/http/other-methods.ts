@@ -1,5 +1,5 @@
 import { ServingError } from '../../../core/index.js';
-import type { HttpResponse, TemplatedApp } from '../uws/uws-types.js';
+import type { HttpRequest, HttpResponse, TemplatedApp } from '../uws/uws-types.js';
 import { Exchange, type ExchangeState } from './exchange.js';
 import { statusLine } from './status-line.js';
 
@@ -17,30 +17,29 @@ export function registerOtherMethods(
 ): void {
   for (const [pattern, served] of methods) {
     const headers = ['Allow', [...served, 'OPTIONS'].join(', ')];
-    app.options(pattern, (response) =>
-      new Exchange(state, response).answer({
-        status: statusLine(204),
-        contentType: 'application/json',
-        body: '',
-        headers,
-      }),
-    );
+    app.options(pattern, (response, request) => {
+      const exchange = new Exchange(state, response);
+      exchange.watchCall(request);
+      exchange.answer({ status: statusLine(204), contentType: 'application/json', body: '', headers });
+    });
     app.any(pattern, (response, request) => {
       const error = new ServingError('METHOD_NOT_ALLOWED', unknownMethod);
-      refuse(state, response, error, request.getMethod() === 'head', headers);
+      refuse(state, response, request, error, headers);
     });
   }
   app.any('/*', (response, request) =>
-    refuse(state, response, new ServingError('ROUTE_NOT_FOUND', unknownPath), request.getMethod() === 'head'),
+    refuse(state, response, request, new ServingError('ROUTE_NOT_FOUND', unknownPath)),
   );
 }
 
 export function refuse(
   state: ExchangeState,
   response: HttpResponse,
+  request: HttpRequest,
   error: ServingError,
-  headOnly: boolean,
   headers?: readonly string[],
 ): void {
-  new Exchange(state, response, headOnly).fail(error, false, headers);
+  const exchange = new Exchange(state, response, request.getMethod() === 'head');
+  exchange.watchCall(request);
+  exchange.fail(error, false, headers);
 }

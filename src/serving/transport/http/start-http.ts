@@ -93,14 +93,14 @@ function registerRoute(app: TemplatedApp, state: HttpState, streams: StreamConne
     }
     case 'stream':
       streams.register(app, route.pattern);
-      app.get(route.pattern, (response) => {
+      app.get(route.pattern, (response, request) =>
         refuse(
           state,
           response,
+          request,
           new ServingError('MALFORMED_REQUEST', 'this path takes WebSocket connections only'),
-          false,
-        );
-      });
+        ),
+      );
       return;
     case 'control':
       if (route.method === 'POST') {

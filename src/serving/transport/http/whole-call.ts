@@ -43,6 +43,7 @@ export function startWholeCall<Input>(
   request: HttpRequest,
 ): void {
   const exchange = new Exchange(server, response, call.headOnly);
+  exchange.watchCall(request);
   let framed = false;
   try {
     const headers = readHeaders(request);

@@ -90,7 +90,9 @@ export class StreamConnections {
         context,
       );
     } catch (thrown) {
-      new Exchange(this.#server, response).refuseFraming(thrown);
+      const exchange = new Exchange(this.#server, response);
+      exchange.watchCall(request);
+      exchange.refuseFraming(thrown);
     }
   }
 

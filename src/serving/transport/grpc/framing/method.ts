@@ -1,4 +1,5 @@
-import type { Clock, Lease, LeaseSource, Log, Offload, Reason } from '../../../../core/index.js';
+import type { IncomingHttpHeaders } from 'node:http2';
+import type { Clock, Lease, LeaseSource, Log, Offload, Reason, RequestWatch } from '../../../../core/index.js';
 import type { ServerCall } from './server-call.js';
 import type { UnreadAnswers } from './unread-answers.js';
 
@@ -22,8 +23,10 @@ export interface Method {
   /** Its messages may lie in pooled memory, which its handlers release. */
   readonly pooled: boolean;
   start(call: ServerCall): CallHandler;
-  /** Told of calls and messages that end here, before the handler saw them. */
-  readonly refused?: ((reason: Reason) => void) | undefined;
+  /** Told of calls and messages that end here, before the handler saw them, and of the call's metadata. */
+  readonly refused?: ((reason: Reason, headers: IncomingHttpHeaders) => void) | undefined;
+  /** Told of the whole call; absent where its handler tells of each message. */
+  readonly watch?: RequestWatch | undefined;
 }
 
 /** What all calls of a server share. */

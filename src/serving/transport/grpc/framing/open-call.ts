@@ -39,7 +39,7 @@ function openGrpc(
     new ServerCall(stream, headers, method, context, deadlineNs, requestEncoding(headers));
   } catch (thrown) {
     const error = toServingError(thrown);
-    method?.refused?.(error.reason);
+    method?.refused?.(error.reason, headers);
     failStream(stream, statusOf(error), false);
   }
 }

@@ -1,5 +1,14 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
-import { type ClockTimer, type Lease, NO_DEADLINE, ServingError } from '../../../../core/index.js';
+import {
+  type ClockTimer,
+  ERRORS,
+  GRPC_CODE_NUMBERS,
+  type Lease,
+  NO_DEADLINE,
+  ServingError,
+  type WatchedCall,
+} from '../../../../core/index.js';
+import { addressOfPeer } from '../../client-address.js';
 import { failureOf, statusOf } from '../grpc-status.js';
 import { ANSWER_HEADERS, failStream, stopReceiving } from './answer-head.js';
 import { FRAME_HEAD_BYTES, frameOf } from './frame.js';
@@ -33,6 +42,7 @@ export class ServerCall implements StreamEvents {
   #halfClosed = false;
   #ended = false;
   #failure: ServingError | undefined;
+  readonly #watched: WatchedCall | undefined;
 
   constructor(
     stream: ServerHttp2Stream,
@@ -50,6 +60,8 @@ export class ServerCall implements StreamEvents {
     this.#encoding = encoding;
     this.#reader = new MessageReader(context.maxMessageBytes, method.pooled ? context.memory : undefined);
     this.#handler = method.start(this);
+    const agent = headers['user-agent'] ?? '';
+    this.#watched = method.watch?.call?.('grpc', 'POST', method.path, agent, addressOfPeer(this.peer));
     if (deadlineNs !== NO_DEADLINE && deadlineNs - context.clock.nowNs() < LONGEST_TIMER_NS)
       this.#timer = context.clock.setTimer(deadlineNs, () => this.#expire());
     attach(stream, this);
@@ -79,6 +91,7 @@ export class ServerCall implements StreamEvents {
   /** The one answer of a call and its end, as a sealed frame, `beside` as trailers. No effect once the call has ended. */
   answer(frame: Buffer, beside?: Readonly<Record<string, string>>): void {
     if (!this.#end()) return;
+    this.#watched?.ended(0, frame.byteLength - FRAME_HEAD_BYTES);
     if (beside !== undefined) this.#trailers = { ...OK_TRAILERS, ...beside };
     const encoding = this.answerEncoding;
     if (encoding === undefined) this.#send(frame, undefined);
@@ -103,7 +116,9 @@ export class ServerCall implements StreamEvents {
 
   /** Ends the call with OK after what was written. */
   end(): void {
-    if (!this.#end() || this.#gone) return;
+    if (!this.#end()) return;
+    this.#watched?.ended(0, 0);
+    if (this.#gone) return;
     if (!this.#stream.headersSent) this.#respond(undefined);
     this.#stream.end();
   }
@@ -112,6 +127,7 @@ export class ServerCall implements StreamEvents {
   fail(error: ServingError, beside?: Readonly<Record<string, string>>): void {
     if (!this.#end()) return;
     this.#failure = error;
+    this.#watched?.ended(GRPC_CODE_NUMBERS[error.facts.grpc], 0);
     if (this.#gone) return;
     const trailers = { ...statusOf(error), ...beside };
     if (this.#stream.headersSent) {
@@ -144,7 +160,9 @@ export class ServerCall implements StreamEvents {
   }
 
   aborted(): void {
-    if (this.#end()) this.#handler.cancelled();
+    if (!this.#end()) return;
+    this.#watched?.ended(GRPC_CODE_NUMBERS[ERRORS.CLIENT_CANCELLED.grpc], 0);
+    this.#handler.cancelled();
   }
 
   trailersWanted(): void {
@@ -231,7 +249,7 @@ export class ServerCall implements StreamEvents {
   /** The client broke the protocol: its call ends, whatever is under way. */
   #refuse(thrown: unknown): void {
     const error = thrown instanceof ServingError ? thrown : failureOf(thrown, this.#method.path, this.#context.log);
-    this.#method.refused?.(error.reason);
+    this.#method.refused?.(error.reason, this.headers);
     this.#failAndCancel(error);
   }
 
