@@ -70,8 +70,8 @@ export interface BatchHandle {
   readonly device?: string | undefined;
   /** Of the device that it runs on; absent: its time is not metered. */
   readonly meter?: DeviceMeter | undefined;
-  /** When it is settled: its part of the device's time, in nanoseconds. Absent: not metered. */
-  readonly deviceNs?: number | undefined;
+  /** When it is settled, and where it is metered: its part of the device's time, in nanoseconds. */
+  readonly deviceNs?: number;
   /** Nobody waits any more: stop at the next node boundary. The settle callback is still called, once. */
   cancel(): void;
 }

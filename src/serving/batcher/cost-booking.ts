@@ -12,7 +12,7 @@ import type { QueueItem } from './queue-item.js';
 import type { RunningBatch } from './running-batch.js';
 
 /** A learned curve is asked for again after so many executions: making it anew costs more than booking does. */
-const CURVE_LASTS = 64;
+const CURVE_LASTS = 512;
 
 /**
  * Books the time of executions on whom it was for, by the policy of the meter: so much for each row, element, or request. Of an
@@ -42,6 +42,11 @@ export class CostBooking {
   #device = 0;
   /** Device time to wall time of the execution: less than 1 where others ran beside it. */
   #alongside = 1;
+  /** What the member before was like, and what such a one takes alone; -1: not known. */
+  #likeKey = '';
+  #likeLength: number | undefined = undefined;
+  #likeRows = 0;
+  #likeNs = -1;
   #retried = false;
   #members = 0;
 
@@ -70,6 +75,7 @@ export class CostBooking {
     this.#alongside = wallNs > 0 ? deviceNs / wallNs : 1;
     this.#retried = running.isolation !== undefined;
     this.#members = entries.length;
+    this.#likeRows = 0;
     this.#gross = paddingShare < 1 ? 1 / (1 - paddingShare) : 1;
     this.#divide(meter, running, deviceNs * (1 - paddingShare));
     if (paddingShare > 0 && !this.#retried) this.#bookPadding(meter, running, paddingShare);
@@ -160,9 +166,15 @@ export class CostBooking {
 
   /** What a member would have taken in an execution of its own, beside as much else; what it took, where that is not known. */
   #aloneNs(item: QueueItem, rows: number, ns: number): number {
-    const curve = this.#curveOf(this.#shapes.costClass(item), this.#deviceName);
-    if (curve === undefined || curve.knows?.(rows) === false) return ns * this.#gross;
-    return curve.meanNs(rows) * this.#alongside;
+    // Most members of an execution are like the one before.
+    if (item.key !== this.#likeKey || item.length !== this.#likeLength || rows !== this.#likeRows) {
+      this.#likeKey = item.key;
+      this.#likeLength = item.length;
+      this.#likeRows = rows;
+      const curve = this.#curveOf(this.#shapes.costClass(item), this.#deviceName);
+      this.#likeNs = curve === undefined || curve.knows?.(rows) === false ? -1 : curve.meanNs(rows);
+    }
+    return this.#likeNs < 0 ? ns * this.#gross : this.#likeNs * this.#alongside;
   }
 
   #curveOf(shapeClass: string, device: string | undefined): CostCurve | undefined {

@@ -48,7 +48,7 @@ class Run implements BatchHandle {
   readonly takenNs: number;
   readonly device: string | undefined;
   readonly meter: DeviceMeter | undefined;
-  deviceNs: number | undefined = undefined;
+  deviceNs = Number.NaN;
   settled = false;
   lost = false;
   ended = false;
@@ -278,7 +278,7 @@ export class Instance {
   }
 
   #bookLost({ meter, deviceNs }: Run): void {
-    if (meter !== undefined && deviceNs !== undefined) this.#options.lostCosts?.add(meter.index, deviceNs, 0, 0, 0);
+    if (meter !== undefined) this.#options.lostCosts?.add(meter.index, deviceNs, 0, 0, 0);
   }
 
   #deliver(run: Run, outcome: BatchOutcome): void {

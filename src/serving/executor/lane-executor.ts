@@ -218,7 +218,7 @@ export class LaneExecutor implements Executor {
       if (!instance.idle) throw new ServingError('CONFLICT', 'a warm-up needs idle instances');
       const settle = (outcome: BatchOutcome) => {
         const { meter, deviceNs } = handle;
-        if (meter !== undefined) this.#meter?.warmUp.add(meter.index, deviceNs as number, 1, batch.rows, 0);
+        if (meter !== undefined) this.#meter?.warmUp.add(meter.index, deviceNs ?? 0, 1, batch.rows, 0);
         if (outcome.kind === 'done') resolve(outcome.timing);
         else reject(outcome.error);
       };
