@@ -1,16 +1,13 @@
 import {
-  type CostDimension,
   DAY_MS,
   HOUR_MS,
   type RollupBatch,
   type RollupDevice,
-  type RollupDeviceRow,
   type RollupKey,
   type RollupLine,
   type RollupPeriod,
-  type RollupQuery,
-  type RollupRow,
 } from '../core/index.js';
+import { CostSums, DEVICE_COLUMNS, type Nulls, withoutNulls } from './cost-sums.js';
 import type { Database } from './database.js';
 
 export interface CostLimits {
@@ -32,12 +29,15 @@ const TOO_MANY: Pick<RollupKey, 'model' | 'version' | 'tenant' | 'route'> = {
 
 /** The rows behind `RollupStore`. Writes belong into a transaction of the caller's. */
 export class CostTables {
+  /** What is asked of them. */
+  readonly sums: CostSums;
   readonly #database: Database;
   readonly #limits: CostLimits;
   /** Keys of the lines of a period, by span and start; of the periods that were written last. */
   readonly #keys = new Map<string, Set<string>>();
 
   constructor(database: Database, limits: CostLimits) {
+    this.sums = new CostSums(database);
     this.#database = database;
     this.#limits = limits;
   }
@@ -85,49 +85,6 @@ export class CostTables {
     if (oldest === undefined || oldest === null) return dropped !== undefined;
     this.#intoDay(oldest);
     return true;
-  }
-
-  currencies(): { currency: string; fromMs: number; toMs: number }[] {
-    return this.#database.rows(
-      `SELECT currency, min(start_ms) AS fromMs, max(start_ms + span_ms) AS toMs FROM cost_device
-       GROUP BY currency ORDER BY toMs DESC`,
-    );
-  }
-
-  lines({ currency, fromMs, toMs, dimensions, periods }: RollupQuery): RollupRow[] {
-    const columns = ['model', 'version', 'tenant', 'route', 'kind', 'device'] as const satisfies CostDimension[];
-    const shown = columns.map((name) =>
-      dimensions.includes(name) ? name : `${name === 'version' ? 0 : "''"} AS ${name}`,
-    );
-    const grouped = [...(periods ? ['start_ms'] : []), ...columns.filter((name) => dimensions.includes(name))];
-    // Each span by itself, so that both are found by the index.
-    return [DAY_MS, HOUR_MS]
-      .flatMap((spanMs) =>
-        this.#database.rows<Nulls<RollupRow>>(
-          `SELECT min(start_ms) AS startMs, ${spanMs} AS spanMs, ${shown.join(', ')}, sum(device_seconds) AS deviceSeconds,
-           sum(amount) AS amount, sum(requests) AS requests, sum(rows) AS rows, sum(alone_seconds) AS aloneSeconds,
-           sum(energy_joules) AS energyJoules, sum(carbon_grams) AS carbonGrams
-         FROM cost_line WHERE span_ms = ? AND start_ms >= ? AND start_ms < ? AND currency = ?
-         ${grouped.length === 0 ? 'HAVING count(*) > 0' : `GROUP BY ${grouped.join(', ')}`}`,
-          spanMs,
-          fromMs,
-          toMs,
-          currency,
-        ),
-      )
-      .map(withoutNulls);
-  }
-
-  devices({ currency, fromMs, toMs }: Pick<RollupQuery, 'currency' | 'fromMs' | 'toMs'>): RollupDeviceRow[] {
-    return this.#database
-      .rows<Nulls<RollupDeviceRow>>(
-        `SELECT start_ms AS startMs, span_ms AS spanMs, ${DEVICE_COLUMNS}
-         FROM cost_device WHERE start_ms >= ? AND start_ms < ? AND currency = ? ORDER BY start_ms, device`,
-        fromMs,
-        toMs,
-        currency,
-      )
-      .map(withoutNulls);
   }
 
   noteOnce(budget: string, periodMs: number, threshold: number): boolean {
@@ -225,7 +182,7 @@ export class CostTables {
 
   #intoDay(hourMs: number): void {
     const { currencies, startMs } = {
-      currencies: this.currencies(),
+      currencies: this.sums.currencies(),
       startMs: Math.floor(hourMs / DAY_MS) * DAY_MS,
     };
     for (const { currency } of currencies) {
@@ -258,9 +215,6 @@ export class CostTables {
   }
 }
 
-const DEVICE_COLUMNS = `device, elapsed_seconds AS elapsedSeconds, busy_seconds AS busySeconds, amount, direct, waste,
-  idle, energy_joules AS energyJoules, carbon_grams AS carbonGrams`;
-
 /** What has no counter adds nothing, and nothing stays nothing. */
 const ADD_ENERGY = ['energy_joules', 'carbon_grams']
   .map(
@@ -271,13 +225,4 @@ const ADD_ENERGY = ['energy_joules', 'carbon_grams']
 
 function keyOf({ device, model, version, tenant, route, kind }: RollupKey, currency: string): string {
   return [currency, device, model, version, tenant, route, kind].join('\0');
-}
-
-type Nulls<Row> = Omit<Row, 'energyJoules' | 'carbonGrams'> & {
-  readonly energyJoules: number | null;
-  readonly carbonGrams: number | null;
-};
-
-function withoutNulls<Row extends { energyJoules: number | null; carbonGrams: number | null }>(row: Row) {
-  return { ...row, energyJoules: row.energyJoules ?? undefined, carbonGrams: row.carbonGrams ?? undefined };
 }

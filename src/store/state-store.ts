@@ -70,9 +70,9 @@ export class StateStore implements ReleaseStore, FeedbackStore, AuditTrail {
     noteOnce: (budget, periodMs, threshold) =>
       this.#write(this.#lasting(), ({ costs }) => costs.noteOnce(budget, periodMs, threshold), NOT_SYNCED),
     sequenceOf: (run) => this.#tables?.costs.sequenceOf(run) ?? 0,
-    currencies: () => this.#tables?.costs.currencies() ?? [],
-    lines: (query) => this.#tables?.costs.lines(query) ?? [],
-    devices: (query) => this.#tables?.costs.devices(query) ?? [],
+    currencies: () => this.#tables?.costs.sums.currencies() ?? [],
+    lines: (query) => this.#tables?.costs.sums.lines(query) ?? [],
+    devices: (query) => this.#tables?.costs.sums.devices(query) ?? [],
   };
   readonly #options: StateStoreOptions;
   readonly #limits: StateLimits;

@@ -8,12 +8,27 @@ import type { CostReport } from '../../src/core/index.js';
 import { cliRun } from '../support/cli-run.js';
 import { InferForms, tensor } from '../support/infer-forms.js';
 import type { ModelFolder } from '../support/model-folder.js';
+import { expectAddsUp } from '../support/printed-costs.js';
 import { eventually, RunningGateway, repositoryOf } from '../support/running-gateway.js';
+import { SteadyLoad } from '../support/steady-load.js';
 
 const TOKEN = 'pst_the-token-of-the-test';
 /** How often costs are written. */
 const EVERY_SECS = 1;
 const PRICE = 7.2;
+/** Copies first, then a third of the requests, and stays there. */
+const PLAN = `model: released
+timeLimits: {stepSeconds: 600, totalSeconds: 1200}
+calibration: {executions: 100}
+steps:
+  - shadow: 50
+    requests: 50
+  - canary: 33
+    minSeconds: 500
+guards:
+  - metric: error-rate
+    maxDifference: 0.1
+`;
 
 let folder: string;
 beforeAll(() => {
@@ -121,6 +136,39 @@ describe('costs of a gateway', () => {
     expect(await cliRun(`${asked} wrong-token`)).toMatchObject({ code: 1, err: expect.stringMatching(/token/) });
     await gateway.stop();
   }, 60_000);
+
+  it('add up in print while a rollout copies requests and tries its candidate', async () => {
+    const released = repositoryOf({
+      released: {
+        fixture: { 3: 'releases.js', 4: 'releases.js' },
+        config: 'backend: "script" max_batch_size: 8 dynamic_batching {} version_policy { all {} }',
+      },
+      one: 'identity_fp32',
+    });
+    const gateway = await RunningGateway.start(
+      released,
+      flags('rollout', { cost: { devices: { cpu: { market: PRICE } } } }),
+    );
+    const admin = `--url http://127.0.0.1:${gateway.adminPort} --token-file ${join(folder, 'token')}`;
+    writeFileSync(join(folder, 'plan.yaml'), PLAN);
+    expect(await cliRun(`rollout start plan.yaml ${admin}`, folder)).toMatchObject({ code: 0, err: '' });
+    const load = new SteadyLoad(() => gateway, 'released', 16);
+    const kinds = async () => new Set((await live(gateway)).rows.map(({ kind }) => kind));
+    await eventually(async () => (await kinds()).has('canary'), 'the candidate is tried', 40_000, 200);
+    for (let i = 0; i < 5; i++) await infer(gateway, 'one', 'team');
+    const { code, out } = await cliRun(`cost --group model,version,tenant ${admin}`);
+    expect(code).toBe(0);
+    expect(expectAddsUp(out)).toEqual(expect.arrayContaining(['DIRECT', 'CANARY', 'SHADOW', 'IDLE']));
+    expect(out).toMatch(/^shadowing cost [\d.]+ USD \([\d.]+ %\)$/m);
+    expect(out).toMatch(/^the canary cost [\d.]+ USD \([\d.]+ %\)$/m);
+    const report = await live(gateway, 'group=model,kind');
+    expectConserved(report);
+    const candidate = (await live(gateway, 'group=kind,version')).rows.filter(({ kind }) => kind === 'canary');
+    expect(candidate.map(({ model, version }) => [model, version])).toEqual([['released', 4]]);
+    await load.stop();
+    expect([load.lost, load.answers.filter(({ status }) => status !== 200)]).toEqual([0, []]);
+    await gateway.stop();
+  }, 90_000);
 
   async function offline(name: string): Promise<CostReport> {
     const { code, out, err } = await cliRun(`cost --json --group model,kind --state-dir ${join(folder, name)}`);

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cliRun } from '../../../test/support/cli-run.js';
 import { FakeLedger } from '../../../test/support/fake-ledger.js';
+import { expectAddsUp } from '../../../test/support/printed-costs.js';
 import { SilentLog } from '../../../test/support/silent-log.js';
 import type { CostReport } from '../../core/index.js';
 import { EnergyMeter, Rollups } from '../../insight/index.js';
@@ -96,35 +97,7 @@ describe('penstock cost on the state of a gateway that ended', () => {
     for (const words of ['', '--group model,version,tenant', '--by hour --group device', '--group none']) {
       const { code, out, err } = await run(words);
       expect([code, err]).toEqual([0, '']);
-      const lines = out.split('\n');
-      const table = lines.slice(2, lines.indexOf('', 2)).map((line) => line.split(/ {2,}/));
-      const [header, ...rows] = table as [string[], ...string[][]];
-      // From the end: labels of the last line are fewer.
-      const cells = (row: readonly string[]) => new Map(header.toReversed().map((head, i) => [head, row.at(-1 - i)!]));
-      const last = cells(rows.pop()!);
-      const cents = (text: string) => BigInt(text.replace('.', ''));
-      const money = header.filter((head) => /^(DIRECT|PADDING|WARM-UP|SHADOW|IDLE|TOTAL USD)$/.test(head));
-      expect(money.length).toBe(6);
-      for (const head of [...money, 'REQUESTS', 'ROWS'])
-        expect(rows.map((row) => cents(cells(row).get(head)!)).reduce((sum, one) => sum + one, 0n)).toBe(
-          cents(last.get(head)!),
-        );
-      for (const row of [...rows.map(cells), last])
-        expect(money.slice(0, -1).reduce((sum, head) => sum + cents(row.get(head)!), 0n)).toBe(
-          cents(row.get('TOTAL USD')!),
-        );
-      const devices = lines.filter((line) => line.startsWith('device '));
-      const totals = devices.map(
-        (line) => / = ([\d.]+) USD: direct ([\d.]+), waste ([\d.]+), idle ([\d.]+)/.exec(line)!,
-      );
-      for (const [, whole, ...parts] of totals)
-        expect(parts.map(cents).reduce((sum, one) => sum + one, 0n)).toBe(cents(whole!));
-      expect(totals.map(([, whole]) => cents(whole!)).reduce((sum, one) => sum + one, 0n)).toBe(
-        cents(last.get('TOTAL USD')!),
-      );
-      const part = (place: number) => totals.reduce((sum, parts) => sum + cents(parts[place]!), 0n);
-      expect([part(2), part(4)]).toEqual([cents(last.get('DIRECT')!), cents(last.get('IDLE')!)]);
-      expect(out).toMatch(/^price x time = .*less than 1e-9 of it$/m);
+      expect(expectAddsUp(out)).toEqual(['DIRECT', 'PADDING', 'WARM-UP', 'SHADOW', 'IDLE', 'TOTAL USD']);
       expect(out).toMatch(/^batching saved [\d.]+ USD/m);
       expect(out).toMatch(/^shadowing cost [\d.]+ USD/m);
     }
