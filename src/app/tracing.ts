@@ -117,11 +117,9 @@ export class Tracing {
       });
     });
     const { protocol, endpoint } = settings.exporter;
-    log.info('traces are exported', {
-      protocol,
-      endpoint: endpoint ?? 'as OTEL_EXPORTER_OTLP_ENDPOINT says',
-      ...settings.head,
-    });
+    // An endpoint may carry a password.
+    const to = endpoint === undefined ? 'as OTEL_EXPORTER_OTLP_ENDPOINT says' : new URL(endpoint).host;
+    log.info('traces are exported', { protocol, to, ...settings.head });
   }
 
   /** For thread `index`; one that follows it counts on where it ended. */

@@ -28,6 +28,10 @@ export interface WatchedRun {
   /** Rows of the whole execution; 0 for a model without a batch axis. */
   readonly batchRows: number;
   readonly paddingShare: number;
+  /** Requests of the whole execution. */
+  readonly batchRequests: number;
+  /** Where it ran, as `deviceNumber` has it. */
+  readonly device: number;
   /** Monotonic; the same for all members. */
   readonly batchFinishedNs: number;
 }

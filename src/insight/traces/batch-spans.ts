@@ -67,7 +67,14 @@ export class BatchSpans {
       'penstock.model.name': model,
       'penstock.model.version': version,
       'penstock.batch.execution': run.execution,
-      ...(run.whole ? { 'penstock.batch.rows': run.rows, 'penstock.batch.padding_share': run.paddingShare } : {}),
+      ...(run.whole
+        ? {
+            'penstock.batch.rows': run.rows,
+            'penstock.batch.requests': run.requests,
+            'penstock.batch.padding_share': run.paddingShare,
+          }
+        : {}),
+      ...(run.device === '' ? {} : { 'penstock.device': run.device }),
       'penstock.batch.traced_members': members.length,
     };
     yield this.#maker.make({

@@ -39,7 +39,12 @@ export function requestAttributes(record: RequestRecord): Attributes {
     ...(Number.isFinite(deadlineMs) ? { 'penstock.deadline_ms': deadlineMs } : {}),
     ...(run?.whole !== true
       ? {}
-      : { 'penstock.batch.rows': run.rows, 'penstock.batch.padding_share': run.paddingShare }),
+      : {
+          'penstock.batch.rows': run.rows,
+          'penstock.batch.requests': run.requests,
+          'penstock.batch.padding_share': run.paddingShare,
+        }),
+    ...(run === undefined || run.device === '' ? {} : { 'penstock.device': run.device }),
   };
 }
 

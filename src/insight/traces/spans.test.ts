@@ -17,6 +17,8 @@ const RUN: RunRecord = {
   finishedNs: 90,
   rows: 4,
   paddingShare: 0,
+  requests: 3,
+  device: 'cpu',
   whole: true,
 };
 

@@ -17,6 +17,10 @@ export interface RunRecord {
   /** 0 for a model without a batch axis, and where its end was not seen. */
   readonly rows: number;
   readonly paddingShare: number;
+  /** Kept or not. */
+  readonly requests: number;
+  /** Empty = not known. */
+  readonly device: string;
   /** False: the member failed before the end or by it; `finishedNs` is when that was, and nothing is known of what lies between. */
   readonly whole: boolean;
 }

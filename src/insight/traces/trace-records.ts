@@ -1,4 +1,4 @@
-import { NO_DEADLINE, type WatchedCopy, type WatchedRun } from '../../core/index.js';
+import { deviceNamed, NO_DEADLINE, type WatchedCopy, type WatchedRun } from '../../core/index.js';
 import type { CopyRecord, RequestRecord, RunRecord } from './trace-record.js';
 import type { WatchedRequest } from './watched-request.js';
 
@@ -68,7 +68,7 @@ function runOf(model: string, version: number, told: WatchedRequest['told']): Ru
   if (run !== undefined) return runRecord(model, version, run);
   if (execution === 0) return undefined;
   const stages = { takenNs, gatheredNs: takenNs, startedNs: takenNs, finishedNs };
-  return { model, version, execution, ...stages, rows: 0, paddingShare: 0, whole: false };
+  return { model, version, execution, ...stages, rows: 0, paddingShare: 0, requests: 0, device: '', whole: false };
 }
 
 function runRecord(model: string, version: number, run: WatchedRun): RunRecord {
@@ -85,6 +85,8 @@ function runRecord(model: string, version: number, run: WatchedRun): RunRecord {
     finishedNs,
     rows: run.batchRows,
     paddingShare: run.paddingShare,
+    requests: run.batchRequests,
+    device: deviceNamed(run.device),
     whole: true,
   };
 }

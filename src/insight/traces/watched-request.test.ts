@@ -171,6 +171,8 @@ describe('a watched request', () => {
       computeNs: 60,
       batchRows: 3,
       paddingShare: 0.25,
+      batchRequests: 2,
+      device: 0,
       batchFinishedNs: 200,
     });
     trace.answering(RESPONSE, false);
@@ -202,6 +204,8 @@ describe('a watched request', () => {
           finishedNs: 200,
           rows: 3,
           paddingShare: 0.25,
+          requests: 2,
+          device: expect.any(String),
           whole: true,
         },
       }),
