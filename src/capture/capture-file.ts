@@ -176,6 +176,7 @@ function storedRow(row: RawRow): StoredRow {
     computeUs: row.compute_us ?? undefined,
     deviceUs: row.device_us ?? undefined,
     cost: row.cost ?? undefined,
+    textBytes: 0,
     withRequest: true,
     withAnswer: true,
     inputs: row.inputs,

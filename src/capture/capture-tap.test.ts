@@ -88,15 +88,15 @@ describe('a tap', () => {
   it('drops copies, never requests: too large, too many bytes a second, too many on their way', () => {
     const large = setUp({}, { maxRequestBytes: 100 });
     large.ask();
-    const fast = setUp({}, { maxBytesPerSecond: 2500 });
-    const busy = setUp({}, { maxPendingBytes: 2500 });
+    const fast = setUp({}, { maxBytesPerSecond: 3000 });
+    const busy = setUp({}, { maxPendingBytes: 3000 });
     for (const { ask } of [fast, busy]) {
       for (let i = 0; i < 4; i++) ask();
     }
     expect([large.dropped().too_large, fast.dropped().rate, busy.dropped().busy]).toEqual([1, 2, 2]);
     for (const { outcomes } of [large, fast, busy]) expect(new Set(outcomes)).toEqual(new Set(['done']));
     fast.clock.advance(1e9);
-    busy.tap.taken(2000);
+    busy.tap.taken(2600);
     for (const { ask, rows } of [fast, busy]) {
       ask();
       expect(rows).toHaveLength(3);
@@ -208,5 +208,21 @@ describe('the rules of a payload log', () => {
     expect(large.rows[0]?.data.byteLength).toBe(0);
     expect(large.dropped()).toMatchObject({ too_large: 1 });
     expect(large.outcomes).toEqual(['done']);
+  });
+
+  it('count long parameters and headers too, and leave them out where they are too large', () => {
+    const parameters = { pad: 'x'.repeat(10_000) };
+    const kept = setUp({}, { rules: logged({ maxRowBytes: 50_000 }) });
+    kept.ask({ parameters });
+    expect(kept.rows).toMatchObject([{ parameters, textBytes: expect.toSatisfy((bytes: number) => bytes > 20_000) }]);
+    const large = setUp({}, { rules: logged({ maxRowBytes: 10_000 }) });
+    large.ask({ parameters });
+    expect(large.rows).toMatchObject([
+      { parameters: {}, textBytes: expect.toSatisfy((bytes: number) => bytes < 1000) },
+    ]);
+    const busy = setUp({}, { rules: logged({}), maxPendingBytes: 15_000 });
+    busy.ask({ parameters });
+    expect(busy.rows).toEqual([]);
+    expect(busy.dropped()).toMatchObject({ busy: 1 });
   });
 });

@@ -12,7 +12,7 @@ import {
   type WantedTraits,
 } from '../core/index.js';
 import { ByteRate } from './byte-rate.js';
-import { type CapturedRow, type CapturedTensor, ROW_BYTES } from './captured-row.js';
+import { type CapturedRow, type CapturedTensor, capturedBytes } from './captured-row.js';
 import type { TapRule, TapRules } from './tap-rules.js';
 
 /** What a tap stands before. */
@@ -139,19 +139,27 @@ export class CaptureTap {
     const { redact, maxBytes, strips } = rule;
     let inputs = all;
     let outputs = rule.answer ? described(response?.outputs ?? [], redact.dropOutputs, []) : [];
-    if (bytesOf(inputs) + bytesOf(outputs) + ROW_BYTES > maxBytes && strips) {
+    let parameters = rule.request ? masked(request.parameters, redact.maskParameters) : {};
+    let headers = headersOf(request, rule);
+    let textBytes = tensorTextBytes(inputs) + tensorTextBytes(outputs) + textsBytes(parameters) + textsBytes(headers);
+    if (strips && capturedBytes(bytesOf(inputs) + bytesOf(outputs), textBytes) > maxBytes) {
       (drops[CAPTURE_DROPS.indexOf('too_large')] as number)++;
       inputs = inputs.map(stripped);
       outputs = outputs.map(stripped);
+      if (textBytes > maxBytes) {
+        [parameters, headers] = [{}, {}];
+        textBytes = tensorTextBytes(inputs) + tensorTextBytes(outputs);
+      }
     }
     const dataBytes = bytesOf(inputs) + bytesOf(outputs);
+    const bytes = capturedBytes(dataBytes, textBytes);
     const nowNs = clock.nowNs();
-    const why = this.#whyNot(dataBytes + ROW_BYTES, strips ? Number.POSITIVE_INFINITY : maxBytes, nowNs);
+    const why = this.#whyNot(bytes, strips ? Number.POSITIVE_INFINITY : maxBytes, nowNs);
     if (why !== undefined) {
       (drops[CAPTURE_DROPS.indexOf(why)] as number)++;
       return;
     }
-    this.#pendingBytes += dataBytes + ROW_BYTES;
+    this.#pendingBytes += bytes;
     const data = new Uint8Array(dataBytes);
     let at = 0;
     for (const { tensor, described: as } of [...inputs, ...outputs]) {
@@ -168,20 +176,21 @@ export class CaptureTap {
       id: request.id,
       tenant: tenant === 'drop' ? '' : (request.tenantHeader ?? ''),
       hashTenant: tenant === 'hash',
-      parameters: rule.request ? masked(request.parameters, redact.maskParameters) : {},
+      parameters,
       asked: request.outputs,
       latencyUs: (nowNs - request.receivedNs) / 1e3,
       error,
       route: mark?.route,
       sampleRate: share,
       traceparent: trace && `00-${trace.traceId}-${trace.spanId}-${trace.sampled ? '01' : '00'}`,
-      headers: headersOf(request, rule),
+      headers,
       hashHeaders: redact.hashHeaders,
       batchRows: response?.batchRows,
       queueUs: response && response.latency.queueNs / 1e3,
       computeUs: response && response.latency.computeNs / 1e3,
       deviceUs: response?.deviceNs === undefined ? undefined : response.deviceNs / 1e3,
       cost: response?.cost,
+      textBytes,
       withRequest: rule.request,
       withAnswer: rule.answer,
       inputs: inputs.map(({ described: as }) => as),
@@ -229,6 +238,20 @@ function stripped({ tensor, described: as }: Kept): Kept {
 
 function bytesOf(tensors: readonly Kept[]): number {
   return tensors.reduce((sum, { described: as }) => sum + as.bytes, 0);
+}
+
+/** What JSON has of a tensor beside its elements, about. */
+const TENSOR_BYTES = 96;
+
+function tensorTextBytes(tensors: readonly Kept[]): number {
+  return tensors.reduce((sum, { described: as }) => sum + TENSOR_BYTES + as.name.length + 8 * as.shape.length, 0);
+}
+
+function textsBytes(texts: Readonly<Record<string, unknown>>): number {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(texts))
+    bytes += 16 + name.length + (typeof value === 'string' ? 2 * value.length : 8);
+  return bytes;
 }
 
 function masked(parameters: Parameters, names: readonly string[]): Readonly<Record<string, unknown>> {

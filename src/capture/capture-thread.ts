@@ -1,6 +1,6 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { CaptureTap, CaptureTapOptions } from './capture-tap.js';
-import { type CapturedRow, ROW_BYTES } from './captured-row.js';
+import { type CapturedRow, capturedBytes } from './captured-row.js';
 import type { SinkSettings } from './sinks/create-sink.js';
 
 /** What the thread that writes is started with. */
@@ -41,7 +41,7 @@ export class CaptureIntake {
   join(port: MessagePort): void {
     this.#ports.add(port);
     port.on('message', (row: CapturedRow) => {
-      const bytes = row.data.byteLength + ROW_BYTES;
+      const bytes = capturedBytes(row.data.byteLength, row.textBytes);
       this.#add(row);
       port.postMessage(bytes);
     });

@@ -49,14 +49,21 @@ export interface CapturedRow {
   /** Whether inputs and parameters, and outputs, are kept at all. */
   readonly withRequest: boolean;
   readonly withAnswer: boolean;
+  /** What parameters, headers, names and shapes take, about. */
+  readonly textBytes: number;
   readonly inputs: readonly CapturedTensor[];
   readonly outputs: readonly CapturedTensor[];
   /** The bytes of the inputs, then of the outputs. */
   readonly data: ArrayBuffer;
 }
 
-/** What a row weighs beside its data, about. */
-export const ROW_BYTES = 1024;
+/** What a row weighs beside its data and texts, about. */
+const ROW_BYTES = 1024;
+
+/** What a row takes on its way, about. */
+export function capturedBytes(dataBytes: number, textBytes: number): number {
+  return dataBytes + textBytes + ROW_BYTES;
+}
 
 /** A row as sinks are given it: what was to be hashed is, and data are apart. */
 export type StoredRow = Omit<CapturedRow, 'hashTenant' | 'hashHeaders' | 'data'> & {
@@ -65,6 +72,6 @@ export type StoredRow = Omit<CapturedRow, 'hashTenant' | 'hashHeaders' | 'data'>
 };
 
 /** What a row takes in memory, about. */
-export function rowBytes({ inputData, outputData }: StoredRow): number {
-  return inputData.byteLength + outputData.byteLength + ROW_BYTES;
+export function rowBytes({ inputData, outputData, textBytes }: StoredRow): number {
+  return capturedBytes(inputData.byteLength + outputData.byteLength, textBytes);
 }

@@ -66,6 +66,7 @@ export function storedRow(changes: Partial<StoredRow> = {}): StoredRow {
     computeUs: 10,
     deviceUs: undefined,
     cost: undefined,
+    textBytes: 0,
     withRequest: true,
     withAnswer: true,
     inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 2], bytes: 8 }],

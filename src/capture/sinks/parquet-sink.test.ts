@@ -72,6 +72,7 @@ function row(changes: Partial<CapturedRow> = {}): CapturedRow {
     computeUs: 7,
     deviceUs: 3.5,
     cost: 1e-7,
+    textBytes: 0,
     withRequest: true,
     withAnswer: true,
     inputs: [x],
