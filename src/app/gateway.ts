@@ -28,6 +28,7 @@ import { type Capture, NO_CAPTURE, openCapture } from './capture.js';
 import { type CaptureTapSettings, tapsBefore } from './capture-line.js';
 import { type ReadDevices, readDevices } from './device-readings.js';
 import { ejectionLog } from './ejection-log.js';
+import { EndedRollouts } from './ended-rollouts.js';
 import { exampleHint } from './example-hint.js';
 import { createFeedback } from './feedback.js';
 import { gatePolicy } from './gate-policy.js';
@@ -119,6 +120,7 @@ export class Gateway implements RunningServer {
     this.#log = log;
     this.#tokens = openTokens(config, log);
     this.#webhooks = new Webhooks({ hooks: config.webhooks, clock, log });
+    const ended = new EndedRollouts(this.#webhooks);
     this.#state = stateOf(config, surroundings, log);
     const ledger = createLedger(config, clock);
     const charges = new Charges();
@@ -154,7 +156,12 @@ export class Gateway implements RunningServer {
     this.#billing = billing;
     const metrics = createMetrics({
       slos: () => this.#slos.tracked(),
-      rollouts: () => ({ running: this.#rollouts.engine.running(), webhooks: this.#webhooks.figures() }),
+      rollouts: () => ({
+        running: this.#rollouts.engine.running(),
+        ended: ended.figures(),
+        webhooks: this.#webhooks.figures(),
+      }),
+      state: () => this.#state,
       devices: statuses,
       readings: this.#readings,
       outlooks: () => hosting.outlooks(),
@@ -241,7 +248,7 @@ export class Gateway implements RunningServer {
       models: () => this.#repository,
       started: () => this.#lifetime.state !== 'starting',
       gate: { check: (version) => releaseGate(this.#gates, this.#repository, version) },
-      notices: this.#webhooks,
+      notices: ended,
       labels: feedback,
     });
     this.#rollouts = rollouts;

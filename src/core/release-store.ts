@@ -36,6 +36,14 @@ export interface ReleaseChange {
  * Where releases last. Every method is synchronous; `commit` outlives the process when it returns, and a loss of power too where it has
  * more than decisions of kind `observed`, so that what is published is kept.
  */
+/** The state that outlives the process in numbers, for metrics. */
+export interface StateFigures {
+  /** Whether what is committed now is still there after an end of the process. */
+  readonly durable: boolean;
+  /** Changes that could not be written since the start. */
+  readonly writeFailures: number;
+}
+
 export interface ReleaseStore {
   /** One transaction. Throws INTERNAL where it cannot be written; then nothing of it is. */
   commit(change: ReleaseChange): void;

@@ -46,6 +46,8 @@ export interface RolloutStatus extends RolloutSummary {
 export interface RolloutFigures {
   /** Those that have not ended. */
   readonly running: readonly Pick<RolloutStatus, 'id' | 'model' | 'state' | 'canaryPercent' | 'shadowPercent'>[];
+  /** How rollouts ended since the start, by model. */
+  readonly ended: readonly { readonly model: string; readonly state: RolloutState; readonly count: number }[];
   /** Counters since the start; `waiting` now. */
   readonly webhooks: readonly {
     readonly name: string;

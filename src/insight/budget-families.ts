@@ -11,18 +11,21 @@ export function budgetFamilies(read: () => readonly BudgetStatus[]): Family[] {
       'gauge',
       'Part of a budget that was used in its running period.',
       each(({ usedRatio }) => usedRatio),
+      ['budget'],
     ),
     new Family(
       'penstock_budget_refusing',
       'gauge',
       'Whether a budget is used up and refuses requests (1) or not (0).',
       each(({ refusing }) => (refusing ? 1 : 0)),
+      ['budget'],
     ),
     new Family(
       'penstock_budget_refused_requests_total',
       'counter',
       'Requests that were refused because a budget was used up.',
       each(({ refusedRequests }) => refusedRequests),
+      ['budget'],
     ),
   ];
 }

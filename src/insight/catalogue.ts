@@ -6,6 +6,7 @@ import {
   type ProviderShares,
   REASONS,
   ROUTE_EVENTS,
+  spendsErrorBudget,
   type VersionState,
 } from '../core/index.js';
 import { Family, histogramSamples, type Sample } from './family.js';
@@ -66,7 +67,9 @@ export function penstockFamilies(figures: Figures): Family[] {
           yield { labels: { ...labels, outcome: 'success', reason: 'OK' }, value: version.successes };
           for (const reason of REASONS) {
             const value = version.failures(reason);
-            if (value > 0) yield { labels: { ...labels, outcome: 'failure', reason }, value };
+            // Those that objectives go by are there from the start: a rate sees the step from 0 to the first.
+            if (value > 0 || spendsErrorBudget(reason))
+              yield { labels: { ...labels, outcome: 'failure', reason }, value };
           }
         }),
       ['model', 'version', 'outcome', 'reason'],

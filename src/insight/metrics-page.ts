@@ -22,6 +22,7 @@ const ALL: Required<Omit<MetricsOptions, 'processMetrics' | 'wallMs'>> = {
   slos: unread,
   budgets: unread,
   costs: unread,
+  state: unread,
 };
 
 /** Every metric that a gateway can have, with all that it can be told of. */

@@ -15,6 +15,7 @@ import {
   type Reason,
   type ReleaseFacts,
   type RolloutFigures,
+  type StateFigures,
   type StatisticsSource,
   type VersionStatistics,
   versionKey,
@@ -38,6 +39,7 @@ import { ReleaseFigures } from './release-figures.js';
 import { rolloutFamilies } from './rollout-families.js';
 import { sloFamilies } from './slo/slo-families.js';
 import type { TrackedSlo } from './slo/tracked-slo.js';
+import { stateFamilies } from './state-families.js';
 import { traceFamilies } from './trace-families.js';
 import type { TraceSums } from './traces/trace-figures.js';
 import { tritonFamilies } from './triton-aliases.js';
@@ -58,6 +60,8 @@ export interface MetricsOptions {
   readonly access?: () => AccessSums | undefined;
   /** Traces; default: nothing is told of them. */
   readonly traces?: () => TraceSums | undefined;
+  /** The state that outlives the process; default: nothing is told of it. */
+  readonly state?: () => StateFigures;
   /** What devices say of themselves; default: nothing is told of it. */
   readonly readings?: DeviceReadings;
   /** How the lines of versions stand; default: nothing is told of it. */
@@ -151,7 +155,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       return infos.values();
     },
   };
-  const { feedback, capture, payloadLog, rollouts, readings, outlooks, traces, access, costs, budgets } = options;
+  const { feedback, capture, payloadLog, rollouts, readings, outlooks, state, traces, access, costs, budgets } =
+    options;
   const ofBudgets = budgets === undefined ? [] : budgetFamilies(budgets);
   const ofCosts = costs === undefined ? [] : costFamilies(costs);
   const ofRollouts = rollouts === undefined ? [] : rolloutFamilies(rollouts);
@@ -170,6 +175,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ...ofAccess,
     ...ofPayloads,
     ...ofRollouts,
+    ...(state === undefined ? [] : stateFamilies(state)),
     ...latencyFamilies(figures, routePlaces),
     ...(options.slos === undefined ? [] : sloFamilies(options.slos)),
     ...ofCosts,

@@ -28,6 +28,13 @@ export function rolloutFamilies(read: () => RolloutFigures): Family[] {
       ['model', 'rollout'],
     ),
     new Family(
+      'penstock_rollouts_ended_total',
+      'counter',
+      'Rollouts that ended, by how: promoted or rolled-back.',
+      () => read().ended.map(({ model, state, count }) => ({ labels: { model, state }, value: count })),
+      ['model', 'state'],
+    ),
+    new Family(
       'penstock_webhook_notices_total',
       'counter',
       'Notices (moves of rollouts, budgets) by webhook and what became of them: delivered, failed after all tries, dropped as too many waited.',

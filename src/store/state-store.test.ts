@@ -155,6 +155,7 @@ describe('the state store', () => {
       expect.objectContaining({ reason: 'INTERNAL', message: expect.stringMatching(/nothing was changed/) }),
     );
     expect(store.rollouts()).toEqual([rollout('r', 1, 'shadowing')]);
+    expect(store.writeFailures).toBe(1);
     store.commit({ rollout: rollout('r', 3, 'promoted') });
     expect(store.rollouts()).toEqual([rollout('r', 3, 'promoted')]);
   });

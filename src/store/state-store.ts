@@ -1,19 +1,20 @@
 import { existsSync } from 'node:fs';
-import type {
-  AuditEntry,
-  AuditOutcome,
-  AuditTrail,
-  DecisionEntry,
-  FeedbackBunch,
-  FeedbackChange,
-  FeedbackStore,
-  LabelSums,
-  Log,
-  ModelRelease,
-  ReleaseChange,
-  ReleaseStore,
-  RolloutRecord,
-  RollupStore,
+import {
+  type AuditEntry,
+  type AuditOutcome,
+  type AuditTrail,
+  type DecisionEntry,
+  type FeedbackBunch,
+  type FeedbackChange,
+  type FeedbackStore,
+  type LabelSums,
+  type Log,
+  type ModelRelease,
+  type ReleaseChange,
+  type ReleaseStore,
+  type RolloutRecord,
+  type RollupStore,
+  ServingError,
 } from '../core/index.js';
 import { AuditTable } from './audit-table.js';
 import { type CostLimits, CostTables } from './cost-tables.js';
@@ -74,6 +75,8 @@ export class StateStore implements ReleaseStore, FeedbackStore, AuditTrail {
     lines: (query) => this.#tables?.costs.sums.lines(query) ?? [],
     devices: (query) => this.#tables?.costs.sums.devices(query) ?? [],
   };
+  /** Changes that could not be written. */
+  writeFailures = 0;
   readonly #options: StateStoreOptions;
   readonly #limits: StateLimits;
   #tables: Tables | undefined;
@@ -155,8 +158,14 @@ export class StateStore implements ReleaseStore, FeedbackStore, AuditTrail {
     } catch (thrown) {
       tables.releases.decisions.rolledBack();
       tables.costs.rolledBack();
-      throw storeFault(thrown);
+      throw this.#failed(thrown);
     }
+  }
+
+  #failed(thrown: unknown): ServingError {
+    // Our own refusals are no failures of the disk.
+    if (!(thrown instanceof ServingError)) this.writeFailures++;
+    return storeFault(thrown);
   }
 
   #any(): Tables {
@@ -174,7 +183,7 @@ export class StateStore implements ReleaseStore, FeedbackStore, AuditTrail {
       durable = this.#makeDurable(file, tables?.database);
     } catch (thrown) {
       // Its message names files, and goes to whoever asked for the change.
-      throw storeFault(new Error('the state file cannot be had', { cause: thrown }));
+      throw this.#failed(new Error('the state file cannot be had', { cause: thrown }));
     }
     tables?.database.close();
     this.#tables = durable;
