@@ -1,6 +1,6 @@
 /**
  * Requests through the batcher and the executor of the gateway, with the cost ledger or without, over lanes that compute nothing. Prints the
- * CPU time of a request in nanoseconds. For `metering.mjs`: node metering-loop.mjs on|off IN_FLIGHT REQUESTS
+ * least CPU time of a request over some rounds, in nanoseconds: other programs only ever add to it. For `metering.mjs`: node metering-loop.mjs on|off IN_FLIGHT REQUESTS
  */
 import { Charges } from '../dist/core/index.js';
 import { CostLedger } from '../dist/insight/index.js';
@@ -12,6 +12,7 @@ const inFlight = Number(inFlightText);
 const requests = Number(requestsText);
 const ROW_BYTES = 64;
 const WARM_UP = 30_000;
+const ROUNDS = 5;
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 let nowNs = 1e9;
 // A clock that costs the same on both sides and little: what is measured is not the clock.
@@ -112,7 +113,11 @@ async function drive(count) {
 }
 
 await drive(WARM_UP);
-const before = process.cpuUsage();
-await drive(requests);
-const { user, system } = process.cpuUsage(before);
-console.log(((user + system) * 1000) / requests);
+let leastNs = Number.POSITIVE_INFINITY;
+for (let round = 0; round < ROUNDS; round++) {
+  const before = process.cpuUsage();
+  await drive(requests / ROUNDS);
+  const { user, system } = process.cpuUsage(before);
+  leastNs = Math.min(leastNs, ((user + system) * 1000 * ROUNDS) / requests);
+}
+console.log(leastNs);
