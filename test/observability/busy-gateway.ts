@@ -15,6 +15,7 @@ inconclusive: rollback
 steps:
   - shadow: 60
     requests: 20
+    minSeconds: 5
   - canary: 20
     minSeconds: 60
 guards:

@@ -40,7 +40,7 @@ beforeAll(async () => {
   for (const series of [
     'penstock_capture_files_total > 0',
     'penstock_shadow_requests_total > 0',
-    'penstock_rollout_shadow_ratio > 0',
+    'max_over_time(penstock_rollout_shadow_ratio[10m]) > 0',
     'job_model:penstock_failed_requests:ratio_rate3d > 0',
     'job_model:penstock_slow_requests:ratio_rate1d',
     'ALERTS',
