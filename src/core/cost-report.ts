@@ -1,4 +1,4 @@
-import type { CostDimension, RollupKind } from './cost-rollup.js';
+import type { CostDimension, RollupDevice, RollupKind } from './cost-rollup.js';
 
 /** How time is told apart in a report. */
 export const COST_PERIODS = ['hour', 'day', 'total'] as const;
@@ -52,18 +52,9 @@ export interface CostReportRow extends CostFigures {
 }
 
 /** The balance of a device over the whole report. */
-export interface CostReportDevice {
-  readonly device: string;
-  readonly elapsedSeconds: number;
-  readonly busySeconds: number;
+export interface CostReportDevice extends RollupDevice {
   /** `amount` by the hour: of a price that changed, the mean. */
   readonly pricePerHour: number;
-  readonly amount: number;
-  readonly direct: number;
-  readonly waste: number;
-  readonly idle: number;
-  readonly energyJoules: number | undefined;
-  readonly carbonGrams: number | undefined;
 }
 
 /** What the month (UTC) will cost, if its remaining days are as the last ones were. */

@@ -1,6 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +8,7 @@ import { cliRun } from '../support/cli-run.js';
 import { InferForms, tensor } from '../support/infer-forms.js';
 import type { ModelFolder } from '../support/model-folder.js';
 import { expectAddsUp } from '../support/printed-costs.js';
+import { listening, receiverOf } from '../support/received-requests.js';
 import { eventually, RunningGateway, repositoryOf } from '../support/running-gateway.js';
 import { SteadyLoad } from '../support/steady-load.js';
 
@@ -186,20 +186,8 @@ describe('a budget that is used up', () => {
   let given: string[];
 
   beforeAll(async () => {
-    receiver = createServer((request, response) => {
-      let text = '';
-      request.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-      });
-      request.on('end', () => {
-        notices.push(JSON.parse(text));
-        response.writeHead(204).end();
-      });
-    });
-    await new Promise<void>((resolve) => {
-      receiver.listen(0, '127.0.0.1', resolve);
-    });
-    const { port } = receiver.address() as AddressInfo;
+    receiver = receiverOf(({ body }) => notices.push(JSON.parse(body)));
+    const url = await listening(receiver);
     const cost = {
       devices: { cpu: { market: 1e6 } },
       rollups: { everySecs: EVERY_SECS },
@@ -209,7 +197,7 @@ describe('a budget that is used up', () => {
         { name: 'poor', tenant: 'poor', amount: 1e-6, action: 'refuse', notify: [] },
       ],
     };
-    given = flags('budgets', { cost, webhooks: [{ name: 'ops', url: `http://127.0.0.1:${port}/` }] });
+    given = flags('budgets', { cost, webhooks: [{ name: 'ops', url }] });
     models = repositoryOf({ spent: 'identity_fp32', rich: 'identity_fp32' });
     gateway = await RunningGateway.start(models, given);
     forms = new InferForms(gateway);

@@ -1,12 +1,12 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCaptureFile, type StoredRow } from '../../src/capture/index.js';
 import { GrpcClient } from '../support/grpc-server.js';
 import { ModelFolder } from '../support/model-folder.js';
+import { listening, type ReceivedRequest, receiverOf } from '../support/received-requests.js';
 import { eventually, RunningGateway } from '../support/running-gateway.js';
 import { scalingModel } from '../support/scaling-model.js';
 
@@ -19,25 +19,11 @@ let folder: string;
 let receiver: Server;
 /** Never answers. */
 let silent: Server;
-const received: { readonly headers: IncomingHttpHeaders; readonly body: string }[] = [];
-
-const listen = async (server: Server) => {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-};
+const received: ReceivedRequest[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'penstock-payload-'));
-  receiver = createServer((request, reply) => {
-    let body = '';
-    request.setEncoding('utf8').on('data', (chunk: string) => {
-      body += chunk;
-    });
-    request.on('end', () => {
-      received.push({ headers: request.headers, body });
-      reply.writeHead(202).end();
-    });
-  });
+  receiver = receiverOf((request) => received.push(request), 202);
   silent = createServer(() => {});
 });
 afterAll(() => {
@@ -73,7 +59,7 @@ describe('a payload log', () => {
           { model: '*', percent: 0, errorPercent: 100 },
         ],
         parquet: [{ name: 'files', folder: 'files' }],
-        http: [{ name: 'events', url: await listen(receiver), source: '/here', namespace: 'team' }],
+        http: [{ name: 'events', url: await listening(receiver), source: '/here', namespace: 'team' }],
       },
       { cost: { devices: { cpu: { market: 3600 } } } },
     );
@@ -153,7 +139,7 @@ describe('a payload log', () => {
     const gateway = await started('dead', {
       models: [{ model: '*' }],
       closeSecs: 1,
-      http: [{ name: 'silent', url: await listen(silent), maxQueueBytes: 20_000 }],
+      http: [{ name: 'silent', url: await listening(silent), maxQueueBytes: 20_000 }],
       kafka: [{ name: 'nowhere', brokers: ['127.0.0.1:1'], topic: 't', maxQueueBytes: 20_000, retries: 1 }],
     });
     for (let i = 0; i < 40; i++) {

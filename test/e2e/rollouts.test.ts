@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { createHash, createHmac } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROGRAM } from '../support/gateway-process.js';
+import { listening, type ReceivedRequest, receiverOf } from '../support/received-requests.js';
 import { eventually, placeVersion, RunningGateway, repositoryOf } from '../support/running-gateway.js';
 import { SteadyLoad } from '../support/steady-load.js';
 
@@ -45,7 +45,7 @@ const STANDING = `start: on-new-version\n${PLAN}`;
 let folder: string;
 let gateway: RunningGateway;
 let receiver: Server;
-const received: { readonly headers: NodeJS.Dict<string | string[]>; readonly body: string }[] = [];
+const received: ReceivedRequest[] = [];
 
 const model = (versions: readonly number[], files: Record<string, string> = {}) => ({
   fixture: Object.fromEntries(versions.map((version) => [version, 'releases.js'])),
@@ -61,18 +61,8 @@ beforeAll(async () => {
     JSON.stringify({ tokens: [{ name: 'ann', scopes: ['rollout'], sha256 }] }),
   );
   writeFileSync(join(folder, 'secret'), SECRET);
-  receiver = createServer((request, reply) => {
-    let body = '';
-    request.setEncoding('utf8').on('data', (chunk: string) => {
-      body += chunk;
-    });
-    request.on('end', () => {
-      received.push({ headers: request.headers, body });
-      reply.writeHead(204).end();
-    });
-  });
-  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
+  receiver = receiverOf((request) => received.push(request));
+  const url = `${await listening(receiver)}hook`;
   const hooks = [{ name: 'ops', url, secretFile: join(folder, 'secret') }];
   writeFileSync(join(folder, 'penstock.yaml'), JSON.stringify({ webhooks: hooks }));
   gateway = await RunningGateway.start(

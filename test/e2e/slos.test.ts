@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { cliRun } from '../support/cli-run.js';
+import { listening, receiverOf } from '../support/received-requests.js';
 import { eventually, RunningGateway, repositoryOf } from '../support/running-gateway.js';
 
 const BESIDE = `
@@ -19,17 +19,8 @@ let receiver: Server;
 const notices: any[] = [];
 
 beforeAll(async () => {
-  receiver = createServer((request, response) => {
-    let text = '';
-    request.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-    });
-    request.on('end', () => {
-      notices.push(JSON.parse(text));
-      response.end();
-    });
-  });
-  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  receiver = receiverOf(({ body }) => notices.push(JSON.parse(body)), 200);
+  const url = await listening(receiver);
   const models = repositoryOf({
     gather: { fixture: 'gather', files: { 'slo.yaml': BESIDE } },
     broken: { fixture: 'corrupt' },
@@ -42,7 +33,7 @@ beforeAll(async () => {
         { name: 'right', model: 'gather', objective: 'quality', targetPercent: 60 },
         { name: 'there', model: 'broken', objective: 'availability', targetPercent: 99, notify: [] },
       ],
-      webhooks: [{ name: 'pager', url: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/` }],
+      webhooks: [{ name: 'pager', url }],
     }),
   );
   const sha256 = createHash('sha256').update(TOKEN).digest('hex');

@@ -2,7 +2,7 @@ import type { KafkaConfig, Message, Producer } from 'kafkajs';
 import type { StoredRow } from '../captured-row.js';
 import { type EventSettings, eventsOf, kafkaHeaders, structuredText } from './inference-events.js';
 import { RowQueue } from './row-queue.js';
-import { backoffMs, type Sink, type SinkReport, type SinkTime } from './sink.js';
+import { backoffMs, type Sink, type SinkReport, type SinkTime, timeLimit } from './sink.js';
 
 export interface KafkaSettings extends EventSettings {
   readonly kind: 'kafka';
@@ -62,10 +62,7 @@ export class KafkaSink implements Sink {
 
   async close(limitMs: number): Promise<void> {
     this.#begin();
-    let forget = () => {};
-    const late = new Promise<void>((resolve) => {
-      forget = this.#time.after(limitMs, resolve);
-    });
+    const { late, forget } = timeLimit(this.#time, limitMs);
     await Promise.race([this.#sending ?? Promise.resolve(), late]);
     this.#givenUp = true;
     this.#wake();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { writeCaptureFile } from '../capture-file.js';
 import { rowBytes, type StoredRow } from '../captured-row.js';
 import { RowQueue } from './row-queue.js';
-import type { Sink, SinkReport, SinkTime } from './sink.js';
+import { type Sink, type SinkReport, type SinkTime, timeLimit } from './sink.js';
 
 export interface ParquetSettings {
   readonly kind: 'parquet';
@@ -63,10 +63,7 @@ export class ParquetSink implements Sink {
   }
 
   async close(limitMs: number): Promise<void> {
-    let forget = () => {};
-    const late = new Promise<void>((resolve) => {
-      forget = this.#time.after(limitMs, resolve);
-    });
+    const { late, forget } = timeLimit(this.#time, limitMs);
     await Promise.race([this.flush(), late]);
     forget();
   }

@@ -27,6 +27,15 @@ export interface SinkTime {
   readonly after: (ms: number, fire: () => void) => () => void;
 }
 
+/** A promise that is kept after so long, unless it is forgotten before. */
+export function timeLimit(time: SinkTime, limitMs: number): { readonly late: Promise<void>; forget(): void } {
+  let forget = () => {};
+  const late = new Promise<void>((resolve) => {
+    forget = time.after(limitMs, resolve);
+  });
+  return { late, forget };
+}
+
 /** Waits between tries: doubled each time, and up to half as long again, so that senders do not come together. */
 export function backoffMs(attempt: number, random: number): number {
   return Math.min(30_000, 250 * 2 ** attempt) * (1 + random / 2);
