@@ -325,6 +325,7 @@ export class Gateway implements RunningServer {
       latencies: metrics,
       slos: this.#slos,
       feedback,
+      answersTold: async () => this.#ingress?.factsTold(),
       process: {
         live: () => this.#lifetime.live(),
         ready: () => this.#lifetime.ready() && devices.noneFailed,

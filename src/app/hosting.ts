@@ -35,6 +35,7 @@ import {
 import type { IngressThreads } from '../serving/ingress/index.js';
 import { batcherOf } from './batcher-of.js';
 import { shadowBatcher } from './shadow-batcher.js';
+import type { ServingModel } from './traffic.js';
 import { VersionCosts } from './version-costs.js';
 import { FiguresOncePublished, VersionProbe } from './version-probe.js';
 
@@ -141,18 +142,21 @@ export class Hosting implements VersionHost, SchedulerSource {
     if (hosted !== undefined) await this.#route(model, hosted);
   }
 
-  /** Versions that serve of a model, ascending, and the table that says so; undefined: none do. */
-  serving(model: string): { readonly versions: readonly number[]; readonly table: number } | undefined {
+  /** What serves of a model; undefined: nothing does. */
+  serving(model: string): ServingModel | undefined {
     const { table } = this.#options.dataplane;
-    const versions = table.versions(model).map(({ version }) => version);
-    return versions.length === 0 ? undefined : { versions, table: table.numberOf(model) };
+    const serving = table.versions(model);
+    const [first] = serving;
+    if (first === undefined) return undefined;
+    const versions = serving.map(({ version }) => version);
+    return { versions, table: table.numberOf(model), outputs: first.target.spec.outputs };
   }
 
   async #route(model: string, hosted: readonly Hosted[]): Promise<void> {
     const { dataplane, ingress, traffic } = this.#options;
     const versions = hosted.map(({ spec }) => spec.id.version).sort((a, b) => a - b);
     const served = hosted.map((version) => version.served);
-    const rules = traffic.trafficOf(model, versions);
+    const rules = traffic.trafficOf(model, versions, served[0]?.spec.outputs ?? []);
     dataplane.publish(model, served, rules);
     await ingress?.publish(model, served, rules, dataplane.table.number);
   }

@@ -54,7 +54,7 @@ const offload = createOffload({
 
 try {
   const parts = {
-    inference: tapsBefore(dataplane, taps, clock),
+    inference: tapsBefore(side.upToDate(dataplane), taps, clock),
     control: side.control,
     offload,
     memory: arena,

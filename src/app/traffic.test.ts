@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { modelRoutes } from '../../test/support/routes.js';
 import { SilentLog } from '../../test/support/silent-log.js';
+import { tensorSpec } from '../../test/support/specs.js';
 import type { ModelRelease, OperatorRoutes } from '../core/index.js';
 import { Traffic } from './traffic.js';
 
@@ -11,7 +12,8 @@ function traffic(options: { release?: ModelRelease; kept?: Record<string, Operat
   const made = new Traffic({
     log,
     changed: async (model) => void changed.push(model),
-    serving: (model) => (model === 'm' ? { versions: [1, 2], table: 5 } : undefined),
+    serving: (model) =>
+      model === 'm' ? { versions: [1, 2], table: 5, outputs: [tensorSpec('y', 'FP32', [2])] } : undefined,
     releaseOf: () => options.release,
     keeping: {
       kept: new Map(Object.entries(options.kept ?? {})),
@@ -55,6 +57,34 @@ describe('the traffic of a model', () => {
       ['m', { document: undefined, flags: { beta: true }, filters: {} }],
       ['m', { document: 'flags: { beta: false }', flags: {}, filters: {} }],
     ]);
+  });
+
+  it('has no filter that answers what is no output of the model', async () => {
+    const { traffic: all, changed, log } = traffic();
+    const document = (answer: string) => `filters:
+  - name: f
+    when: {of: {from: tenant}, exists: true}
+    answer:
+      - ${answer}
+`;
+    const set = (answer: string) => reason(all.set('m', document(answer), 'me'));
+    const refused = 'MALFORMED_REQUEST: routes:5: filters[0].answer[0]: ';
+    expect(await set('{name: z, datatype: FP32, shape: [2], data: [1, 2]}')).toContain(
+      `${refused}the model has no output 'z'`,
+    );
+    expect(await set('{name: y, datatype: INT32, shape: [2], data: [1, 2]}')).toBe(
+      `${refused}output 'y' is FP32, the answer has INT32`,
+    );
+    expect(await set('{name: y, datatype: FP32, shape: [1, 2], data: [1, 2]}')).toBe(
+      `${refused}output 'y' has the shape [2] less the batch axis, the answer has [1,2]`,
+    );
+    expect(changed).toEqual([]);
+    expect(await set('{name: y, datatype: FP32, shape: [2], data: [1, 2]}')).toBe('done');
+    const outputs = [tensorSpec('y', 'FP32', [3])];
+    expect(all.trafficOf('m', [1, 2], outputs).routes?.filters).toEqual([]);
+    expect(log.lines.at(-1)?.fields).toMatchObject({
+      leftOut: ["filter 'f' (output 'y' has the shape [3] less the batch axis, the answer has [2])"],
+    });
   });
 
   it('refuses what cannot be, and changes nothing then', async () => {

@@ -10,6 +10,7 @@ import {
   type RouteControl,
   type RoutesStatus,
   ServingError,
+  type TensorSpec,
   type TrafficSource,
 } from '../core/index.js';
 import { routeNames } from '../serving/router/index.js';
@@ -25,8 +26,8 @@ export interface TrafficOptions {
   readonly log: Log;
   /** Publishes a model anew with the versions that serve; resolves when every thread routes by it. */
   readonly changed: (model: string) => Promise<void>;
-  /** Versions that serve of a model, ascending, and the number of the table that says so; undefined: none do. */
-  readonly serving: (model: string) => { readonly versions: readonly number[]; readonly table: number } | undefined;
+  /** What serves of a model; undefined: nothing does. */
+  readonly serving: (model: string) => ServingModel | undefined;
   /** What rollouts say of a model, asked at each publication; default: nothing. */
   readonly releaseOf?: (model: string, versions: readonly number[]) => ModelRelease | undefined;
   /** Where the figures of these routes are kept, see `ModelTraffic.places`; default: nowhere. */
@@ -34,6 +35,13 @@ export interface TrafficOptions {
   /** Whether feedback is wanted of all requests for a model; default: no. */
   readonly judged?: (model: string) => boolean;
   readonly keeping?: RoutesKeeping;
+}
+
+/** Versions that serve, ascending, the number of the table that says so, and the outputs of the lowest. */
+export interface ServingModel {
+  readonly versions: readonly number[];
+  readonly table: number;
+  readonly outputs: readonly TensorSpec[];
 }
 
 /** What an operator set, read. */
@@ -64,10 +72,10 @@ export class Traffic implements TrafficSource, RouteControl {
     else this.#files.set(model, routes);
   }
 
-  trafficOf(model: string, versions: readonly number[]): ModelTraffic {
-    const { traffic, leftOut } = this.#fitting(model, versions);
+  trafficOf(model: string, versions: readonly number[], outputs?: readonly TensorSpec[]): ModelTraffic {
+    const { traffic, leftOut } = this.#fitting(model, versions, outputs);
     if (leftOut.length > 0)
-      this.#options.log.warn('routes lead to versions that do not serve', { model, leftOut, serving: versions });
+      this.#options.log.warn('routes that do not fit what serves are left out', { model, leftOut, serving: versions });
     const { placesOf, judged } = this.#options;
     return {
       ...traffic,
@@ -91,7 +99,7 @@ export class Traffic implements TrafficSource, RouteControl {
       ...(document === undefined ? { source: 'file' } : { source: 'operator', document }),
       routes,
       table: serving?.table ?? 0,
-      leftOut: this.#fitting(model, serving?.versions ?? []).leftOut,
+      leftOut: this.#fitting(model, serving?.versions ?? [], serving?.outputs).leftOut,
     };
   }
 
@@ -100,7 +108,7 @@ export class Traffic implements TrafficSource, RouteControl {
     const serving = this.#options.serving(model);
     if (serving === undefined)
       throw new ServingError('MODEL_NOT_FOUND', `model '${model}' does not serve: its routes cannot be checked`);
-    parsed.refuseUnserved(serving.versions);
+    parsed.refuseUnserved(serving.versions, serving.outputs);
     await this.#change(model, { kept: { document, flags: {}, filters: {} }, document: parsed.routes }, 'routes set', {
       by,
     });
@@ -150,10 +158,10 @@ export class Traffic implements TrafficSource, RouteControl {
     await this.#options.changed(model);
   }
 
-  #fitting(model: string, versions: readonly number[]) {
+  #fitting(model: string, versions: readonly number[], outputs?: readonly TensorSpec[]) {
     const routes = this.#routesOf(model);
     const release = this.#options.releaseOf?.(model, versions);
-    return fittingTraffic({ routes, release }, versions);
+    return fittingTraffic({ routes, release }, versions, outputs);
   }
 
   /** Flags and filters that a new file or document no longer has are without effect. */

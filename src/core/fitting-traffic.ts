@@ -1,5 +1,7 @@
+import { foreignAnswer } from './filter-answer.js';
+import type { TensorSpec } from './model.js';
 import type { ModelRelease } from './release.js';
-import type { ModelRoutes, ModelTraffic, VersionName } from './routes.js';
+import type { FilterAction, ModelRoutes, ModelTraffic, VersionName } from './routes.js';
 
 /** Traffic that leads to versions that serve only, and what had to be left out for that, in words. */
 export interface FittingTraffic {
@@ -9,12 +11,17 @@ export interface FittingTraffic {
 
 /**
  * What of a model's traffic can be done with these versions. One that went away, or failed to load beside others, takes with
- * it what leads to it: its rules and shadows; its share of a split goes to the first version of that which serves. Pure.
+ * it what leads to it: its rules and shadows; its share of a split goes to the first version of that which serves. So do filters
+ * that answer what is none of `outputs`. Pure.
  */
-export function fittingTraffic({ routes, release }: ModelTraffic, versions: readonly number[]): FittingTraffic {
+export function fittingTraffic(
+  { routes, release }: ModelTraffic,
+  versions: readonly number[],
+  outputs?: readonly TensorSpec[],
+): FittingTraffic {
   const leftOut: string[] = [];
   const traffic = {
-    routes: routes && fittingRoutes(routes, versions, (what) => leftOut.push(what)),
+    routes: routes && fittingRoutes(routes, versions, outputs, (what) => leftOut.push(what)),
     release: release && fittingRelease(release, versions, (what) => leftOut.push(what)),
   };
   return { traffic, leftOut };
@@ -23,6 +30,7 @@ export function fittingTraffic({ routes, release }: ModelTraffic, versions: read
 function fittingRoutes(
   routes: ModelRoutes,
   versions: readonly number[],
+  outputs: readonly TensorSpec[] | undefined,
   leaveOut: (what: string) => void,
 ): ModelRoutes {
   const serves = (name: VersionName) =>
@@ -33,6 +41,13 @@ function fittingRoutes(
       leaveOut(named(entry));
       return false;
     });
+
+  const whyUnfit = (action: FilterAction): string | undefined => {
+    if ('reroute' in action) return serves(action.reroute) ? undefined : '';
+    if (!('answer' in action) || outputs === undefined) return undefined;
+    const why = action.answer.map((tensor) => foreignAnswer(tensor, outputs)).find((one) => one !== undefined);
+    return why && ` (${why})`;
+  };
 
   const splits: Record<string, ModelRoutes['splits'][string]> = {};
   for (const [name, split] of Object.entries(routes.splits)) {
@@ -73,8 +88,8 @@ function fittingRoutes(
     ),
     filters: kept(
       routes.filters,
-      ({ action }) => !('reroute' in action) || serves(action.reroute),
-      ({ name }) => `filter '${name}'`,
+      ({ action }) => whyUnfit(action) === undefined,
+      ({ name, action }) => `filter '${name}'${whyUnfit(action)}`,
     ),
     fallback,
     ejection: routes.ejection,

@@ -77,7 +77,7 @@ export interface RouteMark {
   readonly table: number;
   /** Of the figures of the route among those of a model, from 1; 0: it has none of its own (see `ModelTraffic.places`). */
   readonly place: number;
-  /** Whether the model has routes or a rollout: where an answer has no headers of its own, its parameters name the way then. */
+  /** Whether the model has routes or a rollout. */
   readonly routed: boolean;
   /** Names and values of `x-penstock-version`, `-route` and `-table`, in turn. */
   readonly headers: readonly string[];

@@ -1,3 +1,5 @@
+import { foreignAnswer } from './filter-answer.js';
+import type { TensorSpec } from './model.js';
 import { didYouMean } from './nearest-name.js';
 import { BUCKETS, bucketsOf, type ModelRoutes, type RouteCondition, type VersionName } from './routes.js';
 import { plainTensorFault } from './tensor-of-values.js';
@@ -10,9 +12,13 @@ export interface RouteFault {
 
 /**
  * All that routes say and that cannot be: names nobody defined or that two things have, weights that do not make a whole.
- * `versions`: those that serve or are about to; undefined: not known yet, nothing is said of them.
+ * `versions`: those that serve or are about to; undefined: not known yet, nothing is said of them. `outputs`: the model's, likewise.
  */
-export function routeFaults(routes: ModelRoutes, versions?: readonly number[]): RouteFault[] {
+export function routeFaults(
+  routes: ModelRoutes,
+  versions?: readonly number[],
+  outputs?: readonly TensorSpec[],
+): RouteFault[] {
   const faults: RouteFault[] = [];
   const fault = (path: RouteFault['path'], message: string) => faults.push({ path, message });
   const { labels, splits, flags } = routes;
@@ -71,6 +77,8 @@ export function routeFaults(routes: ModelRoutes, versions?: readonly number[]): 
     for (const [n, tensor] of action.answer.entries()) {
       const why = plainTensorFault(tensor);
       if (why !== undefined) fault([...path, 'answer', n, 'data'], why);
+      const foreign = outputs && foreignAnswer(tensor, outputs);
+      if (foreign !== undefined) fault([...path, 'answer', n], foreign);
     }
   }
   if (routes.fallback !== undefined) version(routes.fallback.to, ['fallback', 'to']);

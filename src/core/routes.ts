@@ -1,4 +1,5 @@
 import type { EjectionSettings } from './ejection.js';
+import type { TensorSpec } from './model.js';
 import type { ModelRelease } from './release.js';
 import type { RequestAttribute } from './request-attribute.js';
 import type { PlainTensor } from './tensor-of-values.js';
@@ -125,10 +126,10 @@ export const PLAIN_TRAFFIC: ModelTraffic = Object.freeze({ routes: undefined, re
 
 /**
  * Asked at each publication, before a version that is new can get a request. Synchronous; never throws. What it gives fits the
- * versions: see `fittingTraffic`.
+ * versions, and the outputs of the lowest: see `fittingTraffic`.
  */
 export interface TrafficSource {
-  trafficOf(model: string, versions: readonly number[]): ModelTraffic;
+  trafficOf(model: string, versions: readonly number[], outputs?: readonly TensorSpec[]): ModelTraffic;
 }
 
 /** Buckets that keys fall into; a hundredth of a percent each. */

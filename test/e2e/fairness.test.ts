@@ -194,12 +194,13 @@ describe('critical requests beside a flood of sheddable ones', () => {
     'are taken into the full queue, over %s',
     async (_, by) => {
       const flooding = flood({ 'x-penstock-criticality': 'sheddable' });
-      const critical = await by({ 'x-penstock-criticality': 'CRITICAL' });
+      // Several at once: one alone would come just when an answer has made room.
+      const critical = await Promise.all(Array.from({ length: 6 }, () => by({ 'x-penstock-criticality': 'CRITICAL' })));
       try {
         await full(flooding.refusals);
-        for (let i = 0; i < 10; i++) await critical.ask();
+        for (let i = 0; i < 4; i++) await Promise.all(critical.map((one) => one.ask()));
       } finally {
-        critical.close();
+        for (const one of critical) one.close();
         await flooding.stop();
       }
       const displaced = flooding.refusals.filter(({ text }) => text.includes('to one that matters more'));

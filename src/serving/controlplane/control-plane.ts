@@ -37,6 +37,8 @@ export interface ControlPlaneOptions {
   readonly latencies: LatencySource;
   readonly slos: SloSource;
   readonly feedback: FeedbackIntake;
+  /** Resolves when other threads have told what they answered until now; absent: there are none. */
+  readonly answersTold?: () => Promise<void>;
   /** The process's own state: alive at all, and taking requests (state `serving`). */
   readonly process: { live(): boolean; ready(): boolean };
   /** Ready only when every declared version is. */
@@ -157,6 +159,7 @@ export class ControlPlane {
    */
   async feedback(text: string, caller: Caller): Promise<FeedbackReport> {
     this.#options.authority.check('feedback', caller);
+    await this.#options.answersTold?.();
     return takeFeedback(text, this.#options.feedback);
   }
 

@@ -4,6 +4,7 @@ import type { RequestQueue } from '../batcher/index.js';
 import { CallReceiver, type TenantNamed } from './call-receiver.js';
 import { callMemory } from './call-table.js';
 import type { ControlDesk } from './remote-control.js';
+import { TableFeed } from './table-feed.js';
 import { BELL, type FromThread, type PublishedVersion, type ThreadStart, type ToThread } from './thread-messages.js';
 import { errorOfWire, wireError } from './wire-error.js';
 
@@ -51,10 +52,13 @@ export class IngressThread {
   readonly #worker: RunningThread;
   readonly #port: MessagePort;
   readonly #beside: MessagePort;
+  readonly #tables = new TableFeed();
   readonly #started: Promise<void>;
   readonly #ended: Promise<void>;
   readonly #memory: ReturnType<typeof callMemory>;
   readonly #waiting = new Map<number, () => void>();
+  readonly #factsAsked = new Map<number, () => void>();
+  #factsCalls = 0;
   /** What the thread was last told to route to, by model. */
   readonly #routed = new Map<string, readonly RoutedVersion[]>();
   #receiver: CallReceiver | undefined;
@@ -71,10 +75,11 @@ export class IngressThread {
     const start: ThreadStart<unknown> = {
       port: main.port2,
       beside: beside.port2,
+      tables: this.#tables.reader,
       memory: this.#memory,
       settings: parts.settings,
     };
-    this.#worker = parts.begin(parts.name, start, [main.port2, beside.port2]);
+    this.#worker = parts.begin(parts.name, start, [main.port2, beside.port2, this.#tables.reader.port]);
     this.#worker.on('error', (error) => {
       this.#why = error.stack ?? error.message;
     });
@@ -131,8 +136,7 @@ export class IngressThread {
     const before = this.#routed.get(model) ?? [];
     this.#routed.set(model, versions);
     for (const { number, spec, queue, shadowQueue } of versions) receiver.add(number, spec, queue, shadowQueue);
-    this.#tell({
-      kind: 'publish',
+    this.#tables.send({
       publication,
       model,
       versions: versions.map(({ number, spec, figures }) => ({ number, spec, figures })),
@@ -145,6 +149,16 @@ export class IngressThread {
         for (const { number } of before) if (!routed.some((now) => now.number === number)) receiver.remove(number);
         resolve();
       });
+    });
+  }
+
+  /** Resolves when all that the thread has noted until it hears of this is told. At once where the thread is gone. */
+  factsTold(): Promise<void> {
+    if (this.#state !== 'serving') return Promise.resolve();
+    const call = this.#factsCalls++;
+    this.#tell({ kind: 'send-facts', call });
+    return new Promise((resolve) => {
+      this.#factsAsked.set(call, resolve);
     });
   }
 
@@ -202,6 +216,10 @@ export class IngressThread {
         this.#tell({ kind: 'facts-taken' });
         return;
       }
+      case 'facts-sent':
+        this.#factsAsked.get(message.call)?.();
+        this.#factsAsked.delete(message.call);
+        return;
       case 'crashed':
         this.#why = message.cause;
         return;
@@ -237,9 +255,11 @@ export class IngressThread {
     this.#state = 'ended';
     this.#port.close();
     this.#beside.close();
+    this.#tables.close();
     this.#receiver?.abandon();
-    for (const resolve of this.#waiting.values()) resolve();
+    for (const resolve of [...this.#waiting.values(), ...this.#factsAsked.values()]) resolve();
     this.#waiting.clear();
+    this.#factsAsked.clear();
     if (lost) this.#parts.onLost(this.#why);
   }
 }

@@ -60,7 +60,7 @@ class NearThread extends EventEmitter implements RunningThread {
   /** The outcome of a request: the version's mark, or the reason it was refused. */
   ask(model: string): Promise<string> {
     return new Promise((resolve) => {
-      this.dataplane.infer(request({ model }), {
+      this.side.upToDate(this.dataplane).infer(request({ model }), {
         done: ({ version }) => resolve(`${version.model}/${version.version}`),
         failed: (error) => resolve(error.reason),
       });
@@ -164,6 +164,31 @@ describe('ingress threads', () => {
       work(version);
     }
     expect(await Promise.all(asked)).toEqual(['new/1', 'new/1']);
+  });
+
+  it('route by a table from the turn on in which it is published, however much lies before it', async () => {
+    const { ingress, near } = await started(2);
+    const [old, next] = [hosted('m', 1), hosted('m', 2)];
+    await ingress.publish('m', [old], PLAIN_TRAFFIC, 1);
+    for (let table = 2; table < 50; table++) void ingress.publish('m', [old], PLAIN_TRAFFIC, table);
+    const before = near.map((thread) => thread.ask('m'));
+    void ingress.publish('m', [old, next], PLAIN_TRAFFIC, 50);
+    const after = near.map((thread) => thread.ask('m'));
+    expect(near.map(({ dataplane }) => dataplane.table.numberOf('m'))).toEqual([50, 50]);
+    for (let i = 0; i < 10; i++) {
+      await turn();
+      work(old);
+      work(next);
+    }
+    expect(await Promise.all([...before, ...after])).toEqual(['m/1', 'm/1', 'm/2', 'm/2']);
+  });
+
+  it('tell what they noted when they are asked', async () => {
+    const { ingress, near, facts } = await started(2);
+    const fact = (split: number): ReleaseFact => ({ kind: 'shadow-dropped', model: 'm', version: 2, split });
+    for (const [i, thread] of near.entries()) thread.side.facts.note(fact(i));
+    await ingress.factsTold();
+    expect([...facts].sort((a, b) => a.split - b.split)).toEqual([fact(0), fact(1)]);
   });
 
   it('pass on what they note of releases some milliseconds later, and the rest before they end', async () => {

@@ -118,6 +118,11 @@ export class IngressThreads {
     await this.#routed;
   }
 
+  /** Resolves when all that the threads have noted of requests answered until now is told. */
+  async factsTold(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread?.factsTold()));
+  }
+
   refreshHealth(): void {
     for (const thread of this.#threads) thread?.refreshHealth();
   }

@@ -11,6 +11,8 @@ export interface ThreadStart<Settings> {
   readonly port: MessagePort;
   /** For what does not fit into rows; read on demand, never listened to. */
   readonly beside: MessagePort;
+  /** What requests are routed by; read before each. */
+  readonly tables: TablesReader;
   readonly memory: CallMemory;
   readonly settings: Settings;
 }
@@ -24,19 +26,28 @@ export interface PublishedVersion {
   readonly figures: SharedArrayBuffer;
 }
 
+/** The end of the way of tables that a thread reads. */
+export interface TablesReader {
+  readonly port: MessagePort;
+  /** One int32: how many tables were sent. A thread that has read less looks at the port, before it waits for anything. */
+  readonly sent: SharedArrayBuffer;
+}
+
+/** What serves of a model from now on, and how requests find it. */
+export interface PublishedTable {
+  readonly publication: number;
+  readonly model: string;
+  readonly versions: readonly PublishedVersion[];
+  readonly traffic: ModelTraffic;
+  /** Number of the control thread's table that says this. */
+  readonly table: number;
+}
+
 export type ToThread =
-  | {
-      readonly kind: 'publish';
-      readonly publication: number;
-      readonly model: string;
-      readonly versions: readonly PublishedVersion[];
-      readonly traffic: ModelTraffic;
-      /** Number of the control thread's table that says this. */
-      readonly table: number;
-    }
   | { readonly kind: 'answer'; readonly call: number; readonly value: unknown }
   | { readonly kind: 'refusal'; readonly call: number; readonly error: WireError }
   | { readonly kind: 'facts-taken' }
+  | { readonly kind: 'send-facts'; readonly call: number }
   | { readonly kind: 'refresh-health' }
   | { readonly kind: 'close-intake' }
   | { readonly kind: 'close' };
@@ -48,6 +59,7 @@ export type FromThread =
   | { readonly kind: 'ask'; readonly call: number; readonly method: string; readonly args: readonly unknown[] }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string; readonly fields?: LogFields }
   | { readonly kind: 'facts'; readonly facts: readonly ReleaseFact[]; readonly lost: number }
+  | { readonly kind: 'facts-sent'; readonly call: number }
   | { readonly kind: 'closed' }
   | { readonly kind: 'crashed'; readonly cause: string };
 

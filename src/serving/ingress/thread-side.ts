@@ -12,7 +12,16 @@ import { type Dataplane, ServedVersion } from '../dataplane/index.js';
 import { CallSender } from './call-sender.js';
 import { FactBunches } from './fact-bunches.js';
 import { ControlQuestions, type RemoteControl } from './remote-control.js';
-import { BELL, type FromThread, type LogLevel, type ThreadStart, type ToThread } from './thread-messages.js';
+import { TableIntake } from './table-feed.js';
+import {
+  BELL,
+  type FromThread,
+  type LogLevel,
+  type PublishedTable,
+  type TablesReader,
+  type ThreadStart,
+  type ToThread,
+} from './thread-messages.js';
 import { causeText, wireError } from './wire-error.js';
 
 /** What a thread's servers are to it. */
@@ -33,14 +42,17 @@ export class ThreadSide {
   readonly #bunches: FactBunches;
   readonly #port: MessagePort;
   readonly #beside: MessagePort;
+  readonly #reader: TablesReader;
   readonly #arena: Arena;
   readonly #sender: CallSender;
   readonly #questions: ControlQuestions;
   readonly #versions = new Map<number, ServedVersion>();
+  #tables: TableIntake | undefined;
 
-  constructor({ port, beside, memory }: ThreadStart<unknown>, arena: Arena, clock: Clock) {
+  constructor({ port, beside, tables, memory }: ThreadStart<unknown>, arena: Arena, clock: Clock) {
     this.#port = port;
     this.#beside = beside;
+    this.#reader = tables;
     this.#arena = arena;
     this.#sender = new CallSender({ memory, arena, beside, wake: () => port.postMessage(BELL) });
     this.#questions = new ControlQuestions((call, method, args) => this.#tell({ kind: 'ask', call, method, args }));
@@ -53,13 +65,29 @@ export class ThreadSide {
 
   /** Serves: routes by what is published, hands answers to their calls, until it is told to close or crashes. */
   run(dataplane: Dataplane, servers: ThreadServers, figuresIn: (memory: SharedArrayBuffer) => RequestMetrics): void {
+    this.#tables = new TableIntake(this.#reader, (table) => this.#publish(table, dataplane, figuresIn));
     this.#port.on('message', (message: ToThread | typeof BELL) => {
       if (message === BELL) this.#sender.deliver();
-      else this.#act(message, dataplane, servers, figuresIn);
+      else this.#act(message, servers);
     });
     // Asks to be woken from the first answer on.
     this.#sender.deliver();
     this.#tell({ kind: 'started', slots: this.#arena.buffer });
+  }
+
+  /** The data path with nothing routed by a table older than the newest that the control thread has published. */
+  upToDate(dataplane: Dataplane): Pick<Dataplane, 'wanted' | 'infer'> {
+    const catchUp = () => this.#tables?.catchUp();
+    return {
+      get wanted() {
+        catchUp();
+        return dataplane.wanted;
+      },
+      infer: (request, reply) => {
+        catchUp();
+        return dataplane.infer(request, reply);
+      },
+    };
   }
 
   cannotStart(thrown: unknown): void {
@@ -72,16 +100,10 @@ export class ThreadSide {
     this.#tell({ kind: 'crashed', cause: causeText(thrown) });
   }
 
-  #act(
-    message: ToThread,
-    dataplane: Dataplane,
-    servers: ThreadServers,
-    figuresIn: (memory: SharedArrayBuffer) => RequestMetrics,
-  ): void {
+  #act(message: ToThread, servers: ThreadServers): void {
+    // Whatever it says was said after them.
+    this.#tables?.catchUp();
     switch (message.kind) {
-      case 'publish':
-        this.#publish(message, dataplane, figuresIn);
-        return;
       case 'answer':
         this.#questions.answered(message.call, message.value);
         return;
@@ -90,6 +112,10 @@ export class ThreadSide {
         return;
       case 'facts-taken':
         this.#bunches.taken();
+        return;
+      case 'send-facts':
+        this.#bunches.flush();
+        this.#tell({ kind: 'facts-sent', call: message.call });
         return;
       case 'refresh-health':
         servers.refreshHealth();
@@ -108,7 +134,7 @@ export class ThreadSide {
   }
 
   #publish(
-    { model, versions, traffic, table, publication }: Extract<ToThread, { kind: 'publish' }>,
+    { model, versions, traffic, table, publication }: PublishedTable,
     dataplane: Dataplane,
     figuresIn: (memory: SharedArrayBuffer) => RequestMetrics,
   ): void {
@@ -136,6 +162,8 @@ export class ThreadSide {
   #closePorts(): void {
     this.#port.close();
     this.#beside.close();
+    this.#tables?.close();
+    this.#reader.port.close();
   }
 }
 

@@ -23,9 +23,10 @@ export function isExplained({ parameters }: InferenceResponse): boolean {
   return parameters.penstock_batch_size !== undefined;
 }
 
-/** The parameters of an answer that has no headers of its own: where its model has routes, they name the way it took. */
+/** The parameters of an answer that has no headers of its own: they name the way it took. The mark's own object where there are no others. */
 export function answerParameters({ parameters, mark }: InferenceResponse): Parameters {
-  return mark.routed ? { ...parameters, ...mark.parameters } : parameters;
+  for (const _ in parameters) return { ...parameters, ...mark.parameters };
+  return mark.parameters;
 }
 
 /** The value of `x-penstock-explain`, a header or metadata of the request. */

@@ -1,4 +1,4 @@
-import type { InferenceResponse, ServingError, Tensor } from '../../../core/index.js';
+import type { InferenceResponse, Parameters, ServingError, Tensor } from '../../../core/index.js';
 import { OWN_ROOM, type ReplyRoom } from '../reply-room.js';
 import { writeJsonData } from './data-text.js';
 import { JsonWriter, quoted } from './json-writer.js';
@@ -76,7 +76,18 @@ function shapeText(shape: readonly number[]): string {
   return text;
 }
 
+/** Of the parameters of the last reply: those of a way are one object for all its answers. */
+let lastParameters: Parameters | undefined;
+let lastText = '';
+
 function parametersText({ parameters }: InferenceResponse): string {
+  if (parameters === lastParameters) return lastText;
+  lastText = textOf(parameters);
+  lastParameters = parameters;
+  return lastText;
+}
+
+function textOf(parameters: Parameters): string {
   let text = '';
   for (const name in parameters) {
     const value = parameters[name];

@@ -85,7 +85,7 @@ class UnaryInfer implements CallHandler, InferenceReply {
     this.#settle();
     const explanation = this.#explanation(response);
     const traced = this.#trace?.answering(response, explanation !== undefined);
-    this.#call.answer(sealFrame(frame), withTrace(explanation ?? wayOf(response.mark), traced));
+    this.#call.answer(sealFrame(frame), withTrace(explanation ?? response.mark.metadata, traced));
     this.#trace?.ended(frame.byteLength);
   }
 
@@ -94,7 +94,7 @@ class UnaryInfer implements CallHandler, InferenceReply {
     const error = failureOf(thrown, 'ModelInfer', this.#state.log, this.#requestId, this.#trace);
     // It may have ended before, by its deadline, and what came of it since is that it was cancelled.
     const traced = this.#trace?.failing(this.#call.failure ?? error, mark, false);
-    this.#call.fail(error, withTrace(mark && wayOf(mark), traced));
+    this.#call.fail(error, withTrace(mark?.metadata, traced));
     this.#trace?.ended(0);
   }
 
@@ -125,9 +125,4 @@ function withTrace(
   traced: string | undefined,
 ): Readonly<Record<string, string>> | undefined {
   return traced === undefined ? trailers : { ...trailers, [TRACERESPONSE]: traced };
-}
-
-/** Trailers that name the way. HTTP/2 makes each of them anew, 1.7 KB together: only where there is more than one way. */
-function wayOf({ routed, metadata }: RouteMark): Readonly<Record<string, string>> | undefined {
-  return routed ? metadata : undefined;
 }
