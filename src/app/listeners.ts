@@ -118,6 +118,7 @@ function httpOptions({ http, jsonNan, offload, tenants }: ServerConfig, share: S
     maxInFlightBytes: bodiesInFlight(http.maxInputBytes, share),
     address: http.address,
     port: http.port,
+    ...unixSocketOf(http, share),
     maxInputBytes: http.maxInputBytes,
     jsonNan,
     offloadJsonBytes: offload.jsonBytes,
@@ -140,6 +141,7 @@ function grpcOptions({ grpc, tenants }: ServerConfig, share: Share = ALONE) {
     maxWatchers: partOf(HEALTH_WATCHERS, share),
     address: grpc.address,
     port: grpc.port,
+    ...unixSocketOf(grpc, share),
     maxInputBytes: grpc.maxMessageBytes,
     keepaliveTimeMs: grpc.keepaliveTimeMs,
     answerTimeoutMs: grpc.answerTimeoutMs,
@@ -147,6 +149,12 @@ function grpcOptions({ grpc, tenants }: ServerConfig, share: Share = ALONE) {
     ...(grpc.maxConnectionAgeMs === 0 ? {} : { maxConnectionAgeMs: grpc.maxConnectionAgeMs }),
     ...(grpc.maxConnectionAgeGraceMs === 0 ? {} : { maxConnectionAgeGraceMs: grpc.maxConnectionAgeGraceMs }),
   };
+}
+
+/** A socket file has one listener: the first thread's. */
+function unixSocketOf({ unixSocket, unixSocketMode }: ServerConfig['http' | 'grpc'], { index }: Share) {
+  if (unixSocket === undefined || index !== 0) return {};
+  return { unixSocket: { path: unixSocket, mode: Number.parseInt(unixSocketMode, 8) } };
 }
 
 /** Empty: no header names a tenant. */

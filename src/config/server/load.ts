@@ -33,9 +33,19 @@ export function loadServerConfig(sources: ServerConfigSources = {}): ServerConfi
     );
   }
   refuseSharedPorts(parsed.data);
+  refuseSharedSockets(parsed.data);
   refuseUnknownWebhooks(parsed.data, sources);
   checkBudgets(parsed.data);
   return deepFreeze(parsed.data);
+}
+
+/** Each socket file is one listener's. */
+function refuseSharedSockets({ http, grpc }: ServerConfig): void {
+  if (http.enabled && grpc.enabled && http.unixSocket !== undefined && http.unixSocket === grpc.unixSocket)
+    throw new ServingError(
+      'MALFORMED_REQUEST',
+      `http.unixSocket and grpc.unixSocket are both ${http.unixSocket}; each needs its own`,
+    );
 }
 
 /** Two listeners on one address and port would both seem to start. */
@@ -109,6 +119,11 @@ function readConfigFile(file: string): Record<string, unknown> {
     config.webhooks = config.webhooks.map((hook) =>
       isPlain(hook) && hook.secretFile !== undefined ? { ...hook, secretFile: absolute(hook.secretFile) } : hook,
     );
+  for (const name of ['http', 'grpc']) {
+    const listener = config[name];
+    if (isPlain(listener) && listener.unixSocket !== undefined)
+      config[name] = { ...listener, unixSocket: absolute(listener.unixSocket) };
+  }
   if (isPlain(config.log) && config.log.file !== undefined)
     config.log = { ...config.log, file: absolute(config.log.file) };
   if (isPlain(config.accessLog) && !STREAMS.includes(config.accessLog.destination))

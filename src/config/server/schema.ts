@@ -18,6 +18,20 @@ const durationMs = () =>
     .max(2 ** 31 - 1);
 const count = () => z.int().min(1).max(10_000_000);
 
+const unixSocket = () =>
+  z
+    .string()
+    .min(1)
+    .max(99)
+    .optional()
+    .describe('Unix domain socket to listen on beside the port; with ingress threads the first of them has it');
+const unixSocketMode = () =>
+  z
+    .string()
+    .regex(/^0?[0-7]{3}$/, 'expected permissions as three octal digits, 660 say')
+    .default('660')
+    .describe('Permissions of the Unix socket, octal: who may write may connect');
+
 const websocket = z.strictObject({
   maxConnections: count().default(10_000).describe('Most WebSocket connections at once'),
   maxInFlight: count().default(64).describe('Most requests of one connection that are not answered yet'),
@@ -43,6 +57,8 @@ const http = z.strictObject({
   enabled: z.boolean().default(true).describe('Serve HTTP and WebSocket'),
   address: address().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 is every network'),
   port: port().default(8000).describe('Port; 0 takes a free one'),
+  unixSocket: unixSocket(),
+  unixSocketMode: unixSocketMode(),
   maxInputBytes: bytes()
     .default(64 * 1024 * 1024)
     .describe('Largest request body, in bytes, before and after decompression'),
@@ -53,6 +69,8 @@ const grpc = z.strictObject({
   enabled: z.boolean().default(true).describe('Serve gRPC'),
   address: address().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 is every network'),
   port: port().default(8001).describe('Port; 0 takes a free one'),
+  unixSocket: unixSocket(),
+  unixSocketMode: unixSocketMode(),
   maxMessageBytes: bytes()
     .default(64 * 1024 * 1024)
     .describe('Largest message, in bytes'),

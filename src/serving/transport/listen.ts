@@ -1,4 +1,6 @@
+import { ServingError } from '../../core/index.js';
 import { cannotListen } from './port-conflict.js';
+import type { UnixSocket } from './unix-socket.js';
 import type { TemplatedApp, Uws, us_listen_socket } from './uws/uws-types.js';
 
 /** A port that is bound. */
@@ -13,6 +15,7 @@ const SHARED_PORT = 0;
 
 /** In the library, though its own type declaration lists the form without a host only. */
 interface ListeningApp {
+  listen_unix(cb: (socket: us_listen_socket | false) => void, path: string): unknown;
   listen(host: string, port: number, options: number, cb: (socket: us_listen_socket | false) => void): unknown;
 }
 
@@ -43,6 +46,29 @@ export function listen(
     stop: () => {
       if (open) uws.us_listen_socket_close(bound);
       open = false;
+    },
+  };
+}
+
+/** Has an app listen on a Unix socket as well. Throws CONFLICT where it cannot. */
+export function listenUnix(uws: Uws, app: TemplatedApp, what: string, socket: UnixSocket): Pick<Listener, 'stop'> {
+  let bound: us_listen_socket | undefined;
+  (app as unknown as ListeningApp).listen_unix((made) => {
+    if (made !== false) bound = made;
+  }, socket.bindPath);
+  if (bound === undefined)
+    throw new ServingError(
+      'CONFLICT',
+      `${what}: cannot bind the Unix socket ${socket.bindPath}: its folder is not there or not writable`,
+    );
+  const listening = bound;
+  socket.publish();
+  let open = true;
+  return {
+    stop: () => {
+      if (open) uws.us_listen_socket_close(listening);
+      open = false;
+      socket.remove();
     },
   };
 }

@@ -1,6 +1,8 @@
 import { createServer, type Http2Server } from 'node:http2';
-import type { ListenOptions, Socket } from 'node:net';
+import { createServer as createNetServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import { ServingError } from '../../../core/index.js';
 import { cannotListen } from '../port-conflict.js';
+import { type UnixSocketPlace, unixSocket } from '../unix-socket.js';
 import { Connection, type ConnectionOptions } from './framing/connection.js';
 import type { CallContext, Method } from './framing/method.js';
 import { openCall } from './framing/open-call.js';
@@ -10,6 +12,7 @@ import { sharedListening } from './shared-port.js';
 export interface ListenerOptions {
   readonly address: string;
   readonly port: number;
+  readonly unixSocket: UnixSocketPlace | undefined;
   /** Whether other threads listen on the port as well. */
   readonly shared: boolean;
   readonly maxConcurrentStreams: number;
@@ -22,17 +25,20 @@ export class GrpcListener {
   readonly #server: Http2Server;
   readonly #sockets: ReadonlySet<Socket>;
   readonly #connections: ReadonlySet<Connection>;
+  readonly #beside: BesideListener | undefined;
 
   private constructor(
     server: Http2Server,
     sockets: ReadonlySet<Socket>,
     connections: ReadonlySet<Connection>,
     port: number,
+    beside: BesideListener | undefined,
   ) {
     this.#server = server;
     this.#sockets = sockets;
     this.#connections = connections;
     this.port = port;
+    this.#beside = beside;
   }
 
   /** Binds and serves `methods`. Rejects with CONFLICT where the address cannot be bound. */
@@ -62,11 +68,18 @@ export class GrpcListener {
     }
     const bound = server.address();
     const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
-    return new GrpcListener(server, sockets, connections, port);
+    try {
+      const beside = options.unixSocket && (await listenBeside(server, options.unixSocket));
+      return new GrpcListener(server, sockets, connections, port, beside);
+    } catch (thrown) {
+      server.close();
+      throw thrown;
+    }
   }
 
   /** Takes no more connections and tells the clients of those it has to go; resolves when all are closed. */
   close(): Promise<void> {
+    this.#beside?.close();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
       for (const connection of [...this.#connections]) connection.leave();
@@ -79,7 +92,36 @@ export class GrpcListener {
   }
 }
 
-function listening(server: Http2Server, options: ListenOptions): Promise<void> {
+/** A second place whose connections a server takes. */
+interface BesideListener {
+  close(): void;
+}
+
+/** Has a server take the connections of a Unix socket as well. Rejects with CONFLICT. */
+async function listenBeside(server: Http2Server, place: UnixSocketPlace): Promise<BesideListener> {
+  const socket = await unixSocket('gRPC', place);
+  const beside = createNetServer((connection) => server.emit('connection', connection));
+  try {
+    await listening(beside, { path: socket.bindPath });
+  } catch (thrown) {
+    const { code, message } = thrown as NodeJS.ErrnoException;
+    throw new ServingError('CONFLICT', `gRPC: cannot bind the Unix socket ${place.path}: ${code ?? message}`, {
+      cause: thrown,
+    });
+  }
+  socket.publish();
+  return {
+    close: () => {
+      beside.close();
+      socket.remove();
+    },
+  };
+}
+
+function listening(
+  server: Pick<Server, 'once' | 'listen' | 'removeAllListeners'>,
+  options: ListenOptions,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(options, () => {

@@ -3,6 +3,7 @@ import { OWN_ROOM, type ReplyRoom } from '../../codec/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
+import type { UnixSocketPlace } from '../unix-socket.js';
 
 export interface GrpcOptions {
   readonly inference: InferencePort;
@@ -17,6 +18,8 @@ export interface GrpcOptions {
   readonly address?: string;
   /** 0 = any free port. */
   readonly port: number;
+  /** A Unix socket to listen on beside the port; default none. */
+  readonly unixSocket?: UnixSocketPlace;
   /** Whether servers of other threads listen on the port as well; default false: a port is one server's. */
   readonly shared?: boolean;
   /** Largest message, before and after decompression; default 64 MiB. */

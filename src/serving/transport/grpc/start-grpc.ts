@@ -112,6 +112,7 @@ function listenerOptions(options: GrpcOptions): ListenerOptions {
   return {
     address: options.address ?? '127.0.0.1',
     port: options.port,
+    unixSocket: options.unixSocket,
     shared: options.shared ?? false,
     maxConcurrentStreams: options.maxConcurrentStreams ?? 1024,
     connections: {

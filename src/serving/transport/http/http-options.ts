@@ -4,6 +4,7 @@ import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
 import { ReplyMemory } from '../reply-memory.js';
+import type { UnixSocketPlace } from '../unix-socket.js';
 import type { Uws } from '../uws/uws-types.js';
 
 export interface HttpOptions {
@@ -18,6 +19,8 @@ export interface HttpOptions {
   readonly address?: string;
   /** 0 = any free port. */
   readonly port: number;
+  /** A Unix socket to listen on beside the port; default none. */
+  readonly unixSocket?: UnixSocketPlace;
   /** Whether servers of other threads listen on the port as well; default false: a port is one server's. */
   readonly shared?: boolean;
   /** Largest body, as sent and after decompression; default 64 MiB (Triton's). */

@@ -1,5 +1,6 @@
 import { type Clock, type ClockTimer, ServingError } from '../../../core/index.js';
-import { listen } from '../listen.js';
+import { listen, listenUnix } from '../listen.js';
+import { unixSocket } from '../unix-socket.js';
 import { loadUws } from '../uws/load-uws.js';
 import type { TemplatedApp } from '../uws/uws-types.js';
 import { StreamConnections } from '../websocket/stream-connections.js';
@@ -27,7 +28,15 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     openConnections += Number(change);
   });
   const { address = '127.0.0.1', port, shared = false } = options;
+  const socket = options.unixSocket && (await unixSocket('HTTP', options.unixSocket));
   const listener = listen(uws, app, 'HTTP', { address, port, shared });
+  let unixListener: ReturnType<typeof listenUnix> | undefined;
+  try {
+    unixListener = socket && listenUnix(uws, app, 'HTTP', socket);
+  } catch (thrown) {
+    app.close();
+    throw thrown;
+  }
   let closed: Promise<void> | undefined;
 
   const closeIntake = (): void => {
@@ -49,6 +58,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     }
     slow.clear();
     listener.stop();
+    unixListener?.stop();
     if (state.inFlight.count > 0) options.log.warn('closing with replies unread', { count: state.inFlight.count });
     abort();
   };
@@ -56,6 +66,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const abort = (): void => {
     if (open) app.close();
     open = false;
+    socket?.remove();
   };
   return {
     port: listener.port,
