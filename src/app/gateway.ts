@@ -395,6 +395,7 @@ export class Gateway implements RunningServer {
     return startServers(this.#config, {
       memory: this.#memory,
       inference: tapsBefore(this.#dataplane, this.#taps(0), SYSTEM_CLOCK),
+      specs: this.#dataplane,
       control: this.#control,
       offload: this.#offload,
       clock: SYSTEM_CLOCK,

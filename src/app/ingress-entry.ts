@@ -53,8 +53,10 @@ const offload = createOffload({
 });
 
 try {
+  const path = side.upToDate(dataplane);
   const parts = {
-    inference: tapsBefore(side.upToDate(dataplane), taps, clock),
+    inference: tapsBefore(path, taps, clock),
+    specs: path,
     control: side.control,
     offload,
     memory: arena,

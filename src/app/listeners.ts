@@ -7,6 +7,7 @@ import {
   type GrpcServer,
   type InferencePort,
   type ListeningServer,
+  type SpecPort,
   startAdmin,
   startGrpc,
   startHttp,
@@ -17,6 +18,7 @@ import { PENSTOCK_VERSION } from './version.js';
 /** What the servers of requests need of the rooms behind. */
 export interface ServerParts {
   readonly inference: InferencePort;
+  readonly specs: SpecPort;
   readonly control: ControlPort;
   readonly offload: Offload;
   readonly clock: Clock;

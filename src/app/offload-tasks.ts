@@ -2,4 +2,5 @@
 export const OFFLOAD_TASKS = {
   /** Decodes large JSON bodies. */
   decodeV2Json: new URL('../serving/codec/v2-rest/offload-decode.js', import.meta.url),
+  decodePredict: new URL('../serving/codec/predict-rest/offload-predict.js', import.meta.url),
 };

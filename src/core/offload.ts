@@ -1,3 +1,5 @@
+import type { TensorSpec } from './model.js';
+
 /** Work that would hold a socket thread, done on pool threads. Buffers handed in are transferred: do not touch them again. */
 export interface Offload {
   /**
@@ -26,6 +28,14 @@ export interface OffloadTasks {
       readonly allowNan: boolean;
       /** Reply form where the request says nothing. */
       readonly binaryByDefault: boolean;
+    };
+    output: unknown;
+  };
+  /** Decodes a large JSON body of `:predict` (KServe V1, TensorFlow Serving) for a model with these inputs. */
+  decodePredict: {
+    input: {
+      readonly body: Uint8Array;
+      readonly inputs: readonly Pick<TensorSpec, 'name' | 'dataType' | 'optional'>[];
     };
     output: unknown;
   };

@@ -3,6 +3,7 @@ import { inflateSync, unzipSync } from 'node:zlib';
 import { type Clock, type Log, type Offload, ServingError } from '../../src/core/index.js';
 import type { Arena } from '../../src/serving/arena/index.js';
 import { decodeV2Json } from '../../src/serving/codec/index.js';
+import { decodePredict } from '../../src/serving/codec/predict-rest/offload-predict.js';
 import { ControlPlane } from '../../src/serving/controlplane/index.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/serving/transport/index.js';
 import { FakeFeedback } from './fake-feedback.js';
@@ -46,6 +47,7 @@ export class InlineOffload {
     if (input.body.byteLength !== input.body.buffer.byteLength) throw new Error('the body shares its buffer');
     const moved = { ...input, body: structuredClone(input.body, { transfer: [input.body.buffer as ArrayBuffer] }) };
     if (task === 'decodeV2Json') return decodeV2Json(moved as never);
+    if (task === 'decodePredict') return decodePredict(moved as never);
     try {
       const options = { maxOutputLength: moved.maxBytes as number };
       const plain = moved.encoding === 'deflate' ? inflateSync(moved.body, options) : unzipSync(moved.body, options);
@@ -94,7 +96,18 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
     version: '0.0.0',
     authority: adminAuthority('secret'),
   });
-  const server = await startHttp({ inference, control, offload, clock: CLOCK, log, memory, port: 0, ...options });
+  const specs = { specOf: (name: string, version: number | undefined) => models.spec(name, version) };
+  const server = await startHttp({
+    inference,
+    specs,
+    control,
+    offload,
+    clock: CLOCK,
+    log,
+    memory,
+    port: 0,
+    ...options,
+  });
   return { server, url: `http://127.0.0.1:${server.port}`, inference, models, feedback, offload, log, memory, process };
 }
 

@@ -1,4 +1,9 @@
+export { attachPredict, type DetachedPredict } from './predict-rest/offload-predict.js';
+export { decodePredictBody, type PredictBody } from './predict-rest/predict-body.js';
+export { encodePredictReply } from './predict-rest/predict-reply.js';
+export { PREDICT_SCHEMAS } from './predict-rest/predict-schemas.js';
 export { OWN_ROOM, type ReplyRoom } from './reply-room.js';
+export { type RequestParts, requestOfParts } from './request-parts.js';
 export { V2_REST_SCHEMAS } from './schemas.js';
 export {
   type Call,

@@ -6,6 +6,7 @@ import {
   type InferenceReply,
   type InferenceRequest,
   type MetricsSink,
+  type ModelSpec,
   type ModelTraffic,
   type ModelVersionId,
   type ReleaseFacts,
@@ -123,6 +124,26 @@ export class Dataplane {
       return this.#absent(request, reply, thrown);
     }
     return this.#accept(decision, request, reply);
+  }
+
+  /**
+   * The spec of that version, or of the one that requests without a version get by default: for protocols whose bodies do not
+   * say what their tensors are. Throws as a request would be refused, or rejects where another thread had to be asked.
+   */
+  specOf(model: string, version: number | undefined): ModelSpec | Promise<ModelSpec> {
+    try {
+      return this.#table.targetOf(model, version).spec;
+    } catch (thrown) {
+      const why = this.#whyAbsent(model, version);
+      if (!(why instanceof Promise)) throw why ?? thrown;
+      return why.then((error) => {
+        try {
+          return this.#table.targetOf(model, version).spec;
+        } catch {
+          throw error ?? thrown;
+        }
+      });
+    }
   }
 
   #watchOver({ facts, shadows: limits }: NonNullable<DataplaneOptions['releases']>): ReleaseWatch {

@@ -76,7 +76,7 @@ export class ThreadSide {
   }
 
   /** The data path with nothing routed by a table older than the newest that the control thread has published. */
-  upToDate(dataplane: Dataplane): Pick<Dataplane, 'wanted' | 'infer'> {
+  upToDate(dataplane: Dataplane): Pick<Dataplane, 'wanted' | 'infer' | 'specOf'> {
     const catchUp = () => this.#tables?.catchUp();
     return {
       get wanted() {
@@ -86,6 +86,10 @@ export class ThreadSide {
       infer: (request, reply) => {
         catchUp();
         return dataplane.infer(request, reply);
+      },
+      specOf: (model, version) => {
+        catchUp();
+        return dataplane.specOf(model, version);
       },
     };
   }

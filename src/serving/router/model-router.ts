@@ -55,6 +55,8 @@ interface CompiledShadow<T> {
 export class ModelRouter<T> {
   readonly subject: RouterSubject<T>;
   readonly wanted: WantedTraits | undefined;
+  /** Of requests without a version, unless a rule, a split or a rollout decides otherwise. */
+  readonly defaultVersion: number;
   readonly #parts: RouterParts;
   readonly #inputs: readonly TensorSpec[];
   readonly #decisions: DecisionMaker<T>;
@@ -84,6 +86,7 @@ export class ModelRouter<T> {
     this.#named = new Map(entries.map(({ version }) => [version, decisions.named(version, NAMED)]));
     this.#division = release?.split && this.#divided(release.split);
     const highest = release?.defaultVersion ?? (entries[entries.length - 1] as RouteEntry<T>).version;
+    this.defaultVersion = routes?.default === undefined ? highest : this.#firstOf(routes, routes.default);
     if (routes === undefined) {
       this.#default = this.#toVersion(highest, DEFAULT);
       if (this.#division === undefined) this.#always = decisions.to(highest, DEFAULT);
@@ -127,6 +130,12 @@ export class ModelRouter<T> {
           (buckets === BUCKETS || bucketOf(this.#parts.draws.next()) < buckets),
       )
       .map(({ copy }) => copy);
+  }
+
+  /** Where a goal leads, of a split its first arm. */
+  #firstOf(routes: ModelRoutes, goal: RouteGoal): number {
+    const arm = Object.hasOwn(routes.splits, goal) ? routes.splits[goal]?.arms[0] : undefined;
+    return this.#decisions.numberOf(arm?.to ?? goal);
   }
 
   #toGoal(

@@ -81,13 +81,28 @@ export class RoutingTable<T> {
    */
   route(request: InferenceRequest): RouteDecision<T> {
     const { model, version } = request;
+    const router = this.#router(model);
+    return router.route(request) ?? refuseVersion(router, model, version);
+  }
+
+  /** The version of that number, or the one that requests without a version get unless a rule or a split decides. Throws as `route`. */
+  targetOf(model: string, version: number | undefined): T {
+    const router = this.#router(model);
+    const wanted = version ?? router.defaultVersion;
+    const entry = router.subject.entries.find((candidate) => candidate.version === wanted);
+    return entry === undefined ? refuseVersion(router, model, version) : entry.target;
+  }
+
+  #router(model: string): ModelRouter<T> {
     const router = this.#models.get(model);
     if (router === undefined) throw new ServingError('MODEL_NOT_FOUND', `model '${model}' is not served here`);
-    const decision = router.route(request);
-    if (decision !== undefined) return decision;
-    const served = router.subject.entries.map((candidate) => candidate.version).join(', ');
-    throw new ServingError('VERSION_NOT_FOUND', `model '${model}' has no version ${version}; served: ${served}`);
+    return router;
   }
+}
+
+function refuseVersion<T>({ subject }: ModelRouter<T>, model: string, version: number | undefined): never {
+  const served = subject.entries.map((candidate) => candidate.version).join(', ');
+  throw new ServingError('VERSION_NOT_FOUND', `model '${model}' has no version ${version}; served: ${served}`);
 }
 
 const NONE: ReadonlySet<number> = new Set();

@@ -5,5 +5,5 @@ export type { HttpOptions, HttpServer } from './http/http-options.js';
 export { startHttp } from './http/start-http.js';
 export { type MetricsHttpOptions, startMetricsHttp } from './metrics-http.js';
 export { type HeldPort, holdPort } from './port-conflict.js';
-export type { ControlPort, InferencePort, ListeningServer } from './ports.js';
+export type { ControlPort, InferencePort, ListeningServer, SpecPort } from './ports.js';
 export { loadUws } from './uws/load-uws.js';

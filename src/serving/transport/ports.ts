@@ -1,4 +1,4 @@
-import type { InferenceHandle, InferenceReply, InferenceRequest, WantedTraits } from '../../core/index.js';
+import type { InferenceHandle, InferenceReply, InferenceRequest, ModelSpec, WantedTraits } from '../../core/index.js';
 import type { ControlPlane } from '../controlplane/index.js';
 
 /** The single path of an inference as a transport sees it; `dataplane` implements it. */
@@ -7,6 +7,12 @@ export interface InferencePort {
   readonly wanted?: WantedTraits | undefined;
   /** Never throws. `reply` is called exactly once, possibly before this returns. */
   infer(request: InferenceRequest, reply: InferenceReply): InferenceHandle;
+}
+
+/** What the tensors of models are, for protocols whose bodies do not say it; `dataplane` implements it. */
+export interface SpecPort {
+  /** Of that version, or of the default one. Throws, or rejects with, what a request would be refused with. */
+  specOf(model: string, version: number | undefined): Awaitable<ModelSpec>;
 }
 
 /** Every other call than an inference, as a transport sees it. Its methods throw `ServingError`, or reject with it. */

@@ -49,8 +49,13 @@ const FORMS = {
  */
 export function writeJsonData(writer: JsonWriter, tensor: Tensor, allowNan: boolean): void {
   writer.text('[');
-  FORMS[DATA_TYPES[tensor.dataType].json](writer, tensor, allowNan);
+  writeJsonElements(writer, tensor, allowNan);
   writer.text(']');
+}
+
+/** Writes the elements alone, with commas between them. Throws as `writeJsonData`. */
+export function writeJsonElements(writer: JsonWriter, tensor: Tensor, allowNan: boolean): void {
+  FORMS[DATA_TYPES[tensor.dataType].json](writer, tensor, allowNan);
 }
 
 /** Writes elements `from` to `end` of `values`, each but the first of all after a comma; returns where it ended. */

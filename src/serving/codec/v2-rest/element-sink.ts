@@ -27,6 +27,8 @@ export interface SinkRequest {
   readonly dataType: DataType;
   readonly count: number;
   readonly allowNan: boolean;
+  /** Whether BYTES elements may be `{"b64": ...}` as well; default false. */
+  readonly base64?: boolean;
 }
 
 /** A sink's `readRun` by way of `one`, which takes the element that begins with `byte`, where the scanner stands. */

@@ -20,13 +20,13 @@ export function readFloatAlone(scan: JsonScanner, request: SinkRequest, index: n
 
 function readWord(scan: JsonScanner, request: SinkRequest, index: number): number {
   const { at: start } = scan;
-  const word = /^(?:NaN|-?Infinity)/.exec(scan.text(start, Math.min(start + 9, scan.bytes.length)))?.[0];
+  const word = /^(?:NaN|-?Inf(?:inity)?)/.exec(scan.text(start, Math.min(start + 9, scan.bytes.length)))?.[0];
   if (word === undefined) return refuse(scan, request, index, start);
   if (!request.allowNan) {
     scan.fail(`a number (${request.label}; NaN and Infinity are not JSON: send binary data, or start with --json-nan)`);
   }
   scan.at += word.length;
-  return Number(word);
+  return Number(word.endsWith('Inf') ? `${word}inity` : word);
 }
 
 function isDigit(byte: number | undefined): boolean {

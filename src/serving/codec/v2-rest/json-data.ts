@@ -1,4 +1,4 @@
-import { DATA_TYPES, type JsonForm, ServingError } from '../../../core/index.js';
+import { DATA_TYPES, elementCount, type JsonForm, ServingError } from '../../../core/index.js';
 import { BooleanSink } from './boolean-sink.js';
 import { type ElementSink, readRow, type SinkRequest } from './element-sink.js';
 import { readFloatAlone } from './float-element.js';
@@ -34,6 +34,13 @@ const FORMS = {
  * by the length of the body: a shape that the rest of the body cannot fill is refused before anything is allocated.
  */
 export function readJsonData(scan: JsonScanner, request: SinkRequest, shape: readonly number[]): Uint8Array {
+  const sink = openJsonRows(scan, request, shape);
+  readJsonArray(scan, sink, request, shape, 0);
+  return sink.bytes();
+}
+
+/** What takes the elements of a tensor that is read row by row (`readJsonRow`). Throws as `readJsonData` for what no body can fill. */
+export function openJsonRows(scan: JsonScanner, request: SinkRequest, shape: readonly number[]): ElementSink {
   const form = FORMS[DATA_TYPES[request.dataType].json];
   if (request.count * form.fewestBytes > scan.bytes.length - scan.at + 1) {
     throw new ServingError(
@@ -41,11 +48,31 @@ export function readJsonData(scan: JsonScanner, request: SinkRequest, shape: rea
       `${request.label}: shape [${shape}] has ${request.count} elements, more than the body holds`,
     );
   }
-  const sink = form.open(request);
+  return form.open(request);
+}
+
+/** Reads one row of this shape, nested as it says, whose first element is element `from` of the tensor; one element where it is a scalar. */
+export function readJsonRow(
+  scan: JsonScanner,
+  sink: ElementSink,
+  request: SinkRequest,
+  shape: readonly number[],
+  from: number,
+): void {
+  if (shape.length > 0) readJsonArray(scan, sink, request, shape, from);
+  else if (sink.readRun(scan, from, 0, 1) === 0) scan.fail('a value');
+}
+
+function readJsonArray(
+  scan: JsonScanner,
+  sink: ElementSink,
+  request: SinkRequest,
+  shape: readonly number[],
+  from: number,
+): void {
   scan.openArray('data');
-  if (shape.length > 1 && scan.peek() === OPEN_ARRAY) readNested(scan, sink, request, shape, 0, 0);
-  else readFlat(scan, sink, request, shape, 0, request.count);
-  return sink.bytes();
+  if (shape.length > 1 && scan.peek() === OPEN_ARRAY) readNested(scan, sink, request, shape, 0, from);
+  else readFlat(scan, sink, request, shape, from, elementCount(shape));
 }
 
 /** Reads what follows the `[` of dimension `axis`; the elements start at `from`. Returns the index after the last. */

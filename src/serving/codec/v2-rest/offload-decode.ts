@@ -1,4 +1,5 @@
-import type { DataType, OffloadTasks, OutputRequest, Parameters } from '../../../core/index.js';
+import type { OffloadTasks, OutputRequest, Parameters } from '../../../core/index.js';
+import { attachTensors, type DetachedTensors, detachTensors } from '../detached-tensors.js';
 import { decodeBody } from './infer-body.js';
 import { type DecodedRequest, type RequestContext, requestOf } from './infer-request.js';
 
@@ -10,28 +11,16 @@ import { type DecodedRequest, type RequestContext, requestOf } from './infer-req
  */
 export const OFFLOAD_JSON_BYTES = 256 * 1024;
 
-interface DetachedInput {
-  readonly name: string;
-  readonly dataType: DataType;
-  readonly shape: readonly number[];
-  /** Where its bytes lie in `DetachedBody.buffer`. */
-  readonly start: number;
-  readonly bytes: number;
-}
-
 /** A decoded body that can be posted between threads: plain data, and one buffer to be transferred. */
-export interface DetachedBody {
+export interface DetachedBody extends DetachedTensors {
   readonly modelName: string | undefined;
   readonly id: string;
-  readonly inputs: readonly DetachedInput[];
   readonly outputs: readonly OutputRequest[];
   readonly parameters: readonly (readonly [string, Parameters[string]])[];
   readonly priority: number;
   readonly timeoutUs: number;
   readonly binary: boolean;
   readonly byName: readonly (readonly [string, boolean])[] | undefined;
-  /** Every input's bytes, each at a multiple of 8. Put it on the transfer list. */
-  readonly buffer: ArrayBuffer;
 }
 
 /**
@@ -40,46 +29,29 @@ export interface DetachedBody {
  */
 export function decodeV2Json({ body, ...options }: OffloadTasks['decodeV2Json']['input']): DetachedBody {
   const decoded = decodeBody(body, options);
-  let total = 0;
-  for (const input of decoded.inputs) total += aligned(input.data.byteLength);
-  const buffer = new ArrayBuffer(total);
-  const all = new Uint8Array(buffer);
-  let start = 0;
-  const inputs: DetachedInput[] = [];
-  for (const { name, dataType, shape, data } of decoded.inputs) {
-    all.set(data, start);
-    inputs.push({ name, dataType, shape, start, bytes: data.byteLength });
-    start += aligned(data.byteLength);
-  }
   return {
     modelName: decoded.modelName,
     id: decoded.id,
-    inputs,
     outputs: decoded.outputs,
     parameters: Object.entries(decoded.parameters),
     priority: decoded.priority,
     timeoutUs: decoded.timeoutUs,
     binary: decoded.format.binary,
     byName: decoded.format.byName === undefined ? undefined : [...decoded.format.byName],
-    buffer,
+    ...detachTensors(decoded.inputs),
   };
 }
 
 /** The socket thread's side: the same request and format `decodeInferBody` would have given. */
 export function attachV2Json(detached: DetachedBody, context: RequestContext): DecodedRequest {
-  const { buffer, binary, byName } = detached;
+  const { binary, byName } = detached;
   const parameters = Object.create(null) as Record<string, Parameters[string]>;
   for (const [name, value] of detached.parameters) parameters[name] = value;
   return requestOf(
     {
       modelName: detached.modelName,
       id: detached.id,
-      inputs: detached.inputs.map(({ name, dataType, shape, start, bytes }) => ({
-        name,
-        dataType,
-        shape,
-        data: new Uint8Array(buffer, start, bytes),
-      })),
+      inputs: attachTensors(detached),
       outputs: detached.outputs,
       parameters,
       priority: detached.priority,
@@ -88,8 +60,4 @@ export function attachV2Json(detached: DetachedBody, context: RequestContext): D
     },
     context,
   );
-}
-
-function aligned(bytes: number): number {
-  return Math.ceil(bytes / 8) * 8;
 }

@@ -2,6 +2,7 @@ import { type ElementSink, RUN_ELEMENTS, readEach, refuseElement, type SinkReque
 import type { JsonScanner } from './json-scanner.js';
 
 const QUOTE = 0x22;
+const OPEN_OBJECT = 0x7b;
 
 /** BYTES: the strings as UTF-8, serialised as the protocol has it (uint32 length, bytes). */
 export class StringSink implements ElementSink {
@@ -10,6 +11,10 @@ export class StringSink implements ElementSink {
   #out: Buffer;
   #end = 0;
   readonly #one = (scan: JsonScanner, index: number, byte: number): void => {
+    if (byte === OPEN_OBJECT && this.#request.base64 === true) {
+      this.#takeBase64(scan, index);
+      return;
+    }
     if (byte !== QUOTE) refuseElement(scan, this.#request, index, scan.at, 'a string');
     const start = scan.at + 1;
     if (scan.skipString()) {
@@ -45,6 +50,20 @@ export class StringSink implements ElementSink {
     return this.#out.subarray(0, this.#end);
   }
 
+  #takeBase64(scan: JsonScanner, index: number): void {
+    const start = scan.at;
+    scan.openObject('a value');
+    if (scan.key(true) !== 'b64') refuseElement(scan, this.#request, index, start, 'a string or {"b64": ...}');
+    const text = scan.string('b64');
+    const bytes = Buffer.from(text, 'base64');
+    if (scan.key(false) !== undefined || !isBase64(text, bytes.byteLength))
+      refuseElement(scan, this.#request, index, start, 'a string or {"b64": ...} of valid base64');
+    this.#reserve(bytes.byteLength);
+    this.#out.writeUInt32LE(bytes.byteLength, this.#end);
+    this.#out.set(bytes, this.#end + 4);
+    this.#end += 4 + bytes.byteLength;
+  }
+
   #reserve(length: number): void {
     const needed = this.#end + 4 + length;
     if (needed <= this.#out.length) return;
@@ -52,4 +71,9 @@ export class StringSink implements ElementSink {
     larger.set(this.#out.subarray(0, this.#end));
     this.#out = larger;
   }
+}
+
+/** Node's decoder takes any text, and leaves out what is none. */
+function isBase64(text: string, bytes: number): boolean {
+  return /^[A-Za-z0-9+/_-]*={0,2}$/.test(text) && bytes === Math.floor((text.replace(/=+$/, '').length * 3) / 4);
 }

@@ -5,7 +5,8 @@ import type { ServingError } from '../../../core/index.js';
 import type { OffloadPool } from './offload-pool.js';
 
 const { createOffload } = await compiled<typeof import('../index.js')>('serving/executor/index.js');
-const TASKS = { decodeV2Json: new URL('../../../../test/fixtures/offload-tasks.mjs', import.meta.url) };
+const MODULE = new URL('../../../../test/fixtures/offload-tasks.mjs', import.meta.url);
+const TASKS = { decodeV2Json: MODULE, decodePredict: MODULE };
 
 const pools: OffloadPool[] = [];
 afterEach(async () => {

@@ -1,4 +1,11 @@
-import { ERRORS, type Lease, type LogFields, toServingError, type WatchedCall } from '../../../core/index.js';
+import {
+  ERRORS,
+  type Lease,
+  type LogFields,
+  type ServingError,
+  toServingError,
+  type WatchedCall,
+} from '../../../core/index.js';
 import { encodeError } from '../../codec/index.js';
 import { addressText } from '../client-address.js';
 import { AT_ONCE_BYTES } from '../reply-memory.js';
@@ -93,9 +100,7 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
       });
     if (!this.open) return;
     this.answer({
-      status: STATUS_OF_REASON[error.reason],
-      contentType: 'application/json',
-      body: encodeError(error),
+      ...this.refusal(error),
       headers:
         error.retryAfterMs === undefined
           ? headers
@@ -111,6 +116,11 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
    */
   refuseFraming(thrown: unknown): void {
     setImmediate(() => this.fail(thrown, true));
+  }
+
+  /** The answer to an error, in the form of V2. */
+  protected refusal(error: ServingError): Pick<Reply, 'status' | 'contentType' | 'body'> {
+    return { status: STATUS_OF_REASON[error.reason], contentType: 'application/json', body: encodeError(error) };
   }
 
   /** For owners that do not derive from this class: called when the client went away before its answer. */

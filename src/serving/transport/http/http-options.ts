@@ -2,13 +2,14 @@ import type { Clock, LeaseSource, Log, Offload, Reason, RequestWatch } from '../
 import { OFFLOAD_JSON_BYTES } from '../../codec/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
-import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
+import type { ControlPort, InferencePort, ListeningServer, SpecPort } from '../ports.js';
 import { ReplyMemory } from '../reply-memory.js';
 import type { UnixSocketPlace } from '../unix-socket.js';
 import type { Uws } from '../uws/uws-types.js';
 
 export interface HttpOptions {
   readonly inference: InferencePort;
+  readonly specs: SpecPort;
   readonly control: ControlPort;
   readonly offload: Offload;
   readonly clock: Clock;
@@ -59,6 +60,7 @@ export type HttpServer = ListeningServer;
 export interface HttpState {
   readonly uws: Uws;
   readonly inference: InferencePort;
+  readonly specs: SpecPort;
   readonly control: ControlPort;
   readonly offload: Offload;
   readonly clock: Clock;
@@ -91,6 +93,7 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
   return {
     uws,
     inference: options.inference,
+    specs: options.specs,
     control: options.control,
     offload: options.offload,
     clock: options.clock,

@@ -1,5 +1,5 @@
 import { CRITICALITIES, ERRORS, REASONS, type Reason } from '../../../core/index.js';
-import { V2_REST_SCHEMAS } from '../../codec/index.js';
+import { PREDICT_SCHEMAS, V2_REST_SCHEMAS } from '../../codec/index.js';
 import type { ModelMetadata, Right } from '../../controlplane/index.js';
 import type { ControlPort } from '../ports.js';
 import { CONTROL_SCHEMAS } from './schemas.js';
@@ -33,7 +33,7 @@ export interface MediaType {
 
 /** What the document reads of a route. */
 export interface DocumentedRoute {
-  readonly kind: 'control' | 'infer' | 'stream' | 'admin';
+  readonly kind: 'control' | 'infer' | 'form' | 'stream' | 'admin';
   readonly method: string;
   readonly pattern: string;
   readonly summary: string;
@@ -41,6 +41,8 @@ export interface DocumentedRoute {
   readonly right: Right;
   /** Name of the body's schema; undefined = no body. */
   readonly request?: string;
+  /** Media types of the body of a form; default JSON. */
+  readonly media?: readonly string[];
   /** Whether the body may be YAML as well. */
   readonly yaml?: boolean;
   readonly response: string;
@@ -57,8 +59,8 @@ export interface DocumentedApi {
 }
 
 const V2_API: DocumentedApi = {
-  description: 'Open Inference Protocol V2 over REST and WebSocket.',
-  schemas: { ...CONTROL_SCHEMAS, ...V2_REST_SCHEMAS },
+  description: 'Open Inference Protocol V2 over REST and WebSocket; KServe V1 and TensorFlow Serving over REST.',
+  schemas: { ...CONTROL_SCHEMAS, ...V2_REST_SCHEMAS, ...PREDICT_SCHEMAS },
 };
 
 /** Models whose examples the document carries; more would drown the page. */
@@ -77,6 +79,9 @@ const INFER_HEADERS = [
   header('x-penstock-criticality', 'string', `What is refused last under overload: ${CRITICALITIES.join(', ')}`),
   header('Content-Encoding', 'string', 'gzip or deflate'),
 ];
+
+/** The length of a JSON part is the business of V2's own bodies. */
+const FORM_HEADERS = INFER_HEADERS.slice(1);
 
 const STREAM_TEXT =
   'Upgrade to WebSocket. A text frame is the JSON body of an inference request; a binary frame is the bytes of its JSON as a ' +
@@ -114,7 +119,7 @@ export function openApiDocument(
   const examples = inferExamples(models);
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of routes) {
-    const path = route.pattern.replace(/:([a-z]+)/g, '{$1}');
+    const path = route.pattern.replace(/\/:([a-z]+)/g, '/{$1}');
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route, examples) };
   }
   return {
@@ -138,18 +143,24 @@ export function openApiDocument(
 function operation(route: DocumentedRoute, examples: NonNullable<MediaType['examples']>): Operation {
   const { pattern, summary, tag, request, response } = route;
   const infer = route.kind === 'infer';
+  const form = route.kind === 'form';
   return {
     operationId: `${route.method.toLowerCase()}${pattern.replace(/[:/]+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())}`,
     summary,
     tags: [tag],
     ...(route.kind === 'stream' ? { description: STREAM_TEXT } : {}),
-    parameters: [...pathParameters(pattern), ...queryParameters(route), ...(infer ? INFER_HEADERS : [])],
+    parameters: [
+      ...pathParameters(pattern),
+      ...queryParameters(route),
+      ...(infer ? INFER_HEADERS : form ? FORM_HEADERS : []),
+    ],
     ...(request === undefined
       ? {}
       : {
           requestBody: {
-            required: infer,
+            required: infer || form,
             content: {
+              ...Object.fromEntries((route.media ?? []).map((media) => [media, { schema: reference(request) }])),
               'application/json': infer ? { schema: reference(request), examples } : { schema: reference(request) },
               ...(route.yaml === true ? { 'application/yaml': { schema: reference(request) } } : {}),
               ...(infer
@@ -200,7 +211,7 @@ function errorReasons(route: DocumentedRoute): readonly Reason[] {
   if (route.kind !== 'admin' && route.pattern.includes(':model'))
     for (const reason of ['MALFORMED_REQUEST', 'MODEL_NOT_FOUND', 'VERSION_NOT_READY'] as const) reasons.add(reason);
   if (route.pattern.includes(':version')) reasons.add('VERSION_NOT_FOUND');
-  if (route.kind === 'infer') for (const reason of INFER_ONLY) reasons.add(reason);
+  if (route.kind === 'infer' || route.kind === 'form') for (const reason of INFER_ONLY) reasons.add(reason);
   if (route.right !== 'open') for (const reason of ['UNAUTHENTICATED', 'FORBIDDEN'] as const) reasons.add(reason);
   if (route.kind === 'control' && route.right === 'admin')
     for (const reason of ['MODEL_INVALID', 'UNSUPPORTED'] as const) reasons.add(reason);
@@ -223,7 +234,7 @@ function pathParameters(pattern: string): Readonly<Record<string, unknown>>[] {
     });
   if (pattern.includes(':version'))
     parameters.push({ name: 'version', in: 'path', required: true, schema: { type: 'integer', minimum: 1 } });
-  for (const [, name] of pattern.matchAll(/:([a-z]+)/g)) {
+  for (const [, name] of pattern.matchAll(/\/:([a-z]+)/g)) {
     if (name === 'model' || name === 'version') continue;
     parameters.push({ name, in: 'path', required: true, schema: { type: 'string', minLength: 1, maxLength: 256 } });
   }

@@ -3,7 +3,9 @@ import { type ControlCall, MOST_FEEDBACK_CHARACTERS, RIGHTS, type Right } from '
 import { type Awaitable, mapped } from '../ports.js';
 import type { ControlCallInput, ControlRoute } from './control-exchange.js';
 import { docsPage } from './docs-page.js';
+import type { FormRoute } from './form/register-forms.js';
 import { describedServer, type OpenApiDocument, openApiDocument } from './openapi.js';
+import { namesOf, V1_ROUTES } from './v1-routes.js';
 import type { WholeAnswer } from './whole-call.js';
 
 interface Described {
@@ -19,6 +21,7 @@ interface Described {
 export type Route =
   | (Described & ControlRoute & { readonly kind: 'control' })
   | (Described & { readonly kind: 'infer'; readonly method: 'POST'; readonly pattern: string })
+  | (Described & FormRoute & { readonly kind: 'form'; readonly method: 'POST'; readonly media?: readonly string[] })
   | (Described & { readonly kind: 'stream'; readonly method: 'GET'; readonly pattern: string });
 
 /** Every route of the HTTP server. Patterns: `:model` and `:version` stand for one path segment each. */
@@ -62,6 +65,15 @@ export const ROUTES: readonly Route[] = [
     'Statistics',
     'Statistics of every model that is ready',
     ({ server }) => mapped(server.control.modelStatistics(undefined, undefined), asContent),
+  ),
+  control(
+    'repositoryIndex',
+    'GET',
+    '/v2/models',
+    'metadata',
+    'V1Models',
+    'Names of the models that take requests (as KServe has it)',
+    ({ server }) => mapped(server.control.repositoryIndex({ ready: true }), namesOf),
   ),
   ...ofModel('', (pattern) =>
     control(
@@ -223,6 +235,7 @@ export const ROUTES: readonly Route[] = [
     ),
     maxTextBytes: MOST_FEEDBACK_CHARACTERS,
   },
+  ...V1_ROUTES,
   documentation('/v2/docs', 'This documentation as a page', 'text/html; charset=utf-8', (document) =>
     docsPage(document, '/v2/docs'),
   ),

@@ -5,6 +5,8 @@ import { loadUws } from '../uws/load-uws.js';
 import type { TemplatedApp } from '../uws/uws-types.js';
 import { StreamConnections } from '../websocket/stream-connections.js';
 import { startControl } from './control-exchange.js';
+import { formPattern } from './form/form-path.js';
+import { registerForms } from './form/register-forms.js';
 import { type HttpOptions, type HttpServer, type HttpState, httpState } from './http-options.js';
 import { startInfer } from './infer-exchange.js';
 import { isVersioned } from './model-path.js';
@@ -91,6 +93,11 @@ function wait(clock: Clock, ms: number): { readonly passed: Promise<void>; clear
 
 function registerRoutes(app: TemplatedApp, state: HttpState, streams: StreamConnections): void {
   for (const route of ROUTES) registerRoute(app, state, streams, route);
+  registerForms(
+    app,
+    state,
+    ROUTES.filter((route) => route.kind === 'form'),
+  );
   const refusals = { unknownMethod: 'Method Not Allowed', unknownPath: 'Not Found' };
   registerOtherMethods(app, state, methodsByPattern(), refusals);
 }
@@ -102,6 +109,9 @@ function registerRoute(app: TemplatedApp, state: HttpState, streams: StreamConne
       app.post(route.pattern, (response, request) => startInfer(state, response, request, versioned));
       return;
     }
+    case 'form':
+      // With the others of its path.
+      return;
     case 'stream':
       streams.register(app, route.pattern);
       app.get(route.pattern, (response, request) =>
@@ -126,7 +136,11 @@ function registerRoute(app: TemplatedApp, state: HttpState, streams: StreamConne
 /** Whatever can be got has a head, too. */
 function methodsByPattern(): Map<string, string[]> {
   const byPattern = new Map<string, string[]>();
-  for (const { pattern, method } of ROUTES) byPattern.set(pattern, [...(byPattern.get(pattern) ?? []), method]);
+  for (const { pattern, method } of ROUTES) {
+    const { path } = formPattern(pattern);
+    const methods = byPattern.get(path) ?? [];
+    if (!methods.includes(method)) byPattern.set(path, [...methods, method]);
+  }
   for (const methods of byPattern.values()) if (methods.includes('GET')) methods.push('HEAD');
   return byPattern;
 }

@@ -1,0 +1,155 @@
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type HttpFixture, startFixture } from '../../../../../test/support/http-server.js';
+import { modelSpec } from '../../../../../test/support/specs.js';
+import { ServingError, typedView } from '../../../../core/index.js';
+import type { HttpOptions } from '../http-options.js';
+
+let fixture: HttpFixture | undefined;
+afterEach(async () => {
+  for (const call of [...(fixture?.inference.held ?? [])]) call.answer();
+  await fixture?.server.close();
+  fixture = undefined;
+});
+
+async function start(options: Partial<HttpOptions> = {}): Promise<HttpFixture> {
+  fixture = await startFixture(options);
+  return fixture;
+}
+
+function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  const sent = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+  return fetch(`${fixture!.url}${path}`, { method: 'POST', body: sent as never, headers });
+}
+
+const ROWS = {
+  instances: [
+    [1, 2],
+    [3, 4],
+  ],
+};
+
+describe('predictions over HTTP', () => {
+  it('answers rows and columns through the one path', async () => {
+    const { inference } = await start();
+    const rows = await post('/v1/models/m:predict', ROWS);
+    expect([rows.status, rows.headers.get('content-type'), rows.headers.get('x-penstock-version')]).toEqual([
+      200,
+      'application/json',
+      '1',
+    ]);
+    expect(await rows.json()).toEqual({ predictions: ROWS.instances });
+    expect(await (await post('/v1/models/m:predict', { inputs: { x: [[5, 6]] } })).json()).toEqual({
+      outputs: [[5, 6]],
+    });
+    const [first] = inference.requests;
+    expect([first!.model, first!.version, first!.inputs[0]!.shape]).toEqual(['m', undefined, [2, 2]]);
+    expect([...typedView('FP32', first!.inputs[0]!.data)]).toEqual([1, 2, 3, 4]);
+  });
+
+  it('takes the colon of a verb percent-encoded, and models whose names have colons', async () => {
+    const { inference } = await start({ specs: { specOf: () => modelSpec() } });
+    expect((await post('/v1/models/m%3Apredict', ROWS)).status).toBe(200);
+    expect((await post('/v1/models/a:b:predict', ROWS)).status).toBe(200);
+    expect(inference.requests.map(({ model }) => model)).toEqual(['m', 'a:b']);
+  });
+
+  it('waits for a spec that another thread is asked for', async () => {
+    await start({ specs: { specOf: async () => modelSpec() } });
+    expect(await (await post('/v1/models/m:predict', ROWS)).json()).toEqual({ predictions: ROWS.instances });
+    const rejecting = { specOf: () => Promise.reject(new ServingError('VERSION_NOT_READY', 'loading')) };
+    await fixture!.server.close();
+    await start({ specs: rejecting });
+    const refused = await post('/v1/models/m:predict', ROWS);
+    expect([refused.status, await refused.json()]).toEqual([503, { error: 'loading' }]);
+  });
+
+  it('decodes large bodies on a pool thread, compressed ones too', async () => {
+    const { offload } = await start({ offloadJsonBytes: 1000 });
+    const instances = Array.from({ length: 300 }, (_, i) => [i, -i - 1]);
+    expect(await (await post('/v1/models/m:predict', { instances })).json()).toEqual({ predictions: instances });
+    const packed = gzipSync(JSON.stringify({ instances }));
+    const answer = await post('/v1/models/m:predict', packed, { 'Content-Encoding': 'gzip' });
+    expect(await answer.json()).toEqual({ predictions: instances });
+    expect(offload.ran).toEqual(['decodePredict', 'decompress', 'decodePredict']);
+    const bad = await post('/v1/models/m:predict', JSON.stringify({ instances }).slice(0, -2));
+    expect(bad.status).toBe(400);
+  });
+
+  it('carries deadline, tenant and criticality, and explains itself', async () => {
+    const { inference } = await start({ tenantHeader: 'x-tenant' });
+    const answer = await post('/v1/models/m:predict', ROWS, {
+      'x-request-timeout-ms': '5000',
+      'x-tenant': 'acme',
+      'x-penstock-criticality': 'CRITICAL',
+      'x-penstock-explain': '1',
+    });
+    expect(answer.headers.get('x-penstock-batch-size')).toBe('1');
+    const [{ deadlineNs, receivedNs, tenantHeader, criticalityHeader }] = inference.requests as never as [
+      { deadlineNs: number; receivedNs: number; tenantHeader: string; criticalityHeader: string },
+    ];
+    expect([deadlineNs - receivedNs, tenantHeader, criticalityHeader]).toEqual([5e9, 'acme', 'CRITICAL']);
+  });
+
+  it('cancels where the client goes away', async () => {
+    const { inference } = await start();
+    inference.hold = true;
+    const gone = new AbortController();
+    const sent = fetch(`${fixture!.url}/v1/models/m:predict`, {
+      method: 'POST',
+      body: JSON.stringify(ROWS),
+      signal: gone.signal,
+    }).catch(() => 'gone');
+    await inference.when(() => inference.held.length === 1);
+    gone.abort();
+    expect(await sent).toBe('gone');
+    await inference.when(() => inference.cancelled === 1);
+  });
+
+  it.each([
+    ['/v1/models/m:predict', '{"instances":', 400, /JSON at byte/],
+    ['/v1/models/m:predict', 'not json', 400, /no JSON object with "instances" or "inputs"/],
+    ['/v1/models/m:predict', '', 400, /no JSON object/],
+    ['/v1/models/m:predict', '{"instances":[["a","b"]]}', 400, /input "x": element 0 must be a number/],
+    ['/v1/models/nobody:predict', '{"instances":[[1,2]]}', 404, /nobody/],
+    ['/v1/models/m:explain', '{"instances":[[1,2]]}', 501, /explanations are not served/],
+    ['/v1/models/m:other', '{}', 404, /does not end in one of ':predict'/],
+    ['/v1/models/m', '{}', 404, /does not end in one of/],
+    ['/v1/models/.m:predict', '{}', 400, /begins with a dot/],
+    ['/v1/models/%ff:predict', '{}', 400, /percent-encoded/],
+    ['/v1/models/:predict', '{}', 400, /is empty/],
+  ])('refuses %s with %s', async (path, body, status, message) => {
+    await start();
+    const refused = await post(path, body);
+    expect([refused.status, ((await refused.json()) as { error: string }).error]).toEqual([
+      status,
+      expect.stringMatching(message),
+    ]);
+    expect((await post('/v1/models/m:predict', ROWS)).status).toBe(200);
+  });
+
+  it('refuses bodies over the limit, and says which methods there are', async () => {
+    await start({ maxInputBytes: 100 });
+    expect((await post('/v1/models/m:predict', 'x'.repeat(101))).status).toBe(413);
+    const put = await fetch(`${fixture!.url}/v1/models/m:predict`, { method: 'PUT' });
+    expect([put.status, put.headers.get('allow')]).toEqual([405, 'GET, POST, HEAD, OPTIONS']);
+  });
+
+  it('lists models and tells whether one is ready', async () => {
+    await start();
+    for (const path of ['/v1/models', '/v2/models'])
+      expect(await (await fetch(`${fixture!.url}${path}`)).json()).toEqual({ models: ['m'] });
+    const ready = await fetch(`${fixture!.url}/v1/models/m`);
+    expect([ready.status, await ready.json()]).toEqual([200, { name: 'm', ready: true }]);
+    expect((await fetch(`${fixture!.url}/v1/models/nobody`)).status).toBe(404);
+  });
+
+  it('documents its routes', async () => {
+    await start();
+    const document = (await (await fetch(`${fixture!.url}/v2/docs/openapi.json`)).json()) as {
+      paths: Record<string, { post: { requestBody: { required: boolean }; operationId: string } }>;
+    };
+    const { post: operation } = document.paths['/v1/models/{model}:predict']!;
+    expect([operation.operationId, operation.requestBody.required]).toEqual(['postV1ModelsModelPredict', true]);
+  });
+});
