@@ -119,9 +119,9 @@ export class Gateway implements RunningServer {
     const log = createLog(logOptions(config.log, surroundings.isTTY));
     this.#log = log;
     this.#tokens = openTokens(config, log);
-    this.#webhooks = new Webhooks({ hooks: config.webhooks, clock, log });
-    const ended = new EndedRollouts(this.#webhooks);
     this.#state = stateOf(config, surroundings, log);
+    this.#webhooks = new Webhooks({ hooks: config.webhooks, clock, log, store: this.#state.letters });
+    const ended = new EndedRollouts(this.#webhooks);
     const ledger = createLedger(config, clock);
     const charges = new Charges();
     const devices = new Devices({
@@ -382,6 +382,7 @@ export class Gateway implements RunningServer {
     }
     if (this.#lifetime.state !== 'starting') return;
     this.#lifetime.move('serving', 'models are loaded');
+    if (Object.values(this.addresses).some((address) => address !== undefined)) this.#webhooks.resume();
     this.#listeners.grpc?.refreshHealth();
   }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/support/fake-clock.js';
 import { SilentLog } from '../../test/support/silent-log.js';
+import type { Letter, LetterStore } from '../core/index.js';
 import type { RolloutNotice } from '../delivery/index.js';
 import { Webhooks } from './webhooks.js';
 
@@ -35,8 +36,27 @@ interface Sent {
   readonly body: string;
 }
 
+/** As a state file keeps them. */
+class KeptLetters implements LetterStore {
+  kept: Letter[] = [];
+  full = false;
+
+  keep(letter: Letter): void {
+    if (this.full) throw new Error('the disk is full');
+    this.kept.push(letter);
+  }
+
+  forget(webhook: string, id: string): void {
+    this.kept = this.kept.filter((letter) => letter.webhook !== webhook || letter.id !== id);
+  }
+
+  letters(): readonly Letter[] {
+    return this.kept;
+  }
+}
+
 /** Webhooks over a network that answers as told, in the order of the calls. */
-function setup(answers: (number | 'down')[] = [], names = ['ops']) {
+function setup(answers: (number | 'down')[] = [], names = ['ops'], store: LetterStore = new KeptLetters()) {
   const clock = new FakeClock();
   const sent: Sent[] = [];
   const send = (async (url: string, init: { headers: Record<string, string>; body: string }) => {
@@ -47,7 +67,7 @@ function setup(answers: (number | 'down')[] = [], names = ['ops']) {
   }) as unknown as typeof fetch;
   const hooks = names.map((name) => ({ name, url: `http://127.0.0.1/${name}`, secretFile }));
   const log = new SilentLog();
-  const webhooks = new Webhooks({ hooks, clock, log, send });
+  const webhooks = new Webhooks({ hooks, clock, log, send, store });
   /** Lets what was sent be answered, as often as it takes. */
   const settle = async () => {
     for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
@@ -56,6 +76,36 @@ function setup(answers: (number | 'down')[] = [], names = ['ops']) {
 }
 
 describe('webhooks of rollouts', () => {
+  it('get after a restart what was not delivered before it, once, in order, and nothing else', async () => {
+    const store = new KeptLetters();
+    const before = setup([204, 'down'], ['ops', 'gone'], store);
+    for (const number of [1, 2, 3]) before.webhooks.tell(notice(number), ['ops']);
+    before.webhooks.tell(notice(4), ['gone']);
+    before.webhooks.close();
+    await before.settle();
+    const waiting = store.kept.map(({ id }) => id);
+    expect(waiting.length).toBe(4);
+
+    const after = setup([], ['ops'], store);
+    after.webhooks.resume();
+    await after.settle();
+    const ids = before.sent.slice(0, 1).map(({ body }) => JSON.parse(body).id);
+    expect(after.sent.map(({ body }) => JSON.parse(body).id)).toEqual([...ids, ...waiting.slice(1, 3)]);
+    expect(after.sent.map(({ url }) => url)).toEqual(new Array(3).fill('http://127.0.0.1/ops'));
+    expect(store.kept).toEqual([]);
+    expect(after.log.lines).toContainEqual(expect.objectContaining({ message: 'a notice that waited is dropped' }));
+  });
+
+  it('get notices that cannot be kept all the same', async () => {
+    const store = new KeptLetters();
+    store.full = true;
+    const { sent, webhooks, settle, log } = setup([], ['ops'], store);
+    webhooks.tell(notice(1), undefined);
+    await settle();
+    expect(sent.length).toBe(1);
+    expect(log.lines).toContainEqual(expect.objectContaining({ level: 'error' }));
+  });
+
   it('get a signed CloudEvent of each move, which a receiver can check', async () => {
     const { sent, webhooks, settle } = setup();
     webhooks.tell(notice(7), undefined);
@@ -140,6 +190,8 @@ describe('webhooks of rollouts', () => {
     const file = join(folder, name);
     if (text !== undefined) writeFileSync(file, text);
     const hooks = [{ name: 'ops', url: 'http://127.0.0.1/', secretFile: file }];
-    expect(() => new Webhooks({ hooks, clock: new FakeClock(), log: new SilentLog() })).toThrow(message);
+    expect(
+      () => new Webhooks({ hooks, clock: new FakeClock(), log: new SilentLog(), store: new KeptLetters() }),
+    ).toThrow(message);
   });
 });

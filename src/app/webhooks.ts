@@ -1,5 +1,5 @@
 import type { ServerConfig } from '../config/index.js';
-import type { Clock, ClockTimer, Log, RolloutFigures } from '../core/index.js';
+import type { Clock, ClockTimer, Letter, LetterStore, Log, RolloutFigures } from '../core/index.js';
 import type { RolloutNotice, RolloutNotices } from '../delivery/index.js';
 import { type CloudEvent, cloudEvent } from './cloud-event.js';
 import { readSecret, signedHeaders } from './webhook-signature.js';
@@ -11,6 +11,8 @@ export interface WebhooksOptions {
   readonly hooks: ServerConfig['webhooks'];
   readonly clock: Clock;
   readonly log: Log;
+  /** Where letters wait that were not delivered when the process ended. */
+  readonly store: LetterStore;
   /** Replaces the network in tests. */
   readonly send?: typeof fetch;
 }
@@ -26,10 +28,24 @@ const PASSING = [408, 425, 429];
 /** Tells webhooks of the moves of rollouts and SLOs, and of budgets: signed CloudEvents, one after another for each, never in anyone's way. */
 export class Webhooks implements RolloutNotices {
   readonly #hooks: ReadonlyMap<string, Webhook>;
+  readonly #store: LetterStore;
+  readonly #log: Log;
 
   /** Throws MALFORMED_REQUEST where a secret cannot be read. */
-  constructor({ hooks, ...around }: WebhooksOptions) {
-    this.#hooks = new Map(hooks.map((hook) => [hook.name, new Webhook({ ...hook, ...around })]));
+  constructor({ hooks, store, ...around }: WebhooksOptions) {
+    this.#store = store;
+    this.#log = around.log;
+    const settled = (webhook: string, id: string) => this.#attempt(() => store.forget(webhook, id));
+    this.#hooks = new Map(hooks.map((hook) => [hook.name, new Webhook({ ...hook, ...around, settled })]));
+  }
+
+  /** Sends what waited when the process ended last; letters to webhooks that there are not any more are dropped. */
+  resume(): void {
+    for (const letter of this.#store.letters()) {
+      if (this.#hooks.get(letter.webhook)?.take(letter) === true) continue;
+      this.#log.warn('a notice that waited is dropped', { webhook: letter.webhook, id: letter.id });
+      this.#attempt(() => this.#store.forget(letter.webhook, letter.id));
+    }
   }
 
   get names(): readonly string[] {
@@ -42,23 +58,32 @@ export class Webhooks implements RolloutNotices {
 
   /** To the webhooks of these names, or to all; names that there are not are passed over. */
   send(event: CloudEvent, to: readonly string[] | undefined): void {
-    const letter = { id: event.id, body: JSON.stringify(event) };
-    for (const name of to ?? this.names) this.#hooks.get(name)?.take(letter);
+    const { id } = event;
+    const body = JSON.stringify(event);
+    for (const webhook of to ?? this.names) {
+      const letter = { webhook, id, body };
+      // Kept before anything of it is awaited.
+      if (this.#hooks.get(webhook)?.take(letter) === true) this.#attempt(() => this.#store.keep(letter));
+    }
   }
 
   figures(): readonly WebhookFigures[] {
     return [...this.#hooks.values()].map((hook) => hook.figures());
   }
 
+  /** What cannot be kept is sent all the same. */
+  #attempt(change: () => void): void {
+    try {
+      change();
+    } catch (cause) {
+      this.#log.error('letters to webhooks cannot be kept over a restart', { cause });
+    }
+  }
+
   /** Sends nothing any more. */
   close(): void {
     for (const hook of this.#hooks.values()) hook.close();
   }
-}
-
-interface Letter {
-  readonly id: string;
-  readonly body: string;
 }
 
 interface WebhookParts {
@@ -68,6 +93,8 @@ interface WebhookParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly send?: typeof fetch;
+  /** A letter was delivered, or given up. */
+  readonly settled: (webhook: string, id: string) => void;
 }
 
 class Webhook {
@@ -84,13 +111,15 @@ class Webhook {
     this.#secret = parts.secretFile === undefined ? undefined : readSecret(parts.secretFile);
   }
 
-  take(letter: Letter): void {
+  /** False: too many wait, it is dropped. */
+  take(letter: Letter): boolean {
     if (this.#waiting.length >= MOST_WAITING) {
       this.#counts.dropped++;
-      return;
+      return false;
     }
     this.#waiting.push(letter);
     this.#next();
+    return true;
   }
 
   figures(): WebhookFigures {
@@ -121,6 +150,7 @@ class Webhook {
     }
     this.#counts[outcome === 'delivered' ? 'delivered' : 'failed']++;
     this.#waiting.shift();
+    this.#parts.settled(letter.webhook, letter.id);
     this.#busy = false;
     this.#next();
   }

@@ -32,10 +32,6 @@ export interface ReleaseChange {
   readonly feedback?: FeedbackChange;
 }
 
-/**
- * Where releases last. Every method is synchronous; `commit` outlives the process when it returns, and a loss of power too where it has
- * more than decisions of kind `observed`, so that what is published is kept.
- */
 /** The state that outlives the process in numbers, for metrics. */
 export interface StateFigures {
   /** Whether what is committed now is still there after an end of the process. */
@@ -44,6 +40,10 @@ export interface StateFigures {
   readonly writeFailures: number;
 }
 
+/**
+ * Where releases last. Every method is synchronous; `commit` outlives the process when it returns, and a loss of power too where it has
+ * more than decisions of kind `observed`, so that what is published is kept.
+ */
 export interface ReleaseStore {
   /** One transaction. Throws INTERNAL where it cannot be written; then nothing of it is. */
   commit(change: ReleaseChange): void;

@@ -36,6 +36,10 @@ export const MIGRATIONS: readonly string[] = [
      PRIMARY KEY (split, metric, around_ms, version)
    ) STRICT, WITHOUT ROWID;`,
   COST_TABLES,
+  `CREATE TABLE letter (
+     sequence INTEGER PRIMARY KEY AUTOINCREMENT, webhook TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
+     UNIQUE (webhook, id)
+   ) STRICT;`,
 ];
 
 /** Takes the steps that a database lacks, each whole or not at all. Throws UNSUPPORTED where it knows more than we do. */

@@ -8,6 +8,7 @@ import {
   type FeedbackChange,
   type FeedbackStore,
   type LabelSums,
+  type LetterStore,
   type Log,
   type ModelRelease,
   type ReleaseChange,
@@ -21,6 +22,7 @@ import { type CostLimits, CostTables } from './cost-tables.js';
 import { type Database, storeFault } from './database.js';
 import { DecisionLog } from './decision-log.js';
 import { FeedbackTables } from './feedback-tables.js';
+import { LetterTable } from './letter-table.js';
 import { type ReleaseLimits, ReleaseTables } from './release-tables.js';
 import { memoryDatabase, openStateFile, writeStateFile } from './state-file.js';
 
@@ -48,19 +50,19 @@ interface Tables {
   readonly feedback: FeedbackTables;
   readonly audit: AuditTable;
   readonly costs: CostTables;
+  readonly letters: LetterTable;
   readonly durable: boolean;
 }
 
 const EVERYTHING = Number.MAX_SAFE_INTEGER;
 
-/** Of the audit: the change that an entry is about is synced right after it, and the entry with it. Of joins and costs: a loss of power may take the last ones. */
+/** Of the audit: the change that an entry is about is synced right after it, and the entry with it. Of joins, costs and letters: a loss of power may take the last ones. */
 const NOT_SYNCED = false;
 
 /**
- * What outlives the gateway: releases, routes of operators, rollouts with their decisions, joins of
- * feedback, the audit. One process at a time. Nothing is loaded
- * before there is something to keep, unless a file is there already. Methods throw INTERNAL where they cannot write, and then
- * nothing is changed.
+ * What outlives the gateway: releases, routes of operators, rollouts with their decisions, joins of feedback, costs, letters to
+ * webhooks, the audit. One process at a time. Nothing is loaded before there is something to keep, unless a file is there
+ * already. Methods throw INTERNAL where they cannot write, and then nothing is changed.
  */
 export class StateStore implements ReleaseStore, FeedbackStore, AuditTrail {
   /** What was spent. The file is made with the first batch, as with a release. */
@@ -74,6 +76,11 @@ export class StateStore implements ReleaseStore, FeedbackStore, AuditTrail {
     currencies: () => this.#tables?.costs.sums.currencies() ?? [],
     lines: (query) => this.#tables?.costs.sums.lines(query) ?? [],
     devices: (query) => this.#tables?.costs.sums.devices(query) ?? [],
+  };
+  readonly letters: LetterStore = {
+    keep: (letter) => this.#write(this.#lasting(), ({ letters }) => letters.add(letter), NOT_SYNCED),
+    forget: (webhook, id) => this.#write(this.#any(), ({ letters }) => letters.remove(webhook, id), NOT_SYNCED),
+    letters: () => this.#tables?.letters.all() ?? [],
   };
   /** Changes that could not be written. */
   writeFailures = 0;
@@ -213,6 +220,7 @@ export class StateStore implements ReleaseStore, FeedbackStore, AuditTrail {
       feedback: new FeedbackTables(database),
       audit: new AuditTable(database, this.#limits.audit),
       costs: new CostTables(database, this.#options.costLimits ?? COST_LIMITS),
+      letters: new LetterTable(database),
       durable,
     };
   }
