@@ -23,7 +23,10 @@ const received: ReceivedRequest[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'penstock-payload-'));
-  receiver = receiverOf((request) => received.push(request), 202);
+  receiver = receiverOf(
+    (request) => received.push(request),
+    () => 202,
+  );
   silent = createServer(() => {});
 });
 afterAll(() => {

@@ -19,7 +19,10 @@ let receiver: Server;
 const notices: any[] = [];
 
 beforeAll(async () => {
-  receiver = receiverOf(({ body }) => notices.push(JSON.parse(body)), 200);
+  receiver = receiverOf(
+    ({ body }) => notices.push(JSON.parse(body)),
+    () => 200,
+  );
   const url = await listening(receiver);
   const models = repositoryOf({
     gather: { fixture: 'gather', files: { 'slo.yaml': BESIDE } },

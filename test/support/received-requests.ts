@@ -7,8 +7,8 @@ export interface ReceivedRequest {
   readonly body: string;
 }
 
-/** A server that answers `status` to whatever comes, once `take` has it. Not listening yet. */
-export function receiverOf(take: (request: ReceivedRequest) => void, status = 204): Server {
+/** A server that answers what `status` says to whatever comes, once `take` has it. Not listening yet. */
+export function receiverOf(take: (request: ReceivedRequest) => void, status = () => 204): Server {
   return createServer((request, reply) => {
     let body = '';
     request.setEncoding('utf8').on('data', (chunk: string) => {
@@ -16,7 +16,7 @@ export function receiverOf(take: (request: ReceivedRequest) => void, status = 20
     });
     request.on('end', () => {
       take({ headers: request.headers, body });
-      reply.writeHead(status).end();
+      reply.writeHead(status()).end();
     });
   });
 }
