@@ -28,7 +28,6 @@ export * from './lane-state.js';
 export * from './latency.js';
 export * from './lease.js';
 export * from './letter.js';
-export type { Letter, LetterStore } from './letter.js';
 export * from './log.js';
 export * from './metrics-sink.js';
 export * from './model.js';
