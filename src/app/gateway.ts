@@ -278,6 +278,7 @@ export class Gateway implements RunningServer {
       keepCosts: config.costs.keep,
       ledger,
       spareTime: new SpareTime(),
+      ensembles: config.ensembles,
       slos: this.#slos,
       serves: ({ id, batching }) => this.#slowThresholds.watch(metrics.figuresOf(id), batching.sloMs),
     });

@@ -34,6 +34,8 @@ import {
 } from '../serving/executor/index.js';
 import type { IngressThreads } from '../serving/ingress/index.js';
 import { batcherOf } from './batcher-of.js';
+import { Ensembles } from './ensembles.js';
+import type { HostedEnsemble } from './hosted-ensemble.js';
 import { shadowBatcher } from './shadow-batcher.js';
 import type { ServingModel } from './traffic.js';
 import { VersionCosts } from './version-costs.js';
@@ -73,18 +75,35 @@ export interface HostingOptions {
   readonly ledger: CostLedger | undefined;
   /** When devices have time for copies of requests. */
   readonly spareTime: SpareTime;
+  /** Bounds of ensembles. */
+  readonly ensembles: ServerConfig['ensembles'];
 }
 
 /** Joins executor, batcher and figures to a version that `models` opened, and puts it on the data path. */
 export class Hosting implements VersionHost, SchedulerSource {
   readonly #options: HostingOptions;
-  readonly #published = new Map<string, readonly Hosted[]>();
+  readonly #published = new Map<string, readonly (Hosted | HostedEnsemble)[]>();
+  readonly #ensembles: Ensembles;
 
   constructor(options: HostingOptions) {
     this.#options = options;
+    const { dataplane, clock, ingress, ensembles } = options;
+    this.#ensembles = new Ensembles({
+      ...ensembles,
+      clock,
+      ingress,
+      send: (request, reply) => dataplane.infer(request, reply),
+      specOf: (model, version) => this.#specOf(model, version),
+    });
   }
 
   async start(opened: OpenedModel, plan: VersionPlan): Promise<HostedVersion> {
+    const { steps } = plan;
+    if (steps === undefined) return this.#startLanes(opened, plan);
+    return this.#ensembles.start({ ...plan, steps }, this.#options.metrics.version(plan.spec.id));
+  }
+
+  async #startLanes(opened: OpenedModel, plan: VersionPlan): Promise<Hosted> {
     const { clock, log, devices, resources, shares, metrics, maxQueueSize } = this.#options;
     const { ledger } = this.#options;
     const meter = ledger?.meter(plan.spec.id);
@@ -113,11 +132,12 @@ export class Hosting implements VersionHost, SchedulerSource {
     const shadows = shadowBatcher(spec, shared.background, clock, meter);
     const served = new ServedVersion(spec, batcher, figures, shadows);
     const probe = new VersionProbe(served, batcher, clock);
-    return new Hosted({ served, batcher, shadows, executor, shared, costs, ingress, counted, probe, left });
+    const lanes = () => this.#ensembles.look(spec.id.model);
+    return new Hosted({ served, batcher, shadows, executor, shared, costs, ingress, counted, probe, left, lanes });
   }
 
   async publish(model: string, versions: readonly HostedVersion[], beside?: BesideModel): Promise<void> {
-    const hosted = versions as readonly Hosted[];
+    const hosted = versions as readonly (Hosted | HostedEnsemble)[];
     this.#options.traffic.filed(model, beside?.routes);
     this.#options.rollouts.filed(model, beside?.rollout);
     // A model that does not serve any more still has to: its SLOs stay.
@@ -129,6 +149,7 @@ export class Hosting implements VersionHost, SchedulerSource {
       this.#options.serves(spec);
     }
     const routed = this.#route(model, hosted);
+    this.#ensembles.published(model, hosted);
     this.#options.rollouts.published(model);
     await routed;
   }
@@ -152,7 +173,14 @@ export class Hosting implements VersionHost, SchedulerSource {
     return { versions, table: table.numberOf(model), outputs: first.target.spec.outputs };
   }
 
-  async #route(model: string, hosted: readonly Hosted[]): Promise<void> {
+  /** Of a version that serves, the highest where none is named. */
+  #specOf(model: string, version: number | undefined): ModelSpec | undefined {
+    const specs = (this.#published.get(model) ?? []).filter(({ impaired }) => !impaired).map(({ spec }) => spec);
+    if (version !== undefined) return specs.find(({ id }) => id.version === version);
+    return specs.sort((a, b) => a.id.version - b.id.version).at(-1);
+  }
+
+  async #route(model: string, hosted: readonly (Hosted | HostedEnsemble)[]): Promise<void> {
     const { dataplane, ingress, traffic } = this.#options;
     const versions = hosted.map(({ spec }) => spec.id.version).sort((a, b) => a - b);
     const served = hosted.map((version) => version.served);
@@ -168,7 +196,7 @@ export class Hosting implements VersionHost, SchedulerSource {
 
   /** The lines of all versions that serve. */
   outlooks(): QueueOutlook[] {
-    return [...this.#published.values()].flatMap((versions) => versions.map((hosted) => hosted.outlook()));
+    return [...this.#published.values()].flatMap((versions) => versions.flatMap((hosted) => hosted.outlook() ?? []));
   }
 }
 
@@ -185,6 +213,8 @@ interface HostedParts {
   readonly probe: VersionProbe;
   /** Tells the ledger that it is not loaded any more. */
   readonly left: (() => void) | undefined;
+  /** All lanes were lost, or one is back. */
+  readonly lanes: () => void;
 }
 
 class Hosted implements HostedVersion {
@@ -198,10 +228,25 @@ class Hosted implements HostedVersion {
   readonly #costs: VersionCosts;
   readonly #ingress: IngressThreads | undefined;
   readonly #left: (() => void) | undefined;
+  readonly #lanes: () => void;
+  #impaired = false;
   #sample: BatchMember | undefined;
 
-  constructor({ served, batcher, shadows, executor, shared, costs, ingress, counted, probe, left }: HostedParts) {
+  constructor({
+    served,
+    batcher,
+    shadows,
+    executor,
+    shared,
+    costs,
+    ingress,
+    counted,
+    probe,
+    left,
+    lanes,
+  }: HostedParts) {
     this.#left = left;
+    this.#lanes = lanes;
     this.served = served;
     this.counted = counted;
     this.#probe = probe;
@@ -225,8 +270,15 @@ class Hosted implements HostedVersion {
         this.#batcher.failWaiting(lost);
         this.#shadows.failWaiting(lost);
       }
+      this.#impaired = impaired;
       listener(impaired, why);
+      this.#lanes();
     };
+  }
+
+  /** None of its lanes can take anything. */
+  get impaired(): boolean {
+    return this.#impaired;
   }
 
   scheduler(): SchedulerReport {

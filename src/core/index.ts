@@ -15,6 +15,7 @@ export * from './data-type.js';
 export * from './device-reading.js';
 export * from './device-state.js';
 export * from './ejection.js';
+export * from './ensemble.js';
 export * from './errors.js';
 export * from './feedback.js';
 export * from './feedback-store.js';

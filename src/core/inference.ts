@@ -1,3 +1,4 @@
+import type { Behalf } from './ensemble.js';
 import type { ServingError } from './errors.js';
 import type { Lease } from './lease.js';
 import type { ModelVersionId } from './model.js';
@@ -46,6 +47,8 @@ export interface InferenceRequest {
   readonly criticalityHeader?: string | undefined;
   /** What routes in force want to know of the caller; absent: they want nothing. */
   readonly caller?: CallerTraits | undefined;
+  /** Set where it is a step of another request; absent: it came from a client. */
+  readonly behalf?: Behalf | undefined;
   /** The trace that it belongs to, and who watches it; absent: nobody does, and it named none. Set by its transport before it is handed in. */
   trace?: RequestTrace | undefined;
   /** When the first byte of the request was seen, and when decoding ended; monotonic nanoseconds. */

@@ -34,6 +34,17 @@ export interface WatchedRun {
   readonly device: number;
   /** Monotonic; the same for all members. */
   readonly batchFinishedNs: number;
+  /** Of an ensemble: what its steps were part of, in the order in which they ended. */
+  readonly steps?: readonly WatchedStep[] | undefined;
+}
+
+/** A step of an ensemble that ran. */
+export interface WatchedStep {
+  /** Place in the ensemble's config, from 0. */
+  readonly step: number;
+  readonly version: ModelVersionId;
+  readonly enqueuedNs: number;
+  readonly run: WatchedRun;
 }
 
 /** What became of a copy of a request. */

@@ -1,5 +1,6 @@
 import type { InstanceGroup, OpenedModel } from './backend.js';
 import type { BatchMember } from './batch.js';
+import type { EnsembleStep } from './ensemble.js';
 import type { ProbeTarget } from './gate.js';
 import type { ModelSpec } from './model.js';
 import type { ModelRoutes } from './routes.js';
@@ -16,6 +17,8 @@ export interface VersionPlan {
   readonly costSweepMs?: number;
   /** Of its model file and what that refers to: about what it takes on each device; absent = not known. */
   readonly modelBytes?: number;
+  /** Present: it has no lanes of its own, but is these steps over models that serve. */
+  readonly steps?: readonly EnsembleStep[];
 }
 
 /**

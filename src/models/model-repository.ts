@@ -18,13 +18,15 @@ import {
   type VersionHost,
   type VersionStatus,
 } from '../core/index.js';
+import { ensembleStepsOf, isEnsemble } from './completion/ensemble-steps.js';
+import { Dependents } from './lifecycle/dependents.js';
 import { ModelLife, type ModelSurroundings } from './lifecycle/model-life.js';
 import { Preparation } from './lifecycle/preparation.js';
 import { LoadSlots } from './lifecycle/turns.js';
 import type { VersionInfo, VersionLife } from './lifecycle/version-life.js';
 import { type Engine, familiesOf } from './repository/backend-choice.js';
 import { Catalogue } from './repository/catalogue.js';
-import { findSource, type SourcePlaces } from './repository/model-source.js';
+import { findSource, type ModelSource, type SourcePlaces } from './repository/model-source.js';
 import { RepositoryPoll } from './repository/repository-poll.js';
 
 export interface ModelRepositoryOptions {
@@ -92,6 +94,7 @@ export class ModelRepository implements ModelControl {
   readonly #options: ModelRepositoryOptions;
   readonly #around: ModelSurroundings;
   readonly #models = new Map<string, ModelLife>();
+  readonly #dependents = new Dependents();
   #places: SourcePlaces;
   #catalogue: Catalogue;
   #poll: RepositoryPoll | undefined;
@@ -159,6 +162,7 @@ export class ModelRepository implements ModelControl {
       load: (name, unchanged) => this.#load(name, NO_PARAMETERS, this.#model(name), unchanged),
       unload: async (name) => {
         const life = this.#models.get(name);
+        this.#dependents.forget(name);
         await life?.turns.take(`unload of '${name}'`, () => life.unload());
         this.#models.delete(name);
       },
@@ -199,11 +203,32 @@ export class ModelRepository implements ModelControl {
       throw new ServingError('MODEL_NOT_FOUND', `failed to load '${model}', failed to poll from model repository`);
     }
     const life = this.#model(model);
+    this.#dependents.asked(model);
     await this.#load(model, parameters, life);
   }
 
-  #load(name: string, parameters: LoadParameters, life: ModelLife, unchanged?: ReadonlySet<number>): Promise<void> {
+  async #load(
+    name: string,
+    parameters: LoadParameters,
+    life: ModelLife,
+    unchanged?: ReadonlySet<number>,
+  ): Promise<void> {
     life.want();
+    try {
+      await this.#loadInTurn(name, parameters, life, unchanged);
+    } catch (thrown) {
+      this.#dependents.failed(name);
+      throw thrown;
+    }
+    this.#retryOver(name);
+  }
+
+  #loadInTurn(
+    name: string,
+    parameters: LoadParameters,
+    life: ModelLife,
+    unchanged: ReadonlySet<number> | undefined,
+  ): Promise<void> {
     return life.turns.take(`load of '${name}'`, async (hold) => {
       this.#checkRunning();
       let source: Awaited<ReturnType<typeof findSource>>;
@@ -217,6 +242,7 @@ export class ModelRepository implements ModelControl {
       }
       for (const warning of source.found.warnings) this.#options.log.warn('model config', { model: name, warning });
       try {
+        await this.#loadMembers(name, source, parameters, life);
         await life.load(source, hold, unchanged);
       } finally {
         await source.release();
@@ -224,12 +250,88 @@ export class ModelRepository implements ModelControl {
     });
   }
 
-  /** See `ModelControl`; resolves when everything of the model is closed. Models have no dependents here. */
-  async unload(model: string, _unloadDependents: boolean): Promise<void> {
+  /** The models of an ensemble are there before it: loaded for it where they are loaded on request. Throws MODEL_INVALID. */
+  async #loadMembers(name: string, source: ModelSource, parameters: LoadParameters, life: ModelLife): Promise<void> {
+    if (!isEnsemble(source.found.config)) {
+      this.#dependents.forget(name);
+      return;
+    }
+    try {
+      const members = membersIn(source);
+      this.#dependents.begin(name, members, parameters);
+      const cycle = await this.#dependents.cycle(name, (model) => this.#membersOf(model));
+      if (cycle !== undefined)
+        throw new ServingError('MODEL_INVALID', `ensemble: these models are over each other: ${cycle.join(' -> ')}`);
+      await Promise.all([...new Set(members)].map((member) => this.#loadMember(member, members.indexOf(member))));
+    } catch (thrown) {
+      life.failed(toServingError(thrown).message);
+      throw thrown;
+    }
+  }
+
+  async #loadMember(name: string, step: number): Promise<void> {
+    let why = '';
+    await this.#models.get(name)?.turns.idle();
+    if (this.#options.controlMode === 'explicit' && this.readyVersions(name).length === 0) {
+      if (!(await this.#catalogue.look(name))) why = 'no repository has it';
+      else {
+        if (!this.#models.has(name)) this.#dependents.along(name);
+        try {
+          await this.#load(name, NO_PARAMETERS, this.#model(name));
+        } catch (thrown) {
+          why = toServingError(thrown).message;
+        }
+      }
+    }
+    const life = this.#models.get(name);
+    if (life !== undefined && life.serving.size > 0) return;
+    if (why === '') why = life === undefined ? 'no repository has it' : life.failure || 'it is not loaded';
+    throw new ServingError(
+      'MODEL_INVALID',
+      `ensemble: step ${step} (model '${name}'): the model does not serve: ${why}`,
+    );
+  }
+
+  /** Of an ensemble as it is known, or as it lies in its repository; none of anything else, or of what cannot be read. */
+  async #membersOf(model: string): Promise<readonly string[]> {
+    const known = this.#dependents.membersOf(model);
+    if (known !== undefined) return known;
+    try {
+      const source = await findSource(this.#places, model, NO_PARAMETERS);
+      return isEnsemble(source.found.config) ? membersIn(source) : [];
+    } catch {
+      // Its own load says what is wrong with it.
+      return [];
+    }
+  }
+
+  /** Ensembles that failed for want of `model`. */
+  #retryOver(model: string): void {
+    for (const { ensemble, parameters } of this.#dependents.toRetry(model)) {
+      const life = this.#models.get(ensemble);
+      if (life === undefined || life.serving.size > 0 || this.#draining) continue;
+      // The index has the reason where it fails again.
+      this.#load(ensemble, parameters, life).catch((thrown) =>
+        this.#options.log.warn('ensemble does not serve', { model: ensemble, why: toServingError(thrown).message }),
+      );
+    }
+  }
+
+  /**
+   * See `ModelControl`; resolves when everything of the model is closed. `unloadDependents`: with it go the models of an
+   * ensemble that were loaded along with it and take part in no other. Ensembles over an unloaded model are not ready.
+   */
+  async unload(model: string, unloadDependents: boolean): Promise<void> {
     this.#checkExplicit('unload');
     this.#checkRunning();
     const life = this.#models.get(model);
-    if (life !== undefined) return life.turns.take(`unload of '${model}'`, () => life.unload());
+    const going = unloadDependents ? this.#dependents.goingWith(model) : [];
+    if (life !== undefined) {
+      this.#dependents.forget(model);
+      await life.turns.take(`unload of '${model}'`, () => life.unload());
+      await Promise.all(going.map((member) => this.unload(member, true)));
+      return;
+    }
     if (!this.#catalogue.has(model)) {
       throw new ServingError('MODEL_NOT_FOUND', `failed to unload '${model}', no repository has it`);
     }
@@ -243,7 +345,12 @@ export class ModelRepository implements ModelControl {
     this.#draining = true;
     this.#poll?.stop();
     const lives = [...this.#models.values()];
-    await Promise.all(lives.map((life) => life.drain(timeoutMs)));
+    const { clock } = this.#options;
+    const untilNs = clock.nowNs() + timeoutMs * 1e6;
+    for (const round of this.#dependents.drainOrder([...this.#models.keys()])) {
+      const leftMs = Math.max(0, (untilNs - clock.nowNs()) / 1e6);
+      await Promise.all(round.map((name) => this.#models.get(name)?.drain(leftMs)));
+    }
     await this.#within(timeoutMs, Promise.all(lives.map((life) => life.turns.idle())));
   }
 
@@ -358,6 +465,11 @@ export class ModelRepository implements ModelControl {
   #checkRunning(): void {
     if (this.#draining) throw new ServingError('DRAINING', 'the server is stopping, models are not loaded any more');
   }
+}
+
+/** Models of an ensemble's steps, by step. Throws MODEL_INVALID. */
+function membersIn({ found }: ModelSource): readonly string[] {
+  return ensembleStepsOf(found.config).map(({ model }) => model);
 }
 
 function shown(model: string): string {

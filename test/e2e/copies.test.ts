@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeEnsemble } from '../support/ensembles.js';
 import { type Form, InferForms, type NeutralRequest, tensor } from '../support/infer-forms.js';
 import { RunningGateway, repositoryOf } from '../support/running-gateway.js';
 
@@ -15,22 +16,25 @@ let forms: InferForms;
 beforeAll(async () => {
   const io = (name: string) => `[{ name: "${name}" data_type: TYPE_FP32 dims: [ -1 ] }]`;
   const pair = 'dynamic_batching { preferred_batch_size: [ 2 ] max_queue_delay_microseconds: 5000000 }';
-  gateway = await RunningGateway.start(
-    repositoryOf({
-      one: 'identity_fp32',
-      pair: { fixture: 'identity_fp32', config: `max_batch_size: 2 ${pair}` },
-      script: {
-        fixture: 'echo.cjs',
-        config: `backend: "script" max_batch_size: 4 input ${io('INPUT0')} output ${io('INPUT0_out')}`,
-      },
-      binding: {
-        fixture: 'identity_fp32',
-        config: 'parameters { key: "penstock.engine" value { string_value: "node" } }',
-      },
-    }),
-    ['--ingress-threads=0'],
-    PROBE,
-  );
+  const models = repositoryOf({
+    one: 'identity_fp32',
+    pair: { fixture: 'identity_fp32', config: `max_batch_size: 2 ${pair}` },
+    script: {
+      fixture: 'echo.cjs',
+      config: `backend: "script" max_batch_size: 4 input ${io('INPUT0')} output ${io('INPUT0_out')}`,
+    },
+    binding: {
+      fixture: 'identity_fp32',
+      config: 'parameters { key: "penstock.engine" value { string_value: "node" } }',
+    },
+  });
+  const io2 = `max_batch_size: 4 input ${io('INPUT0')} output ${io('INPUT0_out')}`;
+  writeEnsemble(models, 'chain', io2, [
+    { model: 'one', in: { INPUT0: 'INPUT0' }, out: { OUTPUT0: 'mid' } },
+    { model: 'one', in: { INPUT0: 'mid' }, out: { OUTPUT0: 'INPUT0_out' } },
+  ]);
+  writeEnsemble(models, 'through', io2, [{ model: 'one', in: { INPUT0: 'INPUT0' }, out: { OUTPUT0: 'INPUT0_out' } }]);
+  gateway = await RunningGateway.start(models, ['--ingress-threads=0'], PROBE);
   forms = new InferForms(gateway);
 }, 60_000);
 
@@ -72,6 +76,11 @@ describe('copies of a byte', () => {
     // In: into a slot, and gathered with the other's. Out: as above.
     ['HTTP binary', 'pair', 2, 4],
     ['gRPC raw', 'pair', 2, 4],
+    // One step: as its model alone.
+    ['HTTP binary', 'through', 1, 3],
+    // Two steps: out of ONNX Runtime once more, and kept once between them, where the second reads it.
+    ['HTTP binary', 'chain', 1, 5],
+    ['gRPC raw', 'chain', 1, 5],
     // In: the inflated body comes from another thread and belongs to nobody else; gathered.
     ['HTTP binary, deflate', 'one', 1, 3],
     // In: into a slot, then into memory that the model's thread reads. Out: from what it wrote into the reply.

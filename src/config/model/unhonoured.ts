@@ -28,12 +28,6 @@ export const UNHONOURED: readonly Unhonoured[] = [
     asked: (config) => config.sequence_batching !== undefined,
   },
   {
-    field: 'ensemble_scheduling',
-    effect: 'error',
-    why: 'ensembles are not served',
-    asked: (config) => config.ensemble_scheduling !== undefined,
-  },
-  {
     field: 'input.allow_ragged_batch',
     effect: 'error',
     why: 'requests are not concatenated into a ragged batch',

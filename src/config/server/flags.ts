@@ -150,6 +150,8 @@ export const FLAGS: readonly Flag[] = [
   own('offload-max-queue-size', 'offload.maxQueueSize', 'number'),
   own('offload-json-bytes', 'offload.jsonBytes', 'number'),
   own('buffers-max-bytes', 'buffers.maxBytes', 'number'),
+  own('ensemble-max-in-flight', 'ensembles.maxInFlight', 'number'),
+  own('ensemble-max-bytes', 'ensembles.maxBytes', 'number'),
 ];
 
 const BY_NAME = new Map(FLAGS.flatMap((row) => [row.name, ...row.aliases].map((name) => [name, row] as const)));

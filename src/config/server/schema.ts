@@ -217,6 +217,25 @@ const buffers = z.strictObject({
     ),
 });
 
+const ensembles = z.strictObject({
+  maxInFlight: z
+    .int()
+    .min(1)
+    .max(1e6)
+    .default(4096)
+    .describe(
+      'Requests of one version of an ensemble that are not answered, at most; more are refused with QUEUE_FULL',
+    ),
+  maxBytes: z
+    .int()
+    .min(0)
+    .max(2 ** 36)
+    .default(256 * 1024 * 1024)
+    .describe(
+      'Intermediate tensors of all ensembles, in bytes, at most; a request that needs more is refused with OVERLOADED',
+    ),
+});
+
 const cache = z.strictObject({
   enabled: z
     .boolean()
@@ -634,6 +653,7 @@ export const serverConfigSchema = z.strictObject({
   costs: costs.prefault({}).describe('Time of executions'),
   cost: cost.prefault({}).describe('Money: what devices cost, and whose their time is'),
   buffers: buffers.prefault({}).describe('Pooled memory for bodies'),
+  ensembles: ensembles.prefault({}).describe('Ensembles: models made of requests for others'),
   ingress: ingress.prefault({}).describe('Threads that own sockets'),
   tenants: tenants.prefault({}).describe('Tenants, who share devices and queues fairly'),
   criticality: criticality.prefault({}).describe('What is refused first under overload'),

@@ -7,7 +7,7 @@ import type { BatchSpans } from './batch-spans.js';
 import { newSpanId, type Random } from './ids.js';
 import { requestAttributes } from './request-attributes.js';
 import { KIND, type SpanMaker, spanContext } from './span-maker.js';
-import type { CopyRecord, RequestRecord, RunRecord, TraceRecord } from './trace-record.js';
+import type { CopyRecord, RequestRecord, RunRecord, StepRecord, TraceRecord } from './trace-record.js';
 
 export interface RequestSpansParts {
   readonly maker: SpanMaker;
@@ -96,9 +96,30 @@ export class RequestSpans {
     child: Child,
     failure?: string,
   ): ReadableSpan[] {
+    if (run.steps !== undefined) return run.steps.flatMap((step) => this.#step(step, traceId, spanId));
     const batch = this.#parts.batches.join(run, spanContext(traceId, spanId));
     const queue = child('queue', enqueuedNs, run.takenNs);
     return [queue, child('compute', run.takenNs, run.finishedNs, { links: [{ context: batch }], failure })];
+  }
+
+  /** A step of an ensemble: a request of its own, below that of the ensemble. */
+  #step({ step, enqueuedNs, run }: StepRecord, traceId: string, parentId: string): ReadableSpan[] {
+    const { maker, random } = this.#parts;
+    const spanId = newSpanId(random);
+    const whole = maker.make({
+      name: `step ${run.model}`,
+      traceId,
+      spanId,
+      parentId,
+      startNs: enqueuedNs,
+      endNs: run.finishedNs,
+      attributes: {
+        'penstock.model.name': run.model,
+        'penstock.model.version': run.version,
+        'penstock.ensemble.step': step,
+      },
+    });
+    return [whole, ...this.#ran(run, enqueuedNs, traceId, spanId, this.#childOf(traceId, spanId))];
   }
 
   #childOf(traceId: string, parentId: string): Child {

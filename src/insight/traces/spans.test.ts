@@ -65,6 +65,42 @@ const named = (spans: readonly ReadableSpan[]) => spans.map(({ name }) => name);
 const ns = ([seconds, nanoseconds]: ReadableSpan['startTime']) => (seconds - 1) * 1e9 + nanoseconds;
 
 describe('spans of a request', () => {
+  it('for an ensemble has a span for each step, linked to the batch of that', () => {
+    const { spans, batches } = setup();
+    const step = (number: number, takenNs: number) => ({
+      step: number,
+      enqueuedNs: takenNs - 2,
+      run: { ...RUN, model: `s${number}`, takenNs, finishedNs: takenNs + 9 },
+    });
+    const steps = [step(0, 40), { ...step(1, 60), run: { ...step(1, 60).run, steps: [step(0, 61)] } }];
+    const [server, ...rest] = spans.of({ ...REQUEST, run: { ...RUN, steps } });
+    expect(named(rest)).toEqual([
+      'decode',
+      'admit',
+      'step s0',
+      'queue',
+      'compute',
+      'step s1',
+      'step s0',
+      'queue',
+      'compute',
+      'scatter',
+      'encode',
+    ]);
+    const [first, outer] = rest.filter(({ name }) => name.startsWith('step'));
+    expect([first, outer].map((span) => span?.parentSpanContext?.spanId)).toEqual(
+      Array(2).fill(server?.spanContext().spanId),
+    );
+    expect(first?.attributes).toEqual({
+      'penstock.model.name': 's0',
+      'penstock.model.version': 2,
+      'penstock.ensemble.step': 0,
+    });
+    expect([...batches.due(true)].filter(({ name }) => name.startsWith('batch')).map(({ name }) => name)).toEqual([
+      'batch s0',
+    ]);
+  });
+
   it('lie one behind the other below the whole', () => {
     const { spans } = setup();
     const [server, ...children] = spans.of(REQUEST);

@@ -23,6 +23,16 @@ export interface RunRecord {
   readonly device: string;
   /** False: the member failed before the end or by it; `finishedNs` is when that was, and nothing is known of what lies between. */
   readonly whole: boolean;
+  /** Of an ensemble, which is in no execution itself: what its steps were part of. */
+  readonly steps?: readonly StepRecord[] | undefined;
+}
+
+/** A step of an ensemble that ran. */
+export interface StepRecord {
+  /** Place in the ensemble's config, from 0. */
+  readonly step: number;
+  readonly enqueuedNs: number;
+  readonly run: RunRecord;
 }
 
 /** What spans of one request are made of. Plain data: it goes to the thread that exports. Empty texts: not known, or none. */

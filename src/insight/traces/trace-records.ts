@@ -88,6 +88,15 @@ function runRecord(model: string, version: number, run: WatchedRun): RunRecord {
     requests: run.batchRequests,
     device: deviceNamed(run.device),
     whole: true,
+    ...(run.steps === undefined
+      ? {}
+      : {
+          steps: run.steps.map((step) => ({
+            step: step.step,
+            enqueuedNs: step.enqueuedNs,
+            run: runRecord(step.version.model, step.version.version, step.run),
+          })),
+        }),
   };
 }
 

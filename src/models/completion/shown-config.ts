@@ -50,6 +50,9 @@ export function shownConfig(config: ModelConfig, facts: ShownFacts): Json {
     batch_input: [],
     batch_output: [],
     optimization: shownOptimization(config.optimization),
+    ...(config.ensemble_scheduling === undefined
+      ? {}
+      : { ensemble_scheduling: shownSteps(config.ensemble_scheduling) }),
     ...(batching === undefined ? {} : { dynamic_batching: shownBatching(batching, tensors.maxBatchSize) }),
     instance_group: facts.groups.map((group) => ({
       name: group.name ?? '',
@@ -101,6 +104,19 @@ function shownOptimization(given: ModelConfig['optimization']): Json {
     output_pinned_memory: { enable: given?.output_pinned_memory?.enable ?? true },
     gather_kernel_buffer_threshold: given?.gather_kernel_buffer_threshold ?? 0,
     eager_batching: given?.eager_batching ?? false,
+  };
+}
+
+function shownSteps(given: NonNullable<ModelConfig['ensemble_scheduling']>): Json {
+  return {
+    step: (given.step ?? []).map((step) => ({
+      model_name: step.model_name ?? '',
+      model_version: step.model_version ?? -1,
+      input_map: step.input_map ?? {},
+      output_map: step.output_map ?? {},
+      model_namespace: step.model_namespace ?? '',
+    })),
+    max_inflight_requests: given.max_inflight_requests ?? 0,
   };
 }
 

@@ -1,6 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
+  ENSEMBLE_PLATFORM,
+  type EnsembleStep,
   type ModelVersionId,
   type OpenedModel,
   ServingError,
@@ -8,6 +10,7 @@ import {
   type VersionPlan,
 } from '../../core/index.js';
 import { completeTensors } from '../completion/complete-tensors.js';
+import { ensembleStepsOf, isEnsemble } from '../completion/ensemble-steps.js';
 import { type CompletedGroups, completeGroups, type DeviceDefaults } from '../completion/instance-groups.js';
 import { readLabels } from '../completion/labels.js';
 import {
@@ -41,6 +44,8 @@ export interface Opening {
   readonly options: OpenOptions;
   readonly engine: string;
   readonly modelBytes: number;
+  /** Of an ensemble; absent: it is none. */
+  readonly steps?: readonly EnsembleStep[];
 }
 
 /** All that hosting and showing a version takes. */
@@ -63,6 +68,7 @@ export class Preparation {
   /** Checks the file and opens it. Throws MODEL_INVALID, UNSUPPORTED, and what the backend throws. */
   async open(id: ModelVersionId, source: ModelSource): Promise<Opening> {
     const { config } = source.found;
+    if (isEnsemble(config)) return this.#ensemble(id, source);
     const file = await source.modelFile(id.version);
     const groups = completeGroups(config, id.model, this.#defaults);
     const options = openOptionsOf(config, file.family.name, this.#defaults);
@@ -91,15 +97,30 @@ export class Preparation {
     return { id, opened, file, groups, options, engine: named, modelBytes };
   }
 
+  /** Nothing is opened: what it runs are requests for other models. */
+  #ensemble(id: ModelVersionId, { found: { config } }: ModelSource): Opening {
+    return {
+      id,
+      opened: NOTHING_OPEN,
+      file: { path: '', file: '', family: { name: '', platform: ENSEMBLE_PLATFORM, files: [], engines: new Map() } },
+      groups: { instances: [], config: [] },
+      options: openOptionsOf(config, ENSEMBLE_PLATFORM, this.#defaults),
+      engine: ENSEMBLE_PLATFORM,
+      modelBytes: 0,
+      steps: ensembleStepsOf(config),
+    };
+  }
+
   /** Completes the config from the open model. The caller closes the model where this throws MODEL_INVALID. */
   async complete(opening: Opening, source: ModelSource): Promise<PreparedVersion> {
-    const { id, opened, file, groups } = opening;
+    const { id, opened, file, groups, steps } = opening;
     const { config } = source.found;
     const defaultSize = defaultMaxBatchSizeOf(file.family.name, this.#defaults);
     const tensors = completeTensors(config, opened.signature, defaultSize, this.#defaults.autoComplete);
     if (tensors.outputs.length === 0) throw new ServingError('MODEL_INVALID', 'the model has no output');
     const { name: backend, platform } = file.family;
-    const sloMs = config.slo_ms ?? this.#defaults.sloMs;
+    // Of an ensemble the models plan, each by its own.
+    const sloMs = steps === undefined ? (config.slo_ms ?? this.#defaults.sloMs) : 0;
     const spec = specOf(tensors, {
       id,
       platform,
@@ -122,6 +143,7 @@ export class Preparation {
       deviceWeight: config.device_weight ?? 1,
       costSweepMs: config.cost_sweep_ms ?? (plansByCost ? this.#defaults.costSweepMs : 0),
       modelBytes: opening.modelBytes,
+      ...(steps === undefined ? {} : { steps }),
     };
     return {
       plan,
@@ -138,6 +160,15 @@ export class Preparation {
     };
   }
 }
+
+const NOTHING_OPEN: OpenedModel = {
+  signature: { inputs: [], outputs: [] },
+  providers: {},
+  fallback: undefined,
+  lanesPerInstance: 0,
+  createLane: () => Promise.reject(new Error('an ensemble has no lanes')),
+  close: () => Promise.resolve(),
+};
 
 async function bytesOf(files: readonly string[]): Promise<number> {
   const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));

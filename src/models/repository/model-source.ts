@@ -1,4 +1,5 @@
 import { type BesideModel, type LoadParameters, ServingError } from '../../core/index.js';
+import { isEnsemble } from '../completion/ensemble-steps.js';
 import type { BackendFamily } from './backend-choice.js';
 import { candidateFamilies } from './backend-choice.js';
 import { listModel, type ModelPlace, modelFileOf, placeOf } from './folders.js';
@@ -109,7 +110,8 @@ function inFolder(
   found: FoundConfig,
   present: readonly number[],
 ): Omit<ModelSource, keyof BesideModel | 'hold' | 'release'> {
-  const candidates = candidateFamilies(places.families, found.config);
+  // An ensemble has no file.
+  const candidates = isEnsemble(found.config) ? [] : candidateFamilies(places.families, found.config);
   const names = candidates.flatMap(({ files }) => files);
   return {
     name,

@@ -1,4 +1,4 @@
-import type { BatchMember, Charge, Criticality, ServingError, Tenant, Tensor } from '../../core/index.js';
+import type { BatchMember, Charge, Criticality, ServingError, Tenant, Tensor, WatchedStep } from '../../core/index.js';
 
 /** A request as the batcher takes it. It stays the caller's; the batcher reads it and calls `settle` once. */
 export interface QueueItem {
@@ -20,6 +20,8 @@ export interface QueueItem {
   readonly criticality?: Criticality;
   /** Under what its time on the device is booked; absent: `UNROUTED`. */
   readonly charge?: Charge;
+  /** Somebody wants to know what the steps of an ensemble did; absent: nobody does. */
+  readonly watched?: boolean;
   /**
    * The one outcome. Called exactly once, synchronously, possibly before `enqueue` returns; must not throw. It may
    * enqueue and cancel.
@@ -76,4 +78,6 @@ export interface MemberDone {
   readonly paddingShare: number;
   /** When the execution ended; what passed since is scatter. */
   readonly batchFinishedNs: number;
+  /** Of an ensemble's request: what its steps were part of. */
+  readonly steps?: readonly WatchedStep[] | undefined;
 }

@@ -47,6 +47,7 @@ export class Callers {
   }
 
   tenantOf(request: InferenceRequest): Tenant {
+    if (request.behalf !== undefined) return request.behalf.tenant;
     const { source, name } = this.#options.tenants;
     const told = toldBy(request.tenantHeader, request, source, name);
     return told === '' ? NOBODY : this.tenants.named(told, request.receivedNs);
@@ -54,6 +55,7 @@ export class Callers {
 
   /** Throws MALFORMED_REQUEST where a level is named that there is not. */
   criticalityOf(request: InferenceRequest): Criticality {
+    if (request.behalf !== undefined) return request.behalf.criticality;
     const told = toldBy(request.criticalityHeader, request, this.#options.criticality.source, CRITICALITY);
     if (told === '') return DEFAULT_CRITICALITY;
     const level = criticalityNamed(told);

@@ -1,5 +1,6 @@
 import {
   type BatchMember,
+  type Behalf,
   type Charge,
   type Clock,
   CRITICALITIES,
@@ -74,7 +75,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     this.enqueuedNs = clock.nowNs();
     this.tenant = callers.tenantOf(request);
     this.criticality = callers.criticalityOf(request);
-    this.charge = decision.charge;
+    this.charge = request.behalf === undefined ? decision.charge : chargeOfStep(decision.charge, request.behalf);
     this.#request = request;
     this.#decision = decision;
     this.#watch = watch;
@@ -83,6 +84,10 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     this.#outputs = admitted.outputs;
     this.#reply = reply;
     request.trace?.admitted(this.enqueuedNs, this.tenant.name, CRITICALITIES[this.criticality] as CriticalityName);
+  }
+
+  get watched(): boolean {
+    return this.#request.trace !== undefined;
   }
 
   cancel(): void {
@@ -172,6 +177,11 @@ export class InferenceCall implements QueueItem, InferenceHandle {
       return classify(output, spec.outputs[index] as TensorSpec, classification, spec.maxBatchSize > 0);
     });
   }
+}
+
+/** A step is booked as the request that it is a step of, but where its own model is tried by a rollout. */
+function chargeOfStep(own: Charge, { charge }: Behalf): Charge {
+  return own.kind === 'canary' && (charge.kind === 'direct' || charge.kind === 'canary') ? own : charge;
 }
 
 const NO_PARAMETERS = Object.freeze({});

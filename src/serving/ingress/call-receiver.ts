@@ -211,7 +211,8 @@ export class CallReceiver {
   #answer(call: RemoteCall, done: MemberDone): void {
     const { outputs, ...figures } = done;
     const { layout } = call.target;
-    if (fits(layout, outputs, call.member.rows)) {
+    // What is told of steps has no place in a row.
+    if (!call.watched && fits(layout, outputs, call.member.rows)) {
       let at = call.outputsAt;
       for (const { data } of outputs) {
         call.slots.set(data, at);
@@ -270,6 +271,7 @@ class RemoteCall implements QueueItem, Lease {
   readonly tenant: Tenant;
   readonly criticality: Criticality;
   readonly charge: Charge;
+  readonly watched: boolean;
   readonly outputsAt: number;
   readonly #answering: Answering;
   /** The sender's own until the outcome, and those of lanes. */
@@ -301,6 +303,7 @@ class RemoteCall implements QueueItem, Lease {
     this.tenant = tenant;
     this.criticality = request.criticality;
     this.charge = charge;
+    this.watched = request.watched;
     this.outputsAt = request.outputsAt;
   }
 

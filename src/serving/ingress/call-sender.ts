@@ -145,7 +145,9 @@ export class CallSender {
     const inside = own === undefined && words.length <= ROW_INPUT_WORDS;
     const named = this.#tellTenant(item.tenant);
     const chargeNamed = this.#tellCharge(item.charge);
-    this.#table.writeRequest(row, version, item, outputsAt, inside ? words : undefined, named, chargeNamed, shadow);
+    const sent = inside ? words : undefined;
+    const watched = layout.steps && item.watched === true;
+    this.#table.writeRequest(row, version, item, outputsAt, sent, named, chargeNamed, shadow, watched);
     if (!inside) this.#beside.postMessage({ inputs: words, memory: own } satisfies BesideRequest);
     this.#sent[row] = { item, layout, slot, outputsAt, borrowed: undefined };
     this.#rowOf.set(item, row);

@@ -15,8 +15,10 @@ const CRITICALITY_PLACES = 8;
 const INPUTS_INSIDE = 1;
 const OF_SHADOW = 2;
 const CHARGE_NAMED = 4;
+/** What its steps did is to be told: only asked of ensembles. */
+const STEPS_WATCHED = 8;
 /** Beyond that the place of its charge. */
-const CHARGE_PLACES = 8;
+const CHARGE_PLACES = 16;
 
 /** Numbers that a call's inputs may take in its row; more of them travel beside the table. */
 export const ROW_INPUT_WORDS = ROW_WORDS - INPUTS_AT;
@@ -65,7 +67,7 @@ export class CallTable {
   /**
    * `inputs` undefined: they are the next message beside the table. At most `ROW_INPUT_WORDS`. `named`: before that comes
    * the name of the tenant, whose place says it from then on, and with `chargeNamed` after it that of the charge. `shadow`:
-   * it is for the version's queue of copies.
+   * it is for the version's queue of copies. `watched`: its answer tells of the steps of an ensemble.
    */
   writeRequest(
     row: number,
@@ -76,6 +78,7 @@ export class CallTable {
     named: boolean,
     chargeNamed: boolean,
     shadow: boolean,
+    watched: boolean,
   ): void {
     const words = this.#words;
     const at = row * ROW_WORDS;
@@ -85,6 +88,7 @@ export class CallTable {
       (inputs === undefined ? 0 : INPUTS_INSIDE) +
       (shadow ? OF_SHADOW : 0) +
       (chargeNamed ? CHARGE_NAMED : 0) +
+      (watched ? STEPS_WATCHED : 0) +
       charge.index * CHARGE_PLACES;
     words[at + 2] = item.member.rows;
     words[at + 3] = item.priority;
@@ -125,6 +129,7 @@ export class CallTable {
       outputsAt: words[at + 7] as number,
       shadow: ((words[at + 1] as number) & OF_SHADOW) !== 0,
       chargeNamed: ((words[at + 1] as number) & CHARGE_NAMED) !== 0,
+      watched: ((words[at + 1] as number) & STEPS_WATCHED) !== 0,
       chargeIndex: Math.floor((words[at + 1] as number) / CHARGE_PLACES),
       ...callerOf(words[at + 8] as number),
     };

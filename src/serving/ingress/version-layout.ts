@@ -1,9 +1,11 @@
-import { byteSize, type ModelSpec, type TensorSpec } from '../../core/index.js';
+import { byteSize, ENSEMBLE_PLATFORM, type ModelSpec, type TensorSpec } from '../../core/index.js';
 
 /** How the tensors of one version lie in a call's descriptor and slot; both sides compute it from the spec. */
 export interface VersionLayout {
   readonly spec: ModelSpec;
   readonly batched: boolean;
+  /** It is an ensemble. */
+  readonly steps: boolean;
   readonly inputs: readonly InputLayout[];
   /** Bytes that one row of each output takes; undefined where some output's size is known only when it is computed. */
   readonly outputRowBytes: readonly number[] | undefined;
@@ -24,6 +26,7 @@ export function versionLayout(spec: ModelSpec): VersionLayout {
   return {
     spec,
     batched: spec.maxBatchSize > 0,
+    steps: spec.platform === ENSEMBLE_PLATFORM,
     inputs,
     outputRowBytes: sized ? spec.outputs.map((output) => byteSize(output.dataType, output.dims)) : undefined,
   };

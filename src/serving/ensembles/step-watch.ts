@@ -1,0 +1,43 @@
+import type { RequestTrace, WatchedRun } from '../../core/index.js';
+
+/** Watches one step: keeps what is told of the execution that it was part of. Its spans are made with those of the whole request. */
+export class StepWatch implements RequestTrace {
+  readonly traceId = '';
+  readonly spanId = '';
+  readonly sampled = false;
+  requestBytes = 0;
+  client = '';
+  model = '';
+  enqueuedNs = 0;
+  run: WatchedRun | undefined;
+
+  admitted(enqueuedNs: number): void {
+    this.enqueuedNs = enqueuedNs;
+    this.run = undefined;
+  }
+
+  /** Outputs are the lane's: they are not kept with what is told of it. */
+  ran(run: WatchedRun): void {
+    this.run = {
+      execution: run.execution,
+      queueNs: run.queueNs,
+      gatherNs: run.gatherNs,
+      dispatchNs: run.dispatchNs,
+      computeNs: run.computeNs,
+      batchRows: run.batchRows,
+      paddingShare: run.paddingShare,
+      batchRequests: run.batchRequests,
+      device: run.device,
+      batchFinishedNs: run.batchFinishedNs,
+      ...(run.steps === undefined ? {} : { steps: run.steps }),
+    };
+  }
+
+  decoded(): void {}
+  adopt(): void {}
+  broke(): void {}
+  copied(): void {}
+  answering(): undefined {}
+  failing(): undefined {}
+  ended(): void {}
+}
