@@ -38,6 +38,7 @@ import { createLedger } from './ledger.js';
 import { Lifetime } from './lifetime.js';
 import { type Listeners, type RequestServers, startListeners, startServers } from './listeners.js';
 import { logOptions } from './log-options.js';
+import { logControl } from './log-settings.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
 import { openPayloadLog, type PayloadLog } from './payload-log.js';
 import { askGates, releaseGate } from './release-gate.js';
@@ -301,7 +302,7 @@ export class Gateway implements RunningServer {
         metrics.retire(id);
       },
     });
-    const server = { serverName: 'penstock', version: PENSTOCK_VERSION };
+    const server = { serverName: config.serverId, version: PENSTOCK_VERSION };
     const authority = new Authority({
       identify: (token) => this.#tokens.identify(token),
       audit: this.#state,
@@ -333,6 +334,7 @@ export class Gateway implements RunningServer {
       },
       strictReadiness: config.strictReadiness,
       authority,
+      logging: logControl(config.log, surroundings.isTTY, log),
     });
     this.done = new Promise((resolve) => {
       this.#end = resolve;

@@ -13,7 +13,6 @@ import {
   startHttp,
   startMetricsHttp,
 } from '../serving/transport/index.js';
-import { PENSTOCK_VERSION } from './version.js';
 
 /** What the servers of requests need of the rooms behind. */
 export interface ServerParts {
@@ -113,7 +112,7 @@ const ALONE: Share = { index: 0, of: 1 };
 /** Bodies in flight together, in the size of the largest one. */
 const BODIES_IN_FLIGHT = 8;
 
-function httpOptions({ http, jsonNan, offload, tenants }: ServerConfig, share: Share = ALONE) {
+function httpOptions({ http, jsonNan, offload, tenants, tritonCompatibleErrors }: ServerConfig, share: Share = ALONE) {
   return {
     tenantHeader: tenantHeader(tenants),
     shared: share.of > 1,
@@ -130,12 +129,12 @@ function httpOptions({ http, jsonNan, offload, tenants }: ServerConfig, share: S
     streamIdleSeconds: http.websocket.idleTimeoutSecs,
     maxStreamBacklogBytes: http.websocket.maxBackpressureBytes,
     streamCompression: http.websocket.compression,
-    serverName: 'penstock',
-    serverVersion: PENSTOCK_VERSION,
+    tritonErrors: tritonCompatibleErrors,
+    restrictions: http.restrictedApis,
   };
 }
 
-function grpcOptions({ grpc, tenants }: ServerConfig, share: Share = ALONE) {
+function grpcOptions({ grpc, tenants, tritonCompatibleErrors }: ServerConfig, share: Share = ALONE) {
   return {
     tenantHeader: tenantHeader(tenants),
     shared: share.of > 1,
@@ -147,6 +146,8 @@ function grpcOptions({ grpc, tenants }: ServerConfig, share: Share = ALONE) {
     maxInputBytes: grpc.maxMessageBytes,
     keepaliveTimeMs: grpc.keepaliveTimeMs,
     answerTimeoutMs: grpc.answerTimeoutMs,
+    tritonErrors: tritonCompatibleErrors,
+    restrictions: grpc.restrictedProtocols,
     keepaliveTimeoutMs: grpc.keepaliveTimeoutMs,
     ...(grpc.maxConnectionAgeMs === 0 ? {} : { maxConnectionAgeMs: grpc.maxConnectionAgeMs }),
     ...(grpc.maxConnectionAgeGraceMs === 0 ? {} : { maxConnectionAgeGraceMs: grpc.maxConnectionAgeGraceMs }),

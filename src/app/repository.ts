@@ -38,6 +38,9 @@ export function openRepository(
     maxExecutionMs: config.maxExecutionMs,
     sloMs: config.sloMs,
     costSweepMs: config.costs.sweepMs,
+    loadThreads: config.modelLoadThreads,
+    loadRetries: config.modelLoadRetries,
+    configName: config.modelConfigName,
     drainTimeoutMs: config.exitTimeoutSecs * 1000,
     backends: availableBackends({
       log,

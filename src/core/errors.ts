@@ -74,11 +74,14 @@ export const ERRORS = {
   BACKEND_FAILED: OURS,
   OUTPUT_SHAPE_MISMATCH: OURS,
   INTERNAL: OURS,
+  ALREADY_EXISTS: { grpc: 'ALREADY_EXISTS', http: 409, retry: 'no', logLevel: 'debug' },
   CONFLICT: { grpc: 'ABORTED', http: 409, retry: 'no', logLevel: 'info' },
   UNSUPPORTED: { grpc: 'UNIMPLEMENTED', http: 501, retry: 'no', logLevel: 'info' },
   UNAUTHENTICATED: { grpc: 'UNAUTHENTICATED', http: 401, retry: 'no', logLevel: 'info' },
   /** An operator's filter takes the request. */
   BLOCKED: { grpc: 'PERMISSION_DENIED', http: 403, retry: 'no', logLevel: 'debug' },
+  /** An API that the operator keeps for who knows its key. */
+  RESTRICTED: { grpc: 'PERMISSION_DENIED', http: 403, retry: 'no', logLevel: 'debug' },
   FORBIDDEN: { grpc: 'PERMISSION_DENIED', http: 403, retry: 'no', logLevel: 'info' },
 } as const satisfies Record<string, ErrorFacts>;
 

@@ -28,6 +28,8 @@ export interface LoadParameters {
   readonly config: string | undefined;
   /** `<version>/<file name>` to content; needs `config`. */
   readonly files: ReadonlyMap<string, Uint8Array>;
+  /** One version, beside those that serve, which go on as they are; absent = those that the version policy names. */
+  readonly version?: number | undefined;
 }
 
 /** The repository as the control plane sees it. Errors: MODEL_NOT_FOUND, VERSION_NOT_FOUND, MODEL_INVALID, UNSUPPORTED, CONFLICT. */
@@ -36,8 +38,8 @@ export interface ModelControl {
   index(readyOnly: boolean): readonly IndexEntry[];
   /** Loads or reloads a model; resolves when it serves. A failed reload keeps the version that served before. */
   load(model: string, parameters: LoadParameters): Promise<void>;
-  /** Unloads a model; resolves when its versions no longer take requests. */
-  unload(model: string, unloadDependents: boolean): Promise<void>;
+  /** Unloads a model, or one version of it; resolves when that is closed. */
+  unload(model: string, unloadDependents: boolean, version?: number): Promise<void>;
   /** Spec of a version (highest ready one where undefined). */
   spec(model: string, version: number | undefined): ModelSpec;
   /** Versions of a model that are ready, ascending. */

@@ -32,7 +32,7 @@ describe('the log', () => {
     log.warn('b');
     log.error('c');
     expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['c']);
-    log.setLevel('debug');
+    log.set({ level: 'debug', format: 'json', muted: ['warn'] });
     log.debug('d');
     expect(lines.length).toBe(2);
   });

@@ -19,9 +19,13 @@ export interface LogOptions {
   readonly destination: string | { write(line: string): void };
 }
 
+/** What of a log can be set while it runs. */
+export type LogWhat = Pick<LogOptions, 'level' | 'muted' | 'format'>;
+
 /** The log of the process. */
 export interface ServerLog extends Log {
-  setLevel(level: LogLevel): void;
+  /** From the next line on. */
+  set(what: LogWhat): void;
   /**
    * Reports held-back repetitions and writes out what is buffered; resolves when it is written. Where the reader has gone
    * it may never resolve, but it does not keep the process alive.
@@ -38,7 +42,8 @@ const MOST_BUFFERED_BYTES = 8 * 2 ** 20;
  */
 export function createLog(options: LogOptions): ServerLog {
   const { lines, flush } = open(options.destination);
-  const sink = options.format === 'json' ? lines : { write: (line: string) => lines.write(textLine(line)) };
+  let { muted = [], format }: LogWhat = options;
+  const sink = { write: (line: string) => lines.write(format === 'json' ? line : textLine(line)) };
   const logger = pino(
     {
       level: options.level,
@@ -48,7 +53,6 @@ export function createLog(options: LogOptions): ServerLog {
     },
     sink,
   );
-  const { muted = [] } = options;
   const limit = new RepeatLimit();
 
   const write = (level: LineLevel, message: string, fields: LogFields | undefined) => {
@@ -63,8 +67,9 @@ export function createLog(options: LogOptions): ServerLog {
     info: (message, fields) => write('info', message, fields),
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
-    setLevel: (level) => {
-      logger.level = level;
+    set: (what) => {
+      logger.level = what.level;
+      ({ muted = [], format } = what);
     },
     flush: () => {
       limit.flush();

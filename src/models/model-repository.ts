@@ -71,6 +71,10 @@ export interface ModelRepositoryOptions {
   readonly autoComplete?: boolean;
   /** Versions that load at once; default 4, as Triton's `--model-load-thread-count`. */
   readonly loadThreads?: number;
+  /** How often a version that fails to load is tried again; default 0. */
+  readonly loadRetries?: number;
+  /** Models that have `configs/NAME.pbtxt` are served by it; default: by the config in their folder. */
+  readonly configName?: string | undefined;
   /** How long a version that is replaced or unloaded may drain; default 30,000. */
   readonly drainTimeoutMs?: number;
   /** Where files of load requests are written; default the system's folder for temporary files. */
@@ -120,6 +124,7 @@ export class ModelRepository implements ModelControl {
         autoComplete: options.autoComplete ?? true,
       }),
       slots: new LoadSlots(options.loadThreads ?? 4),
+      retries: options.loadRetries ?? 0,
       drainTimeoutMs: options.drainTimeoutMs ?? 30_000,
       checkRunning: () => this.#checkRunning(),
       onVersionReady: options.onVersionReady ?? (() => {}),
@@ -129,6 +134,7 @@ export class ModelRepository implements ModelControl {
     this.#places = {
       roots: [],
       versions: options.versions ?? new Map(),
+      configName: options.configName,
       families: familiesOf(options.backends),
       temporaryRoot: options.temporaryRoot ?? tmpdir(),
     };
@@ -231,9 +237,9 @@ export class ModelRepository implements ModelControl {
   ): Promise<void> {
     return life.turns.take(`load of '${name}'`, async (hold) => {
       this.#checkRunning();
-      let source: Awaited<ReturnType<typeof findSource>>;
+      let source: ModelSource;
       try {
-        source = await findSource(this.#places, name, parameters);
+        source = await this.#source(name, parameters, life);
       } catch (thrown) {
         const error = toServingError(thrown);
         if (error !== thrown) this.#options.log.error('reading a model failed', { model: name, error: thrown });
@@ -243,11 +249,25 @@ export class ModelRepository implements ModelControl {
       for (const warning of source.found.warnings) this.#options.log.warn('model config', { model: name, warning });
       try {
         await this.#loadMembers(name, source, parameters, life);
-        await life.load(source, hold, unchanged);
+        const { version } = parameters;
+        const others = version === undefined ? unchanged : othersThan(version, life);
+        await life.load(source, hold, others);
       } finally {
         await source.release();
       }
     });
+  }
+
+  /** With a version of its own: that one, and those that serve whether or not their folders are still there. */
+  async #source(name: string, parameters: LoadParameters, life: ModelLife): Promise<ModelSource> {
+    const { version } = parameters;
+    if (version === undefined) return findSource(this.#places, name, parameters);
+    const wanted = [...new Set([...life.serving.keys(), version])].sort((a, b) => a - b);
+    const versions = new Map([...this.#places.versions, [name, wanted]]);
+    const source = await findSource({ ...this.#places, versions }, name, parameters);
+    if (source.versions.wanted.includes(version)) return { ...source, versions: { wanted, missing: [] } };
+    await source.release();
+    throw new ServingError('VERSION_NOT_FOUND', `failed to load '${name}', there is no version ${version} of it`);
   }
 
   /** The models of an ensemble are there before it: loaded for it where they are loaded on request. Throws MODEL_INVALID. */
@@ -321,10 +341,12 @@ export class ModelRepository implements ModelControl {
    * See `ModelControl`; resolves when everything of the model is closed. `unloadDependents`: with it go the models of an
    * ensemble that were loaded along with it and take part in no other. Ensembles over an unloaded model are not ready.
    */
-  async unload(model: string, unloadDependents: boolean): Promise<void> {
+  async unload(model: string, unloadDependents: boolean, version?: number): Promise<void> {
     this.#checkExplicit('unload');
     this.#checkRunning();
     const life = this.#models.get(model);
+    if (life !== undefined && version !== undefined && !isAll(version, life))
+      return life.turns.take(`unload of '${model}'`, () => life.unloadVersion(version));
     const going = unloadDependents ? this.#dependents.goingWith(model) : [];
     if (life !== undefined) {
       this.#dependents.forget(model);
@@ -470,6 +492,16 @@ export class ModelRepository implements ModelControl {
 /** Models of an ensemble's steps, by step. Throws MODEL_INVALID. */
 function membersIn({ found }: ModelSource): readonly string[] {
   return ensembleStepsOf(found.config).map(({ model }) => model);
+}
+
+/** Versions that serve beside one that is loaded alone. */
+function othersThan(version: number, { serving }: ModelLife): ReadonlySet<number> {
+  return new Set([...serving.keys()].filter((other) => other !== version));
+}
+
+/** Whether nothing of a model serves beside a version that does. */
+function isAll(version: number, { serving }: ModelLife): boolean {
+  return serving.size === 1 && serving.has(version);
 }
 
 function shown(model: string): string {

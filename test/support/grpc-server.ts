@@ -15,6 +15,7 @@ import { ControlPlane } from '../../src/serving/controlplane/index.js';
 import { type GrpcOptions, type GrpcServer, startGrpc } from '../../src/serving/transport/index.js';
 import { FakeFeedback } from './fake-feedback.js';
 import { FakeInference } from './fake-inference.js';
+import { FakeLogControl } from './fake-log-control.js';
 import { FakeModels } from './fake-models.js';
 import { adminAuthority } from './kept-audit.js';
 import { poisonedArena } from './poisoned-arena.js';
@@ -189,6 +190,7 @@ export async function startGrpcFixture(
     serverName: 'penstock',
     version: '0.0.0',
     authority: adminAuthority('secret'),
+    logging: new FakeLogControl(),
   });
   const server = await startGrpc({
     inference,

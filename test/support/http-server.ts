@@ -8,6 +8,7 @@ import { ControlPlane } from '../../src/serving/controlplane/index.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/serving/transport/index.js';
 import { FakeFeedback } from './fake-feedback.js';
 import { FakeInference } from './fake-inference.js';
+import { FakeLogControl } from './fake-log-control.js';
 import { FakeModels } from './fake-models.js';
 import { adminAuthority } from './kept-audit.js';
 import { poisonedArena } from './poisoned-arena.js';
@@ -95,6 +96,7 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
     serverName: 'penstock',
     version: '0.0.0',
     authority: adminAuthority('secret'),
+    logging: new FakeLogControl(),
   });
   const specs = { specOf: (name: string, version: number | undefined) => models.spec(name, version) };
   const server = await startHttp({

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { serverSlosSchema } from '../slo/schema.js';
 import { cost } from './cost.js';
 import { payloadLogSchema } from './payload-log.js';
+import { restrictedApisSchema } from './restricted-apis.js';
 import { slowRequestsSchema } from './slow-requests.js';
 
 const port = () => z.int().min(0).max(65535);
@@ -62,6 +63,9 @@ const http = z.strictObject({
   maxInputBytes: bytes()
     .default(64 * 1024 * 1024)
     .describe('Largest request body, in bytes, before and after decompression'),
+  restrictedApis: restrictedApisSchema.describe(
+    'Groups of calls that need a header, GROUP[,GROUP...]:KEY=VALUE; others are refused with 403',
+  ),
   websocket: websocket.prefault({}).describe('WebSocket connections'),
 });
 
@@ -87,6 +91,9 @@ const grpc = z.strictObject({
   maxConnectionAgeGraceMs: durationMs()
     .default(0)
     .describe('Time the calls of such a connection get to end, in milliseconds; 0 = no limit'),
+  restrictedProtocols: restrictedApisSchema.describe(
+    'Groups of calls that need the metadata triton-grpc-protocol-KEY, GROUP[,GROUP...]:KEY=VALUE; others are refused with PERMISSION_DENIED',
+  ),
 });
 
 const ingress = z.strictObject({
@@ -154,13 +161,16 @@ const webhook = z.strictObject({
     .describe('File with the secret that signs it (Standard Webhooks), at least 24 bytes; default: unsigned'),
 });
 
+/** Of `log.format`. */
+export const LOG_FORMATS = ['default', 'ISO8601', 'json'] as const;
+
 const log = z.strictObject({
   verboseLevel: z.int().min(0).max(10).default(0).describe('Verbose messages: 0 = none, 1 and above = debug'),
   info: z.boolean().default(true).describe('Log messages of level info'),
   warning: z.boolean().default(true).describe('Log messages of level warning'),
   error: z.boolean().default(true).describe('Log messages of level error'),
   format: z
-    .enum(['default', 'ISO8601', 'json'])
+    .enum(LOG_FORMATS)
     .default('default')
     .describe('default: JSON lines in a pipe, readable lines on a terminal; ISO8601: readable lines; json: JSON lines'),
   file: z.string().optional().describe('File to append to, instead of standard error'),
@@ -613,6 +623,23 @@ export const serverConfigSchema = z.strictObject({
     .describe(
       'Threads of one pool that ONNX models share which set no thread counts of their own (native engine, CPU); 0 = each model has its own',
     ),
+  serverId: z.string().min(1).max(256).default('penstock').describe('Name of the server in its metadata'),
+  tritonCompatibleErrors: z
+    .boolean()
+    .default(false)
+    .describe("Answer errors with Triton's own codes and words, for clients and tests that look at them"),
+  modelConfigName: z
+    .string()
+    .regex(/^[^\s/]{1,255}$/, 'expected a name without spaces and slashes')
+    .optional()
+    .describe('Models that have configs/NAME.pbtxt are served by it, in the place of their config.pbtxt'),
+  modelLoadThreads: z.int().min(1).max(1024).default(4).describe('Most model versions that load at once'),
+  modelLoadRetries: z
+    .int()
+    .min(0)
+    .max(1000)
+    .default(0)
+    .describe('How often a version that fails to load is tried again, at once'),
   jsonNan: z.boolean().default(false).describe('Read and write NaN and infinities in JSON, which JSON does not have'),
   adminTokenFile: z
     .string()

@@ -9,23 +9,17 @@ const error = (why: string): UnservedFlag => ({ effect: 'error', why });
 const warning = (why: string): UnservedFlag => ({ effect: 'warning', why });
 
 const SSL = error('TLS is not served yet; put a proxy that ends TLS in front');
-const RESTRICTED = error('restricted APIs are not served yet; loading and unloading asks for the admin token');
 const MEMORY_POOL = warning('the engine manages its own memory');
 const TRACE = error('tracing is not served yet');
 const CLOUD = error('the endpoints of cloud platforms are not served');
 
 /** Triton's flags that are not served (`src/command_line_parser.cc`), each with what happens where it is given. */
 export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
-  id: warning('the server is named penstock'),
-  'model-config-name': error('configs other than the one in the folder of the model are not chosen yet'),
-  'model-load-thread-count': warning('models are opened off the event loop'),
-  'model-load-retry-count': warning('a model that fails to load is loaded again when asked to'),
   'model-namespacing': error('models of two repositories with the same name are refused'),
   'enable-peer-access': warning('GPUs do not exchange memory'),
   'reuse-http-port': error('a port is held by one server'),
   'http-header-forward-pattern': error('headers are not forwarded to models yet'),
   'http-thread-count': warning('use --ingress-threads: they serve HTTP and gRPC'),
-  'http-restricted-api': RESTRICTED,
   'reuse-grpc-port': error('a port is held by one server'),
   'grpc-header-forward-pattern': error('metadata is not forwarded to models yet'),
   'grpc-infer-thread-count': warning('use --ingress-threads: they serve HTTP and gRPC'),
@@ -45,7 +39,6 @@ export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
     'pings are limited by HTTP/2 itself: a flood of them ends the connection',
   ),
   'grpc-http2-max-ping-strikes': warning('pings are limited by HTTP/2 itself: a flood of them ends the connection'),
-  'grpc-restricted-protocol': RESTRICTED,
   'allow-sagemaker': CLOUD,
   'sagemaker-port': CLOUD,
   'sagemaker-safe-port-range': CLOUD,

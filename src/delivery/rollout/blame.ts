@@ -31,9 +31,11 @@ export const BLAME = {
   BACKEND_FAILED: 'server',
   OUTPUT_SHAPE_MISMATCH: 'server',
   INTERNAL: 'server',
+  ALREADY_EXISTS: 'caller',
   CONFLICT: 'caller',
   UNSUPPORTED: 'caller',
   UNAUTHENTICATED: 'caller',
   BLOCKED: 'caller',
+  RESTRICTED: 'caller',
   FORBIDDEN: 'caller',
 } as const satisfies Record<Reason, Blame>;

@@ -1,4 +1,5 @@
 import {
+  type BesideModel,
   type HostedVersion,
   type IndexEntry,
   type Log,
@@ -22,6 +23,8 @@ export interface ModelSurroundings {
   readonly gate: VersionGate;
   readonly log: Log;
   readonly slots: LoadSlots;
+  /** How often a version that fails to load is tried again. */
+  readonly retries: number;
   readonly drainTimeoutMs: number;
   readonly checkRunning: () => void;
   readonly onVersionReady: (id: ModelVersionId, info: VersionInfo) => void;
@@ -53,6 +56,8 @@ export class ModelLife {
   #wanted = false;
   /** Versions that `allReady` expects: of the last load that published, or the last one where nothing serves. */
   #declared: readonly number[] = [];
+  /** Of the load that published last. */
+  #beside: BesideModel | undefined;
 
   constructor(name: string, around: ModelSurroundings) {
     this.name = name;
@@ -97,16 +102,37 @@ export class ModelLife {
     }
     const lives = new Map(plan.open.map((version) => [version, this.#newLife(version, source)]));
     const errors = new Map<number, ServingError>();
-    await Promise.all(
-      [...lives].map(([version, life]) =>
-        this.#around.slots.run(() => life.load()).catch((error) => errors.set(version, toServingError(error))),
-      ),
-    );
+    await Promise.all(plan.open.map((version) => this.#open(version, source, lives, errors)));
     const stopping = await this.#giveUpWhereStopping(lives, errors);
     if (stopping === undefined && (await this.#swap(lives, plan.keep, errors, source, hold))) this.#declared = declared;
     for (const version of errors.keys()) this.#ended(version);
     if (errors.size > 0) throw this.#loadError(errors);
     if (stopping !== undefined) throw stopping;
+  }
+
+  /** Never rejects: a version that fails to the end has its error in `errors`. */
+  async #open(
+    version: number,
+    source: ModelSource,
+    lives: Map<number, VersionLife>,
+    errors: Map<number, ServingError>,
+  ): Promise<void> {
+    const { slots, retries, log } = this.#around;
+    for (let tried = 0; ; tried++) {
+      try {
+        await slots.run(() => (lives.get(version) as VersionLife).load());
+        return;
+      } catch (thrown) {
+        const error = toServingError(thrown);
+        if (tried === retries || error.reason === 'DRAINING') {
+          errors.set(version, error);
+          return;
+        }
+        log.warn('a version that failed to load is tried again', { model: this.name, version, why: error.message });
+        lives.set(version, this.#newLife(version, source));
+        this.#ended(version);
+      }
+    }
   }
 
   #newLife(version: number, source: ModelSource): VersionLife {
@@ -170,6 +196,7 @@ export class ModelLife {
       return false;
     }
     const published = swap.publish.map((version) => (lives.get(version) ?? this.#serving.get(version)) as VersionLife);
+    this.#beside = beside;
     const reached = this.#around.host.publish(this.name, hostedOf(published), beside);
     const retiring = swap.retire.map((version) => this.#serving.get(version) as VersionLife);
     this.#serving.clear();
@@ -198,6 +225,23 @@ export class ModelLife {
     // Its draining waits for the publication.
     void this.#around.host.publish(this.name, []);
     await this.#retire(retiring, this.#around.drainTimeoutMs);
+  }
+
+  /**
+   * Takes one version out of service, where others go on as they are; the last one takes the model with it. Rejects with
+   * VERSION_NOT_FOUND where it does not serve.
+   */
+  async unloadVersion(version: number): Promise<void> {
+    const leaving = this.#serving.get(version);
+    if (leaving === undefined) {
+      throw new ServingError('VERSION_NOT_FOUND', `failed to unload '${this.name}', version ${version} is not loaded`);
+    }
+    if (this.#serving.size === 1) return this.unload();
+    this.#serving.delete(version);
+    this.#declared = this.#declared.filter((declared) => declared !== version);
+    // Its draining waits for the publication.
+    void this.#around.host.publish(this.name, hostedOf([...this.#serving.values()]), this.#beside);
+    await this.#retire([leaving], this.#around.drainTimeoutMs);
   }
 
   /** The server stops: drains what serves, in place, so that late requests hear of draining, not of an unknown model. */

@@ -1,3 +1,5 @@
+import { promises as fs } from 'node:fs';
+import { join } from 'node:path';
 import { type ModelConfig, parseModelConfig } from '../../config/index.js';
 import { ServingError } from '../../core/index.js';
 import { readContained } from './contained-path.js';
@@ -12,23 +14,49 @@ export interface FoundConfig {
 }
 
 const SYNTAXES = { 'config.pbtxt': 'pbtxt', 'config.yaml': 'yaml' } as const;
+/** Folder of configs that are chosen by name. */
+const VARIANTS = 'configs';
 const MOST_CONFIG_BYTES = 8 * 1024 * 1024;
 
-/** Reads a model's config file, if it has one; both kinds at once are refused. `files`: names in its folder. Throws MODEL_INVALID. */
+/**
+ * Reads a model's config file, if it has one; both kinds at once are refused. `files`: names in its folder; `variant`: the name of
+ * the config in `configs` that stands for it where the model has one. Throws MODEL_INVALID.
+ */
 export async function readModelConfig(
   place: ModelPlace,
   name: string,
   files: ReadonlySet<string>,
+  variant?: string,
 ): Promise<FoundConfig> {
+  const other = variant === undefined || !files.has(VARIANTS) ? undefined : await readVariant(place, name, variant);
+  if (other !== undefined) return other;
   const found = (Object.keys(SYNTAXES) as (keyof typeof SYNTAXES)[]).filter((file) => files.has(file));
-  const [file, other] = found;
+  const [file, second] = found;
   if (file === undefined) return { config: {}, warnings: [], source: 'model' };
-  if (other !== undefined) {
-    throw new ServingError('MODEL_INVALID', `model '${name}' has ${file} and ${other}; only one config is allowed`);
+  if (second !== undefined) {
+    throw new ServingError('MODEL_INVALID', `model '${name}' has ${file} and ${second}; only one config is allowed`);
   }
   const shown = `${name}/${file}`;
   const text = (await readContained(place.root, place.folder, file, shown, MOST_CONFIG_BYTES)).toString('utf8');
   return checked(parseModelConfig(text, SYNTAXES[file], shown), name, file);
+}
+
+/** Triton's `--model-config-name`; undefined where the model has no such config. */
+async function readVariant(place: ModelPlace, name: string, variant: string): Promise<FoundConfig | undefined> {
+  const file = `${VARIANTS}/${variant}.pbtxt`;
+  if (!(await hasFile(place.folder, file))) return undefined;
+  const shown = `${name}/${file}`;
+  const text = (await readContained(place.root, place.folder, file, shown, MOST_CONFIG_BYTES)).toString('utf8');
+  return checked(parseModelConfig(text, 'pbtxt', shown), name, file);
+}
+
+async function hasFile(folder: string, file: string): Promise<boolean> {
+  try {
+    await fs.lstat(join(folder, file));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The config of a load request, which stands for the stored one. Throws MODEL_INVALID. */

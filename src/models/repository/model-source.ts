@@ -37,6 +37,8 @@ export interface SourcePlaces {
   /** Versions of a model that count in the place of its version policy. */
   readonly versions: ReadonlyMap<string, readonly number[]>;
   readonly families: readonly BackendFamily[];
+  /** Of `configs/NAME.pbtxt`; undefined: a model's config is the one in its folder. */
+  readonly configName: string | undefined;
   readonly temporaryRoot: string;
 }
 
@@ -69,7 +71,9 @@ async function folderSource(
 ): Promise<ModelSource> {
   const { versions, files } = await listModel(place, name);
   const found =
-    load.config === undefined ? await readModelConfig(place, name, files) : overridingConfig(load.config, name);
+    load.config === undefined
+      ? await readModelConfig(place, name, files, places.configName)
+      : overridingConfig(load.config, name);
   const source = inFolder(places, name, place, found, versions);
   const routes = await readRoutesFile(place, name, files, source.versions.wanted);
   const rollout = await readRolloutFile(place, name, files);

@@ -40,6 +40,8 @@ export const RIGHTS = {
   repositoryIndex: 'open',
   repositoryLoad: 'admin',
   repositoryUnload: 'admin',
+  logSettings: 'open',
+  setLogSettings: 'admin',
   feedback: 'feedback',
   adminDocs: 'open',
   auditList: 'admin',
@@ -64,7 +66,11 @@ export const RIGHTS = {
 export type ControlCall = keyof typeof RIGHTS;
 
 /** Calls that who is on this machine may make without a token, as Triton's users expect. */
-const FREE_ON_THIS_MACHINE: ReadonlySet<ControlCall> = new Set(['repositoryLoad', 'repositoryUnload']);
+const FREE_ON_THIS_MACHINE: ReadonlySet<ControlCall> = new Set([
+  'repositoryLoad',
+  'repositoryUnload',
+  'setLogSettings',
+]);
 
 export interface AuthorityOptions {
   /** Whose token it is; undefined = nobody's. Must compare in constant time (hashes, say). */
@@ -198,6 +204,6 @@ function shortened(target: string): string {
 function needed(call: ControlCall, right: Scope): string {
   const how = `a token with the scope ${right}, as "authorization: Bearer <token>"`;
   return FREE_ON_THIS_MACHINE.has(call)
-    ? `loading and unloading models from another machine needs ${how}`
+    ? `this call needs ${how}, where it comes from another machine`
     : `this call needs ${how}`;
 }

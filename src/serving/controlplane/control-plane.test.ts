@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FakeFeedback } from '../../../test/support/fake-feedback.js';
+import { FakeLogControl } from '../../../test/support/fake-log-control.js';
 import { FakeModels } from '../../../test/support/fake-models.js';
 import { adminAuthority } from '../../../test/support/kept-audit.js';
 import { modelSpec, tensorSpec } from '../../../test/support/specs.js';
@@ -58,6 +59,7 @@ function setUp(options: { strictReadiness?: boolean; serving?: boolean; figures?
     serverName: 'penstock',
     version: '1.2.3',
     authority: adminAuthority('right'),
+    logging: new FakeLogControl(),
   });
   return { models, control };
 }
@@ -72,6 +74,7 @@ describe('metadata', () => {
       extensions: [
         'binary_tensor_data',
         'classification',
+        'logging',
         'model_repository',
         'model_configuration',
         'parameters',

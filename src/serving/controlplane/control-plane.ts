@@ -2,6 +2,7 @@ import {
   checkModelName,
   type FeedbackIntake,
   type LatencySource,
+  type LogControl,
   type ModelControl,
   type ModelSpec,
   type ModelVersionId,
@@ -15,6 +16,7 @@ import type { Authority, Caller } from './authority.js';
 import { type FeedbackReport, takeFeedback } from './feedback-items.js';
 import { latencyObject, sketchForm } from './latency-object.js';
 import { parseLoadParameters, parseUnloadParameters, type RepositoryParameters } from './load-parameters.js';
+import { changeLogSettings, type LogSettingsObject, logSettingsObject, type SettingValues } from './log-settings.js';
 import type {
   IndexRow,
   ModelLatency,
@@ -46,12 +48,14 @@ export interface ControlPlaneOptions {
   readonly serverName: string;
   readonly version: string;
   readonly authority: Authority;
+  readonly logging: LogControl;
 }
 
 /** The extensions of the protocol that are really served, by the names the protocol gives them. */
 const EXTENSIONS = [
   'binary_tensor_data',
   'classification',
+  'logging',
   'model_repository',
   'model_configuration',
   'parameters',
@@ -148,8 +152,8 @@ export class ControlPlane {
   async repositoryUnload(model: string, parameters: RepositoryParameters, caller: Caller): Promise<void> {
     const { authority, models } = this.#options;
     await authority.change('repositoryUnload', model, caller, () => {
-      const { unloadDependents } = parseUnloadParameters(parameters);
-      return models.unload(checkModelName(model), unloadDependents);
+      const { unloadDependents, version } = parseUnloadParameters(parameters);
+      return models.unload(checkModelName(model), unloadDependents, version);
     });
   }
 
@@ -161,6 +165,18 @@ export class ControlPlane {
     this.#options.authority.check('feedback', caller);
     await this.#options.answersTold?.();
     return takeFeedback(text, this.#options.feedback);
+  }
+
+  /** What the log writes. */
+  logSettings(): LogSettingsObject {
+    return logSettingsObject(this.#options.logging);
+  }
+
+  /** Changes what is named, and gives what is in force. Rejects with UNAUTHENTICATED or FORBIDDEN before anything else. */
+  async setLogSettings(values: SettingValues, caller: Caller): Promise<LogSettingsObject> {
+    const { authority, logging } = this.#options;
+    await authority.change('setLogSettings', '', caller, () => changeLogSettings(logging, values));
+    return logSettingsObject(logging);
   }
 
   /** Beyond the protocols: what runs the version, where, and its lanes by state. */

@@ -1,4 +1,5 @@
 export { AdminPlane, type AdminPlaneOptions, type AuditRow } from './admin-plane.js';
+export { GROUPS, type GroupedCall } from './api-groups.js';
 export {
   Authority,
   type AuthorityOptions,
@@ -10,6 +11,7 @@ export {
 export { ControlPlane, type ControlPlaneOptions } from './control-plane.js';
 export { type FeedbackReport, MOST_FEEDBACK_CHARACTERS } from './feedback-items.js';
 export type { RepositoryParameters } from './load-parameters.js';
+export type { LogSettingsObject, SettingValues } from './log-settings.js';
 export type {
   Duration,
   IndexRow,

@@ -6,36 +6,56 @@ export type RepositoryParameters = Readonly<Record<string, unknown>>;
 const FILE_PREFIX = 'file:';
 
 /**
- * Reads the parameters of a load: `config`, a ModelConfig as JSON text, and `file:<version>/<file name>`, each a file's
- * content. Throws MALFORMED_REQUEST for anything else, for a file name that is not a single visible path segment, for
+ * Reads the parameters of a load: `config`, a ModelConfig as JSON text, `file:<version>/<file name>`, each a file's
+ * content, and `version`, the only one to load. Throws MALFORMED_REQUEST for anything else, for a file name that is not a single visible path segment, for
  * broken base64, and for files without `config`.
  */
 export function parseLoadParameters(parameters: RepositoryParameters): LoadParameters {
   const files = new Map<string, Uint8Array>();
   let config: string | undefined;
+  let version: number | undefined;
   for (const [name, value] of Object.entries(parameters)) {
     if (name === 'config') config = configText(value);
+    else if (name === 'version') version = oneVersion(value);
     else if (name.startsWith(FILE_PREFIX)) files.set(filePath(name), fileContent(name, value));
     else
       throw malformed(
-        `unknown parameter ${shownText(name)} of a load; known are config and file:<version>/<file name>`,
+        `unknown parameter ${shownText(name)} of a load; known are config, file:<version>/<file name> and version`,
       );
   }
   if (files.size > 0 && config === undefined) throw malformed('a load with files needs the parameter config too');
-  return { config, files };
+  return { config, files, version };
 }
 
-/** Reads the parameters of an unload: `unload_dependents`, a boolean, false where absent. Throws MALFORMED_REQUEST. */
-export function parseUnloadParameters(parameters: RepositoryParameters): { readonly unloadDependents: boolean } {
+/** What an unload asks for. */
+export interface UnloadParameters {
+  readonly unloadDependents: boolean;
+  /** Undefined = all. */
+  readonly version: number | undefined;
+}
+
+/**
+ * Reads the parameters of an unload: `unload_dependents`, a boolean, false where absent, and `version`, the only one to unload.
+ * Throws MALFORMED_REQUEST.
+ */
+export function parseUnloadParameters(parameters: RepositoryParameters): UnloadParameters {
   let unloadDependents = false;
+  let version: number | undefined;
   for (const [name, value] of Object.entries(parameters)) {
-    if (name !== 'unload_dependents')
-      throw malformed(`unknown parameter ${shownText(name)} of an unload; known is unload_dependents`);
-    if (typeof value !== 'boolean')
+    if (name === 'version') version = oneVersion(value);
+    else if (name !== 'unload_dependents')
+      throw malformed(`unknown parameter ${shownText(name)} of an unload; known are unload_dependents and version`);
+    else if (typeof value !== 'boolean')
       throw malformed(`the parameter unload_dependents is a ${typeof value}, expected a boolean`);
-    unloadDependents = value;
+    else unloadDependents = value;
   }
-  return { unloadDependents };
+  return { unloadDependents, version };
+}
+
+/** A version as JSON and gRPC have it: a number, or its digits. */
+function oneVersion(value: unknown): number {
+  if (typeof value === 'string' || typeof value === 'number') return parseVersion(String(value));
+  throw malformed(`the parameter version is a ${typeof value}, expected a positive whole number`);
 }
 
 function configText(value: unknown): string {

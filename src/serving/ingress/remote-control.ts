@@ -25,6 +25,8 @@ const CALLS = {
   repositoryIndex: true,
   repositoryLoad: true,
   repositoryUnload: true,
+  logSettings: true,
+  setLogSettings: true,
   feedback: true,
 } as const satisfies Record<keyof ControlPlane, true>;
 

@@ -8,6 +8,7 @@ import type { ServerCall } from './framing/server-call.js';
 import { grpcCaller } from './grpc-caller.js';
 import type { GrpcState } from './grpc-options.js';
 import { failureOf } from './grpc-status.js';
+import { logSettingsMessage, logSettingsOf } from './setting-messages.js';
 
 /** Fields of the requests together; each request has some of them, filled with defaults. */
 interface ControlRequest {
@@ -17,6 +18,7 @@ interface ControlRequest {
   readonly repository_name: string;
   readonly ready: boolean;
   readonly parameters: Readonly<Record<string, unknown>>;
+  readonly settings: Parameters<typeof logSettingsOf>[0];
 }
 
 type ControlHandler = (control: ControlPort, request: ControlRequest, caller: Caller) => unknown;
@@ -45,6 +47,11 @@ const CONTROL_CALLS: Readonly<Record<string, ControlHandler>> = {
     await control.repositoryUnload(model_name, parameters, caller);
     return {};
   },
+  LogSettings: async (control, { settings }, caller) => {
+    const asked = logSettingsOf(settings);
+    const nothing = Object.keys(asked).length === 0;
+    return logSettingsMessage(await (nothing ? control.logSettings() : control.setLogSettings(asked, caller)));
+  },
 };
 
 /** Calls that change something: refused once the server drains, where questions are still answered. */
@@ -59,7 +66,6 @@ const NOT_OFFERED: Readonly<Record<string, string>> = {
   CudaSharedMemoryRegister: 'CUDA memory that a client names is not supported; send tensors in the message',
   CudaSharedMemoryUnregister: 'CUDA memory that a client names is not supported; send tensors in the message',
   TraceSetting: 'trace settings are not supported',
-  LogSettings: 'the log cannot be set by a call; use the flags --log-...',
 };
 
 /** A handler for any unary call that is not an inference; a call the tables do not know is UNSUPPORTED too. */

@@ -1,8 +1,20 @@
-import type { Clock, LeaseSource, Log, Offload, Reason, RequestWatch } from '../../../core/index.js';
+import {
+  type ApiGroup,
+  type Clock,
+  type ErrorView,
+  type LeaseSource,
+  type Log,
+  type Offload,
+  type Reason,
+  type RequestWatch,
+  type Restriction,
+  tritonError,
+} from '../../../core/index.js';
 import { OWN_ROOM, type ReplyRoom } from '../../codec/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
+import { type ApiKey, apiKeys } from '../restrictions.js';
 import type { UnixSocketPlace } from '../unix-socket.js';
 
 export interface GrpcOptions {
@@ -44,6 +56,10 @@ export interface GrpcOptions {
   readonly maxConnectionAgeGraceMs?: number;
   /** Metadata key that names a request's tenant, in lower case; default none. */
   readonly tenantHeader?: string;
+  /** Whether errors are answered with Triton's codes and words; default false. */
+  readonly tritonErrors?: boolean;
+  /** Groups of calls that need a key; default none. */
+  readonly restrictions?: readonly Restriction[];
   /** How long `close` waits for answers that clients read slowly; default 10000. */
   readonly closeTimeoutMs?: number;
   /** Told of each inference that was refused here, before the data path saw it (malformed, too large, draining). */
@@ -73,6 +89,10 @@ export interface GrpcState {
   readonly nowNs: () => number;
   readonly onRefused: (reason: Reason) => void;
   readonly watch: RequestWatch | undefined;
+  /** How errors look to clients; undefined: as they are. */
+  readonly errors: ErrorView | undefined;
+  /** Of the groups that are restricted. */
+  readonly apiKeys: ReadonlyMap<ApiGroup, ApiKey>;
 }
 
 /** Largest message by default, as for HTTP bodies. */
@@ -94,5 +114,7 @@ export function grpcState(options: GrpcOptions): GrpcState {
     nowNs: () => options.clock.nowNs(),
     onRefused: options.onRefused ?? (() => {}),
     watch: options.watch,
+    apiKeys: apiKeys(options.restrictions ?? [], 'triton-grpc-protocol-', 'protocol'),
+    errors: options.tritonErrors === true ? tritonError : undefined,
   };
 }

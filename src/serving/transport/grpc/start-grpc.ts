@@ -1,5 +1,6 @@
-import { ERRORS, GRPC_CODE_NUMBERS } from '../../../core/index.js';
+import { type ApiGroup, ERRORS, GRPC_CODE_NUMBERS } from '../../../core/index.js';
 import { type Call, healthCalls, inferenceCalls, reflectionCalls } from '../../codec/index.js';
+import { groupOf } from './call-groups.js';
 import { controlCall } from './control-calls.js';
 import type { CallHandler, Method } from './framing/method.js';
 import type { ServerCall } from './framing/server-call.js';
@@ -12,6 +13,7 @@ import {
   type GrpcState,
   grpcState,
 } from './grpc-options.js';
+import { opens, refusing } from './guarded-call.js';
 import { HealthService } from './health-service.js';
 import { drainStreams, type OpenStreams } from './open-streams.js';
 import { reflection } from './reflection-service.js';
@@ -27,19 +29,22 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
   const streams: OpenStreams = new Set();
   const health = new HealthService(state);
   const inference = inferenceCalls().map((call) => ({
-    ...method(call, state, inferenceHandler(call, state, streams)),
+    ...method(call, groupOf(call), state, inferenceHandler(call, state, streams)),
     ...(INFERENCES.has(call.name) ? { refused: refusalOf(call, state), watch: undefined } : {}),
     pooled: INFERENCES.has(call.name),
   }));
   const checks = healthCalls().map((call) =>
-    method(call, state, call.responseStream ? health.watch(call) : health.check(call)),
+    method(call, 'health', state, call.responseStream ? health.watch(call) : health.check(call)),
   );
-  const reflections = reflectionCalls().map((call) => method(call, state, reflection(call, state, streams)));
+  const reflections = reflectionCalls().map((call) =>
+    method(call, 'metadata', state, reflection(call, state, streams)),
+  );
   const listener = await GrpcListener.bind(listenerOptions(options), [...inference, ...checks, ...reflections], {
     clock: options.clock,
     log: options.log,
     offload: options.offload,
     memory: options.memory,
+    errors: state.errors,
     maxMessageBytes: options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
     unread: new UnreadAnswers(options.clock, state.budget, options.answerTimeoutMs ?? 60_000),
   });
@@ -140,6 +145,16 @@ function refusalOf({ path }: Call, { onRefused, watch }: GrpcState): Method['ref
   };
 }
 
-function method({ path, requestStream }: Call, { watch }: GrpcState, start: (call: ServerCall) => CallHandler): Method {
-  return { path, requestStream, pooled: false, start, watch };
+/** A method of the server; calls of a restricted group are refused without the key. */
+function method(
+  { path, requestStream }: Call,
+  group: ApiGroup,
+  { watch, apiKeys, onRefused }: GrpcState,
+  start: (call: ServerCall) => CallHandler,
+): Method {
+  const key = apiKeys.get(group);
+  const refused = group === 'inference' ? onRefused : () => {};
+  const opened =
+    key === undefined ? start : (call: ServerCall) => (opens(key, call) ? start(call) : refusing(key, call, refused));
+  return { path, requestStream, pooled: false, start: opened, watch };
 }

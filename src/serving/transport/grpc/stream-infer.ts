@@ -1,4 +1,5 @@
 import {
+  type FailedRequest,
   type InferenceHandle,
   type InferenceRequest,
   type InferenceResponse,
@@ -98,11 +99,11 @@ class InferStream implements CallHandler {
     };
     slot.handle = this.#state.inference.infer(request, {
       done: (response) => {
-        this.#done(slot, request.id, response);
+        this.#done(slot, request, response);
         release();
       },
       failed: (error, mark) => {
-        this.#failed(slot, request.id, error, mark);
+        this.#failed(slot, request, error, mark);
         release();
       },
     });
@@ -129,13 +130,13 @@ class InferStream implements CallHandler {
       return request;
     } catch (thrown) {
       this.#state.onRefused(toServingError(thrown).reason);
-      this.#failed(slot, requestIdOf(bytes), thrown);
+      this.#failed(slot, { id: requestIdOf(bytes) }, thrown);
       lease?.release();
       return undefined;
     }
   }
 
-  #done(slot: Slot, id: string, response: InferenceResponse): void {
+  #done(slot: Slot, request: FailedRequest, response: InferenceResponse): void {
     let frame: Buffer;
     try {
       // Triton marks the last answer of a request, and clients of decoupled models wait for the mark.
@@ -144,7 +145,7 @@ class InferStream implements CallHandler {
       const parameters = { ...answerParameters(response), ...named, triton_final_response: true };
       frame = sealFrame(encodeStreamResponse({ ...response, parameters }, FRAME_HEAD_BYTES, this.#state.room));
     } catch (thrown) {
-      this.#failed(slot, id, thrown, response.mark);
+      this.#failed(slot, request, thrown, response.mark);
       return;
     }
     slot.trace?.ended(frame.byteLength);
@@ -162,9 +163,10 @@ class InferStream implements CallHandler {
     this.#advance();
   }
 
-  #failed(slot: Slot, id: string, thrown: unknown, mark?: RouteMark): void {
-    const error = failureOf(thrown, METHOD, this.#state.log, id, slot.trace);
-    slot.trace?.failing(this.#call.failure ?? error, mark, false);
+  #failed(slot: Slot, { model = '', id = '' }: FailedRequest, thrown: unknown, mark?: RouteMark): void {
+    const found = failureOf(thrown, METHOD, this.#state.log, id, slot.trace);
+    slot.trace?.failing(this.#call.failure ?? found, mark, false);
+    const error = this.#state.errors?.(found, { model, id }) ?? found;
     slot.trace?.ended(0);
     const message = () => frameOf(encodeStreamResponseError(sendableText(error.message), id));
     this.#settle(slot, this.#errorEndsStream ? error : message());

@@ -37,6 +37,7 @@ class UnaryInfer implements CallHandler, InferenceReply {
   #lease: Lease | undefined;
   #trace: RequestTrace | undefined;
   #requestId = '';
+  #model = '';
 
   constructor(state: GrpcState, call: ServerCall) {
     this.#state = state;
@@ -59,6 +60,7 @@ class UnaryInfer implements CallHandler, InferenceReply {
       const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, caller, lease };
       const request = decodeModelInfer(bytes, context);
       this.#requestId = request.id;
+      this.#model = request.model;
       joinTrace(request, this.#trace);
       const handle = inference.infer(request, this);
       if (this.#takenBytes !== undefined) this.#handle = handle;
@@ -94,7 +96,8 @@ class UnaryInfer implements CallHandler, InferenceReply {
     const error = failureOf(thrown, 'ModelInfer', this.#state.log, this.#requestId, this.#trace);
     // It may have ended before, by its deadline, and what came of it since is that it was cancelled.
     const traced = this.#trace?.failing(this.#call.failure ?? error, mark, false);
-    this.#call.fail(error, withTrace(mark?.metadata, traced));
+    const request = { model: this.#model, id: this.#requestId };
+    this.#call.fail(error, withTrace(mark?.metadata, traced), request);
     this.#trace?.ended(0);
   }
 

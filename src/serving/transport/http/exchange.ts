@@ -1,5 +1,6 @@
 import {
   ERRORS,
+  type FailedRequest,
   type Lease,
   type LogFields,
   type ServingError,
@@ -11,7 +12,7 @@ import { addressText } from '../client-address.js';
 import { AT_ONCE_BYTES } from '../reply-memory.js';
 import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
 import type { HttpState } from './http-options.js';
-import { STATUS_OF_REASON } from './status-line.js';
+import { statusLine } from './status-line.js';
 
 /** The reply in the making; one at a time, since writing is synchronous. */
 export interface Reply {
@@ -29,7 +30,8 @@ export interface Reply {
 }
 
 /** What the exchanges of a server share. */
-export type ExchangeState = Pick<HttpState, 'budget' | 'inFlight' | 'log' | 'watch'>;
+export type ExchangeState = Pick<HttpState, 'budget' | 'inFlight' | 'log' | 'watch'> &
+  Partial<Pick<HttpState, 'errors'>>;
 
 let writer: Exchange;
 let written: Reply;
@@ -99,8 +101,9 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
         cause: error.cause,
       });
     if (!this.open) return;
+    const shown = this.server.errors?.(error, this.failedRequest()) ?? error;
     this.answer({
-      ...this.refusal(error),
+      ...this.refusal(shown),
       headers:
         error.retryAfterMs === undefined
           ? headers
@@ -120,7 +123,7 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
 
   /** The answer to an error, in the form of V2. */
   protected refusal(error: ServingError): Pick<Reply, 'status' | 'contentType' | 'body'> {
-    return { status: STATUS_OF_REASON[error.reason], contentType: 'application/json', body: encodeError(error) };
+    return { status: statusLine(error.facts.http), contentType: 'application/json', body: encodeError(error) };
   }
 
   /** For owners that do not derive from this class: called when the client went away before its answer. */
@@ -128,6 +131,11 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
 
   /** Which request it is, for the log. */
   protected about(): LogFields {
+    return {};
+  }
+
+  /** Which request it is, for the words of an error. */
+  protected failedRequest(): FailedRequest {
     return {};
   }
 

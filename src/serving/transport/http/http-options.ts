@@ -1,9 +1,23 @@
-import type { Clock, LeaseSource, Log, Offload, Reason, RequestWatch } from '../../../core/index.js';
+import {
+  type ApiGroup,
+  type Clock,
+  ERRORS,
+  type ErrorView,
+  type LeaseSource,
+  type Log,
+  type Offload,
+  type Reason,
+  type RequestWatch,
+  type Restriction,
+  TRITON_NOT_READY_STATUS,
+  tritonError,
+} from '../../../core/index.js';
 import { OFFLOAD_JSON_BYTES } from '../../codec/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer, SpecPort } from '../ports.js';
 import { ReplyMemory } from '../reply-memory.js';
+import { type ApiKey, apiKeys } from '../restrictions.js';
 import type { UnixSocketPlace } from '../unix-socket.js';
 import type { Uws } from '../uws/uws-types.js';
 
@@ -46,6 +60,10 @@ export interface HttpOptions {
   readonly streamCompression?: boolean;
   /** Header that names a request's tenant, in lower case; default none. */
   readonly tenantHeader?: string;
+  /** Whether errors are answered with Triton's codes and words; default false. */
+  readonly tritonErrors?: boolean;
+  /** Groups of calls that need a key; default none. */
+  readonly restrictions?: readonly Restriction[];
   /** How long `close` waits for replies that clients read slowly; default 10000. */
   readonly closeTimeoutMs?: number;
   /** Told of each inference that was refused here, before the data path saw it (broken body, too large, draining). */
@@ -82,6 +100,12 @@ export interface HttpState {
   readonly nowNs: () => number;
   readonly onRefused: (reason: Reason) => void;
   readonly watch: RequestWatch | undefined;
+  /** How errors look to clients; undefined: as they are. */
+  readonly errors: ErrorView | undefined;
+  /** Of the groups that are restricted. */
+  readonly apiKeys: ReadonlyMap<ApiGroup, ApiKey>;
+  /** Of probes. */
+  readonly notReadyStatus: number;
 }
 
 const MIB = 1024 * 1024;
@@ -116,5 +140,8 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
     nowNs: () => options.clock.nowNs(),
     onRefused: options.onRefused ?? (() => {}),
     watch: options.watch,
+    errors: options.tritonErrors === true ? tritonError : undefined,
+    apiKeys: apiKeys(options.restrictions ?? [], '', 'API'),
+    notReadyStatus: options.tritonErrors === true ? TRITON_NOT_READY_STATUS : ERRORS.VERSION_NOT_READY.http,
   };
 }

@@ -1,4 +1,9 @@
-import { type InferenceReply, type InferenceResponse, toServingError } from '../../../core/index.js';
+import {
+  type FailedRequest,
+  type InferenceReply,
+  type InferenceResponse,
+  toServingError,
+} from '../../../core/index.js';
 import {
   attachV2Json,
   type DecodedRequest,
@@ -91,6 +96,10 @@ class InferExchange extends BodyExchange implements InferenceReply {
     if (this.trace !== undefined) this.trace.requestBytes = chunk.byteLength;
     this.#start(decodeInferBody(new Uint8Array(chunk), options));
     return true;
+  }
+
+  protected override failedRequest(): FailedRequest {
+    return { model: this.#options?.model ?? '', id: this.requestId };
   }
 
   protected override take(body: BodyBuffer): void {

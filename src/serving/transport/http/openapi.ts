@@ -3,6 +3,7 @@ import { PREDICT_SCHEMAS, V2_REST_SCHEMAS } from '../../codec/index.js';
 import type { ModelMetadata, Right } from '../../controlplane/index.js';
 import type { ControlPort } from '../ports.js';
 import { CONTROL_SCHEMAS } from './schemas.js';
+import { SETTINGS_SCHEMAS } from './settings-schemas.js';
 
 /** The parts of an OpenAPI 3.1 document that the page reads as well. */
 export interface OpenApiDocument {
@@ -60,7 +61,7 @@ export interface DocumentedApi {
 
 const V2_API: DocumentedApi = {
   description: 'Open Inference Protocol V2 over REST and WebSocket; KServe V1 and TensorFlow Serving over REST.',
-  schemas: { ...CONTROL_SCHEMAS, ...V2_REST_SCHEMAS, ...PREDICT_SCHEMAS },
+  schemas: { ...CONTROL_SCHEMAS, ...SETTINGS_SCHEMAS, ...V2_REST_SCHEMAS, ...PREDICT_SCHEMAS },
 };
 
 /** Models whose examples the document carries; more would drown the page. */

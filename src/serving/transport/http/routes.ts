@@ -1,5 +1,5 @@
-import { ERRORS, ServingError } from '../../../core/index.js';
-import { type ControlCall, MOST_FEEDBACK_CHARACTERS, RIGHTS, type Right } from '../../controlplane/index.js';
+import { type ApiGroup, ServingError } from '../../../core/index.js';
+import { GROUPS, type GroupedCall, MOST_FEEDBACK_CHARACTERS, RIGHTS, type Right } from '../../controlplane/index.js';
 import { type Awaitable, mapped } from '../ports.js';
 import type { ControlCallInput, ControlRoute } from './control-exchange.js';
 import { docsPage } from './docs-page.js';
@@ -10,8 +10,10 @@ import type { WholeAnswer } from './whole-call.js';
 
 interface Described {
   readonly summary: string;
-  readonly tag: 'inference' | 'health' | 'metadata' | 'repository' | 'feedback' | 'documentation';
+  readonly tag: 'inference' | 'health' | 'metadata' | 'repository' | 'settings' | 'feedback' | 'documentation';
   readonly right: Right;
+  /** What it is restricted with. */
+  readonly group: ApiGroup;
   /** Names in the document's schemas; undefined = no body. */
   readonly request?: string;
   readonly response: string;
@@ -37,7 +39,7 @@ export const ROUTES: readonly Route[] = [
   ),
   {
     ...control('live', 'GET', '/v2/health/live', 'health', 'Live', 'Whether the process is alive', ({ server }) =>
-      mapped(server.control.live(), (content) => ({ content, status: content.live ? 200 : NOT_READY_STATUS })),
+      mapped(server.control.live(), (content) => ({ content, status: content.live ? 200 : server.notReadyStatus })),
     ),
     duringDrain: true,
   },
@@ -52,7 +54,7 @@ export const ROUTES: readonly Route[] = [
       ({ server }) =>
         mapped(server.control.ready(), (readiness) => {
           const ready = readiness.ready && !server.inFlight.draining;
-          return { content: { ready }, status: ready ? 200 : NOT_READY_STATUS };
+          return { content: { ready }, status: ready ? 200 : server.notReadyStatus };
         }),
     ),
     duringDrain: true,
@@ -97,7 +99,7 @@ export const ROUTES: readonly Route[] = [
       ({ server, path }) =>
         mapped(server.control.modelReady(path.model, path.version), (content) => ({
           content,
-          status: content.ready ? 200 : NOT_READY_STATUS,
+          status: content.ready ? 200 : server.notReadyStatus,
         })),
     ),
   ),
@@ -169,6 +171,7 @@ export const ROUTES: readonly Route[] = [
       pattern,
       tag: 'inference',
       right: 'open',
+      group: 'inference',
       summary: 'Run an inference: JSON, JSON and binary tensors, or one raw tensor',
       request: 'InferRequest',
       response: 'InferResponse',
@@ -182,6 +185,7 @@ export const ROUTES: readonly Route[] = [
       pattern,
       tag: 'inference',
       right: 'open',
+      group: 'inference',
       summary: 'WebSocket: many inferences in flight on one connection, told apart by id',
       response: 'InferResponse',
     }),
@@ -222,6 +226,19 @@ export const ROUTES: readonly Route[] = [
     },
     'RepositoryUnloadRequest',
   ),
+  control('logSettings', 'GET', '/v2/logging', 'settings', 'LogSettings', 'What the log writes', ({ server }) =>
+    mapped(server.control.logSettings(), asContent),
+  ),
+  control(
+    'setLogSettings',
+    'POST',
+    '/v2/logging',
+    'settings',
+    'LogSettings',
+    'Change what the log writes, at once; what is not named stays',
+    ({ server, body, caller }) => mapped(server.control.setLogSettings(body, caller), asContent),
+    'LogSettingsRequest',
+  ),
   {
     ...control(
       'feedback',
@@ -245,10 +262,9 @@ export const ROUTES: readonly Route[] = [
 ];
 
 const asContent = (content: unknown): WholeAnswer => ({ content });
-const NOT_READY_STATUS = ERRORS.VERSION_NOT_READY.http;
 
 function control(
-  call: ControlCall,
+  call: GroupedCall,
   method: 'GET' | 'POST',
   pattern: string,
   tag: Described['tag'],
@@ -263,6 +279,7 @@ function control(
     pattern,
     tag,
     right: RIGHTS[call],
+    group: GROUPS[call],
     summary,
     response,
     handle,
@@ -282,6 +299,7 @@ function documentation(
     pattern,
     tag: 'documentation',
     right: 'open',
+    group: 'metadata',
     summary,
     response: 'Document',
     handle: async ({ server }) => ({

@@ -8,6 +8,10 @@ const TEXT: Schema = { type: 'string' };
 const COUNT: Schema = { type: 'integer', minimum: 0 };
 const FLAG: Schema = { type: 'boolean' };
 const DURATION: Schema = object({ count: COUNT, ns: COUNT });
+const ONE_VERSION: Schema = {
+  type: ['integer', 'string'],
+  description: 'This version alone; others go on as they are',
+};
 const TENSORS: Schema = list(
   object({
     name: TEXT,
@@ -222,7 +226,10 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
     {
       parameters: {
         type: 'object',
-        properties: { config: { ...TEXT, description: 'A ModelConfig as JSON text' } },
+        properties: {
+          config: { ...TEXT, description: 'A ModelConfig as JSON text' },
+          version: ONE_VERSION,
+        },
         patternProperties: {
           '^file:': {
             type: 'string',
@@ -235,9 +242,10 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
     },
     ['parameters'],
   ),
-  RepositoryUnloadRequest: object({ parameters: object({ unload_dependents: FLAG }, ['unload_dependents']) }, [
-    'parameters',
-  ]),
+  RepositoryUnloadRequest: object(
+    { parameters: object({ unload_dependents: FLAG, version: ONE_VERSION }, ['unload_dependents', 'version']) },
+    ['parameters'],
+  ),
 };
 
 /** Every property is required but those named. */

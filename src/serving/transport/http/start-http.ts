@@ -11,6 +11,7 @@ import { type HttpOptions, type HttpServer, type HttpState, httpState } from './
 import { startInfer } from './infer-exchange.js';
 import { isVersioned } from './model-path.js';
 import { refuse, registerOtherMethods } from './other-methods.js';
+import { restrictedApp } from './restricted-app.js';
 import { ROUTES, type Route } from './routes.js';
 
 /**
@@ -102,7 +103,8 @@ function registerRoutes(app: TemplatedApp, state: HttpState, streams: StreamConn
   registerOtherMethods(app, state, methodsByPattern(), refusals);
 }
 
-function registerRoute(app: TemplatedApp, state: HttpState, streams: StreamConnections, route: Route): void {
+function registerRoute(whole: TemplatedApp, state: HttpState, streams: StreamConnections, route: Route): void {
+  const app = restrictedApp(whole, state, route.group);
   switch (route.kind) {
     case 'infer': {
       const versioned = isVersioned(route.pattern);

@@ -1,5 +1,5 @@
-import { ERRORS, ServingError } from '../../../core/index.js';
-import { RIGHTS } from '../../controlplane/index.js';
+import { ServingError } from '../../../core/index.js';
+import { GROUPS, RIGHTS } from '../../controlplane/index.js';
 import { mapped } from '../ports.js';
 import type { InferForm } from './form/infer-form.js';
 import { predictForm } from './form/predict-form.js';
@@ -17,6 +17,7 @@ export const V1_ROUTES: readonly Route[] = [
     pattern: '/v1/models',
     tag: 'metadata',
     right: RIGHTS.repositoryIndex,
+    group: GROUPS.repositoryIndex,
     summary: 'Names of the models that take requests (KServe V1)',
     response: 'V1Models',
     handle: ({ server }) => mapped(server.control.repositoryIndex({ ready: true }), namesOf),
@@ -27,12 +28,13 @@ export const V1_ROUTES: readonly Route[] = [
     pattern: '/v1/models/:model',
     tag: 'metadata',
     right: RIGHTS.modelReady,
+    group: GROUPS.modelReady,
     summary: 'Whether a model takes requests (KServe V1; 503 where not)',
     response: 'V1ModelReady',
     handle: ({ server, path }) =>
       mapped(server.control.modelReady(path.model, undefined), (content) => ({
         content,
-        status: content.ready ? 200 : ERRORS.VERSION_NOT_READY.http,
+        status: content.ready ? 200 : server.notReadyStatus,
       })),
   },
   {
@@ -41,6 +43,7 @@ export const V1_ROUTES: readonly Route[] = [
     pattern: '/v1/models/:model:predict',
     tag: 'inference',
     right: 'open',
+    group: 'inference',
     summary: 'Run an inference: rows ("instances") or columns ("inputs") of KServe V1 and TensorFlow Serving',
     request: 'V1Predict',
     response: 'V1Predictions',
@@ -52,6 +55,7 @@ export const V1_ROUTES: readonly Route[] = [
     pattern: '/v1/models/:model:explain',
     tag: 'inference',
     right: 'open',
+    group: 'inference',
     summary: 'Explanations (KServe V1): not served, 501',
     request: 'V1Predict',
     response: 'Error',

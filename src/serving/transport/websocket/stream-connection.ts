@@ -215,7 +215,8 @@ export class StreamConnection implements CallOwner {
     if (facts.logLevel === 'error')
       this.server.log.error('stream request failed', { reason, ...aboutRequest(id, trace), cause });
     const traced = trace?.failing(error, mark, false);
-    const frame = this.#open ? encodeStreamError(error, id, traced) : undefined;
+    const shown = this.server.errors?.(error, { model: this.#path.model, id }) ?? error;
+    const frame = this.#open ? encodeStreamError(shown, id, traced) : undefined;
     if (frame !== undefined) this.#send(frame, true);
     trace?.ended(frame?.data.byteLength ?? 0);
   }

@@ -29,7 +29,7 @@ export class StreamConnections {
   }
 
   /** Takes upgrades on a pattern with `:model` and perhaps `:version`. */
-  register(app: TemplatedApp, pattern: string): void {
+  register(app: Pick<TemplatedApp, 'ws'>, pattern: string): void {
     const server = this.#server;
     const versioned = isVersioned(pattern);
     app.ws<SocketData>(pattern, {

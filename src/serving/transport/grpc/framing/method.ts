@@ -1,5 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http2';
-import type { Clock, Lease, LeaseSource, Log, Offload, Reason, RequestWatch } from '../../../../core/index.js';
+import type {
+  Clock,
+  ErrorView,
+  Lease,
+  LeaseSource,
+  Log,
+  Offload,
+  Reason,
+  RequestWatch,
+} from '../../../../core/index.js';
 import type { ServerCall } from './server-call.js';
 import type { UnreadAnswers } from './unread-answers.js';
 
@@ -38,4 +47,6 @@ export interface CallContext {
   /** Of a message, before and after decompression. */
   readonly maxMessageBytes: number;
   readonly unread: UnreadAnswers;
+  /** How errors look to clients; undefined: as they are. */
+  readonly errors?: ErrorView | undefined;
 }

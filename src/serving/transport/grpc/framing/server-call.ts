@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import {
   type ClockTimer,
   ERRORS,
+  type FailedRequest,
   GRPC_CODE_NUMBERS,
   type Lease,
   NO_DEADLINE,
@@ -123,9 +124,10 @@ export class ServerCall implements StreamEvents {
     this.#stream.end();
   }
 
-  /** Ends the call with the status of an error, `beside` as further trailers. No effect once the call has ended. */
-  fail(error: ServingError, beside?: Readonly<Record<string, string>>): void {
+  /** Ends the call with the status of an error, `beside` as further trailers; `request`: which it is. No effect once the call has ended. */
+  fail(found: ServingError, beside?: Readonly<Record<string, string>>, request: FailedRequest = {}): void {
     if (!this.#end()) return;
+    const error = this.#context.errors?.(found, request) ?? found;
     this.#failure = error;
     this.#watched?.ended(GRPC_CODE_NUMBERS[error.facts.grpc], 0);
     if (this.#gone) return;

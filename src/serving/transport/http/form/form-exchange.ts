@@ -1,4 +1,4 @@
-import { type ServingError, toServingError } from '../../../../core/index.js';
+import { type ApiGroup, type FailedRequest, type ServingError, toServingError } from '../../../../core/index.js';
 import { joinTrace } from '../../request-trace.js';
 import type { HttpRequest, HttpResponse } from '../../uws/uws-types.js';
 import type { BodyBuffer } from '../body-buffer.js';
@@ -15,6 +15,7 @@ import type { CallReply, DecodedCall, EncodedAnswer, FormContext, Infer, InferFo
 export interface ServedForm {
   readonly form: InferForm;
   readonly pattern: FormPattern;
+  readonly group: ApiGroup;
 }
 
 /** One call in the form of another protocol than V2: its body decoded by the form, its answer encoded by it. */
@@ -96,6 +97,10 @@ export class FormExchange extends BodyExchange implements CallReply {
     if (form.errorAnswer === undefined) return super.refusal(error);
     const { status, contentType, body } = form.errorAnswer(error);
     return { status: status === undefined ? super.refusal(error).status : statusLine(status), contentType, body };
+  }
+
+  protected override failedRequest(): FailedRequest {
+    return { model: this.#context?.model ?? '', id: this.requestId };
   }
 
   async #startLater(decoded: Promise<DecodedCall>): Promise<void> {

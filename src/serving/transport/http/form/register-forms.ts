@@ -1,8 +1,9 @@
-import { ServingError } from '../../../../core/index.js';
+import { type ApiGroup, ServingError } from '../../../../core/index.js';
 import type { TemplatedApp } from '../../uws/uws-types.js';
 import { startExchange } from '../body-exchange.js';
 import type { HttpState } from '../http-options.js';
 import { refuse } from '../other-methods.js';
+import { mayPass } from '../restricted-app.js';
 import { FormExchange, type ServedForm } from './form-exchange.js';
 import { type FormPattern, formPattern, readPath } from './form-path.js';
 import type { FormServer, InferForm } from './infer-form.js';
@@ -10,6 +11,8 @@ import type { FormServer, InferForm } from './infer-form.js';
 /** A route whose bodies have a form of their own. */
 export interface FormRoute {
   readonly pattern: string;
+  /** What it is restricted with. */
+  readonly group: ApiGroup;
   /** Made once for a server. */
   readonly form: (server: FormServer) => InferForm;
 }
@@ -20,7 +23,7 @@ export function registerForms(app: TemplatedApp, state: HttpState, routes: reado
   for (const route of routes) {
     const pattern = formPattern(route.pattern);
     const served = paths.get(pattern.path) ?? new Map<string | undefined, ServedForm>();
-    paths.set(pattern.path, served.set(pattern.verb, { form: route.form(state), pattern }));
+    paths.set(pattern.path, served.set(pattern.verb, { form: route.form(state), pattern, group: route.group }));
   }
   for (const [path, byVerb] of paths) registerPath(app, state, path, byVerb);
 }
@@ -46,6 +49,7 @@ function registerPath(
       const error = new ServingError('ROUTE_NOT_FOUND', `the path does not end in one of ${expected}`);
       return refuse(state, response, request, error);
     }
+    if (!mayPass(state, served.group, response, request)) return;
     startExchange(new FormExchange(state, response, served, found.segments), state, response, request);
   });
 }

@@ -1,0 +1,25 @@
+import type { ApiGroup } from '../../core/index.js';
+import type { ControlPlane } from './control-plane.js';
+
+/** What each call of the control plane is restricted with (`--http-restricted-api`, `--grpc-restricted-protocol`). */
+export const GROUPS = {
+  live: 'health',
+  ready: 'health',
+  modelReady: 'health',
+  serverMetadata: 'metadata',
+  modelMetadata: 'metadata',
+  modelStatus: 'metadata',
+  modelScheduler: 'metadata',
+  modelConfig: 'model-config',
+  modelStatistics: 'statistics',
+  modelLatency: 'statistics',
+  sloStatus: 'statistics',
+  repositoryIndex: 'model-repository',
+  repositoryLoad: 'model-repository',
+  repositoryUnload: 'model-repository',
+  logSettings: 'logging',
+  setLogSettings: 'logging',
+  feedback: 'inference',
+} as const satisfies Record<keyof ControlPlane, ApiGroup>;
+
+export type GroupedCall = keyof typeof GROUPS;

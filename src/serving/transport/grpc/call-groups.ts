@@ -1,0 +1,33 @@
+import type { ApiGroup } from '../../../core/index.js';
+import type { Call } from '../../codec/index.js';
+
+/** What each call of the inference service is restricted with, as Triton's `grpc_server.cc` has it. */
+const INFERENCE_SERVICE: Readonly<Record<string, ApiGroup>> = {
+  ServerLive: 'health',
+  ServerReady: 'health',
+  ModelReady: 'health',
+  ServerMetadata: 'metadata',
+  ModelMetadata: 'metadata',
+  ModelInfer: 'inference',
+  ModelStreamInfer: 'inference',
+  ModelConfig: 'model-config',
+  ModelStatistics: 'statistics',
+  RepositoryIndex: 'model-repository',
+  RepositoryModelLoad: 'model-repository',
+  RepositoryModelUnload: 'model-repository',
+  SystemSharedMemoryStatus: 'shared-memory',
+  SystemSharedMemoryRegister: 'shared-memory',
+  SystemSharedMemoryUnregister: 'shared-memory',
+  CudaSharedMemoryStatus: 'shared-memory',
+  CudaSharedMemoryRegister: 'shared-memory',
+  CudaSharedMemoryUnregister: 'shared-memory',
+  TraceSetting: 'trace',
+  LogSettings: 'logging',
+};
+
+/** The group of a call of the inference service. Throws (our mistake) for one that the table does not know. */
+export function groupOf({ name }: Call): ApiGroup {
+  const group = INFERENCE_SERVICE[name];
+  if (group === undefined) throw new Error(`the call ${name} belongs to no group`);
+  return group;
+}
