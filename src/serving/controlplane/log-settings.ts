@@ -39,8 +39,8 @@ const READERS: Readonly<Record<keyof LogSettingsObject, Reader>> = {
   },
 };
 
-export function logSettingsObject({ settings }: LogControl): LogSettingsObject {
-  const { file, info, warning, error, verboseLevel, format } = settings();
+export function logSettingsObject(log: LogControl): LogSettingsObject {
+  const { file, info, warning, error, verboseLevel, format } = log.settings();
   return {
     log_file: file,
     log_info: info,
