@@ -31,11 +31,14 @@ export interface OffloadTasks {
     };
     output: unknown;
   };
-  /** Decodes a large JSON body of `:predict` (KServe V1, TensorFlow Serving) for a model with these inputs. */
+  /** Decodes a large JSON body of KServe V1 or TensorFlow Serving for a model with these inputs. */
   decodePredict: {
     input: {
       readonly body: Uint8Array;
-      readonly inputs: readonly Pick<TensorSpec, 'name' | 'dataType' | 'optional'>[];
+      readonly method: 'predict' | 'examples';
+      readonly inputs: readonly Pick<TensorSpec, 'name' | 'dataType' | 'optional' | 'dims'>[];
+      /** Whether the dimensions are without the batch axis. */
+      readonly batched: boolean;
     };
     output: unknown;
   };

@@ -51,6 +51,16 @@ export class FakeModels implements ModelControl {
     return found;
   }
 
+  /** Versions that labels stand for. */
+  labels: Record<string, number> = {};
+
+  labelled(model: string, label: string): number {
+    this.spec(model, undefined);
+    const version = this.labels[label];
+    if (version === undefined) throw new ServingError('VERSION_NOT_FOUND', `no label ${JSON.stringify(label)}`);
+    return version;
+  }
+
   readyVersions(model: string): readonly number[] {
     return this.#specs.filter((spec) => spec.id.model === model).map((spec) => spec.id.version);
   }

@@ -98,7 +98,10 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
     authority: adminAuthority('secret'),
     logging: new FakeLogControl(),
   });
-  const specs = { specOf: (name: string, version: number | undefined) => models.spec(name, version) };
+  const specs = {
+    specOf: (name: string, version: number | undefined) => models.spec(name, version),
+    versionOf: (name: string, label: string) => models.labelled(name, label),
+  };
   const server = await startHttp({
     inference,
     specs,

@@ -1,10 +1,12 @@
-export { attachPredict, type DetachedPredict } from './predict-rest/offload-predict.js';
-export { decodePredictBody, type PredictBody } from './predict-rest/predict-body.js';
+export { attachPredict, type DetachedPredict, decodePredictInput } from './predict-rest/offload-predict.js';
+export { type PredictBody, SIGNATURE } from './predict-rest/predict-body.js';
 export { encodePredictReply } from './predict-rest/predict-reply.js';
 export { PREDICT_SCHEMAS } from './predict-rest/predict-schemas.js';
+export { encodeClassifyReply, encodeRegressReply } from './predict-rest/results-reply.js';
 export { OWN_ROOM, type ReplyRoom } from './reply-room.js';
 export { type RequestParts, requestOfParts } from './request-parts.js';
 export { V2_REST_SCHEMAS } from './schemas.js';
+export { TENSORFLOW_TYPES } from './tf-serving/tensorflow-types.js';
 export {
   type Call,
   healthCalls,

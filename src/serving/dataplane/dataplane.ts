@@ -131,16 +131,26 @@ export class Dataplane {
    * say what their tensors are. Throws as a request would be refused, or rejects where another thread had to be asked.
    */
   specOf(model: string, version: number | undefined): ModelSpec | Promise<ModelSpec> {
+    return this.#known(model, version, () => this.#table.targetOf(model, version).spec);
+  }
+
+  /** The version that a label of the model's routes stands for. Throws and rejects as `specOf`. */
+  versionOf(model: string, label: string): number | Promise<number> {
+    return this.#known(model, undefined, () => this.#table.labelled(model, label));
+  }
+
+  /** What the table says; where it knows nothing of it, why, or what it says when the control thread has been asked. */
+  #known<T>(model: string, version: number | undefined, look: () => T): T | Promise<T> {
     try {
-      return this.#table.targetOf(model, version).spec;
+      return look();
     } catch (thrown) {
       const why = this.#whyAbsent(model, version);
       if (!(why instanceof Promise)) throw why ?? thrown;
       return why.then((error) => {
         try {
-          return this.#table.targetOf(model, version).spec;
-        } catch {
-          throw error ?? thrown;
+          return look();
+        } catch (again) {
+          throw error ?? again;
         }
       });
     }

@@ -76,7 +76,7 @@ export class ThreadSide {
   }
 
   /** The data path with nothing routed by a table older than the newest that the control thread has published. */
-  upToDate(dataplane: Dataplane): Pick<Dataplane, 'wanted' | 'infer' | 'specOf'> {
+  upToDate(dataplane: Dataplane): Pick<Dataplane, 'wanted' | 'infer' | 'specOf' | 'versionOf'> {
     const catchUp = () => this.#tables?.catchUp();
     return {
       get wanted() {
@@ -90,6 +90,10 @@ export class ThreadSide {
       specOf: (model, version) => {
         catchUp();
         return dataplane.specOf(model, version);
+      },
+      versionOf: (model, label) => {
+        catchUp();
+        return dataplane.versionOf(model, label);
       },
     };
   }

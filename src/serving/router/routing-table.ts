@@ -5,6 +5,7 @@ import {
   type ModelTraffic,
   PLAIN_TRAFFIC,
   ServingError,
+  shownText,
   type WantedTraits,
 } from '../../core/index.js';
 import { Draws } from './key-hash.js';
@@ -91,6 +92,17 @@ export class RoutingTable<T> {
     const wanted = version ?? router.defaultVersion;
     const entry = router.subject.entries.find((candidate) => candidate.version === wanted);
     return entry === undefined ? refuseVersion(router, model, version) : entry.target;
+  }
+
+  /** The version that a label of the model's routes stands for. Throws MODEL_NOT_FOUND, VERSION_NOT_FOUND. */
+  labelled(model: string, label: string): number {
+    const labels = this.#router(model).subject.traffic.routes?.labels ?? {};
+    if (Object.hasOwn(labels, label)) return labels[label] as number;
+    const known = Object.keys(labels).join(', ');
+    throw new ServingError(
+      'VERSION_NOT_FOUND',
+      `model '${model}' has no version label ${shownText(label)}; ${known === '' ? 'its routes have none' : `labels: ${known}`}`,
+    );
   }
 
   #router(model: string): ModelRouter<T> {

@@ -13,6 +13,8 @@ export interface InferencePort {
 export interface SpecPort {
   /** Of that version, or of the default one. Throws, or rejects with, what a request would be refused with. */
   specOf(model: string, version: number | undefined): Awaitable<ModelSpec>;
+  /** The version that a label stands for (`labels` of the model's routes). Throws and rejects likewise. */
+  versionOf(model: string, label: string): Awaitable<number>;
 }
 
 /** Every other call than an inference, as a transport sees it. Its methods throw `ServingError`, or reject with it. */
@@ -28,6 +30,11 @@ type Relaxed<F> = F extends (...args: infer Args) => infer Result
 /** `map` of a value that may have to be waited for; at once where it has not. */
 export function mapped<T, U>(value: Awaitable<T>, map: (value: T) => U): Awaitable<U> {
   return value instanceof Promise ? value.then(map) : map(value);
+}
+
+/** The same where `next` may have to be waited for as well. */
+export function chained<T, U>(value: Awaitable<T>, next: (value: T) => Awaitable<U>): Awaitable<U> {
+  return value instanceof Promise ? value.then(next) : next(value);
 }
 
 /** A server that listens. Its owner calls `closeIntake`, lets what is in flight settle, then awaits `close`. */

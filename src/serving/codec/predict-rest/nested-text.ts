@@ -124,7 +124,8 @@ function emptyText(shape: readonly number[]): string {
   return text;
 }
 
-function widened(tensor: Tensor): Tensor {
+/** FP16 or BF16 as FP32. */
+export function widened(tensor: Tensor): Tensor {
   const bits = typedView(tensor.dataType, tensor.data) as Uint16Array;
   const numbers = new Float32Array(bits.length);
   const half = tensor.dataType === 'FP16';

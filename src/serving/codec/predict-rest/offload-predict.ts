@@ -1,13 +1,22 @@
 import type { OffloadTasks } from '../../../core/index.js';
 import { attachTensors, type DetachedTensors, detachTensors } from '../detached-tensors.js';
+import { decodeExamplesBody } from './examples-body.js';
 import { decodePredictBody, type PredictBody } from './predict-body.js';
 
-/** A decoded body of `:predict` on its way between threads; undefined: the body is none of this form. */
+/** A decoded body on its way between threads; undefined: it is none of this form. */
 export type DetachedPredict = (DetachedTensors & Pick<PredictBody, 'kind'>) | undefined;
 
-/** The worker's side of the `decodePredict` task. Throws as `decodePredictBody`. */
-export function decodePredict({ body, inputs }: OffloadTasks['decodePredict']['input']): DetachedPredict {
-  const decoded = decodePredictBody(body, inputs);
+type PredictInput = OffloadTasks['decodePredict']['input'];
+
+/** A body of `:predict` as it says itself, of `:classify` and `:regress` (`examples`) as rows. Throws as their decoders. */
+export function decodePredictInput({ body, method, inputs, batched }: PredictInput): PredictBody | undefined {
+  if (method === 'predict') return decodePredictBody(body, inputs, batched);
+  return { kind: 'rows', inputs: decodeExamplesBody(body, inputs, batched) };
+}
+
+/** The worker's side of the `decodePredict` task. */
+export function decodePredict(input: PredictInput): DetachedPredict {
+  const decoded = decodePredictInput(input);
   return decoded && { kind: decoded.kind, ...detachTensors(decoded.inputs) };
 }
 

@@ -1,16 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesElements, type DataType, type Tensor, typedView } from '../../../core/index.js';
+import type { ShapedSpec } from '../tf-serving/row-shape.js';
 import { attachPredict, decodePredict } from './offload-predict.js';
 import { decodePredictBody, type PredictBody } from './predict-body.js';
-import type { InputSpec } from './tensor-value.js';
 
-const X: InputSpec = { name: 'x', dataType: 'FP32', optional: false };
-const spec = (name: string, dataType: DataType, optional = false): InputSpec => ({ name, dataType, optional });
+const HOW = { method: 'predict', batched: true } as const;
+const X: ShapedSpec = { name: 'x', dataType: 'FP32', optional: false, dims: [] };
+const spec = (name: string, dataType: DataType, optional = false): ShapedSpec => ({
+  name,
+  dataType,
+  optional,
+  dims: [],
+});
 
-function decode(body: unknown, ...specs: InputSpec[]): PredictBody | undefined {
+function decode(body: unknown, ...specs: ShapedSpec[]): PredictBody | undefined {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return decodePredictBody(Buffer.from(text), specs.length === 0 ? [X] : specs);
+  return decodePredictBody(Buffer.from(text), specs.length === 0 ? [X] : specs, true);
 }
 
 function shown({ name, dataType, shape, data }: Tensor): unknown {
@@ -21,11 +27,11 @@ function shown({ name, dataType, shape, data }: Tensor): unknown {
   return [name, shape, values];
 }
 
-function inputs(body: unknown, ...specs: InputSpec[]): unknown {
+function inputs(body: unknown, ...specs: ShapedSpec[]): unknown {
   return decode(body, ...specs)?.inputs.map(shown);
 }
 
-function refusal(body: unknown, ...specs: InputSpec[]): string {
+function refusal(body: unknown, ...specs: ShapedSpec[]): string {
   try {
     decode(body, ...specs);
   } catch (thrown) {
@@ -70,7 +76,17 @@ describe('bodies of :predict', () => {
     const specs = [spec('a', 'INT32'), spec('o', 'INT32', true)];
     expect(inputs({ instances: [{ a: 1 }] }, ...specs)).toEqual([['a', [1], [1]]]);
     expect(inputs({ instances: [1] }, ...specs)).toEqual([['a', [1], [1]]]);
-    expect(refusal({ instances: [{ a: 1 }, { a: 1, o: 2 }] }, ...specs)).toMatch(/MISSING_INPUT: instance 0.*"o"/);
+    expect(refusal({ instances: [{ a: 1 }, { a: 1, o: 2 }] }, ...specs)).toMatch(
+      /MISSING_INPUT: instance 0 has no input "o"/,
+    );
+  });
+
+  it('takes one value a row for inputs of one element a row', () => {
+    const unit = { ...X, dims: [1] };
+    expect(inputs({ instances: [5, 6] }, unit)).toEqual([['x', [2, 1], [5, 6]]]);
+    expect(inputs({ instances: [[5], [6]] }, unit)).toEqual([['x', [2, 1], [5, 6]]]);
+    expect(inputs({ instances: [{ x: 5 }] }, { ...X, dims: [1, -1] })).toEqual([['x', [1, 1, 1], [5]]]);
+    expect(inputs({ inputs: [5, 6] }, { ...X, dims: [2] })).toEqual([['x', [2], [5, 6]]]);
   });
 
   it('takes columns, with and without names, and scalars', () => {
@@ -155,10 +171,10 @@ describe('bodies of :predict', () => {
   it('gives the same from a pool thread', () => {
     const body = Buffer.from(JSON.stringify({ instances: [{ a: [1], b: ['x', 'yz'] }] }));
     const specs = [spec('a', 'FP64'), spec('b', 'BYTES')];
-    const task = decodePredict({ body, inputs: specs });
+    const task = decodePredict({ body, inputs: specs, ...HOW });
     const posted = structuredClone(task, { transfer: [task!.buffer] });
-    expect(attachPredict(posted)?.inputs.map(shown)).toEqual(decodePredictBody(body, specs)?.inputs.map(shown));
-    expect(attachPredict(decodePredict({ body: Buffer.from('[]'), inputs: specs }))).toBeUndefined();
+    expect(attachPredict(posted)?.inputs.map(shown)).toEqual(decodePredictBody(body, specs, true)?.inputs.map(shown));
+    expect(attachPredict(decodePredict({ body: Buffer.from('[]'), inputs: specs, ...HOW }))).toBeUndefined();
   });
 
   it('reads any nesting of numbers as JSON.parse does', () => {

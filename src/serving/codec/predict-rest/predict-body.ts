@@ -1,15 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import { ServingError, type Tensor } from '../../../core/index.js';
 import { shown } from '../checked-tensor.js';
+import { type ShapedSpec, withUnitAxes } from '../tf-serving/row-shape.js';
 import { JsonScanner } from '../v2-rest/json-scanner.js';
-import { type InputSpec, readTensorRows, readTensorValue } from './tensor-value.js';
-import { shapeOfValue } from './value-shape.js';
+import { INSTANCES, listed, readNamedRows, unknownInput } from './named-rows.js';
+import { type InputSpec, readTensorValue } from './tensor-value.js';
 
 const OPEN_ARRAY = 0x5b;
 const OPEN_OBJECT = 0x7b;
 
 /** The one signature that every model has, by the name that TensorFlow gives it. */
-const SIGNATURE = 'serving_default';
+export const SIGNATURE = 'serving_default';
 
 /** A body of `:predict`, in rows (`instances`) or columns (`inputs`); the answer has the same form. */
 export interface PredictBody {
@@ -19,11 +20,15 @@ export interface PredictBody {
 
 /**
  * Decodes a body of KServe V1 or of TensorFlow Serving's REST API for a model with these inputs; undefined: it is neither, as it
- * is no JSON object, or has no key of theirs. Unknown keys beside theirs are ignored. Tensors have memory of their own. Throws
+ * is no JSON object, or has no key of theirs. One value a row is enough for inputs with one element a row, whatever their axes. Unknown keys beside theirs are ignored. Tensors have memory of their own. Throws
  * MALFORMED_REQUEST, UNKNOWN_INPUT, MISSING_INPUT, SHAPE_MISMATCH, DATA_TYPE_MISMATCH, each naming the input, what was
  * expected and what came.
  */
-export function decodePredictBody(body: Uint8Array, specs: readonly InputSpec[]): PredictBody | undefined {
+export function decodePredictBody(
+  body: Uint8Array,
+  specs: readonly ShapedSpec[],
+  batched: boolean,
+): PredictBody | undefined {
   const scan = new JsonScanner(body);
   if (scan.peek() !== OPEN_OBJECT) return undefined;
   if (!isUtf8(body)) throw new ServingError('MALFORMED_REQUEST', 'the JSON text is not valid UTF-8');
@@ -43,12 +48,19 @@ export function decodePredictBody(body: Uint8Array, specs: readonly InputSpec[])
     else read = { kind: 'columns', inputs: readColumns(scan, specs) };
   }
   scan.finish();
-  if (read === undefined && seen.size > 0) throw malformed('the request has neither "instances" nor "inputs"');
-  return read;
+  if (read === undefined) {
+    if (seen.size > 0) throw malformed('the request has neither "instances" nor "inputs"');
+    return undefined;
+  }
+  const inputs = read.inputs.map((input) => {
+    const spec = specs.find(({ name }) => name === input.name);
+    return spec === undefined ? input : withUnitAxes(input, spec, batched);
+  });
+  return { kind: read.kind, inputs };
 }
 
 /** Throws MALFORMED_REQUEST for another signature than the one there is. */
-function checkSignature(name: string): void {
+export function checkSignature(name: string): void {
   if (name === SIGNATURE || name === '') return;
   throw malformed(`the signature_name is ${shown(name)}, expected "${SIGNATURE}"`);
 }
@@ -60,7 +72,7 @@ function readInstances(scan: JsonScanner, specs: readonly InputSpec[]): Tensor[]
   if (!scan.element(true)) throw malformed('"instances" is empty, expected at least one');
   const named = scan.peek() === OPEN_OBJECT && !isBase64(scan);
   scan.at = start;
-  return named ? readNamedRows(scan, specs) : [readTensorValue(scan, onlyInput(specs, 'instances'))];
+  return named ? readNamedRows(scan, specs, INSTANCES) : [readTensorValue(scan, onlyInput(specs, 'instances'))];
 }
 
 /** Whether the object that stands next is a binary value, `{"b64": ...}`. The scanner stays. */
@@ -75,37 +87,6 @@ function isBase64(scan: JsonScanner): boolean {
   }
   scan.at = start;
   return alone;
-}
-
-/** Instances that name their inputs: the places of the values first, then input by input. */
-function readNamedRows(scan: JsonScanner, specs: readonly InputSpec[]): Tensor[] {
-  const places = new Map<string, number[]>(specs.map(({ name }) => [name, []]));
-  let rows = 0;
-  scan.openArray('instances');
-  for (; scan.element(rows === 0); rows++) {
-    scan.openObject(`instance ${rows}`);
-    for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
-      const starts = places.get(key);
-      if (starts === undefined) throw unknownInput(key, specs);
-      if (starts.length > rows) throw malformed(`instance ${rows} has input ${shown(key)} twice`);
-      if (starts.length < rows) throw missingInput(key, starts.length);
-      scan.peek();
-      starts.push(scan.at);
-      scan.skip();
-    }
-  }
-  const end = scan.at;
-  const inputs: Tensor[] = [];
-  for (const spec of specs) {
-    const starts = places.get(spec.name) as number[];
-    if (starts.length === 0 && spec.optional) continue;
-    if (starts.length < rows) throw missingInput(spec.name, starts.length);
-    scan.at = starts[0] as number;
-    const row = shapeOfValue(scan);
-    inputs.push(readTensorRows(scan, spec, starts, row, [rows, ...row]));
-  }
-  scan.at = end;
-  return inputs;
 }
 
 function readColumns(scan: JsonScanner, specs: readonly InputSpec[]): Tensor[] {
@@ -130,19 +111,4 @@ function onlyInput(specs: readonly InputSpec[], key: string): InputSpec {
 
 function malformed(message: string): ServingError {
   return new ServingError('MALFORMED_REQUEST', message);
-}
-
-function unknownInput(name: string, specs: readonly InputSpec[]): ServingError {
-  return new ServingError('UNKNOWN_INPUT', `unexpected input ${shown(name)}; the model has: ${listed(specs)}`);
-}
-
-function missingInput(name: string, instance: number): ServingError {
-  return new ServingError('MISSING_INPUT', `instance ${instance} has no input ${shown(name)}, which others have`);
-}
-
-function listed(specs: readonly InputSpec[]): string {
-  return specs
-    .slice(0, 20)
-    .map(({ name }) => shown(name))
-    .join(', ');
 }

@@ -4,6 +4,27 @@ const value = {
     '-Infinity may stand as bare words.',
 } as const;
 
+const text = { type: 'string' } as const;
+
+const features = {
+  type: 'object',
+  description: 'Inputs by name: a value, or a flat list of values.',
+  additionalProperties: value,
+} as const;
+
+const versions = {
+  type: 'array',
+  description: 'The newest first.',
+  items: {
+    type: 'object',
+    properties: {
+      version: text,
+      state: { type: 'string', enum: ['UNKNOWN', 'START', 'LOADING', 'AVAILABLE', 'UNLOADING', 'END'] },
+      status: { type: 'object', properties: { error_code: text, error_message: text } },
+    },
+  },
+} as const;
+
 /** JSON Schemas (2020-12) of the bodies of KServe V1 and of TensorFlow Serving's REST API. */
 export const PREDICT_SCHEMAS = {
   V1Models: {
@@ -11,10 +32,26 @@ export const PREDICT_SCHEMAS = {
     required: ['models'],
     properties: { models: { type: 'array', items: { type: 'string' } } },
   },
-  V1ModelReady: {
+  V1ModelStatus: {
     type: 'object',
-    required: ['name', 'ready'],
-    properties: { name: { type: 'string' }, ready: { type: 'boolean' } },
+    required: ['name', 'ready', 'model_version_status'],
+    properties: { name: { type: 'string' }, ready: { type: 'boolean' }, model_version_status: versions },
+  },
+  V1VersionStatus: {
+    type: 'object',
+    required: ['model_version_status'],
+    properties: { model_version_status: versions },
+  },
+  V1Metadata: {
+    type: 'object',
+    required: ['model_spec', 'metadata'],
+    properties: {
+      model_spec: {
+        type: 'object',
+        properties: { name: text, signature_name: text, version: text },
+      },
+      metadata: { type: 'object', description: 'signature_def.signature_def: SignatureDef by its name.' },
+    },
   },
   V1Predict: {
     type: 'object',
@@ -34,5 +71,30 @@ export const PREDICT_SCHEMAS = {
     type: 'object',
     description: 'Rows are answered by "predictions", columns by "outputs"; the only output without its name.',
     properties: { predictions: { type: 'array', items: value }, outputs: value },
+  },
+  V1Examples: {
+    type: 'object',
+    required: ['examples'],
+    properties: {
+      signature_name: { type: 'string', description: '"serving_default", the one there is.' },
+      context: { ...features, description: 'Features that every example has.' },
+      examples: { type: 'array', minItems: 1, items: features },
+    },
+  },
+  V1Classes: {
+    type: 'object',
+    required: ['result'],
+    properties: {
+      result: {
+        type: 'array',
+        description: 'Of each example its classes, ["label", score].',
+        items: { type: 'array' },
+      },
+    },
+  },
+  V1Values: {
+    type: 'object',
+    required: ['result'],
+    properties: { result: { type: 'array', items: { type: 'number' } } },
   },
 } as const;

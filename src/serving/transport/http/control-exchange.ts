@@ -4,7 +4,7 @@ import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
 import { jsonObject, textOf } from './body-text.js';
 import { callerOf } from './caller.js';
 import type { HttpState } from './http-options.js';
-import { isVersioned, type ModelPath, modelPath } from './model-path.js';
+import { decodeOnce, isVersioned, type ModelPath, modelPath } from './model-path.js';
 import { startWholeCall, type WholeAnswer } from './whole-call.js';
 
 /** What the handler of a control route is given. */
@@ -50,7 +50,7 @@ export function startControl(
       compressed: 'only inference requests may be compressed',
       headers: undefined,
       open: ({ authorization, relayed }) => {
-        const path = pattern.includes(':model') ? modelPath(request, isVersioned(pattern)) : NO_PATH;
+        const path = pattern.includes(':model') ? pathOf(pattern, request) : NO_PATH;
         const caller = callerOf(response.getRemoteAddress(), authorization, relayed);
         const parameters = new URLSearchParams(route.query === undefined ? '' : request.getQuery());
         const query = (name: string): string => parameters.get(name) ?? '';
@@ -67,6 +67,11 @@ export function startControl(
     response,
     request,
   );
+}
+
+function pathOf(pattern: string, request: HttpRequest): ModelPath {
+  const path = modelPath(request, isVersioned(pattern));
+  return pattern.includes('/:label') ? { ...path, label: decodeOnce('label', request.getParameter(1) ?? '') } : path;
 }
 
 const NO_PATH: ModelPath = Object.freeze({ model: '', version: undefined });

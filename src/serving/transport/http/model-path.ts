@@ -5,6 +5,8 @@ import type { HttpRequest } from '../uws/uws-types.js';
 export interface ModelPath {
   readonly model: string;
   readonly version: number | undefined;
+  /** Of a pattern with `:label`; else absent. */
+  readonly label?: string;
 }
 
 /**

@@ -1,66 +1,94 @@
-import { ServingError } from '../../../core/index.js';
-import { GROUPS, RIGHTS } from '../../controlplane/index.js';
-import { mapped } from '../ports.js';
-import type { InferForm } from './form/infer-form.js';
-import { predictForm } from './form/predict-form.js';
+import { ERRORS } from '../../../core/index.js';
+import { GROUPS, type GroupedCall, RIGHTS } from '../../controlplane/index.js';
+import { type Awaitable, chained, mapped } from '../ports.js';
+import { modelMetadata } from '../tf-serving/model-metadata.js';
+import { modelStatus } from '../tf-serving/model-status.js';
+import type { ControlCallInput, ControlRoute } from './control-exchange.js';
+import type { FormServer, InferForm } from './form/infer-form.js';
+import { classifyForm, explainForm, predictForm, regressForm } from './form/predict-form.js';
 import type { Route } from './routes.js';
 import type { WholeAnswer } from './whole-call.js';
+
+/** Of the version that requests get, of one, and of what a label stands for. */
+const PREFIXES = ['/v1/models/:model', '/v1/models/:model/versions/:version', '/v1/models/:model/labels/:label'];
 
 /**
  * What KServe V1 and TensorFlow Serving's REST API have under `/v1/models`. They share its paths: an answer has what either of them
  * has, and where they disagree PROTOCOLS.md says who is followed.
  */
 export const V1_ROUTES: readonly Route[] = [
-  {
-    kind: 'control',
-    method: 'GET',
-    pattern: '/v1/models',
-    tag: 'metadata',
-    right: RIGHTS.repositoryIndex,
-    group: GROUPS.repositoryIndex,
-    summary: 'Names of the models that take requests (KServe V1)',
-    response: 'V1Models',
-    handle: ({ server }) => mapped(server.control.repositoryIndex({ ready: true }), namesOf),
-  },
-  {
-    kind: 'control',
-    method: 'GET',
-    pattern: '/v1/models/:model',
-    tag: 'metadata',
-    right: RIGHTS.modelReady,
-    group: GROUPS.modelReady,
-    summary: 'Whether a model takes requests (KServe V1; 503 where not)',
-    response: 'V1ModelReady',
-    handle: ({ server, path }) =>
-      mapped(server.control.modelReady(path.model, undefined), (content) => ({
-        content,
-        status: content.ready ? 200 : server.notReadyStatus,
-      })),
-  },
-  {
-    kind: 'form',
-    method: 'POST',
-    pattern: '/v1/models/:model:predict',
-    tag: 'inference',
-    right: 'open',
-    group: 'inference',
-    summary: 'Run an inference: rows ("instances") or columns ("inputs") of KServe V1 and TensorFlow Serving',
-    request: 'V1Predict',
-    response: 'V1Predictions',
-    form: predictForm,
-  },
-  {
-    kind: 'form',
-    method: 'POST',
-    pattern: '/v1/models/:model:explain',
-    tag: 'inference',
-    right: 'open',
-    group: 'inference',
-    summary: 'Explanations (KServe V1): not served, 501',
-    request: 'V1Predict',
-    response: 'Error',
-    form: explainForm,
-  },
+  told(
+    '/v1/models',
+    'V1Models',
+    'Names of the models that take requests (KServe V1)',
+    'repositoryIndex',
+    ({ server }) => mapped(server.control.repositoryIndex({ ready: true }), namesOf),
+  ),
+  told(
+    PREFIXES[0] as string,
+    'V1ModelStatus',
+    'Whether a model takes requests (KServe V1; 503 where not), and how its versions stand (TensorFlow Serving)',
+    'modelReady',
+    ({ server, path }) =>
+      mapped(modelStatus(server.control, path.model, undefined), (versions) => {
+        const ready = versions.some(({ state }) => state === 'AVAILABLE');
+        return {
+          content: { name: path.model, ready, model_version_status: versions },
+          status: ready ? 200 : ERRORS.VERSION_NOT_READY.http,
+        };
+      }),
+  ),
+  ...PREFIXES.slice(1).map((pattern) =>
+    told(pattern, 'V1VersionStatus', 'How a version stands (TensorFlow Serving)', 'modelReady', (input) =>
+      chained(versionIn(input), (version) =>
+        mapped(modelStatus(input.server.control, input.path.model, version), (versions) => ({
+          content: { model_version_status: versions },
+        })),
+      ),
+    ),
+  ),
+  ...PREFIXES.map((pattern) =>
+    told(
+      `${pattern}/metadata`,
+      'V1Metadata',
+      'Inputs and outputs of a model as the one signature it has (TensorFlow Serving)',
+      'modelMetadata',
+      (input) =>
+        chained(versionIn(input), (version) =>
+          mapped(input.server.specs.specOf(input.path.model, version), (spec) => ({ content: modelMetadata(spec) })),
+        ),
+    ),
+  ),
+  ...PREFIXES.flatMap((pattern) => [
+    method(
+      `${pattern}:predict`,
+      predictForm,
+      'V1Predict',
+      'V1Predictions',
+      'Run an inference: rows ("instances") or columns ("inputs") of KServe V1 and TensorFlow Serving',
+    ),
+    method(
+      `${pattern}:classify`,
+      classifyForm,
+      'V1Examples',
+      'V1Classes',
+      'Classify examples (TensorFlow Serving): labels and scores',
+    ),
+    method(
+      `${pattern}:regress`,
+      regressForm,
+      'V1Examples',
+      'V1Values',
+      'Regress examples (TensorFlow Serving): a value for each',
+    ),
+  ]),
+  method(
+    `${PREFIXES[0]}:explain`,
+    explainForm,
+    'V1Predict',
+    'Error',
+    'Explanations (KServe V1): not served, answered 501',
+  ),
 ];
 
 /** The models of an index, each once: of `/v1/models` and of KServe's `/v2/models`. */
@@ -68,10 +96,49 @@ export function namesOf(index: readonly { readonly name: string }[]): WholeAnswe
   return { content: { models: [...new Set(index.map(({ name }) => name))] } };
 }
 
-function explainForm(): InferForm {
+function told(
+  pattern: string,
+  response: string,
+  summary: string,
+  call: GroupedCall,
+  handle: ControlRoute['handle'],
+): Route {
   return {
-    decode: (_, { model }) => {
-      throw new ServingError('UNSUPPORTED', `explanations are not served; send the request to ${model}:predict`);
-    },
+    kind: 'control',
+    method: 'GET',
+    pattern,
+    tag: 'metadata',
+    right: RIGHTS[call],
+    group: GROUPS[call],
+    summary,
+    response,
+    handle,
   };
+}
+
+function method(
+  pattern: string,
+  form: (server: FormServer) => InferForm,
+  request: string,
+  response: string,
+  summary: string,
+): Route {
+  return {
+    kind: 'form',
+    method: 'POST',
+    pattern,
+    tag: 'inference',
+    right: 'open',
+    group: 'inference',
+    summary,
+    request,
+    response,
+    form,
+  };
+}
+
+/** The version that a path names, by number or label. */
+function versionIn({ server, path }: ControlCallInput): Awaitable<number | undefined> {
+  const { model, version, label } = path;
+  return label === undefined ? version : server.specs.versionOf(model, label);
 }

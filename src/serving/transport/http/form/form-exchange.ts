@@ -56,11 +56,12 @@ export class FormExchange extends BodyExchange implements CallReply {
   ): string {
     const { server } = this;
     const { form, pattern } = this.#served;
-    const { model, version } = namedBy(pattern, this.#segments);
+    const { model, version, label } = namedBy(pattern, this.#segments);
     const asked = new Map(form.headers?.map((name) => [name, request.getHeader(name)]));
     this.#context = {
       model,
       version,
+      label,
       segments: this.#segments,
       query: request.getQuery() ?? '',
       contentType: request.getHeader('content-type'),

@@ -37,15 +37,16 @@ export function readPath(request: HttpRequest, { parameters }: FormPattern, with
   return { segments, verb: last.slice(colon + 1) };
 }
 
-/** The model and the version that a path names, where its pattern has them. Throws MALFORMED_REQUEST. */
+/** The model and the version or label that a path names, where its pattern has them. Throws MALFORMED_REQUEST. */
 export function namedBy(
   { parameters }: FormPattern,
   segments: readonly string[],
-): { readonly model: string; readonly version: number | undefined } {
+): { readonly model: string; readonly version: number | undefined; readonly label: string } {
   const model = parameters.indexOf('model');
   const version = parameters.indexOf('version');
   return {
     model: model < 0 ? '' : checkModelName(segments[model] as string),
     version: version < 0 ? undefined : parseVersion(segments[version] as string),
+    label: segments[parameters.indexOf('label')] ?? '',
   };
 }

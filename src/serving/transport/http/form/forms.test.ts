@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type HttpFixture, startFixture } from '../../../../../test/support/http-server.js';
-import { modelSpec } from '../../../../../test/support/specs.js';
+import { fp32, modelSpec } from '../../../../../test/support/specs.js';
 import { ServingError, typedView } from '../../../../core/index.js';
 import type { HttpOptions } from '../http-options.js';
 
@@ -22,6 +22,8 @@ function post(path: string, body: unknown, headers: Record<string, string> = {})
   return fetch(`${fixture!.url}${path}`, { method: 'POST', body: sent as never, headers });
 }
 
+const AVAILABLE = { version: '1', state: 'AVAILABLE', status: { error_code: 'OK', error_message: '' } };
+const NO_LABELS = { versionOf: () => 1 };
 const ROWS = {
   instances: [
     [1, 2],
@@ -48,16 +50,16 @@ describe('predictions over HTTP', () => {
   });
 
   it('takes the colon of a verb percent-encoded, and models whose names have colons', async () => {
-    const { inference } = await start({ specs: { specOf: () => modelSpec() } });
+    const { inference } = await start({ specs: { ...NO_LABELS, specOf: () => modelSpec() } });
     expect((await post('/v1/models/m%3Apredict', ROWS)).status).toBe(200);
     expect((await post('/v1/models/a:b:predict', ROWS)).status).toBe(200);
     expect(inference.requests.map(({ model }) => model)).toEqual(['m', 'a:b']);
   });
 
   it('waits for a spec that another thread is asked for', async () => {
-    await start({ specs: { specOf: async () => modelSpec() } });
+    await start({ specs: { ...NO_LABELS, specOf: async () => modelSpec() } });
     expect(await (await post('/v1/models/m:predict', ROWS)).json()).toEqual({ predictions: ROWS.instances });
-    const rejecting = { specOf: () => Promise.reject(new ServingError('VERSION_NOT_READY', 'loading')) };
+    const rejecting = { ...NO_LABELS, specOf: () => Promise.reject(new ServingError('VERSION_NOT_READY', 'loading')) };
     await fixture!.server.close();
     await start({ specs: rejecting });
     const refused = await post('/v1/models/m:predict', ROWS);
@@ -140,8 +142,128 @@ describe('predictions over HTTP', () => {
     for (const path of ['/v1/models', '/v2/models'])
       expect(await (await fetch(`${fixture!.url}${path}`)).json()).toEqual({ models: ['m'] });
     const ready = await fetch(`${fixture!.url}/v1/models/m`);
-    expect([ready.status, await ready.json()]).toEqual([200, { name: 'm', ready: true }]);
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { name: 'm', ready: true, model_version_status: [AVAILABLE] },
+    ]);
     expect((await fetch(`${fixture!.url}/v1/models/nobody`)).status).toBe(404);
+  });
+
+  it('tells how versions stand, by number and by label', async () => {
+    const { models } = await start();
+    models.labels.stable = 1;
+    models.notReady = [
+      { name: 'm', version: 2, state: 'LOADING', reason: '' },
+      { name: 'm', version: 3, state: 'UNAVAILABLE', reason: 'no such file' },
+      { name: 'other', version: undefined, state: 'UNAVAILABLE', reason: 'broken' },
+    ];
+    const of = async (path: string) => {
+      const answer = await fetch(`${fixture!.url}/v1/models/${path}`);
+      return [answer.status, await answer.json()];
+    };
+    const failed = { version: '3', state: 'END', status: { error_code: 'UNKNOWN', error_message: 'no such file' } };
+    const loading = { ...AVAILABLE, version: '2', state: 'LOADING' };
+    expect(await of('m')).toEqual([
+      200,
+      { name: 'm', ready: true, model_version_status: [failed, loading, AVAILABLE] },
+    ]);
+    expect(await of('m/versions/3')).toEqual([200, { model_version_status: [failed] }]);
+    expect(await of('m/labels/stable')).toEqual([200, { model_version_status: [AVAILABLE] }]);
+    expect(await of('other')).toEqual([503, { name: 'other', ready: false, model_version_status: [] }]);
+    expect(await of('m/versions/9')).toEqual([404, { error: "could not find version 9 of model 'm'" }]);
+    expect((await of('m/labels/none'))[0]).toBe(404);
+    expect((await of('m/versions/x'))[0]).toBe(400);
+  });
+
+  it('tells inputs and outputs as a signature', async () => {
+    await start();
+    const answer = await fetch(`${fixture!.url}/v1/models/m/metadata`);
+    const dim = (...sizes: string[]) => sizes.map((size) => ({ size, name: '' }));
+    const tensor = (name: string) => ({
+      name,
+      dtype: 'DT_FLOAT',
+      tensor_shape: { dim: dim('-1', '2'), unknown_rank: false },
+    });
+    expect(await answer.json()).toEqual({
+      model_spec: { name: 'm', signature_name: '', version: '1' },
+      metadata: {
+        signature_def: {
+          signature_def: {
+            serving_default: {
+              inputs: { x: tensor('x') },
+              outputs: { y: tensor('y') },
+              method_name: 'tensorflow/serving/predict',
+            },
+          },
+        },
+      },
+    });
+    expect((await fetch(`${fixture!.url}/v1/models/nobody/metadata`)).status).toBe(404);
+  });
+
+  it('sends requests that name a version or a label to it', async () => {
+    const { inference, models } = await start();
+    models.labels['can/ary'] = 1;
+    expect((await post('/v1/models/m/versions/1:predict', ROWS)).status).toBe(200);
+    expect((await post('/v1/models/m/labels/can%2Fary:predict', ROWS)).status).toBe(200);
+    expect(inference.requests.map(({ version }) => version)).toEqual([1, 1]);
+    expect((await post('/v1/models/m/versions/7:predict', ROWS)).status).toBe(404);
+    expect((await post('/v1/models/m/labels/none:predict', ROWS)).status).toBe(404);
+    expect((await post('/v1/models/m/versions/1x:predict', ROWS)).status).toBe(400);
+  });
+
+  it('classifies and regresses examples', async () => {
+    const { inference } = await start();
+    inference.outputs = [fp32('scores', [2, 2], [0.25, 0.75, 1, 0])];
+    const examples = [{ x: [1, 2], unknown: 'passed over' }, { x: [3, 4] }];
+    const classes = await post('/v1/models/m:classify', { examples });
+    expect([classes.status, await classes.json()]).toEqual([
+      200,
+      {
+        result: [
+          [
+            ['', 0.25],
+            ['', 0.75],
+          ],
+          [
+            ['', 1],
+            ['', 0],
+          ],
+        ],
+      },
+    ]);
+    expect(inference.requests[0]!.inputs.map(({ name, shape }) => [name, shape])).toEqual([['x', [2, 2]]]);
+    inference.outputs = [fp32('y', [2, 1], [1.5, -2])];
+    const values = await post('/v1/models/m:regress', { context: { x: [1, 2] }, examples: [{}, {}] });
+    expect(await values.json()).toEqual({ result: [1.5, -2] });
+    expect([...typedView('FP32', inference.requests[1]!.inputs[0]!.data)]).toEqual([1, 2, 1, 2]);
+    inference.outputs = [fp32('a', [2, 2]), fp32('b', [2, 2])];
+    const unclear = await post('/v1/models/m:classify', { examples });
+    expect([unclear.status, ((await unclear.json()) as { error: string }).error]).toEqual([
+      501,
+      expect.stringMatching(/classify needs an output "scores", or one only.*this model has 2/),
+    ]);
+  });
+
+  it.each([
+    [{}, /has no "examples"/],
+    [{ examples: [] }, /"examples" is empty/],
+    [{ examples: [{}] }, /example 0 has no input "x"/],
+    [{ examples: [{ x: [1, 2] }, {}] }, /example 1 has no input "x"/],
+    [{ context: { x: [1, 2] }, examples: [{ x: [1, 2] }] }, /example 0 has input "x", which the context has/],
+    [{ examples: [[1]] }, /expected an object \(example 0\), came "\[1/],
+    [{ examples: [{ x: ['a', 'b'] }] }, /input "x": element 0 must be a number/],
+    [{ signature_name: 'no', examples: [{ x: [1, 2] }] }, /expected "serving_default"/],
+    ['[]', /expected an object \(the request\)/],
+  ])('refuses the examples %j', async (body, message) => {
+    await start();
+    for (const method of ['classify', 'regress']) {
+      const refused = await post(`/v1/models/m:${method}`, body);
+      expect([refused.status, ((await refused.json()) as { error: string }).error]).toEqual([
+        400,
+        expect.stringMatching(message),
+      ]);
+    }
   });
 
   it('documents its routes', async () => {

@@ -44,6 +44,8 @@ export interface FormError {
 export interface FormContext extends RequestContext {
   /** As the path names it; empty where the pattern has no `:model`. */
   readonly model: string;
+  /** What the pattern's `:label` stands for in the path; empty where it has none. */
+  readonly label: string;
   /** The parameters of the pattern in turn, percent-decoded; of the last one without its verb (`:predict`). */
   readonly segments: readonly string[];
   /** Without its question mark. */

@@ -1,46 +1,89 @@
-import { type ModelSpec, ServingError } from '../../../../core/index.js';
+import { type InferenceResponse, type ModelSpec, ServingError } from '../../../../core/index.js';
 import {
   attachPredict,
   type DetachedPredict,
-  decodePredictBody,
+  decodePredictInput,
+  encodeClassifyReply,
   encodePredictReply,
+  encodeRegressReply,
   type PredictBody,
+  type ReplyRoom,
   requestOfParts,
 } from '../../../codec/index.js';
+import { type Awaitable, chained } from '../../ports.js';
 import { oneRequest } from './decoded-call.js';
 import type { DecodedCall, FormContext, InferForm } from './infer-form.js';
+
+/** How the answer of a method is written. */
+type Encode = (response: InferenceResponse, spec: ModelSpec, room: ReplyRoom, body: PredictBody) => Buffer;
 
 /**
  * `/v1/models/{m}:predict`, one route of several protocols: the body says which. `instances` and `inputs` are KServe V1's and
  * TensorFlow Serving's (codec `predict-rest`).
  */
 export function predictForm(): InferForm {
+  return methodForm('predict', (response, _, room, { kind }) => encodePredictReply(response, kind, room));
+}
+
+/** TensorFlow Serving's `:classify`. */
+export function classifyForm(): InferForm {
+  return methodForm('examples', (response, spec, room) => encodeClassifyReply(response, spec, room));
+}
+
+/** TensorFlow Serving's `:regress`. */
+export function regressForm(): InferForm {
+  return methodForm('examples', (response, _, room) => encodeRegressReply(response, room));
+}
+
+/** KServe V1's `:explain`: nothing here explains. */
+export function explainForm(): InferForm {
   return {
-    decode(body, context) {
-      const spec = context.server.specs.specOf(context.model, context.version);
-      return spec instanceof Promise
-        ? spec.then((known) => decoded(body, known, context))
-        : decoded(body, spec, context);
+    decode: (_, { model }) => {
+      throw new ServingError('UNSUPPORTED', `explanations are not served; send the request to ${model}:predict`);
     },
   };
 }
 
-function decoded(body: Uint8Array, spec: ModelSpec, context: FormContext): DecodedCall | Promise<DecodedCall> {
-  const { server } = context;
-  if (body.byteLength < server.offloadJsonBytes) return callOf(decodePredictBody(body, spec.inputs), context);
-  const inputs = spec.inputs.map(({ name, dataType, optional }) => ({ name, dataType, optional }));
-  return server.offload
-    .run('decodePredict', { body: context.ownedBody(), inputs }, context.signal())
-    .then((detached) => callOf(attachPredict(detached as DetachedPredict), context));
+function methodForm(method: 'predict' | 'examples', encode: Encode): InferForm {
+  return {
+    decode(body, context) {
+      const { specs } = context.server;
+      const { model, label } = context;
+      const version = label === '' ? context.version : specs.versionOf(model, label);
+      return chained(version, (named) =>
+        chained(specs.specOf(model, named), (spec) =>
+          decoded(body, method, spec, context, (read) => {
+            const { replies } = context.server;
+            const request = requestOfParts({ ...context, version: named }, { inputs: read.inputs });
+            return oneRequest(request, (response) => ({
+              contentType: 'application/json',
+              body: encode(response, spec, replies, read),
+            }));
+          }),
+        ),
+      );
+    },
+  };
 }
 
-function callOf(body: PredictBody | undefined, context: FormContext): DecodedCall {
-  if (body === undefined)
-    throw new ServingError('MALFORMED_REQUEST', 'the body is no JSON object with "instances" or "inputs"');
-  const { kind, inputs } = body;
-  const { replies } = context.server;
-  return oneRequest(requestOfParts(context, { inputs }), (response) => ({
-    contentType: 'application/json',
-    body: encodePredictReply(response, kind, replies),
-  }));
+function decoded(
+  body: Uint8Array,
+  method: 'predict' | 'examples',
+  spec: ModelSpec,
+  context: FormContext,
+  call: (read: PredictBody) => DecodedCall,
+): Awaitable<DecodedCall> {
+  const { offload, offloadJsonBytes } = context.server;
+  const batched = spec.maxBatchSize > 0;
+  if (body.byteLength < offloadJsonBytes)
+    return call(known(decodePredictInput({ body, method, inputs: spec.inputs, batched })));
+  const inputs = spec.inputs.map(({ name, dataType, optional, dims }) => ({ name, dataType, optional, dims }));
+  return offload
+    .run('decodePredict', { body: context.ownedBody(), method, inputs, batched }, context.signal())
+    .then((detached) => call(known(attachPredict(detached as DetachedPredict))));
+}
+
+function known(read: PredictBody | undefined): PredictBody {
+  if (read !== undefined) return read;
+  throw new ServingError('MALFORMED_REQUEST', 'the body is no JSON object with "instances" or "inputs"');
 }
