@@ -50,6 +50,7 @@ import { createSlos } from './slos.js';
 import { slowRequestLog } from './slow-requests.js';
 import { stateOf } from './state.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
+import { Timelines, timelineSampler } from './timelines.js';
 import { openTokens, type Tokens } from './tokens.js';
 import { toldTo } from './told-facts.js';
 import { openTracing, type Tracing, type WatchOfThread, watchOf } from './tracing.js';
@@ -107,6 +108,7 @@ export class Gateway implements RunningServer {
   readonly #slowThresholds: SlowThresholds;
   readonly #tracing: Tracing | undefined;
   readonly #access: AccessLog | undefined;
+  readonly #timelines: Timelines;
   readonly #watch: WatchOfThread;
   readonly #slos: SloBook;
   #listeners: Listeners | undefined;
@@ -219,7 +221,9 @@ export class Gateway implements RunningServer {
     this.#access = openAccessLog(config, { threads: takers, clock, log });
     // With ingress threads this one has the admin API's calls only.
     const access = accessLinesOf(this.#access?.sourceSettings(threads), clock);
-    this.#watch = watchOf(threads === 0 ? this.#tracing?.sourceSettings(0) : undefined, access, clock);
+    this.#timelines = new Timelines(config, log);
+    const timelines = timelineSampler(threads === 0 ? this.#timelines.sourceSettings() : undefined);
+    this.#watch = watchOf(threads === 0 ? this.#tracing?.sourceSettings(0) : undefined, access, timelines, clock);
     this.#payloadLog = openPayloadLog(config, { threads: takers, clock, log });
     if (threads > 0) {
       const desk = new ControlDesk(() => this.#control, whyAbsent);
@@ -232,6 +236,7 @@ export class Gateway implements RunningServer {
         budgets: board.memory,
         facts,
         tracing: this.#tracing,
+        timelines: this.#timelines,
         taps: (index) => this.#taps(index),
         access: this.#access,
         metrics,
@@ -334,6 +339,7 @@ export class Gateway implements RunningServer {
       },
       strictReadiness: config.strictReadiness,
       authority,
+      tracing: this.#timelines.control,
       logging: logControl(config.log, surroundings.isTTY, log),
     });
     this.done = new Promise((resolve) => {
@@ -421,6 +427,7 @@ export class Gateway implements RunningServer {
       await this.#tracing?.close();
       await Promise.all([this.#capture?.close(), this.#payloadLog?.close()]);
       await this.#access?.close();
+      await this.#timelines.close();
       await this.#offload.close();
       this.#memory?.close();
     } finally {

@@ -17,13 +17,24 @@ import { OFFLOAD_TASKS } from './offload-tasks.js';
 import { shadowLimits } from './shadow-limits.js';
 import { slowRequestLog } from './slow-requests.js';
 import { systemClock } from './system-clock.js';
+import { timelineSampler } from './timelines.js';
 import { watchOf } from './tracing.js';
 
 /** A thread's memory for requests and answers in flight, at least: all of them have to lie there. Reserved, not taken. */
 const LEAST_BYTES = 512 * 1024 * 1024;
 
 const start = workerData as ThreadStart<IngressSettings>;
-const { config, share, offloadThreads, clockOriginNs: controlOriginNs, refused, taps, traces, access } = start.settings;
+const {
+  config,
+  share,
+  offloadThreads,
+  clockOriginNs: controlOriginNs,
+  refused,
+  taps,
+  traces,
+  timelines,
+  access,
+} = start.settings;
 const clock = systemClock(monotonicOriginNs() - controlOriginNs);
 const arena = createArena(Math.max(LEAST_BYTES, Math.ceil(config.buffers.maxBytes / share.of)), clock);
 const side = new ThreadSide(start, arena, clock);
@@ -31,7 +42,7 @@ const onRefused = refusedInto(new Float64Array(refused));
 const callers = callersOf(config);
 const board = new BudgetBoard(config.cost.budgets.length, start.settings.budgets);
 const budgets = budgetGate(config, board, callers, clock);
-const { watch, flush } = watchOf(traces, accessLinesOf(access, clock), clock);
+const { watch, flush } = watchOf(traces, accessLinesOf(access, clock), timelineSampler(timelines), clock);
 const { whyAbsent, facts } = side;
 const onEjection = ejectionLog(side.log);
 const releases = { facts, shadows: shadowLimits(config) };

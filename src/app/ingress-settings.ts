@@ -3,6 +3,7 @@ import type { ListeningPorts } from '../serving/ingress/index.js';
 import type { AccessSourceSettings } from './access-log.js';
 import type { CaptureTapSettings } from './capture-line.js';
 import type { Share } from './listeners.js';
+import type { TimelineSourceSettings } from './timelines.js';
 import type { TraceSourceSettings } from './tracing.js';
 
 /** What an ingress thread is given beside its ports and memory. */
@@ -19,6 +20,8 @@ export interface IngressSettings {
   readonly budgets: SharedArrayBuffer;
   /** Undefined: no traces are made. */
   readonly traces: TraceSourceSettings | undefined;
+  /** Of Triton's traces. */
+  readonly timelines: TimelineSourceSettings;
   /** Of the captures and the payload log, as far as there are any. */
   readonly taps: readonly CaptureTapSettings[];
   /** Undefined: there is no access log. */

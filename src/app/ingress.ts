@@ -10,6 +10,7 @@ import type { AccessLog } from './access-log.js';
 import type { CaptureTapSettings } from './capture-line.js';
 import { type IngressSettings, withPorts } from './ingress-settings.js';
 import type { RequestServers } from './listeners.js';
+import type { Timelines } from './timelines.js';
 import type { Tracing } from './tracing.js';
 
 const ENTRY = new URL('./ingress-entry.js', import.meta.url);
@@ -27,6 +28,7 @@ export interface IngressParts {
   readonly facts: ReleaseFacts;
   /** Undefined: no traces are made. */
   readonly tracing: Tracing | undefined;
+  readonly timelines: Timelines;
   /** Of the captures and the payload log, for the thread of this index. */
   readonly taps: (index: number) => readonly CaptureTapSettings[];
   /** Undefined: there is none. */
@@ -53,6 +55,7 @@ export function createIngress(config: ServerConfig, parts: IngressParts): Ingres
       refused: metrics.refusedPartOf(index),
       budgets: parts.budgets,
       traces: tracing?.sourceSettings(index),
+      timelines: parts.timelines.sourceSettings(),
       taps: taps(index),
       access: access?.sourceSettings(index),
     }),
@@ -86,7 +89,7 @@ export async function startIngress(config: ServerConfig, ingress: IngressThreads
 /** Ports of ours among what a thread is started with. */
 function portsIn(start: ThreadStart<unknown>): readonly MessagePort[] {
   const settings = start.settings as IngressSettings;
-  return [...settings.taps, settings.traces, settings.access].flatMap((source) =>
+  return [...settings.taps, settings.timelines, settings.traces, settings.access].flatMap((source) =>
     source === undefined ? [] : [source.port],
   );
 }

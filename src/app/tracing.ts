@@ -5,6 +5,7 @@ import type { Clock, Log, RequestWatch } from '../core/index.js';
 import {
   type HeadRules,
   RequestWatcher,
+  type TimelineSampler,
   type ToTraceThread,
   TraceFigures,
   type TraceNews,
@@ -35,11 +36,15 @@ export interface TraceSourceSettings {
 export function watchOf(
   settings: TraceSourceSettings | undefined,
   access: AccessOfThread | undefined,
+  timelines: TimelineSampler | undefined,
   clock: Clock,
 ): WatchOfThread {
   const logged = access?.add.bind(access);
   if (settings === undefined)
-    return { watch: withoutTraces({ clock, random: Math.random, access: logged }), flush: () => access?.flush() };
+    return {
+      watch: withoutTraces({ clock, random: Math.random, access: logged, timelines }),
+      flush: () => access?.flush(),
+    };
   const { port, head, tracing, tracesPerSecond, figures } = settings;
   const post = (records: unknown) => port.postMessage(records);
   const outbox = new TraceOutbox({ clock, tracesPerSecond, figures, post });
@@ -55,6 +60,7 @@ export function watchOf(
     mayKeep: outbox.mayKeep.bind(outbox),
     send: outbox.send.bind(outbox),
     access: logged,
+    timelines,
   };
   const flush = () => {
     outbox.flush();

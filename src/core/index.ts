@@ -60,6 +60,7 @@ export * from './state-machine.js';
 export * from './tenant.js';
 export * from './tensor.js';
 export * from './tensor-of-values.js';
+export * from './trace-control.js';
 export * from './triton-errors.js';
 export * from './version-host.js';
 export * from './version-state.js';

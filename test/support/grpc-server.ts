@@ -17,6 +17,7 @@ import { FakeFeedback } from './fake-feedback.js';
 import { FakeInference } from './fake-inference.js';
 import { FakeLogControl } from './fake-log-control.js';
 import { FakeModels } from './fake-models.js';
+import { FakeTraceControl } from './fake-trace-control.js';
 import { adminAuthority } from './kept-audit.js';
 import { poisonedArena } from './poisoned-arena.js';
 import { SCHEDULER } from './scheduler-report.js';
@@ -191,6 +192,7 @@ export async function startGrpcFixture(
     version: '0.0.0',
     authority: adminAuthority('secret'),
     logging: new FakeLogControl(),
+    tracing: new FakeTraceControl(),
   });
   const server = await startGrpc({
     inference,

@@ -10,6 +10,7 @@ import { FakeFeedback } from './fake-feedback.js';
 import { FakeInference } from './fake-inference.js';
 import { FakeLogControl } from './fake-log-control.js';
 import { FakeModels } from './fake-models.js';
+import { FakeTraceControl } from './fake-trace-control.js';
 import { adminAuthority } from './kept-audit.js';
 import { poisonedArena } from './poisoned-arena.js';
 import { SCHEDULER } from './scheduler-report.js';
@@ -97,6 +98,7 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
     version: '0.0.0',
     authority: adminAuthority('secret'),
     logging: new FakeLogControl(),
+    tracing: new FakeTraceControl(),
   });
   const specs = {
     specOf: (name: string, version: number | undefined) => models.spec(name, version),

@@ -4,8 +4,8 @@ export interface Flag {
   readonly name: string;
   /** Where it lands in the schema; undefined: `--config`, which names the file itself. */
   readonly path: readonly string[] | undefined;
-  /** How its text is read. `pair`: `BACKEND,KEY=VALUE`; `weight`: `NAME=NUMBER`; `count`: a whole number, or a word that stands for one. */
-  readonly kind: 'string' | 'number' | 'count' | 'boolean' | 'pair' | 'weight';
+  /** How its text is read. `pair`: `BACKEND,KEY=VALUE`; `weight`: `NAME=NUMBER`; `count`: a whole number, or a word that stands for one; `trace`: Triton's `KEY=VALUE` of traces. */
+  readonly kind: 'string' | 'number' | 'count' | 'boolean' | 'pair' | 'weight' | 'trace';
   /** True where it may be given several times; its values make a list. */
   readonly repeatable: boolean;
   /** True where Triton has it, with this meaning. */
@@ -153,6 +153,11 @@ export const FLAGS: readonly Flag[] = [
   own('tracing-percent', 'tracing.percent', 'number'),
   own('tracing-keep-slower-than-ms', 'tracing.keepSlowerThanMs', 'number'),
   own('tracing-max-traces-per-second', 'tracing.maxTracesPerSecond', 'number'),
+  triton('trace-config', 'timelines', 'trace', { repeatable: true }),
+  triton('trace-file', 'timelines.file'),
+  triton('trace-rate', 'timelines.rate', 'number'),
+  triton('trace-count', 'timelines.count', 'number'),
+  triton('trace-log-frequency', 'timelines.logFrequency', 'number'),
   own('offload-threads', 'offload.threads', 'number'),
   own('offload-max-queue-size', 'offload.maxQueueSize', 'number'),
   own('offload-json-bytes', 'offload.jsonBytes', 'number'),

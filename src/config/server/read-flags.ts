@@ -106,6 +106,10 @@ function store(
     child(child(values, path[0]!), match[1]!)[match[2]!] = match[3]!;
     return;
   }
+  if (flag.kind === 'trace') {
+    storeTrace(child(values, path[0]!), String(value));
+    return;
+  }
   const owner = path.slice(0, -1).reduce(child, values);
   if (flag.kind === 'weight') {
     const match = /^([^=]+)=(\d+(?:\.\d+)?)$/.exec(String(value));
@@ -122,6 +126,38 @@ function store(
   if (flag.repeatable) owner[key] = [...((owner[key] as unknown[] | undefined) ?? []), value];
   else if (origins.has(path.join('.'))) throw refusal(`--${flag.name} is given twice`);
   else owner[key] = value;
+}
+
+/** Keys of `--trace-config`, and what they set; `level` may come several times. */
+const TRACE_KEYS: Readonly<Record<string, string>> = {
+  level: 'level',
+  rate: 'rate',
+  count: 'count',
+  'triton,file': 'file',
+  'triton,log-frequency': 'logFrequency',
+};
+
+function storeTrace(timelines: Record<string, unknown>, text: string): void {
+  const [, key = '', value = ''] = /^([^=]+)=([\s\S]*)$/.exec(text) ?? [];
+  if (key === 'mode' && value === 'triton') return;
+  if (key === 'mode' || key.startsWith('opentelemetry,'))
+    throw refusal(
+      `--trace-config ${text}: spans go to a collector by --tracing-endpoint and what begins with --tracing-`,
+    );
+  const name = TRACE_KEYS[key];
+  if (name === undefined)
+    throw refusal(
+      `--trace-config expects mode, ${Object.keys(TRACE_KEYS).join(', ')}, each with =VALUE, got '${text}'`,
+    );
+  if (name === 'level') {
+    const levels = (timelines.level as unknown[] | undefined) ?? [];
+    timelines.level = value === 'OFF' ? levels : [...levels, value];
+    return;
+  }
+  if (Object.hasOwn(timelines, name)) throw refusal(`--trace-config ${key} is given twice`);
+  if (name !== 'file' && !/^-?\d+$/.test(value))
+    throw refusal(`--trace-config ${key} expects a whole number, got '${value}'`);
+  timelines[name] = name === 'file' ? value : Number(value);
 }
 
 function child(owner: Record<string, unknown>, key: string): Record<string, unknown> {

@@ -4,6 +4,7 @@ import { cost } from './cost.js';
 import { payloadLogSchema } from './payload-log.js';
 import { restrictedApisSchema } from './restricted-apis.js';
 import { slowRequestsSchema } from './slow-requests.js';
+import { timelinesSchema } from './timelines.js';
 
 const port = () => z.int().min(0).max(65535);
 const address = () => z.string().min(1);
@@ -692,6 +693,9 @@ export const serverConfigSchema = z.strictObject({
   capture: capture.prefault({}).describe('Sampled requests and answers, kept'),
   accessLog: accessLog.prefault({}).describe('A line for each request'),
   tracing: tracing.prefault({}).describe('Traces of requests, exported to a collector (OpenTelemetry)'),
+  timelines: timelinesSchema
+    .prefault({})
+    .describe("Triton's traces: timelines of requests in a file; settings change at run time"),
   payloadLog: payloadLogSchema.prefault({}).describe('Requests and answers, logged to files and receivers'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),
   backends: z

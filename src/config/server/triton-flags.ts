@@ -10,7 +10,6 @@ const warning = (why: string): UnservedFlag => ({ effect: 'warning', why });
 
 const SSL = error('TLS is not served yet; put a proxy that ends TLS in front');
 const MEMORY_POOL = warning('the engine manages its own memory');
-const TRACE = error('tracing is not served yet');
 const CLOUD = error('the endpoints of cloud platforms are not served');
 
 /** Triton's flags that are not served (`src/command_line_parser.cc`), each with what happens where it is given. */
@@ -49,12 +48,7 @@ export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
   'vertex-ai-default-model': CLOUD,
   'metrics-interval-ms': warning('figures are taken when they are asked for'),
   'metrics-config': warning('the kinds of series are fixed'),
-  'trace-config': TRACE,
-  'trace-file': TRACE,
-  'trace-level': TRACE,
-  'trace-rate': TRACE,
-  'trace-count': TRACE,
-  'trace-log-frequency': TRACE,
+  'trace-level': error('deprecated; use --trace-config level=TIMESTAMPS'),
   'cache-config': warning('responses are not cached: every request is computed'),
   'cache-directory': warning('responses are not cached: every request is computed'),
   'response-cache-byte-size': warning('responses are not cached: every request is computed'),

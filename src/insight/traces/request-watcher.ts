@@ -27,13 +27,13 @@ export class RequestWatcher implements RequestWatch {
     userAgent: string,
   ): RequestTrace | undefined {
     const parent = traceparent === '' ? undefined : parseTraceparent(traceparent);
-    if (parent === undefined && !this.#all) return undefined;
+    if (parent === undefined && !this.#all && this.#parts.timelines?.active !== true) return undefined;
     return new WatchedRequest(this.#parts, protocol, receivedNs, parent, tracestate, userAgent);
   }
 }
 
 /** Of a gateway that makes no traces: contexts of callers are known, for logs, and nothing is kept. */
-export function withoutTraces(parts: Pick<WatchParts, 'clock' | 'random' | 'access'>): RequestWatch {
+export function withoutTraces(parts: Pick<WatchParts, 'clock' | 'random' | 'access' | 'timelines'>): RequestWatch {
   const watching: WatchParts = {
     ...parts,
     head: { fraction: 0, followParent: false },

@@ -14,6 +14,7 @@ import {
 } from '../../core/index.js';
 import type { AccessRecord } from '../access/access-record.js';
 import { accessRecord } from '../access/access-records.js';
+import type { Timeline, TimelineSampler } from '../timelines/timeline-sampler.js';
 import { type HeadRules, keptByHead, randomnessOf } from './head-sampler.js';
 import { newSpanId, type Random, traceIdOf } from './ids.js';
 import { formatTraceparent, type ParentContext, parseTraceparent, parseTracestate } from './trace-context.js';
@@ -34,6 +35,8 @@ export interface WatchParts {
   readonly send: (record: TraceRecord) => void;
   /** Told of each request that has ended, kept or not; absent: nobody wants to know. */
   readonly access?: ((record: AccessRecord) => void) | undefined;
+  /** Chooses those whose timelines are written (Triton's traces); absent: none are. */
+  readonly timelines?: TimelineSampler | undefined;
 }
 
 /** One request from its first byte to its last; see `RequestTrace`. Identifiers are made when somebody asks for them. */
@@ -63,6 +66,7 @@ export class WatchedRequest implements RequestTrace {
   #error: ServingError | undefined;
   #mark: RouteMark | undefined;
   #answeredNs = 0;
+  #timeline: Timeline | undefined;
 
   constructor(
     parts: WatchParts,
@@ -109,6 +113,7 @@ export class WatchedRequest implements RequestTrace {
   decoded(request: InferenceRequest): void {
     this.#request = request;
     this.model = request.model;
+    this.#timeline = this.#parts.timelines?.sample(request);
   }
 
   admitted(enqueuedNs: number, tenant: string, criticality: CriticalityName): void {
@@ -132,6 +137,7 @@ export class WatchedRequest implements RequestTrace {
   answering(response: InferenceResponse, asked: boolean): string | undefined {
     this.#response = response;
     this.#mark = response.mark;
+    this.#timeline?.answering(response);
     return this.#decided(undefined, asked);
   }
 
@@ -144,8 +150,10 @@ export class WatchedRequest implements RequestTrace {
 
   ended(bytes: number): void {
     const { clock, send, access } = this.#parts;
-    if (this.sampled || access !== undefined) {
+    const timeline = this.#timeline;
+    if (this.sampled || access !== undefined || timeline !== undefined) {
       const endedNs = clock.nowNs();
+      timeline?.ended(this, endedNs);
       if (this.sampled) send(requestRecord(this, bytes, endedNs));
       access?.(accessRecord(this, bytes, endedNs, clock.wallMs()));
     }
@@ -153,6 +161,7 @@ export class WatchedRequest implements RequestTrace {
     this.#request = undefined;
     this.#run = undefined;
     this.#response = undefined;
+    this.#timeline = undefined;
   }
 
   copied(copy: WatchedCopy): void {

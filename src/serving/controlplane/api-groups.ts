@@ -19,6 +19,8 @@ export const GROUPS = {
   repositoryUnload: 'model-repository',
   logSettings: 'logging',
   setLogSettings: 'logging',
+  traceSettings: 'trace',
+  setTraceSettings: 'trace',
   feedback: 'inference',
 } as const satisfies Record<keyof ControlPlane, ApiGroup>;
 

@@ -42,6 +42,8 @@ export const RIGHTS = {
   repositoryUnload: 'admin',
   logSettings: 'open',
   setLogSettings: 'admin',
+  traceSettings: 'open',
+  setTraceSettings: 'admin',
   feedback: 'feedback',
   adminDocs: 'open',
   auditList: 'admin',
@@ -70,6 +72,7 @@ const FREE_ON_THIS_MACHINE: ReadonlySet<ControlCall> = new Set([
   'repositoryLoad',
   'repositoryUnload',
   'setLogSettings',
+  'setTraceSettings',
 ]);
 
 export interface AuthorityOptions {

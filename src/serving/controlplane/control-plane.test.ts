@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FakeFeedback } from '../../../test/support/fake-feedback.js';
 import { FakeLogControl } from '../../../test/support/fake-log-control.js';
 import { FakeModels } from '../../../test/support/fake-models.js';
+import { FakeTraceControl } from '../../../test/support/fake-trace-control.js';
 import { adminAuthority } from '../../../test/support/kept-audit.js';
 import { modelSpec, tensorSpec } from '../../../test/support/specs.js';
 import { type SchedulerReport, ServingError, type VersionLatency, type VersionStatistics } from '../../core/index.js';
@@ -60,6 +61,7 @@ function setUp(options: { strictReadiness?: boolean; serving?: boolean; figures?
     version: '1.2.3',
     authority: adminAuthority('right'),
     logging: new FakeLogControl(),
+    tracing: new FakeTraceControl(),
   });
   return { models, control };
 }
@@ -80,6 +82,7 @@ describe('metadata', () => {
         'parameters',
         'schedule_policy',
         'statistics',
+        'trace',
       ],
     });
   });

@@ -11,6 +11,7 @@ import {
   type SloSource,
   type StatisticsSource,
   type TensorSpec,
+  type TraceControl,
 } from '../../core/index.js';
 import type { Authority, Caller } from './authority.js';
 import { type FeedbackReport, takeFeedback } from './feedback-items.js';
@@ -31,6 +32,7 @@ import type {
 import { schedulerObject } from './scheduler-object.js';
 import { sloReport } from './slo-object.js';
 import { statisticsObject } from './statistics.js';
+import { type TraceSettingsObject, traceChanges, traceSettingsObject } from './trace-settings.js';
 
 export interface ControlPlaneOptions {
   readonly models: ModelControl;
@@ -49,6 +51,7 @@ export interface ControlPlaneOptions {
   readonly version: string;
   readonly authority: Authority;
   readonly logging: LogControl;
+  readonly tracing: TraceControl;
 }
 
 /** The extensions of the protocol that are really served, by the names the protocol gives them. */
@@ -61,6 +64,7 @@ const EXTENSIONS = [
   'parameters',
   'schedule_policy',
   'statistics',
+  'trace',
 ] as const;
 
 /**
@@ -177,6 +181,29 @@ export class ControlPlane {
     const { authority, logging } = this.#options;
     await authority.change('setLogSettings', '', caller, () => changeLogSettings(logging, values));
     return logSettingsObject(logging);
+  }
+
+  /** Triton's trace settings, in force for a model, or for all that have none of their own. */
+  traceSettings(model: string | undefined): TraceSettingsObject {
+    return traceSettingsObject(this.#options.tracing.settings(this.#traced(model)));
+  }
+
+  /** Changes what is named, and gives what is in force. Rejects with UNAUTHENTICATED or FORBIDDEN before anything else. */
+  async setTraceSettings(
+    model: string | undefined,
+    values: SettingValues,
+    caller: Caller,
+  ): Promise<TraceSettingsObject> {
+    const { authority, tracing } = this.#options;
+    await authority.change('setTraceSettings', model ?? '', caller, () =>
+      tracing.change(this.#traced(model), traceChanges(values)),
+    );
+    return this.traceSettings(model);
+  }
+
+  /** Throws for a model that does not serve. */
+  #traced(model: string | undefined): string | undefined {
+    return model === undefined ? undefined : this.#options.models.spec(checkModelName(model), undefined).id.model;
   }
 
   /** Beyond the protocols: what runs the version, where, and its lanes by state. */

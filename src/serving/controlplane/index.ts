@@ -24,3 +24,4 @@ export type {
   SloReport,
   TensorMetadata,
 } from './protocol-objects.js';
+export type { TraceSettingsObject } from './trace-settings.js';

@@ -27,6 +27,8 @@ const CALLS = {
   repositoryUnload: true,
   logSettings: true,
   setLogSettings: true,
+  traceSettings: true,
+  setTraceSettings: true,
   feedback: true,
 } as const satisfies Record<keyof ControlPlane, true>;
 

@@ -123,7 +123,6 @@ describe('bad input', () => {
     'CudaSharedMemoryStatus',
     'CudaSharedMemoryRegister',
     'CudaSharedMemoryUnregister',
-    'TraceSetting',
   ])('%s is UNIMPLEMENTED and says why', async (name) => {
     const error = await rejection(fixture.client.unary(name, {}));
     expect(error).toMatchObject({

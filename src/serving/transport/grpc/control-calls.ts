@@ -8,7 +8,7 @@ import type { ServerCall } from './framing/server-call.js';
 import { grpcCaller } from './grpc-caller.js';
 import type { GrpcState } from './grpc-options.js';
 import { failureOf } from './grpc-status.js';
-import { logSettingsMessage, logSettingsOf } from './setting-messages.js';
+import { logSettingsMessage, logSettingsOf, traceSettingsMessage, traceSettingsOf } from './setting-messages.js';
 
 /** Fields of the requests together; each request has some of them, filled with defaults. */
 interface ControlRequest {
@@ -47,6 +47,13 @@ const CONTROL_CALLS: Readonly<Record<string, ControlHandler>> = {
     await control.repositoryUnload(model_name, parameters, caller);
     return {};
   },
+  TraceSetting: async (control, { settings, model_name }, caller) => {
+    const model = model_name === '' ? undefined : model_name;
+    const asked = traceSettingsOf(settings as Parameters<typeof traceSettingsOf>[0]);
+    const nothing = Object.keys(asked).length === 0;
+    const found = nothing ? control.traceSettings(model) : control.setTraceSettings(model, asked, caller);
+    return traceSettingsMessage(await found);
+  },
   LogSettings: async (control, { settings }, caller) => {
     const asked = logSettingsOf(settings);
     const nothing = Object.keys(asked).length === 0;
@@ -65,7 +72,6 @@ const NOT_OFFERED: Readonly<Record<string, string>> = {
   CudaSharedMemoryStatus: 'CUDA memory that a client names is not supported; send tensors in the message',
   CudaSharedMemoryRegister: 'CUDA memory that a client names is not supported; send tensors in the message',
   CudaSharedMemoryUnregister: 'CUDA memory that a client names is not supported; send tensors in the message',
-  TraceSetting: 'trace settings are not supported',
 };
 
 /** A handler for any unary call that is not an inference; a call the tables do not know is UNSUPPORTED too. */

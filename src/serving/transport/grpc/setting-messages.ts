@@ -17,6 +17,22 @@ export function logSettingsMessage(settings: object) {
   return { settings: mapped(settings as Record<string, unknown>, valueMessage) };
 }
 
+/** The settings of a TraceSetting request: lists of texts; an empty one clears its setting. */
+export function traceSettingsOf(
+  settings: Readonly<Record<string, { readonly value?: readonly string[] }>>,
+): Readonly<Record<string, unknown>> {
+  return mapped(settings, ({ value = [] }, name) => {
+    if (value.length === 0) return null;
+    return name === 'trace_level' || value.length > 1 ? value : value[0];
+  });
+}
+
+/** Settings of traces as the message of an answer. */
+export function traceSettingsMessage(settings: object) {
+  const value = (text: unknown) => ({ value: Array.isArray(text) ? text : [text] });
+  return { settings: mapped(settings as Record<string, unknown>, value) };
+}
+
 function valueMessage(value: unknown): object {
   if (typeof value === 'boolean') return { bool_param: value };
   return typeof value === 'number' ? { uint32_param: value } : { string_param: String(value) };

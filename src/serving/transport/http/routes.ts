@@ -5,6 +5,7 @@ import type { ControlCallInput, ControlRoute } from './control-exchange.js';
 import { docsPage } from './docs-page.js';
 import type { FormRoute } from './form/register-forms.js';
 import { describedServer, type OpenApiDocument, openApiDocument } from './openapi.js';
+import { SETTINGS_ROUTES } from './settings-routes.js';
 import { namesOf, V1_ROUTES } from './v1-routes.js';
 import type { WholeAnswer } from './whole-call.js';
 
@@ -226,19 +227,7 @@ export const ROUTES: readonly Route[] = [
     },
     'RepositoryUnloadRequest',
   ),
-  control('logSettings', 'GET', '/v2/logging', 'settings', 'LogSettings', 'What the log writes', ({ server }) =>
-    mapped(server.control.logSettings(), asContent),
-  ),
-  control(
-    'setLogSettings',
-    'POST',
-    '/v2/logging',
-    'settings',
-    'LogSettings',
-    'Change what the log writes, at once; what is not named stays',
-    ({ server, body, caller }) => mapped(server.control.setLogSettings(body, caller), asContent),
-    'LogSettingsRequest',
-  ),
+  ...SETTINGS_ROUTES,
   {
     ...control(
       'feedback',

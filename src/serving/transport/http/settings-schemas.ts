@@ -11,7 +11,21 @@ const LOG = {
   log_format: { type: 'string', enum: ['default', 'ISO8601', 'json'] },
 } as const;
 
+const NUMBER = { type: ['string', 'integer', 'null'] } as const;
+const TRACE = {
+  trace_level: {
+    type: ['array', 'null'],
+    items: { enum: ['OFF', 'TIMESTAMPS', 'TENSORS'] },
+    description: 'What timelines have; OFF alone: none are made',
+  },
+  trace_rate: { ...NUMBER, description: 'Of one in so many requests' },
+  trace_count: { ...NUMBER, description: 'Of so many more; -1 = without an end' },
+  log_frequency: { ...NUMBER, description: 'A file of its own for each so many; 0 = one file' },
+} as const;
+
 export const SETTINGS_SCHEMAS = {
   LogSettings: object({ log_file: { type: 'string' }, ...LOG }),
   LogSettingsRequest: object(LOG, Object.keys(LOG)),
+  TraceSettings: object({ ...TRACE, trace_file: { type: 'string' }, trace_mode: { const: 'triton' } }),
+  TraceSettingsRequest: object(TRACE, Object.keys(TRACE)),
 } as const;
