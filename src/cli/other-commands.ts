@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addBench } from './bench/index.js';
 import { addClientCommands } from './client-commands.js';
 import { addCost } from './cost/index.js';
+import { addGenerateTypes } from './generate-types/index.js';
 import type { CliIo } from './io.js';
 import { addLocalCommands } from './local-commands.js';
 import { addReplay } from './replay/index.js';
@@ -25,4 +26,5 @@ export function addOtherCommands(program: Command, io: CliIo, exit: (code: numbe
   addCost(program, io, exit);
   addToken(program, io, exit);
   addTune(program, io, exit);
+  addGenerateTypes(program, io, exit);
 }

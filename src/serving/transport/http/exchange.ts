@@ -33,6 +33,12 @@ export interface Reply {
 export type ExchangeState = Pick<HttpState, 'budget' | 'inFlight' | 'log' | 'watch'> &
   Partial<Pick<HttpState, 'errors'>>;
 
+/** The reason of an error, and when to try again. */
+function headersOf({ reason, retryAfterMs }: ServingError): string[] {
+  const why = ['x-penstock-reason', reason];
+  return retryAfterMs === undefined ? why : [...why, 'Retry-After', String(Math.ceil(retryAfterMs / 1000))];
+}
+
 let writer: Exchange;
 let written: Reply;
 // The library calls this back at once; a module-level function saves a closure a request.
@@ -104,10 +110,7 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
     const shown = this.server.errors?.(error, this.failedRequest()) ?? error;
     this.answer({
       ...this.refusal(shown),
-      headers:
-        error.retryAfterMs === undefined
-          ? headers
-          : [...(headers ?? []), 'Retry-After', String(Math.ceil(error.retryAfterMs / 1000))],
+      headers: [...(headers ?? []), ...headersOf(error)],
       last,
     });
   }

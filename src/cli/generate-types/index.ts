@@ -1,0 +1,1 @@
+export { addGenerateTypes } from './generate-types-command.js';

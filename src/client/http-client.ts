@@ -1,0 +1,259 @@
+import { type ClassifyOptions, classesOf } from './classification.js';
+import { PenstockError } from './client-error.js';
+import { extrasOf, inferMessage, joined, parsed, readAnswer } from './infer-message.js';
+import { ModelStream, type StreamOptions } from './model-stream.js';
+import type {
+  CallOptions,
+  ClassScore,
+  IndexEntry,
+  InferAnswer,
+  InferOptions,
+  LoadOptions,
+  ModelMetadata,
+  ModelStatistics,
+  ServerMetadata,
+} from './protocol.js';
+import { pauseBeforeRetry, type RetryPolicy, retryAfterMs } from './retry.js';
+import type { OpenSocket } from './socket.js';
+import { type AnyInputs, type AnyOutputs, type InputTensor, wireTensors } from './tensor.js';
+import { TimeLimit } from './time-limit.js';
+
+/** Inputs of any names, each a tensor or left out. */
+export type InputsOf<I> = { readonly [K in keyof I]: InputTensor | undefined };
+
+export interface ClientOptions {
+  /** Of a call, retries included, in milliseconds; 0 = no limit; default 60,000. */
+  readonly timeoutMs?: number;
+  readonly retry?: RetryPolicy;
+  /** Go with every request, and in Node with the upgrade of streams: `x-penstock-tenant`, `traceparent` ... */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Token for calls that need a right: `load`, `unload`. */
+  readonly token?: string;
+  /** In place of the global one. */
+  readonly fetch?: typeof fetch;
+}
+
+interface Call {
+  readonly method?: 'GET' | 'POST';
+  readonly body?: Uint8Array<ArrayBuffer> | string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Statuses beside 2xx whose bodies are answers. */
+  readonly alsoStatus?: number;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+}
+
+const NOT_READY_STATUS = 503;
+const JSON_LENGTH_HEADER = 'inference-header-content-length';
+
+/** A client of a gateway over HTTP; `stream` opens WebSockets. Holds no connection of its own: nothing has to be closed. */
+export class HttpClient {
+  readonly #url: string;
+  readonly #options: ClientOptions;
+  readonly #openSocket: OpenSocket;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  /** `url`: `http://HOST:PORT`, where a proxy wants it with a path. */
+  constructor(url: string, options: ClientOptions, openSocket: OpenSocket) {
+    this.#url = (url.includes('://') ? url : `http://${url}`).replace(/\/+$/, '');
+    this.#options = options;
+    this.#openSocket = openSocket;
+    const { token, headers = {} } = options;
+    this.#headers = token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` };
+  }
+
+  /**
+   * One inference, tensors as bytes both ways. Name the types that `penstock generate-types` writes, or none: then outputs are of any
+   * name, and `datatype` tells what their data are. Rejects with a `PenstockError`.
+   */
+  async infer<I extends InputsOf<I> = AnyInputs, O extends object = AnyOutputs>(
+    model: string,
+    inputs: I,
+    options: InferOptions = {},
+  ): Promise<InferAnswer<O>> {
+    return (await this.#infer(model, inputs, options, 0)) as InferAnswer<O>;
+  }
+
+  /** The k best classes of an output, best first, by rows of its batch. */
+  async classify<I extends InputsOf<I> = AnyInputs>(
+    model: string,
+    inputs: I,
+    { output, k, ...options }: ClassifyOptions,
+  ): Promise<ClassScore[][]> {
+    const { outputs } = await this.#infer(model, inputs, { ...options, outputs: [output] }, k);
+    return classesOf(output, outputs[output]);
+  }
+
+  /** Opens a WebSocket to a model: many requests in flight on one connection. Close it when it is done with. */
+  stream(model: string, options: StreamOptions = {}): ModelStream {
+    const url = `${this.#url.replace(/^http/, 'ws')}${pathOf(model, options.version)}/stream`;
+    const { timeoutMs = this.#timeoutMs } = options;
+    return new ModelStream(() => this.#openSocket(url, this.#headers), { ...options, timeoutMs });
+  }
+
+  serverMetadata(options?: CallOptions): Promise<ServerMetadata> {
+    return this.#json('/v2', {}, options);
+  }
+
+  /** Whether the process is there and says so; false where nothing answers too. */
+  async live(options?: CallOptions): Promise<boolean> {
+    return this.#says('/v2/health/live', options);
+  }
+
+  /** Whether it takes requests; false where nothing answers too. */
+  async ready(options?: CallOptions): Promise<boolean> {
+    return this.#says('/v2/health/ready', options);
+  }
+
+  /** Whether a model, or one version of it, takes requests. Rejects with status 404 where nobody has it. */
+  async modelReady(model: string, version?: number | string, options?: CallOptions): Promise<boolean> {
+    const path = `${pathOf(model, version)}/ready`;
+    return (await this.#call(path, { alsoStatus: NOT_READY_STATUS }, options)).status !== NOT_READY_STATUS;
+  }
+
+  modelMetadata(model: string, version?: number | string, options?: CallOptions): Promise<ModelMetadata> {
+    return this.#json(pathOf(model, version), {}, options);
+  }
+
+  /** The model's configuration, completed (Triton's ModelConfig). */
+  modelConfig(
+    model: string,
+    version?: number | string,
+    options?: CallOptions,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    return this.#json(`${pathOf(model, version)}/config`, {}, options);
+  }
+
+  /** Statistics by version, of one model or of all that are ready. */
+  async statistics(
+    model?: string,
+    version?: number | string,
+    options?: CallOptions,
+  ): Promise<readonly ModelStatistics[]> {
+    const path = model === undefined ? '/v2/models/stats' : `${pathOf(model, version)}/stats`;
+    return (await this.#json<{ model_stats: ModelStatistics[] }>(path, {}, options)).model_stats;
+  }
+
+  /** Every version of every model with its state; `readyOnly`: those that take requests. */
+  async repositoryIndex(readyOnly = false, options?: CallOptions): Promise<readonly IndexEntry[]> {
+    return this.#json('/v2/repository/index', post({ ready: readyOnly }), options);
+  }
+
+  /** Loads or reloads a model; resolves when it serves. */
+  async load(model: string, { config, files = {}, ...options }: LoadOptions = {}): Promise<void> {
+    const content = Object.entries(files).map(([name, bytes]) => [`file:${name}`, base64(bytes)]);
+    const parameters = {
+      ...(config === undefined ? {} : { config: JSON.stringify(config) }),
+      ...(Object.fromEntries(content) as Record<string, string>),
+    };
+    await this.#call(`/v2/repository/models/${encodeURIComponent(model)}/load`, post({ parameters }), options);
+  }
+
+  /** Unloads a model; resolves when it takes no more requests. */
+  async unload(model: string, options?: CallOptions): Promise<void> {
+    await this.#call(`/v2/repository/models/${encodeURIComponent(model)}/unload`, post({}), options);
+  }
+
+  get #timeoutMs(): number {
+    return this.#options.timeoutMs ?? 60_000;
+  }
+
+  async #infer(model: string, inputs: object, options: InferOptions, k: number): Promise<InferAnswer> {
+    const message = inferMessage(wireTensors(inputs), extrasOf(options, k));
+    const headers = {
+      'content-type': 'application/octet-stream',
+      [JSON_LENGTH_HEADER]: String(message.json.length),
+    };
+    const path = `${pathOf(model, options.version)}/infer`;
+    const reply = await this.#call(path, { body: joined(message), headers }, options);
+    const length = reply.headers.get(JSON_LENGTH_HEADER);
+    return readAnswer(reply.body, length === null ? reply.body.length : Number(length));
+  }
+
+  async #says(path: string, options?: CallOptions): Promise<boolean> {
+    try {
+      return (await this.#call(path, { alsoStatus: NOT_READY_STATUS }, options)).status !== NOT_READY_STATUS;
+    } catch (thrown) {
+      if ((thrown as PenstockError).reason === 'UNREACHABLE') return false;
+      throw thrown;
+    }
+  }
+
+  async #json<T extends object>(path: string, call: Call, options?: CallOptions): Promise<T> {
+    return parsed<T>((await this.#call(path, call, options)).body);
+  }
+
+  /** One call with its retries. */
+  async #call(path: string, call: Call, options: CallOptions = {}): Promise<Reply> {
+    const limit = new TimeLimit(options.timeoutMs ?? this.#timeoutMs, options.signal);
+    try {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await this.#try(path, call, limit);
+        } catch (thrown) {
+          const failure = limit.failure(thrown, this.#url);
+          const pauseMs = pauseBeforeRetry(failure, attempt, limit.leftMs, this.#options.retry ?? {});
+          if (pauseMs === undefined) throw failure;
+          await limit.pause(pauseMs);
+        }
+      }
+    } finally {
+      limit.end();
+    }
+  }
+
+  async #try(path: string, { method, body, headers, alsoStatus }: Call, limit: TimeLimit): Promise<Reply> {
+    const send = this.#options.fetch ?? fetch;
+    const { leftMs } = limit;
+    const told = Number.isFinite(leftMs) ? { 'x-request-timeout-ms': String(Math.max(1, Math.ceil(leftMs))) } : {};
+    const reply = await send(this.#url + path, {
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
+      headers: { ...this.#headers, ...headers, ...told },
+      signal: limit.signal,
+      ...(body === undefined ? {} : { body }),
+    });
+    const bytes = new Uint8Array(await reply.arrayBuffer());
+    if (reply.ok || reply.status === alsoStatus) return { status: reply.status, headers: reply.headers, body: bytes };
+    throw refusalOf(reply, bytes);
+  }
+}
+
+function post(content: object): Call {
+  return { body: JSON.stringify(content), headers: { 'content-type': 'application/json' } };
+}
+
+function pathOf(model: string, version: number | string | undefined): string {
+  const versioned = version === undefined ? '' : `/versions/${encodeURIComponent(version)}`;
+  return `/v2/models/${encodeURIComponent(model)}${versioned}`;
+}
+
+function refusalOf({ status, headers }: Response, body: Uint8Array): PenstockError {
+  return new PenstockError(messageOf(status, body), {
+    status,
+    reason: headers.get('x-penstock-reason') ?? '',
+    retryAfterMs: retryAfterMs(headers.get('retry-after'), Date.now()),
+  });
+}
+
+/** What a refusal says; of a proxy on the way too, which sends pages. */
+function messageOf(status: number, body: Uint8Array): string {
+  try {
+    const { error } = parsed<{ error?: unknown }>(body);
+    if (typeof error === 'string' && error !== '') return error;
+  } catch {
+    // Not the protocol's form.
+  }
+  const text = new TextDecoder().decode(body.subarray(0, 300)).trim();
+  return text === '' ? `status ${status}` : `status ${status}: ${text}`;
+}
+
+function base64(bytes: Uint8Array): string {
+  let text = '';
+  // Not all at once: arguments of a call are limited.
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+}
