@@ -22,8 +22,13 @@ describe('the table of errors', () => {
   });
 
   it('is the only place where an error status is written', () => {
+    // The client for programs imports nothing of the server: its own test holds it against the table.
     const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
-      (file) => /\.ts$/.test(file) && !/\.test\.ts$/.test(file) && file !== join('core', 'errors.ts'),
+      (file) =>
+        /\.ts$/.test(file) &&
+        !/\.test\.ts$/.test(file) &&
+        file !== join('core', 'errors.ts') &&
+        !file.startsWith('client/'),
     );
     expect(sources.length).toBeGreaterThan(100);
     const numbers = [...new Set(REASONS.map((reason) => ERRORS[reason].http))].join('|');
