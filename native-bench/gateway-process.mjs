@@ -1,6 +1,8 @@
 /** A gateway in a process of its own, on free ports, as the bench starts it. */
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { residentBytes } from '../dist/cli/bench/process-cpu.js';
@@ -38,10 +40,13 @@ export async function startGateway({
     ...ports,
     ...flags,
   ];
+  // Two gateways of one repository share no state.
+  const state = mkdtempSync(join(tmpdir(), 'penstock-bench-state-'));
   const child = spawn(program, words, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...process.env, ...env },
+    env: { ...process.env, XDG_STATE_HOME: state, ...env },
   });
+  child.once('exit', () => rmSync(state, { recursive: true, force: true }));
   let log = '';
   child.stdout.on('data', (chunk) => (log += chunk));
   child.stderr.on('data', (chunk) => (log += chunk));

@@ -27,6 +27,12 @@ export const PARTS = [
   // Conservation over a mixed load with canary and copies, printed tables that add up, a restart in the middle of an hour.
   { name: 'costs', command: also('test/e2e/cost-ledger.test.ts', 'test/e2e/cost.test.ts'), minutes: 4 },
   { name: 'split-error', command: ['node', 'test/observability/split-error.mjs', '--models', 'timed'], minutes: 2 },
+  // Fails where metering takes more than half a per cent of the CPU time of a request for certain; the interval is printed.
+  {
+    name: 'metering',
+    command: ['node', 'native-bench/metering.mjs', '--only', 'loop,gateway', '--pairs', '10', '--requests', '100000'],
+    minutes: 3,
+  },
   { name: 'traces', command: ['node', 'test/observability/traces.mjs'], minutes: 4 },
   { name: 'payload-log', command: ['node', 'test/observability/payload-log-reader.mjs'], minutes: 3 },
 ];
