@@ -13,6 +13,7 @@ import {
   type QueueOutlook,
   type SchedulerReport,
   type SchedulerSource,
+  type SequencePlan,
   ServingError,
   type Slo,
   type Tensor,
@@ -21,7 +22,7 @@ import {
   type VersionPlan,
 } from '../core/index.js';
 import type { CostLedger } from '../insight/index.js';
-import type { Batcher } from '../serving/batcher/index.js';
+import type { RequestQueue, VersionQueue } from '../serving/batcher/index.js';
 import { type Dataplane, ServedVersion } from '../serving/dataplane/index.js';
 import {
   createExecutor,
@@ -29,13 +30,14 @@ import {
   type Devices,
   type LaneExecutor,
   type ResourcePool,
-  type SharedExecutor,
   type SpareTime,
 } from '../serving/executor/index.js';
 import type { IngressThreads } from '../serving/ingress/index.js';
+import { executedSpec, warmMember } from '../serving/sequencer/index.js';
 import { batcherOf } from './batcher-of.js';
 import { Ensembles } from './ensembles.js';
 import type { HostedEnsemble } from './hosted-ensemble.js';
+import { NO_COPIES, sequencerOf } from './sequencer-of.js';
 import { shadowBatcher } from './shadow-batcher.js';
 import type { ServingModel } from './traffic.js';
 import { VersionCosts } from './version-costs.js';
@@ -107,33 +109,30 @@ export class Hosting implements VersionHost, SchedulerSource {
     const { clock, log, devices, resources, shares, metrics, maxQueueSize } = this.#options;
     const { ledger } = this.#options;
     const meter = ledger?.meter(plan.spec.id);
-    const executor = await createExecutor({ opened, plan, clock, log, devices, resources, shares, meter });
+    const executed = plan.sequences === undefined ? plan : { ...plan, spec: executedSpec(plan.spec, plan.sequences) };
+    const executor = await createExecutor({ opened, plan: executed, clock, log, devices, resources, shares, meter });
     const left = ledger?.resident(plan.spec.id, executor.devices, plan.modelBytes ?? 0);
     const figures = metrics.version(plan.spec.id);
     const kept = this.#options.keepCosts ? opened.kept : undefined;
-    const costs = new VersionCosts({ plan, kept, clock, log });
-    const { spec } = plan;
+    const costs = new VersionCosts({ plan: executed, kept, clock, log });
+    const { spec, sequences } = plan;
     const { policy, ingress, spareTime } = this.#options;
-    const shared = spareTime.share(executor, executor.devices);
     const counted = new FiguresOncePublished(figures);
     const [device] = executor.devices;
-    const parts = {
-      spec,
-      device,
-      executor: shared.foreground,
-      clock,
-      metrics: counted,
-      maxQueueSize,
-      meter,
-      costs: costs.model,
-    };
-    const batcher = batcherOf(policy, parts);
-    shared.waiting = () => batcher.depth;
-    const shadows = shadowBatcher(spec, shared.background, clock, meter);
-    const served = new ServedVersion(spec, batcher, figures, shadows);
-    const probe = new VersionProbe(served, batcher, clock);
+    const parts = { spec, device, clock, metrics: counted, maxQueueSize, meter, costs: costs.model };
     const lanes = () => this.#ensembles.look(spec.id.model);
-    return new Hosted({ served, batcher, shadows, executor, shared, costs, ingress, counted, probe, left, lanes });
+    const hosted = { executor, costs, ingress, counted, left, sequences, lanes };
+    if (sequences !== undefined) {
+      const { queue, leave } = sequencerOf({ ...parts, plan: sequences, policy, executor, spareTime });
+      const served = new ServedVersion(spec, queue, figures, NO_COPIES);
+      return new Hosted({ ...hosted, served, queue, shadows: undefined, leave, probed: queue.apart, clock });
+    }
+    const shared = spareTime.share(executor, executor.devices);
+    const queue = batcherOf(policy, { ...parts, executor: shared.foreground });
+    shared.waiting = () => queue.depth;
+    const shadows = shadowBatcher(spec, shared.background, clock, meter);
+    const served = new ServedVersion(spec, queue, figures, shadows);
+    return new Hosted({ ...hosted, served, queue, shadows, leave: () => shared.leave(), probed: queue, clock });
   }
 
   async publish(model: string, versions: readonly HostedVersion[], beside?: BesideModel): Promise<void> {
@@ -202,15 +201,19 @@ export class Hosting implements VersionHost, SchedulerSource {
 
 interface HostedParts {
   readonly served: ServedVersion;
-  readonly batcher: Batcher;
-  /** Of copies of requests. */
-  readonly shadows: Batcher;
+  readonly queue: VersionQueue;
+  /** Of copies of requests; undefined: there are none. */
+  readonly shadows: VersionQueue | undefined;
   readonly executor: LaneExecutor;
-  readonly shared: SharedExecutor;
+  /** Its instances have no part in the spare time of devices any more. */
+  readonly leave: () => void;
   readonly costs: VersionCosts;
   readonly ingress: IngressThreads | undefined;
   readonly counted: FiguresOncePublished;
-  readonly probe: VersionProbe;
+  /** Where requests go that the gateway makes itself. */
+  readonly probed: RequestQueue;
+  readonly clock: Clock;
+  readonly sequences: SequencePlan | undefined;
   /** Tells the ledger that it is not loaded any more. */
   readonly left: (() => void) | undefined;
   /** All lanes were lost, or one is back. */
@@ -221,41 +224,31 @@ class Hosted implements HostedVersion {
   readonly served: ServedVersion;
   readonly counted: FiguresOncePublished;
   readonly #probe: VersionProbe;
-  readonly #batcher: Batcher;
-  readonly #shadows: Batcher;
+  readonly #queue: VersionQueue;
+  readonly #shadows: VersionQueue | undefined;
   readonly #executor: LaneExecutor;
-  readonly #shared: SharedExecutor;
+  readonly #leave: () => void;
   readonly #costs: VersionCosts;
   readonly #ingress: IngressThreads | undefined;
+  readonly #sequences: SequencePlan | undefined;
   readonly #left: (() => void) | undefined;
   readonly #lanes: () => void;
   #impaired = false;
   #sample: BatchMember | undefined;
 
-  constructor({
-    served,
-    batcher,
-    shadows,
-    executor,
-    shared,
-    costs,
-    ingress,
-    counted,
-    probe,
-    left,
-    lanes,
-  }: HostedParts) {
-    this.#left = left;
-    this.#lanes = lanes;
-    this.served = served;
-    this.counted = counted;
-    this.#probe = probe;
-    this.#batcher = batcher;
-    this.#shadows = shadows;
-    this.#executor = executor;
-    this.#shared = shared;
-    this.#costs = costs;
-    this.#ingress = ingress;
+  constructor(parts: HostedParts) {
+    this.#left = parts.left;
+    this.served = parts.served;
+    this.counted = parts.counted;
+    this.#probe = new VersionProbe(parts.served, parts.probed, parts.clock);
+    this.#queue = parts.queue;
+    this.#shadows = parts.shadows;
+    this.#executor = parts.executor;
+    this.#leave = parts.leave;
+    this.#costs = parts.costs;
+    this.#ingress = parts.ingress;
+    this.#sequences = parts.sequences;
+    this.#lanes = parts.lanes;
   }
 
   get spec(): ModelSpec {
@@ -267,8 +260,8 @@ class Hosted implements HostedVersion {
       // Nothing will take what waits here; a request without a deadline must not wait for a lane that may never come.
       if (impaired) {
         const lost = new ServingError('EXECUTOR_LOST', why);
-        this.#batcher.failWaiting(lost);
-        this.#shadows.failWaiting(lost);
+        this.#queue.failWaiting(lost);
+        this.#shadows?.failWaiting(lost);
       }
       this.#impaired = impaired;
       listener(impaired, why);
@@ -282,16 +275,18 @@ class Hosted implements HostedVersion {
   }
 
   scheduler(): SchedulerReport {
-    return this.#batcher.report();
+    return this.#queue.report();
   }
 
   outlook(): QueueOutlook {
-    return this.#batcher.outlook();
+    return this.#queue.outlook();
   }
 
   warm(sample: BatchMember): Promise<void> {
-    this.#sample ??= sample;
-    return this.#executor.warm(sample);
+    const batched = this.spec.maxBatchSize > 0;
+    const whole = this.#sequences === undefined ? sample : warmMember(sample, this.#sequences, batched);
+    this.#sample ??= whole;
+    return this.#executor.warm(whole);
   }
 
   probe(inputs: readonly Tensor[]): Promise<ProbeAnswer> {
@@ -307,13 +302,13 @@ class Hosted implements HostedVersion {
     // A thread that still routed here would have its requests refused: it is told first, and has said that it knows.
     await this.#ingress?.routed();
     // Nobody waits for copies.
-    await Promise.all([this.#batcher.drain(timeoutMs), this.#shadows.drain(0)]);
+    await Promise.all([this.#queue.drain(timeoutMs), this.#shadows?.drain(0)]);
   }
 
   async stop(): Promise<void> {
     await this.#costs.end();
     await this.#executor.stop();
-    this.#shared.leave();
+    this.#leave();
     this.#left?.();
   }
 

@@ -54,6 +54,7 @@ export * from './route-faults.js';
 export * from './routes.js';
 export * from './scheduler-report.js';
 export * from './scope.js';
+export * from './sequence.js';
 export * from './slo.js';
 export * from './slow-request.js';
 export * from './state-machine.js';

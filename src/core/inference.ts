@@ -3,6 +3,7 @@ import type { ServingError } from './errors.js';
 import type { Lease } from './lease.js';
 import type { ModelVersionId } from './model.js';
 import type { RequestTrace } from './request-trace.js';
+import type { SequencePart } from './sequence.js';
 import type { Tensor } from './tensor.js';
 
 /** A request or response parameter; integers beyond 2^53 are bigint. */
@@ -49,6 +50,8 @@ export interface InferenceRequest {
   readonly caller?: CallerTraits | undefined;
   /** Set where it is a step of another request; absent: it came from a client. */
   readonly behalf?: Behalf | undefined;
+  /** Its place in a sequence (parameters `sequence_id`, `sequence_start`, `sequence_end`); absent: it is in none. Set by its decoder. */
+  sequence?: SequencePart;
   /** The trace that it belongs to, and who watches it; absent: nobody does, and it named none. Set by its transport before it is handed in. */
   trace?: RequestTrace | undefined;
   /** When the first byte of the request was seen, and when decoding ended; monotonic nanoseconds. */

@@ -1,4 +1,5 @@
 import type { CriticalityName } from './criticality.js';
+import type { SequencesReport } from './sequence.js';
 
 /** One decision of a version's scheduler. */
 export interface DecisionRecord {
@@ -66,6 +67,8 @@ export interface SchedulerReport {
   readonly criticality: readonly CriticalityReport[];
   /** The newest first, at most 64; waits that only repeat the one before are left out. */
   readonly recent: readonly DecisionRecord[];
+  /** Absent: its requests are each their own. */
+  readonly sequences?: SequencesReport;
 }
 
 export interface SchedulerSource {

@@ -4,6 +4,7 @@ import type { EnsembleStep } from './ensemble.js';
 import type { ProbeTarget } from './gate.js';
 import type { ModelSpec } from './model.js';
 import type { ModelRoutes } from './routes.js';
+import type { SequencePlan } from './sequence.js';
 import type { Slo } from './slo.js';
 
 /** What the data path is told of an opened version. */
@@ -19,6 +20,8 @@ export interface VersionPlan {
   readonly modelBytes?: number;
   /** Present: it has no lanes of its own, but is these steps over models that serve. */
   readonly steps?: readonly EnsembleStep[];
+  /** How its sequences are served; absent = its requests are each their own. */
+  readonly sequences?: SequencePlan;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { ModelConfig } from './schema.js';
+import { checkSequences } from './sequence-checks.js';
 
 type Context = z.core.$RefinementCtx<ModelConfig>;
 type Path = (string | number)[];
@@ -14,6 +15,7 @@ export function checkModelConfig(config: ModelConfig, context: Context): void {
   checkReshapes(config, refuse);
   checkBatching(config, refuse);
   checkShapes(config, refuse);
+  checkSequences(config, refuse);
   config.model_warmup?.forEach((sample, i) => {
     for (const [name, input] of Object.entries(sample.inputs ?? {}))
       oneOf(input, ['zero_data', 'random_data', 'input_data_file'], (message) =>

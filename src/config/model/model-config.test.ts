@@ -267,7 +267,7 @@ describe('checks of a model config', () => {
 
 describe('fields that are not honoured', () => {
   it.each([
-    'sequence_batching { }',
+    'sequence_batching { iterative_sequence: true }',
     'input { name: "x" allow_ragged_batch: true }',
     'input { name: "x" is_shape_tensor: true }',
     'output { name: "x" is_shape_tensor: true }',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count32, count64, dataType, dimension, int32, positive32 } from './fields.js';
+import { count32, count64, dataType, dimension, fileName, int32, positive32 } from './fields.js';
 
 const queuePolicy = z.strictObject({
   timeout_action: z
@@ -26,70 +26,79 @@ const dynamicBatching = z.strictObject({
     .describe('Queue policy by priority level'),
 });
 
+const controlValues = 'What the model is told where it is false, and where it is true';
+
+const sequenceControl = z.strictObject({
+  kind: z
+    .enum(['CONTROL_SEQUENCE_START', 'CONTROL_SEQUENCE_READY', 'CONTROL_SEQUENCE_END', 'CONTROL_SEQUENCE_CORRID'])
+    .optional()
+    .describe('What the input says; default CONTROL_SEQUENCE_START'),
+  int32_false_true: z.array(int32()).optional().describe(controlValues),
+  fp32_false_true: z.array(z.number()).optional().describe(controlValues),
+  bool_false_true: z.array(z.boolean()).optional().describe(controlValues),
+  data_type: dataType().optional().describe('CONTROL_SEQUENCE_CORRID: of the id, an integer type or TYPE_STRING'),
+});
+
+const initialState = z.strictObject({
+  name: z.string().optional().describe('For messages'),
+  data_type: dataType().optional().describe('That of the state'),
+  dims: z.array(dimension()).optional().describe('Its shape, less the batch axis'),
+  zero_data: z.boolean().optional().describe('Zeros (empty strings)'),
+  data_file: fileName().optional().describe('Raw tensor bytes, a file in the folder `initial_state` of the model'),
+});
+
+const sequenceState = z.strictObject({
+  input_name: z.string().optional().describe('Input that takes the state; clients do not send it'),
+  output_name: z.string().optional().describe('Output that gives the next state; clients see it where `output` has it'),
+  data_type: dataType().optional().describe('Data type of its elements'),
+  dims: z.array(dimension()).optional().describe('Shape less the batch axis; -1 = any size'),
+  initial_state: z
+    .array(initialState)
+    .optional()
+    .describe('What a sequence begins with; default zeros, 1 where a dimension is -1'),
+  use_same_buffer_for_input_output: z.boolean().optional(),
+  use_growable_memory: z.boolean().optional(),
+});
+
 const sequenceBatching = z.strictObject({
   direct: z
     .strictObject({
-      max_queue_delay_microseconds: count64().optional(),
-      minimum_slot_utilization: z.number().optional(),
+      max_queue_delay_microseconds: count64()
+        .optional()
+        .describe('How long a request waits for others; only with minimum_slot_utilization above 0'),
+      minimum_slot_utilization: z
+        .number()
+        .optional()
+        .describe('Share of the slots of an instance, 0 to 1, that is worth no more waiting; default 0'),
     })
-    .optional(),
+    .optional()
+    .describe('A sequence owns a row of the batches of an instance (the default)'),
   oldest: z
     .strictObject({
-      max_candidate_sequences: int32().optional(),
-      preferred_batch_size: z.array(int32()).optional(),
-      max_queue_delay_microseconds: count64().optional(),
-      preserve_ordering: z.boolean().optional(),
+      max_candidate_sequences: int32()
+        .optional()
+        .describe('Sequences that an instance serves at once; default max_batch_size'),
+      preferred_batch_size: z.array(int32()).optional().describe('Sizes worth waiting for'),
+      max_queue_delay_microseconds: count64()
+        .optional()
+        .describe('How long a request waits for others while its instance is free; default 0'),
+      preserve_ordering: z.boolean().optional().describe('Answer in the order of arrival'),
     })
-    .optional(),
-  max_sequence_idle_microseconds: count64().optional(),
+    .optional()
+    .describe('Requests of the oldest sequences are batched as they come'),
+  max_sequence_idle_microseconds: count64()
+    .optional()
+    .describe('A sequence without a request for so long is over; default 1000000'),
   control_input: z
     .array(
       z.strictObject({
-        name: z.string().optional(),
-        control: z
-          .array(
-            z.strictObject({
-              kind: z
-                .enum([
-                  'CONTROL_SEQUENCE_START',
-                  'CONTROL_SEQUENCE_READY',
-                  'CONTROL_SEQUENCE_END',
-                  'CONTROL_SEQUENCE_CORRID',
-                ])
-                .optional(),
-              int32_false_true: z.array(int32()).optional(),
-              fp32_false_true: z.array(z.number()).optional(),
-              bool_false_true: z.array(z.boolean()).optional(),
-              data_type: dataType().optional(),
-            }),
-          )
-          .optional(),
+        name: z.string().optional().describe('Input of the model; clients do not send it'),
+        control: z.array(sequenceControl).optional().describe('One'),
       }),
     )
-    .optional(),
-  state: z
-    .array(
-      z.strictObject({
-        input_name: z.string().optional(),
-        output_name: z.string().optional(),
-        data_type: dataType().optional(),
-        dims: z.array(dimension()).optional(),
-        initial_state: z
-          .array(
-            z.strictObject({
-              name: z.string().optional(),
-              data_type: dataType().optional(),
-              dims: z.array(dimension()).optional(),
-              zero_data: z.boolean().optional(),
-              data_file: z.string().optional(),
-            }),
-          )
-          .optional(),
-        use_same_buffer_for_input_output: z.boolean().optional(),
-        use_growable_memory: z.boolean().optional(),
-      }),
-    )
-    .optional(),
+    .optional()
+    .describe('Inputs by which the model is told of sequences'),
+  state: z.array(sequenceState).optional().describe('Tensors that are kept for a sequence between its requests'),
   iterative_sequence: z.boolean().optional(),
 });
 

@@ -171,7 +171,9 @@ const fields = z.strictObject({
   batch_output: z.array(OTHER_FIELDS.batchOutput).optional(),
   optimization: OTHER_FIELDS.optimization.optional().describe('How the engine optimises and runs the graph'),
   dynamic_batching: SCHEDULING_FIELDS.dynamicBatching.optional().describe('Gather requests into batches'),
-  sequence_batching: SCHEDULING_FIELDS.sequenceBatching.optional(),
+  sequence_batching: SCHEDULING_FIELDS.sequenceBatching
+    .optional()
+    .describe('Serve sequences: requests that belong together, in order, with state kept between them'),
   ensemble_scheduling: SCHEDULING_FIELDS.ensembleScheduling.optional(),
   instance_group: z.array(instanceGroup).optional().describe('Where the model runs and how often at once'),
   default_model_filename: fileName()
@@ -232,13 +234,16 @@ const fields = z.strictObject({
     .max(64)
     .optional()
     .describe('Sizes that executions may have, ascending, the last max_batch_size; dummy rows fill them. Ours'),
+  max_sequence_state_bytes: positive64()
+    .optional()
+    .describe('Most bytes of state that are kept for one sequence; default 67108864. Ours'),
   provider: provider.optional().describe('Execution provider policy. Ours'),
 });
 
 /**
  * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it
  * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `device_weight`, `batch_limit`, `cost_sweep_ms`, `split_large_requests`, `padding`,
- * `allowed_batch_sizes`, `provider`). Everything is optional: what is absent is completed from
+ * `allowed_batch_sizes`, `max_sequence_state_bytes`, `provider`). Everything is optional: what is absent is completed from
  * the model. Unknown fields are refused.
  */
 export const modelConfigSchema = fields.superRefine(checkModelConfig);

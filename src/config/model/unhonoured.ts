@@ -22,10 +22,10 @@ const filled = (value: object | undefined) => value !== undefined && Object.keys
 /** The fields of Triton's ModelConfig that are not honoured. The reference page lists them from here. */
 export const UNHONOURED: readonly Unhonoured[] = [
   {
-    field: 'sequence_batching',
+    field: 'sequence_batching.iterative_sequence',
     effect: 'error',
-    why: 'sequences are not served: requests of one sequence would not meet the same state',
-    asked: (config) => config.sequence_batching !== undefined,
+    why: 'a request is run once: no backend asks for it to be run again',
+    asked: (config) => config.sequence_batching?.iterative_sequence === true,
   },
   {
     field: 'input.allow_ragged_batch',
@@ -173,6 +173,19 @@ export const UNHONOURED: readonly Unhonoured[] = [
     effect: 'warning',
     why: 'instances are not bound to NUMA nodes or cores',
     asked: anyGroup((group) => (group.host_policy ?? '') !== ''),
+  },
+  {
+    field: 'sequence_batching.state.use_growable_memory',
+    effect: 'warning',
+    why: 'states lie in the memory of the process, which grows as they do',
+    asked: (config) => config.sequence_batching?.state?.some((state) => state.use_growable_memory === true) ?? false,
+  },
+  {
+    field: 'sequence_batching.state.use_same_buffer_for_input_output',
+    effect: 'warning',
+    why: "a state is copied out of the model's outputs and into its inputs",
+    asked: (config) =>
+      config.sequence_batching?.state?.some((state) => state.use_same_buffer_for_input_output === true) ?? false,
   },
   {
     field: 'metric_tags',

@@ -1,5 +1,6 @@
 import type { ModelConfig } from '../../config/index.js';
 import type { CompletedTensors, ConfigGroup } from './config-parts.js';
+import { shownSequences } from './shown-sequences.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -54,6 +55,9 @@ export function shownConfig(config: ModelConfig, facts: ShownFacts): Json {
       ? {}
       : { ensemble_scheduling: shownSteps(config.ensemble_scheduling) }),
     ...(batching === undefined ? {} : { dynamic_batching: shownBatching(batching, tensors.maxBatchSize) }),
+    ...(config.sequence_batching === undefined
+      ? {}
+      : { sequence_batching: shownSequences(config.sequence_batching, tensors.maxBatchSize) }),
     instance_group: facts.groups.map((group) => ({
       name: group.name ?? '',
       kind: group.kind ?? 'KIND_AUTO',

@@ -19,6 +19,8 @@ import {
   type OpenOptions,
   openOptionsOf,
 } from '../completion/open-options.js';
+import { batchingOfSequences, sequencePlanOf } from '../completion/sequence-plan.js';
+import { shownSignature } from '../completion/sequence-tensors.js';
 import { shapePolicyOf } from '../completion/shape-policy.js';
 import { shownConfig } from '../completion/shown-config.js';
 import { specOf } from '../completion/spec-of.js';
@@ -116,12 +118,16 @@ export class Preparation {
     const { id, opened, file, groups, steps } = opening;
     const { config } = source.found;
     const defaultSize = defaultMaxBatchSizeOf(file.family.name, this.#defaults);
-    const tensors = completeTensors(config, opened.signature, defaultSize, this.#defaults.autoComplete);
+    const signature = shownSignature(config, opened.signature);
+    const completed = completeTensors(config, signature, defaultSize, this.#defaults.autoComplete);
+    const batching = config.sequence_batching;
+    const tensors = batching === undefined ? completed : { ...completed, dynamicBatching: undefined };
     if (tensors.outputs.length === 0) throw new ServingError('MODEL_INVALID', 'the model has no output');
     const { name: backend, platform } = file.family;
     // Of an ensemble the models plan, each by its own.
     const sloMs = steps === undefined ? (config.slo_ms ?? this.#defaults.sloMs) : 0;
-    const spec = specOf(tensors, {
+    const gathering = batching && { ...tensors, dynamicBatching: batchingOfSequences(batching, tensors.maxBatchSize) };
+    const spec = specOf(gathering ?? tensors, {
       id,
       platform,
       backend,
@@ -144,6 +150,9 @@ export class Preparation {
       costSweepMs: config.cost_sweep_ms ?? (plansByCost ? this.#defaults.costSweepMs : 0),
       modelBytes: opening.modelBytes,
       ...(steps === undefined ? {} : { steps }),
+      ...(batching && {
+        sequences: await sequencePlanOf(config, batching, tensors, opened.signature, source.place),
+      }),
     };
     return {
       plan,

@@ -33,7 +33,7 @@ import { Isolation, mayBeData, type Part } from './isolation.js';
 import { LineView } from './line-view.js';
 import { outlook } from './outlook.js';
 import { QueueBounds } from './queue-bounds.js';
-import type { QueueItem, RequestQueue } from './queue-item.js';
+import type { QueueItem, VersionQueue } from './queue-item.js';
 import * as refusals from './refusals.js';
 import { report } from './report.js';
 import { RunningBatch } from './running-batch.js';
@@ -57,6 +57,13 @@ export interface BatcherOptions {
   readonly meter?: CostMeter | undefined;
   /** Where its executions run, where all do on one device; default the CPU. */
   readonly device?: string | undefined;
+  /** False: a batch that fails is not run again in parts, as its members' state may have moved; default true. */
+  readonly repeatable?: boolean;
+  /**
+   * True for an executor of one slot whose callers answer with the next request: the next batch is chosen when the answers of
+   * the last are given, so that it has them all. Default false: a slot never waits for replies.
+   */
+  readonly answersFirst?: boolean;
   /** Another decision than `decide`, for comparisons; it does its own refusing. */
   readonly decide?: Decide;
 }
@@ -68,7 +75,7 @@ type Wait = Extract<Decision, { kind: 'wait' }>;
  * it the batch goes on growing. Every accepted item is settled exactly once: with its rows, an error, its deadline, its
  * cancellation, or the end of the drain. One clock timer at most. Per request O(log n), at most.
  */
-export class Batcher implements RequestQueue {
+export class Batcher implements VersionQueue {
   readonly #spec: ModelSpec;
   readonly #policy: BatchPolicy;
   readonly #executor: Executor;
@@ -77,7 +84,7 @@ export class Batcher implements RequestQueue {
 
   readonly #levels: Levels;
   readonly #waiting: WaitList;
-  readonly #due = new DueHeap();
+  readonly #due = new DueHeap<Entry>();
   readonly #settlement: Settlement;
   readonly #rate = new DrainRate();
   readonly #wakeUp: WakeUp;
@@ -101,11 +108,14 @@ export class Batcher implements RequestQueue {
   #wait: Wait | undefined;
   #waitHead: Entry | undefined;
 
+  readonly #repeatable: boolean;
   #running = 0;
   /** Begun so far. */
   #executions = 0;
   #depth = 0;
   #pumping = false;
+  /** Asked to while it must not: what was added is looked at when it may. */
+  #again = false;
   #drainUntilNs = Number.POSITIVE_INFINITY;
   #draining: (() => void)[] | undefined;
 
@@ -122,6 +132,7 @@ export class Batcher implements RequestQueue {
     this.#shapes = new ExecutionShapes(spec, options.costs);
     this.#costs = new CostUse(this.#shapes.costs, this.#policy, executor);
     this.#decide = options.decide ?? decide;
+    this.#repeatable = options.repeatable ?? true;
     this.#waiting = new WaitList(options.costs !== undefined && !this.#policy.preserveOrdering, this.#shares);
     this.#settlement = new Settlement({ waiting: this.#waiting, due: this.#due }, this.#policy.preserveOrdering, () =>
       this.#endDrain(),
@@ -160,7 +171,12 @@ export class Batcher implements RequestQueue {
       log: this.#log,
     };
     this.#desk = new AdmissionDesk({ bounds, guard, waiting, arrivals, executor, clock, log });
-    executor.onSlotFree = () => this.#pump();
+    const { answersFirst = false } = options;
+    executor.onSlotFree = () => {
+      // The run that ended still counts: its outcome comes as soon as this returns.
+      if (answersFirst && this.#running > 0) this.#again = true;
+      else this.#pump();
+    };
   }
 
   /** What it does and why, for people. */
@@ -269,7 +285,10 @@ export class Batcher implements RequestQueue {
    * before the last look at the line, so a call from within has nothing to add.
    */
   #pump(): void {
-    if (this.#pumping) return;
+    if (this.#pumping) {
+      this.#again = true;
+      return;
+    }
     this.#pumping = true;
     try {
       const nowNs = this.#clock.nowNs();
@@ -277,6 +296,7 @@ export class Batcher implements RequestQueue {
       this.#schedule(nowNs);
     } finally {
       this.#pumping = false;
+      this.#again = false;
     }
     this.#arm();
     this.#tellDepth();
@@ -395,20 +415,28 @@ export class Batcher implements RequestQueue {
     this.#left(running);
     const { takenNs, finishedNs } = outcome.timing;
     this.#rate.ended(running.entries.length, takenNs, finishedNs, this.#running > 0 || this.#waiting.size > 0);
-    if (outcome.kind === 'failed') this.#failed(running, outcome.error, outcome.deviceFault !== undefined);
-    else {
-      running.isolation?.succeeded();
-      this.#costs.ended(running, this.#shapes.ended(running, finishedNs - takenNs), takenNs, finishedNs);
-      this.#shares.observe(running.entries, running.batch.rows, finishedNs - takenNs);
-      this.#answers.done(running, outcome);
+    // Requests that come of answers (the next of each sequence) are looked at together, when all members have theirs.
+    const within = this.#pumping;
+    this.#pumping = true;
+    try {
+      if (outcome.kind === 'failed') this.#failed(running, outcome.error, outcome.deviceFault !== undefined);
+      else {
+        running.isolation?.succeeded();
+        this.#costs.ended(running, this.#shapes.ended(running, finishedNs - takenNs), takenNs, finishedNs);
+        this.#shares.observe(running.entries, running.batch.rows, finishedNs - takenNs);
+        this.#answers.done(running, outcome);
+      }
+    } finally {
+      this.#pumping = within;
     }
+    if (this.#again && !within) this.#pump();
   }
 
   /** A failed batch is run again in halves where one request's data may be to blame, not the device; else all fail. */
   #failed(running: RunningBatch, error: ServingError, ofDevice: boolean): void {
     this.#booking.failed(running);
     const left = running.entries.filter((entry) => entry.state === 'running');
-    if (mayBeData(error) && !ofDevice && (left.length > 1 || running.isolation !== undefined)) {
+    if (this.#repeatable && mayBeData(error) && !ofDevice && (left.length > 1 || running.isolation !== undefined)) {
       const isolation = running.isolation ?? new Isolation(left.length);
       const parts = isolation.parts(left);
       if (parts.length > 0) {

@@ -1,7 +1,13 @@
-import type { Entry } from './entry.js';
+/** What has an instant at which something happens to it. */
+export interface Due {
+  /** Its place in the heap; -1 = it is not there. */
+  heapIndex: number;
+  /** The instant that it is filed under. */
+  dueNs: number;
+}
 
 /** Requests by the instant something happens to them. Add, move and remove by identity in O(log n); the earliest in O(1). */
-export class DueHeap {
+export class DueHeap<Entry extends Due> {
   readonly #heap: Entry[] = [];
 
   get first(): Entry | undefined {

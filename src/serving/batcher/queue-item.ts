@@ -1,4 +1,15 @@
-import type { BatchMember, Charge, Criticality, ServingError, Tenant, Tensor, WatchedStep } from '../../core/index.js';
+import type {
+  BatchMember,
+  Charge,
+  Criticality,
+  QueueOutlook,
+  SchedulerReport,
+  SequencePart,
+  ServingError,
+  Tenant,
+  Tensor,
+  WatchedStep,
+} from '../../core/index.js';
 
 /** A request as the batcher takes it. It stays the caller's; the batcher reads it and calls `settle` once. */
 export interface QueueItem {
@@ -22,6 +33,8 @@ export interface QueueItem {
   readonly charge?: Charge;
   /** Somebody wants to know what the steps of an ensemble did; absent: nobody does. */
   readonly watched?: boolean;
+  /** Its place in a sequence; absent: it is in none. A batcher does not look at it. */
+  readonly sequence?: SequencePart | undefined;
   /**
    * The one outcome. Called exactly once, synchronously, possibly before `enqueue` returns; must not throw. It may
    * enqueue and cancel.
@@ -38,6 +51,19 @@ export interface RequestQueue {
   enqueue(item: QueueItem): void;
   /** The caller went away: the item is settled soon, with `CLIENT_CANCELLED` unless it has its outcome. */
   cancel(item: QueueItem): void;
+}
+
+/** A version's whole queue, as who hosts the version has it. */
+export interface VersionQueue extends RequestQueue {
+  /** Requests waiting for an instance. */
+  readonly depth: number;
+  /** What it does and why, for people. */
+  report(): SchedulerReport;
+  outlook(): QueueOutlook;
+  /** Settles every waiting request with `error`, those in flight go on. */
+  failWaiting(error: ServingError): void;
+  /** Takes no more requests and resolves when every accepted one is settled; what is left after `timeoutMs` is cut off. */
+  drain(timeoutMs: number): Promise<void>;
 }
 
 /** What became of a request. */

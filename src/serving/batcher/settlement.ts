@@ -8,7 +8,7 @@ import type { WaitList } from './wait-list.js';
 /** Where an entry may stand when it gets its outcome. */
 export interface SettlementPlaces {
   readonly waiting: WaitList;
-  readonly due: DueHeap;
+  readonly due: DueHeap<Entry>;
 }
 
 /** The accepted requests, each until it is settled, once: at once, or in its turn where the order of replies is kept. */

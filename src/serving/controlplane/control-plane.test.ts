@@ -81,6 +81,8 @@ describe('metadata', () => {
         'model_configuration',
         'parameters',
         'schedule_policy',
+        'sequence',
+        'sequence(string_id)',
         'statistics',
         'trace',
       ],

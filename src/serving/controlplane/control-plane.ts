@@ -63,6 +63,8 @@ const EXTENSIONS = [
   'model_configuration',
   'parameters',
   'schedule_policy',
+  'sequence',
+  'sequence(string_id)',
   'statistics',
   'trace',
 ] as const;

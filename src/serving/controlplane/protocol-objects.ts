@@ -193,4 +193,21 @@ export interface ModelScheduler {
     readonly free_slots: number;
     readonly wait_ms?: number;
   }[];
+  /** Of a model with sequences. */
+  readonly sequences?: {
+    readonly strategy: string;
+    readonly slots: number;
+    readonly slots_in_use: number;
+    /** Sequences that wait for a slot. */
+    readonly backlog: number;
+    /** Sequences that have a slot and no request now. */
+    readonly idle: number;
+    readonly state_bytes: number;
+    readonly begun: number;
+    readonly ended: number;
+    readonly restarted: number;
+    readonly expired: number;
+    /** Ended by a failed first request, a cancellation, a lost instance or a drain. */
+    readonly broken: number;
+  };
 }

@@ -1,9 +1,9 @@
-import type { ModelVersionId, SchedulerReport } from '../../core/index.js';
+import type { ModelVersionId, SchedulerReport, SequencesReport } from '../../core/index.js';
 import type { ModelScheduler } from './protocol-objects.js';
 
 /** A scheduler's report in the form of the protocol's other objects. */
 export function schedulerObject(id: ModelVersionId, report: SchedulerReport): ModelScheduler {
-  const { curve, idleBecause } = report;
+  const { curve, idleBecause, sequences } = report;
   return {
     name: id.model,
     version: String(id.version),
@@ -45,6 +45,23 @@ export function schedulerObject(id: ModelVersionId, report: SchedulerReport): Mo
       free_slots: freeSlots,
       ...(waitMs === undefined ? {} : { wait_ms: round(waitMs) }),
     })),
+    ...(sequences === undefined ? {} : { sequences: sequencesObject(sequences) }),
+  };
+}
+
+function sequencesObject(report: SequencesReport): NonNullable<ModelScheduler['sequences']> {
+  return {
+    strategy: report.strategy,
+    slots: report.slots,
+    slots_in_use: report.slotsInUse,
+    backlog: report.backlog,
+    idle: report.idle,
+    state_bytes: report.stateBytes,
+    begun: report.begun,
+    ended: report.ended,
+    restarted: report.restarted,
+    expired: report.expired,
+    broken: report.broken,
   };
 }
 

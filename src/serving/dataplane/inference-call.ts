@@ -15,6 +15,7 @@ import {
   type Parameters,
   type Reason,
   type RouteMark,
+  type SequencePart,
   type ServingError,
   type SlowExecution,
   type SlowRequests,
@@ -88,6 +89,11 @@ export class InferenceCall implements QueueItem, InferenceHandle {
 
   get watched(): boolean {
     return this.#request.trace !== undefined;
+  }
+
+  /** Of the request: no property of its own, as few have one. */
+  get sequence(): SequencePart | undefined {
+    return this.#request.sequence;
   }
 
   cancel(): void {

@@ -150,6 +150,35 @@ export class LaneExecutor implements Executor {
     return free;
   }
 
+  /** Each instance as an executor of its own, for queues that come back to one. Takes over `onSlotFree`. */
+  apart(): Executor[] {
+    const executors = this.#instances.map((instance) => this.#alone(instance));
+    this.onSlotFree = () => {
+      for (const executor of executors) executor.onSlotFree();
+    };
+    return executors;
+  }
+
+  /** Of an instance, by its index. */
+  deviceOf(instance: number): string {
+    return (this.#instances[instance] as Instance).device;
+  }
+
+  #alone(instance: Instance): Executor {
+    return {
+      onSlotFree: () => {},
+      freeSlots: () => {
+        if (!instance.free) return 0;
+        if (this.#turnEnding || !instance.holdsThread) return 1;
+        this.#openAtTurnEnd();
+        return 0;
+      },
+      slots: () => (instance.serving ? 1 : 0),
+      nextDevice: () => (this.#severalDevices && instance.free ? instance.device : undefined),
+      execute: (batch, settle) => instance.execute(batch, settle, this.#plan.maxExecutionMs),
+    };
+  }
+
   slots(): number {
     let serving = 0;
     for (const instance of this.#instances) if (instance.serving) serving++;

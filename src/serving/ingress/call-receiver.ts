@@ -8,6 +8,7 @@ import {
   FIXED_TENANTS,
   type Lease,
   type ModelSpec,
+  type SequencePart,
   type Tenant,
   type Tensor,
   toServingError,
@@ -15,7 +16,7 @@ import {
 import type { MemberDone, MemberFailed, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
 import { BatchKeys } from '../dataplane/index.js';
 import { Bell } from './bell.js';
-import type { BesideCharge, BesideReply, BesideRequest, BesideTenant } from './call-sender.js';
+import type { BesideCharge, BesideReply, BesideRequest, BesideSequence, BesideTenant } from './call-sender.js';
 import { type CallMemory, CallTable } from './call-table.js';
 import { HandleRing } from './handle-ring.js';
 import { fixedShape, isAsDeclared, slotBytes, type VersionLayout, versionLayout } from './version-layout.js';
@@ -143,6 +144,7 @@ export class CallReceiver {
       const told = receiveMessageOnPort(this.#beside)?.message as BesideCharge;
       this.#chargesThere[request.chargeIndex] = this.#charges.of(told.route, told.kind);
     }
+    const told = request.inSequence ? (receiveMessageOnPort(this.#beside)?.message as BesideSequence) : undefined;
     let words: ArrayLike<number> = this.#table.words;
     let at = this.#table.inputsAt(row);
     let slots = this.#slots;
@@ -175,7 +177,9 @@ export class CallReceiver {
     }
     const tenant = this.#tenant(request.tenantIndex, request.enqueuedNs);
     const charge = this.#chargesThere[request.chargeIndex] as Charge;
-    return new RemoteCall(this.#answering, row, target, slots, request, tenant, charge, inputs);
+    const call = new RemoteCall(this.#answering, row, target, slots, request, tenant, charge, inputs);
+    if (told !== undefined) call.sequence = told.sequence;
+    return call;
   }
 
   /** Asked for each time, so that one that is used is not forgotten. */
@@ -273,6 +277,8 @@ class RemoteCall implements QueueItem, Lease {
   readonly charge: Charge;
   readonly watched: boolean;
   readonly outputsAt: number;
+  /** Only where it is in one. */
+  declare sequence?: SequencePart;
   readonly #answering: Answering;
   /** The sender's own until the outcome, and those of lanes. */
   #references = 1;

@@ -5,6 +5,7 @@ import {
   FIXED_TENANTS,
   type Lease,
   type ModelSpec,
+  type SequencePart,
   ServingError,
   type Tenant,
   type Tensor,
@@ -33,6 +34,11 @@ export interface BesideTenant {
 export interface BesideCharge {
   readonly route: string;
   readonly kind: Charge['kind'];
+}
+
+/** The place of a request in a sequence; after the charge. */
+export interface BesideSequence {
+  readonly sequence: SequencePart;
 }
 
 /** An answer that does not fit into its row. */
@@ -148,6 +154,8 @@ export class CallSender {
     const sent = inside ? words : undefined;
     const watched = layout.steps && item.watched === true;
     this.#table.writeRequest(row, version, item, outputsAt, sent, named, chargeNamed, shadow, watched);
+    const { sequence } = item;
+    if (sequence !== undefined) this.#beside.postMessage({ sequence } satisfies BesideSequence);
     if (!inside) this.#beside.postMessage({ inputs: words, memory: own } satisfies BesideRequest);
     this.#sent[row] = { item, layout, slot, outputsAt, borrowed: undefined };
     this.#rowOf.set(item, row);

@@ -11,14 +11,15 @@ const TEXT_AT_BYTES = 7 * Float64Array.BYTES_PER_ELEMENT;
 
 const CRITICALITY_PLACES = 8;
 
-/** Of a request's second word: its inputs stand in the row; it is a copy, for the queue of those; its charge is named. */
+/** Of a request's second word: its inputs stand in the row; it is a copy, for the queue of those; its charge is named; it is in a sequence. */
 const INPUTS_INSIDE = 1;
 const OF_SHADOW = 2;
 const CHARGE_NAMED = 4;
 /** What its steps did is to be told: only asked of ensembles. */
 const STEPS_WATCHED = 8;
+const IN_SEQUENCE = 16;
 /** Beyond that the place of its charge. */
-const CHARGE_PLACES = 16;
+const CHARGE_PLACES = 32;
 
 /** Numbers that a call's inputs may take in its row; more of them travel beside the table. */
 export const ROW_INPUT_WORDS = ROW_WORDS - INPUTS_AT;
@@ -66,8 +67,9 @@ export class CallTable {
 
   /**
    * `inputs` undefined: they are the next message beside the table. At most `ROW_INPUT_WORDS`. `named`: before that comes
-   * the name of the tenant, whose place says it from then on, and with `chargeNamed` after it that of the charge. `shadow`:
-   * it is for the version's queue of copies. `watched`: its answer tells of the steps of an ensemble.
+   * the name of the tenant, whose place says it from then on, and with `chargeNamed` after it that of the charge; then its
+   * place in a sequence, where it has one. `shadow`: it is for the version's queue of copies. `watched`: its answer tells of
+   * the steps of an ensemble.
    */
   writeRequest(
     row: number,
@@ -89,6 +91,7 @@ export class CallTable {
       (shadow ? OF_SHADOW : 0) +
       (chargeNamed ? CHARGE_NAMED : 0) +
       (watched ? STEPS_WATCHED : 0) +
+      (item.sequence === undefined ? 0 : IN_SEQUENCE) +
       charge.index * CHARGE_PLACES;
     words[at + 2] = item.member.rows;
     words[at + 3] = item.priority;
@@ -130,6 +133,7 @@ export class CallTable {
       shadow: ((words[at + 1] as number) & OF_SHADOW) !== 0,
       chargeNamed: ((words[at + 1] as number) & CHARGE_NAMED) !== 0,
       watched: ((words[at + 1] as number) & STEPS_WATCHED) !== 0,
+      inSequence: ((words[at + 1] as number) & IN_SEQUENCE) !== 0,
       chargeIndex: Math.floor((words[at + 1] as number) / CHARGE_PLACES),
       ...callerOf(words[at + 8] as number),
     };

@@ -67,7 +67,7 @@ export function decodeModelInfer(bytes: Uint8Array, context: CallContext): Infer
   }
   refuseTwice('input', heads);
   refuseTwice('output', outputs);
-  return {
+  const request: InferenceRequest = {
     model,
     version: versionOf(version),
     id,
@@ -86,6 +86,9 @@ export function decodeModelInfer(bytes: Uint8Array, context: CallContext): Infer
     receivedNs: context.receivedNs,
     decodedNs: context.nowNs(),
   };
+  const { sequence } = parameters;
+  if (sequence !== undefined) request.sequence = sequence;
+  return request;
 }
 
 /** A version as gRPC carries it: digits, or empty for the version policy's choice. */

@@ -1,4 +1,4 @@
-import type { OutputRequest, Parameters, Tensor } from '../../../core/index.js';
+import type { OutputRequest, Parameters, SequencePart, Tensor } from '../../../core/index.js';
 import type { ReplyFormat } from './reply-format.js';
 
 /** What an inference body itself says; path, headers and clock add the rest of the request. */
@@ -11,5 +11,6 @@ export interface DecodedBody {
   readonly parameters: Parameters;
   readonly priority: number;
   readonly timeoutUs: number;
+  readonly sequence: SequencePart | undefined;
   readonly format: ReplyFormat;
 }

@@ -98,7 +98,7 @@ class BodyReader {
         `the body holds ${this.#body.byteLength - this.#options.jsonBytes} bytes of binary data, its inputs declare ${this.#binaryAt - this.#options.jsonBytes}`,
       );
     }
-    const { rest, priority, timeoutUs } = this.#parameters;
+    const { rest, priority, timeoutUs, sequence } = this.#parameters;
     return {
       modelName,
       id,
@@ -107,6 +107,7 @@ class BodyReader {
       parameters: rest,
       priority,
       timeoutUs,
+      sequence,
       format: this.#format(),
     };
   }

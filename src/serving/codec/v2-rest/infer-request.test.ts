@@ -51,9 +51,26 @@ describe('a V2 inference body', () => {
         { name: 'b', classification: 3 },
         { name: 'c', classification: 0 },
       ],
-      parameters: { sequence_id: 'abc', sequence_start: true, temperature: 0.5 },
+      parameters: { temperature: 0.5 },
+      sequence: { id: 'abc', start: true, end: false },
     });
+    expect(Object.keys(request.parameters)).toEqual(['temperature']);
     expect(['a', 'b', 'c'].map((name) => wantsBinary(format, name))).toEqual([false, true, true]);
+  });
+
+  it.each([
+    ['{"sequence_id": 7, "sequence_end": true}', { id: 7, start: false, end: true }],
+    ['{"sequence_id": 18446744073709551615}', { id: 18446744073709551615n, start: false, end: false }],
+    ['{"sequence_start": true, "sequence_id": "7"}', { id: '7', start: true, end: false }],
+    ['{"sequence_id": 0, "sequence_start": true}', undefined],
+    ['{"sequence_id": "", "sequence_start": true}', undefined],
+    ['{"sequence_start": true}', undefined],
+  ])('takes the place in a sequence from %s', (parameters, sequence) => {
+    expect(decode(`{"parameters":${parameters},"inputs":[]}`).request.sequence).toEqual(sequence);
+  });
+
+  it('has no property for a sequence where a request is in none', () => {
+    expect('sequence' in decode('{"inputs":[]}').request).toBe(false);
   });
 
   it('keeps integer parameters beyond 2^53 exact', () => {

@@ -64,6 +64,8 @@ export function requestOf(body: DecodedBody, context: RequestContext): DecodedRe
     receivedNs: context.receivedNs,
     decodedNs: context.nowNs(),
   };
+  // Not in the literal: a request that is in no sequence has no place for one.
+  if (body.sequence !== undefined) request.sequence = body.sequence;
   return { request, format: body.format };
 }
 

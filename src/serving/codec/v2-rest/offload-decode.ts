@@ -1,4 +1,4 @@
-import type { OffloadTasks, OutputRequest, Parameters } from '../../../core/index.js';
+import type { OffloadTasks, OutputRequest, Parameters, SequencePart } from '../../../core/index.js';
 import { attachTensors, type DetachedTensors, detachTensors } from '../detached-tensors.js';
 import { decodeBody } from './infer-body.js';
 import { type DecodedRequest, type RequestContext, requestOf } from './infer-request.js';
@@ -19,6 +19,7 @@ export interface DetachedBody extends DetachedTensors {
   readonly parameters: readonly (readonly [string, Parameters[string]])[];
   readonly priority: number;
   readonly timeoutUs: number;
+  readonly sequence: SequencePart | undefined;
   readonly binary: boolean;
   readonly byName: readonly (readonly [string, boolean])[] | undefined;
 }
@@ -36,6 +37,7 @@ export function decodeV2Json({ body, ...options }: OffloadTasks['decodeV2Json'][
     parameters: Object.entries(decoded.parameters),
     priority: decoded.priority,
     timeoutUs: decoded.timeoutUs,
+    sequence: decoded.sequence,
     binary: decoded.format.binary,
     byName: decoded.format.byName === undefined ? undefined : [...decoded.format.byName],
     ...detachTensors(decoded.inputs),
@@ -56,6 +58,7 @@ export function attachV2Json(detached: DetachedBody, context: RequestContext): D
       parameters,
       priority: detached.priority,
       timeoutUs: detached.timeoutUs,
+      sequence: detached.sequence,
       format: { binary, byName: byName === undefined ? undefined : new Map(byName) },
     },
     context,

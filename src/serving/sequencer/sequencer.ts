@@ -1,0 +1,506 @@
+import {
+  type Clock,
+  type Executor,
+  type ModelSpec,
+  NO_DEADLINE,
+  type QueueMetrics,
+  type QueueOutlook,
+  type SchedulerReport,
+  type SequenceId,
+  type SequencePlan,
+  type SequencesReport,
+  type ServingError,
+  type Tensor,
+  toServingError,
+} from '../../core/index.js';
+import {
+  DueHeap,
+  type MemberOutcome,
+  type QueueItem,
+  type RequestQueue,
+  type VersionQueue,
+  WakeUp,
+  waitLimits,
+} from '../batcher/index.js';
+import { ControlTensors } from './control-tensors.js';
+import { executedSpec } from './executed-spec.js';
+import { fillRow } from './fill-row.js';
+import { HeldRequest } from './held-request.js';
+import { joinedOutlook, joinedReport } from './joined-reports.js';
+import { KeptStates } from './kept-states.js';
+import { LiveSequence } from './live-sequence.js';
+import * as refusals from './refusals.js';
+import { type SequenceEnd, SequenceFigures } from './sequence-figures.js';
+import { SlotExecutor } from './slot-executor.js';
+import { Slots } from './slots.js';
+
+/** What the queue of one instance is made of. */
+export interface InstanceQueueParts {
+  /** Of what is executed. */
+  readonly spec: ModelSpec;
+  readonly executor: Executor;
+  readonly metrics: QueueMetrics;
+  readonly maxQueueSize: number;
+  /** False where a failed batch may have moved state that the model keeps. */
+  readonly repeatable: boolean;
+  /** The answer of one request lets the next of its sequence in. */
+  readonly answersFirst: true;
+}
+
+export interface SequencerOptions {
+  /** As clients see it. */
+  readonly spec: ModelSpec;
+  readonly plan: SequencePlan;
+  /** One for each instance: a sequence stays on its instance. */
+  readonly executors: readonly Executor[];
+  readonly clock: Clock;
+  readonly metrics: QueueMetrics;
+  /** Most requests that wait; at least 1. */
+  readonly maxQueueSize: number;
+  readonly open: (parts: InstanceQueueParts) => VersionQueue;
+}
+
+/**
+ * The queue of a version that serves sequences: gives each sequence a slot of an instance for its life, hands its requests one by
+ * one to the queue of that instance, with control inputs and state, and keeps the state for the next. What waits for a slot
+ * waits in the order that its sequences began. Every accepted item is settled exactly once. One clock timer at most.
+ */
+export class Sequencer implements VersionQueue {
+  /** For requests that are each a sequence of their own, of no id. */
+  readonly apart: RequestQueue;
+  readonly #spec: ModelSpec;
+  readonly #plan: SequencePlan;
+  readonly #clock: Clock;
+  readonly #maxQueueSize: number;
+  readonly #queues: readonly VersionQueue[];
+  readonly #slots: Slots;
+  readonly #controls: ControlTensors;
+  readonly #kept: KeptStates;
+  readonly #figures: SequenceFigures;
+  readonly #wakeUp: WakeUp;
+
+  /** By id: one that begins anew under an id goes behind what is left of the one before, so that a model never meets both. */
+  readonly #live = new Map<SequenceId, LiveSequence>();
+  /** All that are not over, those of requests apart too. */
+  readonly #all = new Set<LiveSequence>();
+  readonly #backlog = new Set<LiveSequence>();
+  /** Since when; the one that is idle longest first. */
+  readonly #idle = new Map<LiveSequence, number>();
+  readonly #open = new Map<QueueItem, HeldRequest>();
+  /** Requests whose turn has not come, by their deadlines. */
+  readonly #due = new DueHeap<HeldRequest>();
+  /** Sequences whose requests are handed on just now: what settles meanwhile is seen by who hands them on. */
+  readonly #advancing = new Set<LiveSequence>();
+  #filling = false;
+  /** Instances that lost what their model kept. */
+  readonly #lost = new Set<number>();
+  #draining: (() => void)[] | undefined;
+  #drainUntilNs = Number.POSITIVE_INFINITY;
+
+  constructor(options: SequencerOptions) {
+    const { spec, plan, executors, clock, metrics, maxQueueSize } = options;
+    this.#spec = spec;
+    this.#plan = plan;
+    this.#clock = clock;
+    this.#maxQueueSize = maxQueueSize;
+    const executed = executedSpec(spec, plan);
+    const batched = spec.maxBatchSize > 0;
+    this.#slots = new Slots(executors.length, plan.slotsPerInstance);
+    this.#controls = new ControlTensors(plan.controls, batched);
+    this.#kept = new KeptStates(plan, executed);
+    this.#figures = new SequenceFigures(metrics);
+    this.#wakeUp = new WakeUp(clock, () => this.#expire());
+    const fill = fillRow(spec.inputs.length, this.#controls, this.#kept);
+    this.#queues = executors.map((executor, instance) =>
+      options.open({
+        spec: executed,
+        executor: plan.strategy === 'direct' && batched ? new SlotExecutor(executor, fill) : executor,
+        metrics: this.#figures.ofInstance(instance),
+        maxQueueSize: plan.slotsPerInstance,
+        repeatable: plan.states.length > 0,
+        answersFirst: true,
+      }),
+    );
+    this.apart = {
+      enqueue: (item) => this.#accept(item, 0, true, true, this.#controls.nobody()),
+      cancel: (item) => this.cancel(item),
+    };
+  }
+
+  get depth(): number {
+    return this.#figures.depth;
+  }
+
+  /**
+   * Takes a request of a sequence. Throws `MALFORMED_REQUEST` (no id, not begun, an id that the model cannot be told),
+   * `SHAPE_MISMATCH`, `QUEUE_FULL`, `DRAINING`, `DEADLINE_EXCEEDED`; then it is not settled. Otherwise it is settled once.
+   */
+  enqueue(item: QueueItem): void {
+    const { sequence } = item;
+    if (sequence === undefined) throw refusals.withoutId(this.#spec);
+    this.#accept(item, sequence.id, sequence.start, sequence.end, undefined);
+  }
+
+  /** The caller went away. As in Triton the sequence ends with the request: what comes of it later could not know what was left out. */
+  cancel(item: QueueItem): void {
+    const held = this.#open.get(item);
+    if (held === undefined) return;
+    const { of } = held;
+    if (of.current === held) this.#queueOf(of).cancel(held);
+    else {
+      this.#remove(held);
+      this.#break(of, refusals.cancelledBefore(of.id));
+      this.#answer(held, { kind: 'failed', error: refusals.cancelled(), execution: 0 });
+    }
+    this.#arm();
+  }
+
+  failWaiting(error: ServingError): void {
+    for (const queue of this.#queues) queue.failWaiting(error);
+    const before = this.#takeWaiting(this.#all);
+    // What goes on keeps its slot, unless its state was the model's own, or its next beginning or its end is among what failed.
+    const over = new Set(before.filter(({ start, last }) => start || last).map(({ of }) => of));
+    for (const of of [...this.#all]) {
+      if (this.#plan.states.length === 0 || !of.begun || over.has(of)) this.#close(of);
+    }
+    this.#failAll(before, () => error);
+    this.#arm();
+  }
+
+  drain(timeoutMs: number): Promise<void> {
+    this.#draining ??= [];
+    this.#drainUntilNs = Math.min(this.#drainUntilNs, this.#clock.nowNs() + timeoutMs * 1e6);
+    const drains = this.#draining;
+    for (const of of [...this.#idle.keys()]) this.#leave(of, 'broken');
+    return new Promise((resolve) => {
+      drains.push(resolve);
+      this.#endDrain();
+      this.#arm();
+    });
+  }
+
+  report(): SchedulerReport {
+    const { begun, restarted, left } = this.#figures;
+    let stateBytes = 0;
+    for (const { states } of this.#all) {
+      if (states !== this.#kept.initial) for (const { data } of states) stateBytes += data.byteLength;
+    }
+    const sequences: SequencesReport = {
+      strategy: this.#plan.strategy,
+      slots: this.#slots.all,
+      slotsInUse: this.#slots.inUse,
+      backlog: this.#backlog.size,
+      idle: this.#idle.size,
+      stateBytes,
+      begun,
+      restarted,
+      ...left,
+    };
+    const reports = this.#queues.map((queue) => queue.report());
+    return joinedReport(reports, this.depth, sequences);
+  }
+
+  outlook(): QueueOutlook {
+    const [first] = this.#backlog;
+    const head = first?.head;
+    const waitedMs = head === undefined ? 0 : (this.#clock.nowNs() - head.item.enqueuedNs) / 1e6;
+    const lines = this.#queues.map((queue) => queue.outlook());
+    return joinedOutlook(lines, waitedMs);
+  }
+
+  /** `idTensor`: of a request apart; undefined: the sequence is looked for by its id. */
+  #accept(item: QueueItem, id: SequenceId, start: boolean, end: boolean, idTensor: Tensor | undefined): void {
+    const apart = id === 0;
+    if (this.#draining !== undefined) throw refusals.draining(this.#spec);
+    if (item.member.rows !== 1) throw refusals.severalRows(this.#spec, item.member.rows);
+    const known = apart ? undefined : this.#live.get(id);
+    if (known?.open !== true && !start) throw refusals.notStarted(this.#spec, id);
+    if (this.depth >= this.#maxQueueSize) throw refusals.queueFull(this.depth, this.#maxQueueSize);
+    const { answerByNs } = waitLimits(item, this.#spec.batching.defaultQueuePolicy, 0);
+    const nowNs = this.#clock.nowNs();
+    if (answerByNs <= nowNs) throw refusals.lateOnArrival(nowNs - answerByNs);
+    const of = known ?? new LiveSequence(id, apart ? idTensor : this.#controls.idTensor(id), this.#kept.initial);
+    const held = new HeldRequest(item, of, { start, end }, answerByNs, this.#settled);
+    this.#open.set(item, held);
+    of.waiting.add(held);
+    this.#figures.held++;
+    this.#due.set(held, answerByNs === NO_DEADLINE ? Number.POSITIVE_INFINITY : answerByNs);
+    if (start) this.#figures.begun++;
+    if (start && of.open) this.#figures.restarted++;
+    of.open = !end;
+    if (known === undefined) {
+      if (!apart) this.#live.set(id, of);
+      this.#all.add(of);
+      this.#backlog.add(of);
+      this.#fillSlots();
+    } else if (of.phase.state === 'idle') this.#advance(of);
+    this.#arm();
+  }
+
+  /** Sequences that wait take the slots that are free, the oldest first. */
+  #fillSlots(): void {
+    if (this.#filling) return;
+    this.#filling = true;
+    for (const next of this.#backlog) {
+      const slot = this.#slots.take();
+      if (slot === undefined) break;
+      this.#backlog.delete(next);
+      next.slot = slot;
+      next.phase.move('busy');
+      this.#advance(next);
+    }
+    this.#filling = false;
+  }
+
+  /** Hands on the next request of a sequence that has a slot and none under way. */
+  #advance(of: LiveSequence): void {
+    if (this.#advancing.has(of)) return;
+    this.#advancing.add(of);
+    while (of.current === undefined && of.phase.state !== 'over') {
+      const held = of.head;
+      if (held === undefined) {
+        if (of.phase.state === 'busy') {
+          if (this.#draining !== undefined) this.#leave(of, 'broken');
+          else {
+            of.phase.move('idle');
+            this.#idle.set(of, this.#clock.nowNs());
+          }
+        }
+        break;
+      }
+      if (of.phase.state === 'idle') {
+        this.#idle.delete(of);
+        of.phase.move('busy');
+      }
+      this.#handOn(of, held);
+    }
+    this.#advancing.delete(of);
+  }
+
+  #handOn(of: LiveSequence, held: HeldRequest): void {
+    of.waiting.delete(held);
+    this.#due.remove(held);
+    this.#figures.held--;
+    if (held.start) {
+      of.states = this.#kept.initial;
+      of.begun = false;
+    }
+    const own = [...this.#controls.of(held, of.idTensor), ...of.states];
+    held.enter(own, this.#kept.keyOf(of.states), of.slot?.index ?? 0, this.#clock.nowNs());
+    of.current = held;
+    try {
+      this.#queueOf(of).enqueue(held);
+    } catch (thrown) {
+      this.#settled(held, { kind: 'failed', error: toServingError(thrown), execution: 0 });
+    }
+  }
+
+  /** A request that was handed on has its outcome: its state is taken while the outputs are valid. */
+  readonly #settled = (held: HeldRequest, outcome: MemberOutcome): void => {
+    const { of } = held;
+    of.current = undefined;
+    let told = outcome;
+    if (outcome.kind === 'done') {
+      try {
+        of.states = this.#kept.taken(outcome.outputs, of.states);
+        of.begun = true;
+      } catch (thrown) {
+        told = { kind: 'failed', error: toServingError(thrown), execution: outcome.execution };
+      }
+    } else if (held.verdict !== undefined) told = { ...outcome, error: held.verdict };
+    this.#answer(held, told);
+    if (of.phase.state !== 'over') this.#after(held, told);
+    this.#endDrain();
+    this.#arm();
+  };
+
+  /** What an outcome means for the sequence. */
+  #after(held: HeldRequest, outcome: MemberOutcome): void {
+    const { of } = held;
+    if (outcome.kind === 'failed') {
+      const { reason } = outcome.error;
+      if (reason === 'CLIENT_CANCELLED') {
+        this.#break(of, refusals.cancelledBefore(of.id));
+        return;
+      }
+      // The instance runs nothing until it has a lane again; by then the others of it are told.
+      if (reason === 'EXECUTOR_LOST' && this.#plan.states.length === 0) this.#lost.add(of.slot?.instance ?? 0);
+      if (held.start) {
+        this.#cut(held, undefined, [...of.waiting]);
+        return;
+      }
+    }
+    if (held.last && of.waiting.size === 0) this.#leave(of, 'ended');
+    else {
+      if (held.last) this.#figures.left.ended++;
+      this.#advance(of);
+    }
+  }
+
+  /**
+   * A request that begins a sequence failed: what came after it fails too, up to the next that begins one. `before`: the one
+   * it came after, where that is not answered yet; `after`: what waited behind it.
+   */
+  #cut({ of }: HeldRequest, before: HeldRequest | undefined, after: readonly HeldRequest[]): void {
+    const next = after.findIndex(({ start }) => start);
+    const orphans = next < 0 ? after : after.slice(0, next);
+    for (const orphan of orphans) this.#remove(orphan);
+    if (next >= 0) {
+      this.#figures.left.broken++;
+      if (of.phase.state === 'busy') this.#advance(of);
+    } else {
+      of.open = false;
+      if (before === undefined) this.#leave(of, 'broken');
+      else before.last = true;
+    }
+    this.#failAll(orphans, () => refusals.notBegun(of.id));
+  }
+
+  /** A sequence ends before its end: what waits of it fails. */
+  #break(of: LiveSequence, error: ServingError): void {
+    const waiting = this.#takeWaiting([of]);
+    this.#close(of);
+    this.#failAll(waiting, () => error);
+  }
+
+  /** A sequence nothing of which waits any more takes no more requests, and is over when what runs is answered. */
+  #close(of: LiveSequence): void {
+    of.open = false;
+    if (of.current === undefined) this.#leave(of, 'broken');
+    else of.current.last = true;
+  }
+
+  /** A sequence is over. */
+  #leave(of: LiveSequence, how: SequenceEnd): void {
+    if (of.phase.state === 'over') return;
+    of.phase.move('over');
+    this.#figures.left[how]++;
+    if (this.#live.get(of.id) === of) this.#live.delete(of.id);
+    this.#all.delete(of);
+    this.#backlog.delete(of);
+    this.#idle.delete(of);
+    if (of.slot === undefined) return;
+    this.#slots.give(of.slot);
+    of.slot = undefined;
+    this.#fillSlots();
+  }
+
+  #takeWaiting(sequences: Iterable<LiveSequence>): HeldRequest[] {
+    const taken: HeldRequest[] = [];
+    for (const of of sequences) taken.push(...of.waiting);
+    for (const held of taken) this.#remove(held);
+    return taken;
+  }
+
+  #failAll(requests: readonly HeldRequest[], error: () => ServingError): void {
+    for (const held of requests) this.#answer(held, { kind: 'failed', error: error(), execution: 0 });
+    this.#endDrain();
+  }
+
+  #remove(held: HeldRequest): void {
+    if (!held.of.waiting.delete(held)) return;
+    this.#due.remove(held);
+    this.#figures.held--;
+  }
+
+  /** Tells the caller, with the outputs that it may see, the time that it waited here, and a number for its execution. */
+  #answer(held: HeldRequest, outcome: MemberOutcome): void {
+    const { item, of } = held;
+    this.#open.delete(item);
+    const execution = this.#executionNumber(outcome.execution, of);
+    if (outcome.kind === 'failed') {
+      item.settle({ ...outcome, execution });
+      return;
+    }
+    const { outputs } = this.#spec;
+    item.settle({
+      ...outcome,
+      execution,
+      outputs: outcome.outputs.length === outputs.length ? outcome.outputs : outcome.outputs.slice(0, outputs.length),
+      queueNs: outcome.queueNs + (held.enqueuedNs - item.enqueuedNs),
+    });
+  }
+
+  /** Instances number their executions each by itself. */
+  #executionNumber(execution: number, { slot }: LiveSequence): number {
+    return execution === 0 ? 0 : (execution - 1) * this.#queues.length + (slot?.instance ?? 0) + 1;
+  }
+
+  #queueOf({ slot }: LiveSequence): VersionQueue {
+    return this.#queues[slot?.instance as number] as VersionQueue;
+  }
+
+  /** What is due: lost instances, deadlines, idle sequences, the end of a drain. */
+  #expire(): void {
+    const nowNs = this.#clock.nowNs();
+    this.#tellLost();
+    if (nowNs >= this.#drainUntilNs) this.#giveUp();
+    for (let held = this.#due.first; held !== undefined && held.dueNs <= nowNs; held = this.#due.first) {
+      this.#late(held, nowNs);
+    }
+    const idleNs = this.#plan.maxIdleUs * 1000;
+    for (const [of, sinceNs] of this.#idle) {
+      if (sinceNs + idleNs > nowNs) break;
+      this.#leave(of, 'expired');
+    }
+    this.#arm();
+  }
+
+  #late(held: HeldRequest, nowNs: number): void {
+    const { of, item } = held;
+    const waiting = [...of.waiting];
+    const at = waiting.indexOf(held);
+    const before = at === 0 ? of.current : waiting[at - 1];
+    this.#remove(held);
+    if (held.start) this.#cut(held, before, waiting.slice(at + 1));
+    else if (held.last && before !== undefined) before.last = true;
+    const error = refusals.deadlinePassed(of.id, nowNs - item.enqueuedNs);
+    this.#failAll([held], () => error);
+  }
+
+  /** Sequences whose state was lost with their instance end, and say so. */
+  #tellLost(): void {
+    for (const instance of this.#lost) {
+      this.#lost.delete(instance);
+      for (const of of [...this.#all]) {
+        if (of.slot?.instance !== instance || !of.begun) continue;
+        const error = refusals.stateLost(of.id);
+        const { current } = of;
+        this.#break(of, error);
+        if (current === undefined) continue;
+        current.verdict = error;
+        this.#queues[instance]?.cancel(current);
+      }
+    }
+  }
+
+  /** The drain took too long: whoever still waits is told so. */
+  #giveUp(): void {
+    this.#drainUntilNs = Number.POSITIVE_INFINITY;
+    const waiting = this.#takeWaiting(this.#all);
+    for (const of of [...this.#all]) this.#close(of);
+    this.#failAll(waiting, () => refusals.cutOff(this.#spec));
+    // Never rejects; what it settles ends the drain.
+    for (const queue of this.#queues) void queue.drain(0);
+  }
+
+  #endDrain(): void {
+    if (this.#draining === undefined || this.#open.size > 0) return;
+    const waiting = this.#draining.splice(0);
+    if (waiting.length === 0) return;
+    this.#drainUntilNs = Number.POSITIVE_INFINITY;
+    for (const of of [...this.#all]) this.#leave(of, 'broken');
+    this.#wakeUp.clear();
+    void Promise.all(this.#queues.map((queue) => queue.drain(0))).then(() => {
+      for (const resolve of waiting) resolve();
+    });
+  }
+
+  #arm(): void {
+    const [idle] = this.#idle;
+    const idleUntilNs = idle === undefined ? Number.POSITIVE_INFINITY : idle[1] + this.#plan.maxIdleUs * 1000;
+    const lostNs = this.#lost.size > 0 ? this.#clock.nowNs() : Number.POSITIVE_INFINITY;
+    const dueNs = this.#due.first?.dueNs ?? Number.POSITIVE_INFINITY;
+    this.#wakeUp.atLatest(Math.min(dueNs, idleUntilNs, lostNs, this.#drainUntilNs));
+  }
+}
