@@ -1,6 +1,9 @@
-/** Modules of the codec whose pure functions run on pool threads. */
+/** Modules whose pure functions run on pool threads. */
 export const OFFLOAD_TASKS = {
   /** Decodes large JSON bodies. */
   decodeV2Json: new URL('../serving/codec/v2-rest/offload-decode.js', import.meta.url),
   decodePredict: new URL('../serving/codec/predict-rest/offload-predict.js', import.meta.url),
+  decodePlain: new URL('../serving/codec/plain/offload-plain.js', import.meta.url),
+  /** Decodes and resizes images. */
+  picturesToRows: new URL('../images/picture-rows.js', import.meta.url),
 };

@@ -4,12 +4,13 @@ import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
 import { decodeElements } from '../elements/index.js';
-import { decodeImage, type ImageOptions, imageTensor, type Pixels } from './image-input.js';
+import type { Picture } from '../images/index.js';
+import { decodeImage, type ImageOptions, imageTensor } from './image-input.js';
 
 const PLAIN: ImageOptions = { layout: undefined, scale: 1, resize: 'area' };
 
 /** An image of the given colours, row by row. */
-function image(width: number, height: number, colours: readonly (readonly [number, number, number])[]): Pixels {
+function image(width: number, height: number, colours: readonly (readonly [number, number, number])[]): Picture {
   return { width, height, data: Uint8Array.from(colours.flatMap((colour) => [...colour, 255])) };
 }
 const grey = (width: number, height: number, values: readonly number[]) =>
@@ -18,7 +19,7 @@ const grey = (width: number, height: number, values: readonly number[]) =>
     height,
     values.map((value) => [value, value, value] as const),
   );
-const tensor = (pixels: Pixels, shape: readonly number[], options: Partial<ImageOptions> = {}, datatype = 'FP32') => {
+const tensor = (pixels: Picture, shape: readonly number[], options: Partial<ImageOptions> = {}, datatype = 'FP32') => {
   const made = imageTensor(pixels, { name: 'x', datatype, shape }, { ...PLAIN, ...options });
   return { shape: made.shape, values: decodeElements(made.dataType, made.data) };
 };
@@ -88,7 +89,7 @@ describe('an image as an input', () => {
     expect([...decodeImage(png, 'x').data]).toEqual([...colours.data]);
     const jpg = jpeg.encode({ width: 16, height: 16, data: Buffer.alloc(16 * 16 * 4, 128) }, 95).data;
     expect(decodeImage(jpg, 'x')).toMatchObject({ width: 16, height: 16 });
-    expect(() => decodeImage(png.subarray(0, 40), 'x')).toThrow(/cannot decode/);
+    expect(() => decodeImage(png.subarray(0, 40), 'x')).toThrow(/cannot be decoded/);
     expect(() => decodeImage(Buffer.from('GIF89a'), 'x')).toThrow(/PNG or JPEG/);
   });
 

@@ -1,7 +1,6 @@
-import jpeg from 'jpeg-js';
-import { PNG } from 'pngjs';
 import { DATA_TYPES, type DataType, elementCount, type Tensor } from '../core/index.js';
 import { encodeElements } from '../elements/index.js';
+import { decodePicture, type Picture } from '../images/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
 import type { TensorMetadata } from './v2-client.js';
 
@@ -16,22 +15,15 @@ export interface ImageOptions {
   readonly resize: 'nearest' | 'area';
 }
 
-/** Pixels as red, green, blue and alpha bytes, row by row. */
-export interface Pixels {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
+const MOST_PIXELS = 100_000_000;
 
 /** Decodes a PNG or JPEG file by its first bytes. */
-export function decodeImage(file: Buffer, input: string): Pixels {
+export function decodeImage(file: Buffer, input: string): Picture {
   try {
-    if (file[0] === 0x89) return PNG.sync.read(file);
-    if (file[0] === 0xff && file[1] === 0xd8) return jpeg.decode(file, { useTArray: true, maxMemoryUsageInMB: 2048 });
+    return decodePicture(file, MOST_PIXELS, `input '${input}'`);
   } catch (thrown) {
-    throw new CliError(`input '${input}': cannot decode the image: ${(thrown as Error).message}`, EXIT_CODES.usage);
+    throw new CliError((thrown as Error).message, EXIT_CODES.usage);
   }
-  throw new CliError(`input '${input}': expected a PNG or JPEG image`, EXIT_CODES.usage);
 }
 
 /**
@@ -39,7 +31,7 @@ export function decodeImage(file: Buffer, input: string): Pixels {
  * its channels (one: grey by ITU-R 601 weights; three: red, green, blue; four: with alpha) and axis order. Throws where the
  * shape does not look like an image's.
  */
-export function imageTensor(pixels: Pixels, spec: TensorMetadata, options: ImageOptions): Tensor {
+export function imageTensor(pixels: Picture, spec: TensorMetadata, options: ImageOptions): Tensor {
   const dataType = spec.datatype as DataType;
   const plan = planOf(pixels, spec, options.layout);
   const channels = resized(pixels, plan, options.resize);
@@ -68,7 +60,7 @@ interface Plan {
 const isChannels = (axis: number | undefined) => axis === 1 || axis === 3 || axis === 4;
 
 /** What the input's shape says about the image it takes. */
-function planOf(pixels: Pixels, spec: TensorMetadata, asked: Layout | undefined): Plan {
+function planOf(pixels: Picture, spec: TensorMetadata, asked: Layout | undefined): Plan {
   const { shape } = spec;
   const layout = asked ?? guessLayout(shape);
   const rank = layout === undefined ? 0 : layout === 'flat' ? 1 : layout.length;
@@ -104,7 +96,7 @@ function planOf(pixels: Pixels, spec: TensorMetadata, asked: Layout | undefined)
   return { ...plan, shape: [...batch, ...[...layout].map((letter) => sizes[letter as 'c' | 'h' | 'w'])] };
 }
 
-function flatPlan(pixels: Pixels, axis: number, batch: readonly number[], spec: TensorMetadata): Plan {
+function flatPlan(pixels: Picture, axis: number, batch: readonly number[], spec: TensorMetadata): Plan {
   const own = pixels.width * pixels.height;
   const side = Math.round(Math.sqrt(axis));
   const fits = axis < 0 || axis === own;
@@ -126,7 +118,7 @@ function guessLayout(shape: readonly number[]): Layout | undefined {
 }
 
 /** The image's channels at the plan's size, values 0..255. */
-function resized(pixels: Pixels, plan: Plan, how: 'nearest' | 'area'): Float64Array[] {
+function resized(pixels: Picture, plan: Plan, how: 'nearest' | 'area'): Float64Array[] {
   const same = pixels.width === plan.width && pixels.height === plan.height;
   return Array.from({ length: plan.channels }, (_, c) => {
     const plane = channelOf(pixels, plan.channels, c);
@@ -135,7 +127,7 @@ function resized(pixels: Pixels, plan: Plan, how: 'nearest' | 'area'): Float64Ar
   });
 }
 
-function channelOf({ width, height, data }: Pixels, channels: number, channel: number): Float64Array {
+function channelOf({ width, height, data }: Picture, channels: number, channel: number): Float64Array {
   const plane = new Float64Array(width * height);
   for (let i = 0; i < plane.length; i++) {
     const at = i * 4;
@@ -144,7 +136,7 @@ function channelOf({ width, height, data }: Pixels, channels: number, channel: n
   return plane;
 }
 
-function nearest(plane: Float64Array, from: Pixels, to: Plan): Float64Array {
+function nearest(plane: Float64Array, from: Picture, to: Plan): Float64Array {
   const out = new Float64Array(to.width * to.height);
   for (let y = 0; y < to.height; y++) {
     const row = Math.min(from.height - 1, Math.floor(((y + 0.5) * from.height) / to.height));
@@ -157,7 +149,7 @@ function nearest(plane: Float64Array, from: Pixels, to: Plan): Float64Array {
 }
 
 /** Each pixel is the mean of the area it covers in the image, cut pixels by their share. */
-function area(plane: Float64Array, from: Pixels, to: Plan): Float64Array {
+function area(plane: Float64Array, from: Picture, to: Plan): Float64Array {
   const rows = along(plane, from.width, from.height, to.width);
   const turned = transposed(rows, to.width, from.height);
   return transposed(along(turned, from.height, to.width, to.height), to.height, to.width);

@@ -24,6 +24,7 @@ export * from './fitting-traffic.js';
 export * from './float-bits.js';
 export * from './gate.js';
 export * from './given-curve.js';
+export * from './image-recipe.js';
 export * from './inference.js';
 export * from './instant.js';
 export * from './lane-state.js';

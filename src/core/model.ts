@@ -1,4 +1,5 @@
 import type { DataType } from './data-type.js';
+import type { ImageRecipe } from './image-recipe.js';
 
 /** One version of one model. Versions are positive integers, as folder names of a repository have them. */
 export interface ModelVersionId {
@@ -25,6 +26,8 @@ export interface TensorSpec {
   readonly labels: readonly string[] | undefined;
   /** Axes whose size is the request's length (a number of tokens, say), as the config declares them; absent: none. */
   readonly lengthAxes?: LengthAxes;
+  /** Inputs only: how a picture becomes its elements, as the config declares it; absent: it takes none. */
+  readonly image?: ImageRecipe;
 }
 
 /**
@@ -79,6 +82,16 @@ export interface BatchPolicy {
   readonly priorityQueuePolicies: ReadonlyMap<number, QueuePolicy>;
 }
 
+/** How an answer of plain JSON looks: which outputs it has, and in which form. */
+export interface PlainAnswer {
+  /** Names of the outputs it has, in this order; empty: all. */
+  readonly outputs: readonly string[];
+  /** Output name to number: of each row the so many highest values with their index and label, in place of all. */
+  readonly top: Readonly<Record<string, number>>;
+  /** Whether the only output stands for itself, without its name. */
+  readonly bare: boolean;
+}
+
 /** What the data path needs to know of a version that serves. Frozen. */
 export interface ModelSpec {
   readonly id: ModelVersionId;
@@ -89,6 +102,8 @@ export interface ModelSpec {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   readonly batching: BatchPolicy;
+  /** How answers of plain JSON look, as the config declares it; absent: every output, by its name. */
+  readonly plainAnswer?: PlainAnswer;
   /** Warning counters and docs may name where the spec came from: `config.pbtxt`, `config.yaml`, `model`. */
   readonly source: string;
 }

@@ -1,4 +1,5 @@
-import type { TensorSpec } from './model.js';
+import type { PictureBatch, PictureRows } from './image-recipe.js';
+import type { ModelSpec, TensorSpec } from './model.js';
 
 /** Work that would hold a socket thread, done on pool threads. Buffers handed in are transferred: do not touch them again. */
 export interface Offload {
@@ -42,4 +43,11 @@ export interface OffloadTasks {
     };
     output: unknown;
   };
+  /** Decodes a large JSON body of a plain route for such a model. */
+  decodePlain: {
+    input: { readonly body: Uint8Array; readonly model: Pick<ModelSpec, 'id' | 'inputs' | 'maxBatchSize'> };
+    output: unknown;
+  };
+  /** Decodes pictures and makes the elements of an input of them; refuses with MALFORMED_REQUEST, SHAPE_MISMATCH. */
+  picturesToRows: { input: PictureBatch; output: PictureRows };
 }

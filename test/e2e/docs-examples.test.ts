@@ -45,6 +45,7 @@ function indented(page: string): Example[] {
 const EXAMPLES = [
   ...fenced(PROTOCOLS),
   ...fenced(ADMIN),
+  ...fenced('src/serving/transport/MIGRATING.md'),
   ...['README.md', 'src/serving/executor/SCRIPT-MODELS.md'].flatMap(indented),
 ];
 

@@ -15,6 +15,8 @@ const OWN_PARAMETERS: Readonly<Record<string, readonly [string] | readonly [stri
   'penstock.padding.inputs': ['padding', 'inputs'],
   'penstock.padding.outputs': ['padding', 'outputs'],
   'penstock.padding.classes': ['padding', 'classes'],
+  'penstock.images': ['images'],
+  'penstock.plain_answer': ['plain_answer'],
   'penstock.provider.device': ['provider', 'device'],
   'penstock.provider.on_gpu_error': ['provider', 'on_gpu_error'],
   'penstock.provider.strict': ['provider', 'strict'],
@@ -56,6 +58,8 @@ const READERS: Readonly<Record<string, (value: unknown) => unknown>> = {
   inputs: asPaddedAxes,
   outputs: asPaddedAxes,
   classes: asNumbers,
+  images: asJson,
+  plain_answer: asJson,
   strict: asBoolean,
   io_binding: asBoolean,
   pinned_memory: asBoolean,
@@ -92,6 +96,15 @@ function asObject(value: unknown): Record<string, unknown> | undefined {
 function plainValue(value: unknown): unknown {
   const message = asObject(value);
   return message === undefined ? value : message.string_value;
+}
+
+/** JSON as what it says; what is none stays for the schema to refuse. */
+function asJson(value: unknown): unknown {
+  try {
+    return typeof value === 'string' ? JSON.parse(value) : value;
+  } catch {
+    return value;
+  }
 }
 
 function asBoolean(value: unknown): unknown {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { IMAGE_COLORS, IMAGE_FILTERS, IMAGE_SIZINGS, type ImageColor } from '../../core/index.js';
 import { checkModelConfig } from './checks.js';
 import {
   count32,
@@ -153,6 +154,67 @@ const padding = z.strictObject({
     .describe('Lengths that batches are padded to, ascending; default: to the longest request of the batch'),
 });
 
+const image = z.strictObject({
+  input: z.string().min(1).describe('Name of an input'),
+  resize: z
+    .enum(IMAGE_SIZINGS)
+    .optional()
+    .describe(
+      'stretch (default): both sides to width and height; shorter_side: that to resize_to, then the centre is cut out; fit: whole, centred on fill; none: it must come in the size',
+    ),
+  width: positive32().optional().describe("Pixels; default from the input's dims"),
+  height: positive32().optional().describe("Pixels; default from the input's dims"),
+  resize_to: positive32()
+    .optional()
+    .describe('Pixels of the shorter side before the cut; default: the larger of width and height'),
+  filter: z.enum(IMAGE_FILTERS).optional().describe('How it is resized, as by Pillow; default bilinear'),
+  antialias: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the filter grows with what it shrinks (Pillow, torchvision; the default); false: OpenCV, TensorFlow',
+    ),
+  color: z
+    .enum(Object.keys(IMAGE_COLORS) as [ImageColor, ...ImageColor[]])
+    .optional()
+    .describe('Channels and their order; default rgb, gray where the input has no place for three'),
+  layout: z
+    .enum(['NCHW', 'NHWC'])
+    .optional()
+    .describe("Order of the axes; default from the input's format, else from its dims"),
+  scale: z
+    .number()
+    .optional()
+    .describe('value = (byte * scale - mean) / std; default 1/255 for floating point, 1 for integers'),
+  mean: z
+    .array(z.number())
+    .min(1)
+    .max(4)
+    .optional()
+    .describe('One for all channels or one each, in their order; default 0'),
+  std: z
+    .array(z.number().refine((value) => value !== 0, 'expected a number that is not 0'))
+    .min(1)
+    .max(4)
+    .optional()
+    .describe('As mean; default 1'),
+  fill: z.int().min(0).max(255).optional().describe('Byte around an image that `fit` has made smaller; default 0'),
+  max_pixels: positive32()
+    .optional()
+    .describe(
+      'Larger images are refused before they are decoded; default 16000000. Decoding takes some 40 bytes a pixel',
+    ),
+});
+
+const plainAnswer = z.strictObject({
+  outputs: z.array(z.string().min(1)).min(1).optional().describe('Outputs that it has, in this order; default all'),
+  top: z
+    .record(z.string(), positive32())
+    .optional()
+    .describe('Output to number: the so many highest values of each row with their index and label, in place of all'),
+  bare: z.boolean().optional().describe('The only output stands for itself, without its name'),
+});
+
 const fields = z.strictObject({
   name: z.string().optional().describe('Name of the model; where given it equals the name of its folder'),
   platform: z.string().optional().describe('Older form of `backend`: onnxruntime_onnx'),
@@ -238,12 +300,18 @@ const fields = z.strictObject({
     .optional()
     .describe('Most bytes of state that are kept for one sequence; default 67108864. Ours'),
   provider: provider.optional().describe('Execution provider policy. Ours'),
+  images: z
+    .array(image)
+    .min(1)
+    .optional()
+    .describe('Inputs that take PNG and JPEG images on plain routes, and how. Ours'),
+  plain_answer: plainAnswer.optional().describe('How answers of plain routes look. Ours'),
 });
 
 /**
  * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it
  * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `device_weight`, `batch_limit`, `cost_sweep_ms`, `split_large_requests`, `padding`,
- * `allowed_batch_sizes`, `max_sequence_state_bytes`, `provider`). Everything is optional: what is absent is completed from
+ * `allowed_batch_sizes`, `max_sequence_state_bytes`, `provider`, `images`, `plain_answer`). Everything is optional: what is absent is completed from
  * the model. Unknown fields are refused.
  */
 export const modelConfigSchema = fields.superRefine(checkModelConfig);

@@ -110,8 +110,12 @@ export const UNHONOURED: readonly Unhonoured[] = [
   {
     field: 'input.format',
     effect: 'warning',
-    why: 'the meaning of the axes is not used',
-    asked: anyInput((tensor) => (tensor.format ?? 'FORMAT_NONE') !== 'FORMAT_NONE'),
+    why: 'the meaning of the axes is used where `images` names the input only',
+    asked: (config) =>
+      anyInput(
+        ({ name, format }) =>
+          (format ?? 'FORMAT_NONE') !== 'FORMAT_NONE' && config.images?.some(({ input }) => input === name) !== true,
+      )(config),
   },
   {
     field: 'optimization.priority',

@@ -167,6 +167,8 @@ function shownParameters(config: ModelConfig): Json {
       ?.map(({ name, axis, follows }) => `${name}:${axis}${follows === false ? '=stays' : ''}`)
       .join(','),
     'padding.classes': config.padding?.classes?.join(','),
+    images: config.images && JSON.stringify(config.images),
+    plain_answer: config.plain_answer && JSON.stringify(config.plain_answer),
     'provider.device': config.provider?.device,
     'provider.on_gpu_error': config.provider?.on_gpu_error,
     'provider.strict': config.provider?.strict,

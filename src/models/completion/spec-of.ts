@@ -1,9 +1,11 @@
 import {
   type DataType,
   dataTypeOfTriton,
+  type ImageRecipe,
   type LengthAxes,
   type ModelSpec,
   type ModelVersionId,
+  type PlainAnswer,
   type TensorSpec,
 } from '../../core/index.js';
 import { type BatchAims, batchPolicyOf } from './batch-policy.js';
@@ -22,6 +24,9 @@ export interface SpecFacts {
   readonly labels: ReadonlyMap<string, readonly string[]>;
   /** Rank-0 tensors of the model, by name: clients may see them as [1], the model takes []. */
   readonly scalars: ReadonlySet<string>;
+  /** By name of the input. */
+  readonly images?: ReadonlyMap<string, ImageRecipe>;
+  readonly plainAnswer?: PlainAnswer | undefined;
 }
 
 /** The frozen spec that the data path serves by. Tensors stand in the order of the config, or of the model. Throws MODEL_INVALID. */
@@ -31,9 +36,11 @@ export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
     platform: facts.platform,
     backend: facts.backend,
     maxBatchSize: tensors.maxBatchSize,
-    inputs: tensors.inputs.map((input) =>
-      tensorOf(input, facts, input.optional ?? false, undefined, facts.shapes.inputs),
-    ),
+    inputs: tensors.inputs.map((input) => {
+      const image = facts.images?.get(input.name);
+      const spec = tensorOf(input, facts, input.optional ?? false, undefined, facts.shapes.inputs);
+      return image === undefined ? spec : { ...spec, image };
+    }),
     outputs: tensors.outputs.map((output) =>
       tensorOf(output, facts, false, facts.labels.get(output.name), facts.shapes.outputs),
     ),
@@ -41,6 +48,7 @@ export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
       ...batchPolicyOf(tensors.dynamicBatching, tensors.maxBatchSize, facts.aims),
       ...facts.shapes.batching,
     },
+    ...(facts.plainAnswer === undefined ? {} : { plainAnswer: facts.plainAnswer }),
     source: facts.source,
   });
 }

@@ -11,6 +11,7 @@ import {
 } from '../../core/index.js';
 import { completeTensors } from '../completion/complete-tensors.js';
 import { ensembleStepsOf, isEnsemble } from '../completion/ensemble-steps.js';
+import { imageRecipesOf } from '../completion/image-recipes.js';
 import { type CompletedGroups, completeGroups, type DeviceDefaults } from '../completion/instance-groups.js';
 import { readLabels } from '../completion/labels.js';
 import {
@@ -19,6 +20,7 @@ import {
   type OpenOptions,
   openOptionsOf,
 } from '../completion/open-options.js';
+import { plainAnswerOf } from '../completion/plain-answer.js';
 import { batchingOfSequences, sequencePlanOf } from '../completion/sequence-plan.js';
 import { shownSignature } from '../completion/sequence-tensors.js';
 import { shapePolicyOf } from '../completion/shape-policy.js';
@@ -139,6 +141,8 @@ export class Preparation {
       },
       shapes: shapePolicyOf(config, tensors),
       labels: await readLabels(source.place, id.model, tensors.outputs),
+      images: imageRecipesOf(config, tensors),
+      plainAnswer: plainAnswerOf(config, tensors),
       scalars: scalarsOf([...opened.signature.inputs, ...opened.signature.outputs]),
     });
     const plansByCost = sloMs > 0 || config.batch_limit === 'auto';

@@ -3,8 +3,10 @@ import { attachTensors, type DetachedTensors, detachTensors } from '../detached-
 import { decodeExamplesBody } from './examples-body.js';
 import { decodePredictBody, type PredictBody } from './predict-body.js';
 
-/** A decoded body on its way between threads; undefined: it is none of this form. */
-export type DetachedPredict = (DetachedTensors & Pick<PredictBody, 'kind'>) | undefined;
+/** A decoded body on its way between threads; `other`: it is none of this form, and comes back. */
+export type DetachedPredict =
+  | (DetachedTensors & Pick<PredictBody, 'kind'>)
+  | { readonly kind: 'other'; readonly body: Uint8Array };
 
 type PredictInput = OffloadTasks['decodePredict']['input'];
 
@@ -17,10 +19,12 @@ export function decodePredictInput({ body, method, inputs, batched }: PredictInp
 /** The worker's side of the `decodePredict` task. */
 export function decodePredict(input: PredictInput): DetachedPredict {
   const decoded = decodePredictInput(input);
-  return decoded && { kind: decoded.kind, ...detachTensors(decoded.inputs) };
+  return decoded === undefined
+    ? { kind: 'other', body: input.body }
+    : { kind: decoded.kind, ...detachTensors(decoded.inputs) };
 }
 
 /** The socket thread's side. */
-export function attachPredict(detached: DetachedPredict): PredictBody | undefined {
-  return detached && { kind: detached.kind, inputs: attachTensors(detached) };
+export function attachPredict(detached: Exclude<DetachedPredict, { readonly kind: 'other' }>): PredictBody {
+  return { kind: detached.kind, inputs: attachTensors(detached) };
 }

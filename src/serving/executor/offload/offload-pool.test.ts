@@ -6,7 +6,7 @@ import type { OffloadPool } from './offload-pool.js';
 
 const { createOffload } = await compiled<typeof import('../index.js')>('serving/executor/index.js');
 const MODULE = new URL('../../../../test/fixtures/offload-tasks.mjs', import.meta.url);
-const TASKS = { decodeV2Json: MODULE, decodePredict: MODULE };
+const TASKS = { decodeV2Json: MODULE, decodePredict: MODULE, decodePlain: MODULE, picturesToRows: MODULE };
 
 const pools: OffloadPool[] = [];
 afterEach(async () => {

@@ -1,5 +1,5 @@
 import { CRITICALITIES, ERRORS, REASONS, type Reason } from '../../../core/index.js';
-import { PREDICT_SCHEMAS, V2_REST_SCHEMAS } from '../../codec/index.js';
+import { PLAIN_SCHEMAS, PREDICT_SCHEMAS, V2_REST_SCHEMAS } from '../../codec/index.js';
 import type { ModelMetadata, Right } from '../../controlplane/index.js';
 import type { ControlPort } from '../ports.js';
 import { CONTROL_SCHEMAS } from './schemas.js';
@@ -60,8 +60,9 @@ export interface DocumentedApi {
 }
 
 const V2_API: DocumentedApi = {
-  description: 'Open Inference Protocol V2 over REST and WebSocket; KServe V1 and TensorFlow Serving over REST.',
-  schemas: { ...CONTROL_SCHEMAS, ...SETTINGS_SCHEMAS, ...V2_REST_SCHEMAS, ...PREDICT_SCHEMAS },
+  description:
+    'Open Inference Protocol V2 over REST and WebSocket; KServe V1, TensorFlow Serving and plain JSON over REST.',
+  schemas: { ...CONTROL_SCHEMAS, ...SETTINGS_SCHEMAS, ...V2_REST_SCHEMAS, ...PREDICT_SCHEMAS, ...PLAIN_SCHEMAS },
 };
 
 /** Models whose examples the document carries; more would drown the page. */

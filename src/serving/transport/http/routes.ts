@@ -5,6 +5,7 @@ import type { ControlCallInput, ControlRoute } from './control-exchange.js';
 import { docsPage } from './docs-page.js';
 import type { FormRoute } from './form/register-forms.js';
 import { describedServer, type OpenApiDocument, openApiDocument } from './openapi.js';
+import { PLAIN_ROUTES } from './plain/plain-routes.js';
 import { SETTINGS_ROUTES } from './settings-routes.js';
 import { namesOf, V1_ROUTES } from './v1-routes.js';
 import type { WholeAnswer } from './whole-call.js';
@@ -242,6 +243,7 @@ export const ROUTES: readonly Route[] = [
     maxTextBytes: MOST_FEEDBACK_CHARACTERS,
   },
   ...V1_ROUTES,
+  ...PLAIN_ROUTES,
   documentation('/v2/docs', 'This documentation as a page', 'text/html; charset=utf-8', (document) =>
     docsPage(document, '/v2/docs'),
   ),

@@ -6,6 +6,7 @@ import { modelStatus } from '../tf-serving/model-status.js';
 import type { ControlCallInput, ControlRoute } from './control-exchange.js';
 import type { FormServer, InferForm } from './form/infer-form.js';
 import { classifyForm, explainForm, predictForm, regressForm } from './form/predict-form.js';
+import { PLAIN_MEDIA } from './plain/plain-form.js';
 import type { Route } from './routes.js';
 import type { WholeAnswer } from './whole-call.js';
 
@@ -65,7 +66,7 @@ export const V1_ROUTES: readonly Route[] = [
       predictForm,
       'V1Predict',
       'V1Predictions',
-      'Run an inference: rows ("instances") or columns ("inputs") of KServe V1 and TensorFlow Serving',
+      'Run an inference: rows ("instances") or columns ("inputs") of KServe V1 and TensorFlow Serving; else a plain body',
     ),
     method(
       `${pattern}:classify`,
@@ -134,6 +135,7 @@ function method(
     request,
     response,
     form,
+    ...(form === predictForm ? { media: PLAIN_MEDIA } : {}),
   };
 }
 

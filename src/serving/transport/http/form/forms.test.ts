@@ -110,8 +110,8 @@ describe('predictions over HTTP', () => {
 
   it.each([
     ['/v1/models/m:predict', '{"instances":', 400, /JSON at byte/],
-    ['/v1/models/m:predict', 'not json', 400, /no JSON object with "instances" or "inputs"/],
-    ['/v1/models/m:predict', '', 400, /no JSON object/],
+    ['/v1/models/m:predict', 'not json', 400, /JSON at byte 0: expected a value/],
+    ['/v1/models/m:predict', '', 400, /expected a JSON object or array/],
     ['/v1/models/m:predict', '{"instances":[["a","b"]]}', 400, /input "x": element 0 must be a number/],
     ['/v1/models/nobody:predict', '{"instances":[[1,2]]}', 404, /nobody/],
     ['/v1/models/m:explain', '{"instances":[[1,2]]}', 501, /explanations are not served/],

@@ -11,6 +11,7 @@ import {
   requestOfParts,
 } from '../../../codec/index.js';
 import { type Awaitable, chained } from '../../ports.js';
+import { decodePlainBody, isJsonMedia, plainJsonCall } from '../plain/plain-form.js';
 import { oneRequest } from './decoded-call.js';
 import type { DecodedCall, FormContext, InferForm } from './infer-form.js';
 
@@ -19,7 +20,7 @@ type Encode = (response: InferenceResponse, spec: ModelSpec, room: ReplyRoom, bo
 
 /**
  * `/v1/models/{m}:predict`, one route of several protocols: the body says which. `instances` and `inputs` are KServe V1's and
- * TensorFlow Serving's (codec `predict-rest`).
+ * TensorFlow Serving's (codec `predict-rest`); what has neither, or is no JSON, is a plain body.
  */
 export function predictForm(): InferForm {
   return methodForm('predict', (response, _, room, { kind }) => encodePredictReply(response, kind, room));
@@ -52,7 +53,7 @@ function methodForm(method: 'predict' | 'examples', encode: Encode): InferForm {
       const version = label === '' ? context.version : specs.versionOf(model, label);
       return chained(version, (named) =>
         chained(specs.specOf(model, named), (spec) =>
-          decoded(body, method, spec, context, (read) => {
+          decoded(body, method, spec, { ...context, version: named }, (read) => {
             const { replies } = context.server;
             const request = requestOfParts({ ...context, version: named }, { inputs: read.inputs });
             return oneRequest(request, (response) => ({
@@ -73,17 +74,18 @@ function decoded(
   context: FormContext,
   call: (read: PredictBody) => DecodedCall,
 ): Awaitable<DecodedCall> {
+  if (method === 'predict' && !isJsonMedia(context.contentType)) return decodePlainBody(body, spec, context);
   const { offload, offloadJsonBytes } = context.server;
   const batched = spec.maxBatchSize > 0;
-  if (body.byteLength < offloadJsonBytes)
-    return call(known(decodePredictInput({ body, method, inputs: spec.inputs, batched })));
+  if (body.byteLength < offloadJsonBytes) {
+    const read = decodePredictInput({ body, method, inputs: spec.inputs, batched });
+    return read === undefined ? decodePlainBody(body, spec, context) : call(read);
+  }
   const inputs = spec.inputs.map(({ name, dataType, optional, dims }) => ({ name, dataType, optional, dims }));
   return offload
     .run('decodePredict', { body: context.ownedBody(), method, inputs, batched }, context.signal())
-    .then((detached) => call(known(attachPredict(detached as DetachedPredict))));
-}
-
-function known(read: PredictBody | undefined): PredictBody {
-  if (read !== undefined) return read;
-  throw new ServingError('MALFORMED_REQUEST', 'the body is no JSON object with "instances" or "inputs"');
+    .then((output) => {
+      const detached = output as DetachedPredict;
+      return detached.kind === 'other' ? plainJsonCall(detached.body, spec, context) : call(attachPredict(detached));
+    });
 }

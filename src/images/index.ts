@@ -1,0 +1,1 @@
+export { decodePicture, type Picture } from './decode-picture.js';
