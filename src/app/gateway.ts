@@ -290,7 +290,7 @@ export class Gateway implements RunningServer {
     });
     const gate = new Gates({ policy: gatePolicy(config), clock, log });
     this.#gates = gate;
-    const parts = { host: hosting, gate, clock, log, surroundings };
+    const parts = { host: hosting, gate, offload: this.#offload, clock, log, surroundings };
     this.#repository = openRepository(config, parts, {
       onVersionReady: (id, info) => {
         metrics.setVersionInfo(id, info);

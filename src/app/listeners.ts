@@ -112,8 +112,15 @@ const ALONE: Share = { index: 0, of: 1 };
 /** Bodies in flight together, in the size of the largest one. */
 const BODIES_IN_FLIGHT = 8;
 
-function httpOptions({ http, jsonNan, offload, tenants, tritonCompatibleErrors }: ServerConfig, share: Share = ALONE) {
+function httpOptions(
+  { http, jsonNan, offload, tenants, texts, tritonCompatibleErrors }: ServerConfig,
+  share: Share = ALONE,
+) {
   return {
+    texts: {
+      models: { embed: texts.embeddingModel, rerank: texts.rerankModel, classify: texts.classifyModel },
+      maxClientBatchSize: texts.maxClientBatchSize,
+    },
     tenantHeader: tenantHeader(tenants),
     shared: share.of > 1,
     maxInFlightBytes: bodiesInFlight(http.maxInputBytes, share),

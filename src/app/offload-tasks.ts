@@ -1,3 +1,5 @@
+const TOKENIZER = new URL('../serving/tokenizer/tokenizer-tasks.js', import.meta.url);
+
 /** Modules whose pure functions run on pool threads. */
 export const OFFLOAD_TASKS = {
   /** Decodes large JSON bodies. */
@@ -6,4 +8,8 @@ export const OFFLOAD_TASKS = {
   decodePlain: new URL('../serving/codec/plain/offload-plain.js', import.meta.url),
   /** Decodes and resizes images. */
   picturesToRows: new URL('../images/picture-rows.js', import.meta.url),
+  decodeTexts: new URL('../serving/codec/texts/text-bodies.js', import.meta.url),
+  tokenize: TOKENIZER,
+  detokenize: TOKENIZER,
+  inspectTokenizer: TOKENIZER,
 };

@@ -1,5 +1,5 @@
 import type { ServerConfig } from '../config/index.js';
-import type { Clock, Log, VersionGate, VersionHost } from '../core/index.js';
+import type { Clock, Log, Offload, VersionGate, VersionHost } from '../core/index.js';
 import { ModelRepository, type ModelRepositoryOptions } from '../models/index.js';
 import { availableBackends } from './backends.js';
 import { defaultDevice } from './default-device.js';
@@ -10,6 +10,8 @@ export interface RepositoryParts {
   readonly host: VersionHost;
   /** Default: versions have to show nothing. */
   readonly gate?: VersionGate;
+  /** Default: models of texts are only their tensors. */
+  readonly offload?: Offload;
   readonly clock: Clock;
   readonly log: Log;
   readonly surroundings: {
@@ -22,7 +24,7 @@ export interface RepositoryParts {
 /** The models of a configuration on the backends of this machine. Nothing is loaded before its `start`. */
 export function openRepository(
   config: ServerConfig,
-  { host, gate, clock, log, surroundings }: RepositoryParts,
+  { host, gate, offload, clock, log, surroundings }: RepositoryParts,
   told: Pick<ModelRepositoryOptions, 'onVersionReady' | 'onVersionReloaded' | 'onVersionGone'> = {},
 ): ModelRepository {
   return new ModelRepository({
@@ -51,6 +53,9 @@ export function openRepository(
     }),
     host,
     ...(gate === undefined ? {} : { gate }),
+    ...(offload === undefined
+      ? {}
+      : { inspectTokenizer: (tokenizer) => offload.run('inspectTokenizer', { tokenizer }) }),
     clock,
     log,
     ...told,

@@ -1,5 +1,6 @@
 import type { DataType } from './data-type.js';
 import type { ImageRecipe } from './image-recipe.js';
+import type { TextModel } from './text-model.js';
 
 /** One version of one model. Versions are positive integers, as folder names of a repository have them. */
 export interface ModelVersionId {
@@ -106,4 +107,6 @@ export interface ModelSpec {
   readonly plainAnswer?: PlainAnswer;
   /** Warning counters and docs may name where the spec came from: `config.pbtxt`, `config.yaml`, `model`. */
   readonly source: string;
+  /** Of a model of texts: what protocols of texts go by. */
+  readonly text?: TextModel;
 }

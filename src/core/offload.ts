@@ -1,5 +1,6 @@
 import type { PictureBatch, PictureRows } from './image-recipe.js';
 import type { ModelSpec, TensorSpec } from './model.js';
+import type { TokenizerSource, TruncationDirection } from './text-model.js';
 
 /** Work that would hold a socket thread, done on pool threads. Buffers handed in are transferred: do not touch them again. */
 export interface Offload {
@@ -50,4 +51,70 @@ export interface OffloadTasks {
   };
   /** Decodes pictures and makes the elements of an input of them; refuses with MALFORMED_REQUEST, SHAPE_MISMATCH. */
   picturesToRows: { input: PictureBatch; output: PictureRows };
+  /** Decodes a large JSON body of texts; `kind`: of which route, `most`: texts that it may have. */
+  decodeTexts: {
+    input: { readonly kind: string; readonly body: Uint8Array; readonly most: number };
+    output: unknown;
+  };
+  /** Texts as token ids; refuses with SHAPE_MISMATCH a text that is too long, MALFORMED_REQUEST an id that there is not. */
+  tokenize: { input: TokenizeInput; output: TokenizedTexts };
+  /** Token ids as texts; refuses with MALFORMED_REQUEST an id that there is not. */
+  detokenize: {
+    input: {
+      readonly tokenizer: TokenizerSource;
+      readonly texts: readonly Int32Array[];
+      readonly skipSpecial: boolean;
+    };
+    output: readonly string[];
+  };
+  /** Loads a tokenizer; refuses with MODEL_INVALID one that cannot be used. */
+  inspectTokenizer: { input: { readonly tokenizer: TokenizerSource }; output: TokenizerFacts };
+}
+
+/** A text, a pair of texts, or a text that is tokens already. */
+export type TextInput = string | readonly [string, string] | { readonly ids: Int32Array };
+
+export interface TokenizeInput {
+  readonly tokenizer: TokenizerSource;
+  readonly texts: readonly TextInput[];
+  /** Put before each single text. */
+  readonly prompt: string;
+  /** Around what is text; tokens stay as they are. */
+  readonly addSpecial: boolean;
+  /** Most tokens, special ones included. */
+  readonly maxTokens: number;
+  /** Whether longer texts are cut, and where; else they are refused. */
+  readonly truncate: boolean;
+  readonly direction: TruncationDirection;
+  /** Number of the first text among all of its request, for messages. */
+  readonly firstIndex: number;
+  /** Whether each token's text is wanted too. */
+  readonly withTokens: boolean;
+}
+
+/** Several texts as tokens, one after another. */
+export interface TokenizedTexts {
+  readonly ids: Int32Array;
+  /** Which of two texts each belongs to; undefined: all are of the first. */
+  readonly types: Int32Array | undefined;
+  /** Where each text ends in `ids`. */
+  readonly ends: readonly number[];
+  /** Of each id, where it was asked for. */
+  readonly tokens: readonly TokenText[] | undefined;
+}
+
+export interface TokenText {
+  readonly text: string;
+  readonly special: boolean;
+}
+
+export interface TokenizerFacts {
+  readonly vocabularySize: number;
+  /** What shorter texts of a batch are filled up with. */
+  readonly padId: number;
+  /** Most tokens of a text as the file says; undefined: it says nothing. */
+  readonly maxLength: number | undefined;
+  /** Special tokens around a text, and around a pair. */
+  readonly specialTokens: number;
+  readonly specialTokensOfPair: number;
 }

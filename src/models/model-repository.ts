@@ -28,6 +28,7 @@ import { type Engine, familiesOf } from './repository/backend-choice.js';
 import { Catalogue } from './repository/catalogue.js';
 import { findSource, type ModelSource, type SourcePlaces } from './repository/model-source.js';
 import { RepositoryPoll } from './repository/repository-poll.js';
+import type { InspectTokenizer } from './repository/tokenizer-file.js';
 
 export interface ModelRepositoryOptions {
   /** Repository folders in Triton's layout, `NAME/VERSION/model.onnx`. */
@@ -69,6 +70,8 @@ export interface ModelRepositoryOptions {
   readonly costSweepMs?: number;
   /** False: configs must be whole (Triton's --disable-auto-complete-config); default true. */
   readonly autoComplete?: boolean;
+  /** Loads tokenizers of models of texts, off this thread; default: texts are not served. */
+  readonly inspectTokenizer?: InspectTokenizer;
   /** Versions that load at once; default 4, as Triton's `--model-load-thread-count`. */
   readonly loadThreads?: number;
   /** How often a version that fails to load is tried again; default 0. */
@@ -122,6 +125,7 @@ export class ModelRepository implements ModelControl {
         sloMs: options.sloMs ?? 0,
         costSweepMs: options.costSweepMs ?? 0,
         autoComplete: options.autoComplete ?? true,
+        inspectTokenizer: options.inspectTokenizer,
       }),
       slots: new LoadSlots(options.loadThreads ?? 4),
       retries: options.loadRetries ?? 0,

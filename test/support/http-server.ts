@@ -103,6 +103,7 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
   const specs = {
     specOf: (name: string, version: number | undefined) => models.spec(name, version),
     versionOf: (name: string, label: string) => models.labelled(name, label),
+    textModels: () => [],
   };
   const server = await startHttp({
     inference,

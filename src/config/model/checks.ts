@@ -16,6 +16,7 @@ export function checkModelConfig(config: ModelConfig, context: Context): void {
   checkBatching(config, refuse);
   checkShapes(config, refuse);
   checkSequences(config, refuse);
+  checkText(config.text, refuse);
   config.model_warmup?.forEach((sample, i) => {
     for (const [name, input] of Object.entries(sample.inputs ?? {}))
       oneOf(input, ['zero_data', 'random_data', 'input_data_file'], (message) =>
@@ -114,6 +115,16 @@ function checkShapes(config: ModelConfig, refuse: Refuse): void {
       seen.add(`${axis} ${name}`);
     });
   }
+}
+
+function checkText(text: ModelConfig['text'], refuse: Refuse): void {
+  if (text?.default_prompt === undefined) return;
+  const names = Object.keys(text.prompts ?? {});
+  if (!names.includes(text.default_prompt))
+    refuse(
+      ['text', 'default_prompt'],
+      `expected the name of one of text.prompts (${names.join(', ') || 'there are none'}), got '${text.default_prompt}'`,
+    );
 }
 
 function ascending(values: readonly number[] | undefined, refuse: (at: number, message: string) => void): void {

@@ -14,6 +14,7 @@ import {
   weight,
 } from './fields.js';
 import { SCHEDULING_FIELDS } from './scheduling.js';
+import { textFields } from './text.js';
 import { OTHER_FIELDS } from './unserved.js';
 
 const reshape = z.strictObject({
@@ -299,6 +300,9 @@ const fields = z.strictObject({
   max_sequence_state_bytes: positive64()
     .optional()
     .describe('Most bytes of state that are kept for one sequence; default 67108864. Ours'),
+  text: textFields
+    .optional()
+    .describe('Texts in, vectors or scores out: serves the model by the protocols of embedding servers. Ours'),
   provider: provider.optional().describe('Execution provider policy. Ours'),
   images: z
     .array(image)
@@ -311,7 +315,7 @@ const fields = z.strictObject({
 /**
  * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it
  * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `device_weight`, `batch_limit`, `cost_sweep_ms`, `split_large_requests`, `padding`,
- * `allowed_batch_sizes`, `max_sequence_state_bytes`, `provider`, `images`, `plain_answer`). Everything is optional: what is absent is completed from
+ * `allowed_batch_sizes`, `max_sequence_state_bytes`, `text`, `provider`, `images`, `plain_answer`). Everything is optional: what is absent is completed from
  * the model. Unknown fields are refused.
  */
 export const modelConfigSchema = fields.superRefine(checkModelConfig);

@@ -216,6 +216,21 @@ const offload = z.strictObject({
     .describe('JSON bodies from this size on are decoded on the offload threads, in bytes'),
 });
 
+const texts = z.strictObject({
+  embeddingModel: z
+    .string()
+    .optional()
+    .describe('Model that requests of embeddings mean which name none; default the only one of task embed'),
+  rerankModel: z.string().optional().describe('The same for /rerank'),
+  classifyModel: z.string().optional().describe('The same for /predict'),
+  maxClientBatchSize: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .default(32)
+    .describe("Most texts of one request of text-embeddings-inference (OpenAI's takes 2,048)"),
+});
+
 const buffers = z.strictObject({
   maxBytes: z
     .int()
@@ -697,6 +712,7 @@ export const serverConfigSchema = z.strictObject({
     .prefault({})
     .describe("Triton's traces: timelines of requests in a file; settings change at run time"),
   payloadLog: payloadLogSchema.prefault({}).describe('Requests and answers, logged to files and receivers'),
+  texts: texts.prefault({}).describe('Models of texts, and the protocols of embedding servers'),
   offload: offload.prefault({}).describe('Threads for work that would hold a socket'),
   backends: z
     .record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)))

@@ -173,6 +173,8 @@ function shownParameters(config: ModelConfig): Json {
     'provider.on_gpu_error': config.provider?.on_gpu_error,
     'provider.strict': config.provider?.strict,
   };
+  for (const [name, value] of Object.entries(config.text ?? {}))
+    own[`text.${name}`] = typeof value === 'object' ? JSON.stringify(value) : value;
   for (const [name, value] of Object.entries(config.provider?.options ?? {})) own[`provider.options.${name}`] = value;
   const shown = Object.entries(own).flatMap(([name, value]) =>
     value === undefined ? [] : [[`penstock.${name}`, { string_value: String(value) }] as const],

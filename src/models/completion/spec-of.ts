@@ -7,6 +7,7 @@ import {
   type ModelVersionId,
   type PlainAnswer,
   type TensorSpec,
+  type TextModel,
 } from '../../core/index.js';
 import { type BatchAims, batchPolicyOf } from './batch-policy.js';
 import type { Complete, CompletedTensors, ConfigInput, ConfigOutput } from './config-parts.js';
@@ -20,6 +21,7 @@ export interface SpecFacts {
   readonly source: string;
   readonly aims: BatchAims;
   readonly shapes: ShapePolicy;
+  readonly text: TextModel | undefined;
   /** Class names by output. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
   /** Rank-0 tensors of the model, by name: clients may see them as [1], the model takes []. */
@@ -50,6 +52,7 @@ export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
     },
     ...(facts.plainAnswer === undefined ? {} : { plainAnswer: facts.plainAnswer }),
     source: facts.source,
+    ...(facts.text === undefined ? {} : { text: facts.text }),
   });
 }
 

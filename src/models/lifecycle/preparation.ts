@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { ModelConfig } from '../../config/index.js';
 import {
   ENSEMBLE_PLATFORM,
   type EnsembleStep,
@@ -7,9 +8,11 @@ import {
   type OpenedModel,
   ServingError,
   type SignatureTensor,
+  type TextModel,
   type VersionPlan,
 } from '../../core/index.js';
 import { completeTensors } from '../completion/complete-tensors.js';
+import type { CompletedTensors } from '../completion/config-parts.js';
 import { ensembleStepsOf, isEnsemble } from '../completion/ensemble-steps.js';
 import { imageRecipesOf } from '../completion/image-recipes.js';
 import { type CompletedGroups, completeGroups, type DeviceDefaults } from '../completion/instance-groups.js';
@@ -26,9 +29,11 @@ import { shownSignature } from '../completion/sequence-tensors.js';
 import { shapePolicyOf } from '../completion/shape-policy.js';
 import { shownConfig } from '../completion/shown-config.js';
 import { specOf } from '../completion/spec-of.js';
+import { paddingOfTexts, textModelOf } from '../completion/text-model.js';
 import { checkOnnxFile } from '../integrity/index.js';
 import { chooseEngine, type Engine } from '../repository/backend-choice.js';
 import type { ModelFile, ModelSource } from '../repository/model-source.js';
+import { type InspectTokenizer, readTokenizer } from '../repository/tokenizer-file.js';
 import { type WarmSample, warmSamples } from '../warmup/warm-samples.js';
 
 /** What a model's config may leave to the server. */
@@ -37,6 +42,8 @@ export interface PreparationDefaults extends DeviceDefaults, OpenDefaults {
   readonly autoComplete: boolean;
   readonly sloMs: number;
   readonly costSweepMs: number;
+  /** Undefined: nobody sends texts, and models are only their tensors. */
+  readonly inspectTokenizer: InspectTokenizer | undefined;
 }
 
 /** A version whose file is open, before its config is complete. */
@@ -126,6 +133,7 @@ export class Preparation {
     const tensors = batching === undefined ? completed : { ...completed, dynamicBatching: undefined };
     if (tensors.outputs.length === 0) throw new ServingError('MODEL_INVALID', 'the model has no output');
     const { name: backend, platform } = file.family;
+    const { text, padding } = await this.#texts(config, tensors, source, id.model);
     // Of an ensemble the models plan, each by its own.
     const sloMs = steps === undefined ? (config.slo_ms ?? this.#defaults.sloMs) : 0;
     const gathering = batching && { ...tensors, dynamicBatching: batchingOfSequences(batching, tensors.maxBatchSize) };
@@ -139,7 +147,8 @@ export class Preparation {
         split: config.split_large_requests ?? false,
         ...(config.batch_limit === undefined ? {} : { batchLimit: config.batch_limit }),
       },
-      shapes: shapePolicyOf(config, tensors),
+      shapes: shapePolicyOf({ ...config, padding }, tensors),
+      text,
       labels: await readLabels(source.place, id.model, tensors.outputs),
       images: imageRecipesOf(config, tensors),
       plainAnswer: plainAnswerOf(config, tensors),
@@ -171,6 +180,20 @@ export class Preparation {
       }),
       engine: opening.engine,
     };
+  }
+
+  /** What a model of texts is to the protocols of texts, and how they share batches. */
+  async #texts(
+    { text, padding }: ModelConfig,
+    tensors: CompletedTensors,
+    { place }: ModelSource,
+    model: string,
+  ): Promise<{ readonly text: TextModel | undefined; readonly padding: ModelConfig['padding'] }> {
+    const { inspectTokenizer } = this.#defaults;
+    if (text === undefined || inspectTokenizer === undefined) return { text: undefined, padding };
+    const found = await readTokenizer(place, model, text.tokenizer || 'tokenizer.json', inspectTokenizer);
+    const completed = textModelOf(text, tensors, found);
+    return { text: completed, padding: padding ?? paddingOfTexts(completed, tensors, found.facts.padId) };
   }
 }
 

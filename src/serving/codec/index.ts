@@ -13,6 +13,21 @@ export { encodeClassifyReply, encodeRegressReply } from './predict-rest/results-
 export { OWN_ROOM, type ReplyRoom } from './reply-room.js';
 export { type RequestParts, requestOfParts } from './request-parts.js';
 export { V2_REST_SCHEMAS } from './schemas.js';
+export { encodeOpenAiEmbeddings, openAiError } from './texts/openai.js';
+export type { TeiChoice } from './texts/tei.js';
+export {
+  teiError,
+  teiPredictions,
+  teiRanks,
+  teiSimilarities,
+  teiTokens,
+  teiTokenVectors,
+  teiVectors,
+} from './texts/tei-answers.js';
+export { decodeTextBody, type TextBody, type TextBodyKind } from './texts/text-bodies.js';
+export { textRequest } from './texts/text-request.js';
+export { TEXT_SCHEMAS } from './texts/text-schemas.js';
+export { finished, vectorOf, vectorsOfTokens } from './texts/vectors.js';
 export { TENSORFLOW_TYPES } from './tf-serving/tensorflow-types.js';
 export {
   type Call,

@@ -156,6 +156,14 @@ export class Dataplane {
     }
   }
 
+  /** Specs of the models of texts that serve. */
+  textModels(): ModelSpec[] {
+    return this.#table
+      .targets()
+      .map(({ spec }) => spec)
+      .filter(({ text }) => text !== undefined);
+  }
+
   #watchOver({ facts, shadows: limits }: NonNullable<DataplaneOptions['releases']>): ReleaseWatch {
     const serves = (served: ServedVersion) =>
       this.#table.versions(served.spec.id.model).some(({ target }) => target === served);

@@ -76,7 +76,7 @@ export class ThreadSide {
   }
 
   /** The data path with nothing routed by a table older than the newest that the control thread has published. */
-  upToDate(dataplane: Dataplane): Pick<Dataplane, 'wanted' | 'infer' | 'specOf' | 'versionOf'> {
+  upToDate(dataplane: Dataplane): Pick<Dataplane, 'wanted' | 'infer' | 'specOf' | 'versionOf' | 'textModels'> {
     const catchUp = () => this.#tables?.catchUp();
     return {
       get wanted() {
@@ -94,6 +94,10 @@ export class ThreadSide {
       versionOf: (model, label) => {
         catchUp();
         return dataplane.versionOf(model, label);
+      },
+      textModels: () => {
+        catchUp();
+        return dataplane.textModels();
       },
     };
   }

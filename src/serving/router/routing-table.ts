@@ -105,6 +105,11 @@ export class RoutingTable<T> {
     );
   }
 
+  /** The version of each model that requests without a version get unless a rule or a split decides. */
+  targets(): T[] {
+    return [...this.#models.keys()].map((model) => this.targetOf(model, undefined));
+  }
+
   #router(model: string): ModelRouter<T> {
     const router = this.#models.get(model);
     if (router === undefined) throw new ServingError('MODEL_NOT_FOUND', `model '${model}' is not served here`);

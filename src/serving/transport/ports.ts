@@ -15,6 +15,8 @@ export interface SpecPort {
   specOf(model: string, version: number | undefined): Awaitable<ModelSpec>;
   /** The version that a label stands for (`labels` of the model's routes). Throws and rejects likewise. */
   versionOf(model: string, label: string): Awaitable<number>;
+  /** Of each model of texts that serves, as requests without a version get it. */
+  textModels(): readonly ModelSpec[];
 }
 
 /** Every other call than an inference, as a transport sees it. Its methods throw `ServingError`, or reject with it. */

@@ -25,17 +25,34 @@ const versions = {
   },
 } as const;
 
+/** What OpenAI's clients read of a model. */
+const OPENAI_MODEL = {
+  id: { type: 'string' },
+  object: { const: 'model' },
+  created: { type: 'integer', description: 'When this server began to serve, in seconds since 1970' },
+  owned_by: { type: 'string' },
+} as const;
+
 /** JSON Schemas (2020-12) of the bodies of KServe V1 and of TensorFlow Serving's REST API. */
 export const PREDICT_SCHEMAS = {
   V1Models: {
     type: 'object',
-    required: ['models'],
-    properties: { models: { type: 'array', items: { type: 'string' } } },
+    required: ['models', 'object', 'data'],
+    properties: {
+      models: { type: 'array', items: { type: 'string' } },
+      object: { const: 'list' },
+      data: { type: 'array', items: { type: 'object', properties: OPENAI_MODEL } },
+    },
   },
   V1ModelStatus: {
     type: 'object',
     required: ['name', 'ready', 'model_version_status'],
-    properties: { name: { type: 'string' }, ready: { type: 'boolean' }, model_version_status: versions },
+    properties: {
+      name: { type: 'string' },
+      ready: { type: 'boolean' },
+      model_version_status: versions,
+      ...OPENAI_MODEL,
+    },
   },
   V1VersionStatus: {
     type: 'object',

@@ -6,7 +6,16 @@ import type { OffloadPool } from './offload-pool.js';
 
 const { createOffload } = await compiled<typeof import('../index.js')>('serving/executor/index.js');
 const MODULE = new URL('../../../../test/fixtures/offload-tasks.mjs', import.meta.url);
-const TASKS = { decodeV2Json: MODULE, decodePredict: MODULE, decodePlain: MODULE, picturesToRows: MODULE };
+const TASKS = {
+  decodeV2Json: MODULE,
+  decodePredict: MODULE,
+  decodePlain: MODULE,
+  picturesToRows: MODULE,
+  decodeTexts: MODULE,
+  tokenize: MODULE,
+  detokenize: MODULE,
+  inspectTokenizer: MODULE,
+};
 
 const pools: OffloadPool[] = [];
 afterEach(async () => {

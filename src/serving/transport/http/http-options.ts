@@ -9,6 +9,7 @@ import {
   type Reason,
   type RequestWatch,
   type Restriction,
+  type TextTask,
   TRITON_NOT_READY_STATUS,
   tritonError,
 } from '../../../core/index.js';
@@ -64,12 +65,22 @@ export interface HttpOptions {
   readonly tritonErrors?: boolean;
   /** Groups of calls that need a key; default none. */
   readonly restrictions?: readonly Restriction[];
+  /** What protocols of texts go by; default: no model is meant where none is named, 32 texts a request. */
+  readonly texts?: TextOptions | undefined;
   /** How long `close` waits for replies that clients read slowly; default 10000. */
   readonly closeTimeoutMs?: number;
   /** Told of each inference that was refused here, before the data path saw it (broken body, too large, draining). */
   readonly onRefused?: (reason: Reason) => void;
   /** Told of each inference from its head to its answer; default: nobody is. */
   readonly watch?: RequestWatch | undefined;
+}
+
+/** What the server says of protocols of texts. */
+export interface TextOptions {
+  /** The model of each task that is meant where a request names none; absent: the only one. */
+  readonly models: Readonly<Partial<Record<TextTask, string | undefined>>>;
+  /** Most texts of one request of text-embeddings-inference. */
+  readonly maxClientBatchSize: number;
 }
 
 export type HttpServer = ListeningServer;
@@ -97,6 +108,9 @@ export interface HttpState {
   readonly maxStreamBacklogBytes: number;
   readonly streamCompression: boolean;
   readonly tenantHeader: string;
+  readonly texts: TextOptions;
+  /** When it began to serve, in seconds since 1970. */
+  readonly startedSeconds: number;
   readonly nowNs: () => number;
   readonly onRefused: (reason: Reason) => void;
   readonly watch: RequestWatch | undefined;
@@ -137,6 +151,8 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
     maxStreamBacklogBytes: Math.min(options.maxStreamBacklogBytes ?? 64 * MIB, MAX_INT32),
     streamCompression: options.streamCompression ?? false,
     tenantHeader: options.tenantHeader ?? '',
+    startedSeconds: Math.floor(Date.now() / 1000),
+    texts: options.texts ?? { models: {}, maxClientBatchSize: 32 },
     nowNs: () => options.clock.nowNs(),
     onRefused: options.onRefused ?? (() => {}),
     watch: options.watch,

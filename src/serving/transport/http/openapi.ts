@@ -1,5 +1,5 @@
 import { CRITICALITIES, ERRORS, REASONS, type Reason } from '../../../core/index.js';
-import { PLAIN_SCHEMAS, PREDICT_SCHEMAS, V2_REST_SCHEMAS } from '../../codec/index.js';
+import { PLAIN_SCHEMAS, PREDICT_SCHEMAS, TEXT_SCHEMAS, V2_REST_SCHEMAS } from '../../codec/index.js';
 import type { ModelMetadata, Right } from '../../controlplane/index.js';
 import type { ControlPort } from '../ports.js';
 import { CONTROL_SCHEMAS } from './schemas.js';
@@ -61,8 +61,15 @@ export interface DocumentedApi {
 
 const V2_API: DocumentedApi = {
   description:
-    'Open Inference Protocol V2 over REST and WebSocket; KServe V1, TensorFlow Serving and plain JSON over REST.',
-  schemas: { ...CONTROL_SCHEMAS, ...SETTINGS_SCHEMAS, ...V2_REST_SCHEMAS, ...PREDICT_SCHEMAS, ...PLAIN_SCHEMAS },
+    'Open Inference Protocol V2 over REST and WebSocket; KServe V1, TensorFlow Serving, plain JSON and embeddings (OpenAI, text-embeddings-inference) over REST.',
+  schemas: {
+    ...CONTROL_SCHEMAS,
+    ...SETTINGS_SCHEMAS,
+    ...V2_REST_SCHEMAS,
+    ...PREDICT_SCHEMAS,
+    ...PLAIN_SCHEMAS,
+    ...TEXT_SCHEMAS,
+  },
 };
 
 /** Models whose examples the document carries; more would drown the page. */

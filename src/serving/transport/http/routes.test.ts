@@ -109,7 +109,6 @@ describe('the routes of V2', () => {
   });
 
   it.each([
-    '/',
     '/v3',
     '/v2/',
     '/v2/models/m/',

@@ -7,6 +7,7 @@ import type { FormRoute } from './form/register-forms.js';
 import { describedServer, type OpenApiDocument, openApiDocument } from './openapi.js';
 import { PLAIN_ROUTES } from './plain/plain-routes.js';
 import { SETTINGS_ROUTES } from './settings-routes.js';
+import { TEXT_ROUTES } from './texts/text-routes.js';
 import { namesOf, V1_ROUTES } from './v1-routes.js';
 import type { WholeAnswer } from './whole-call.js';
 
@@ -244,6 +245,7 @@ export const ROUTES: readonly Route[] = [
   },
   ...V1_ROUTES,
   ...PLAIN_ROUTES,
+  ...TEXT_ROUTES,
   documentation('/v2/docs', 'This documentation as a page', 'text/html; charset=utf-8', (document) =>
     docsPage(document, '/v2/docs'),
   ),

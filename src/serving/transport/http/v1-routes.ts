@@ -8,7 +8,7 @@ import type { FormServer, InferForm } from './form/infer-form.js';
 import { classifyForm, explainForm, predictForm, regressForm } from './form/predict-form.js';
 import { PLAIN_MEDIA } from './plain/plain-form.js';
 import type { Route } from './routes.js';
-import type { WholeAnswer } from './whole-call.js';
+import { openAiModel } from './texts/openai-models.js';
 
 /** Of the version that requests get, of one, and of what a label stands for. */
 const PREFIXES = ['/v1/models/:model', '/v1/models/:model/versions/:version', '/v1/models/:model/labels/:label'];
@@ -21,9 +21,14 @@ export const V1_ROUTES: readonly Route[] = [
   told(
     '/v1/models',
     'V1Models',
-    'Names of the models that take requests (KServe V1)',
+    'Models that take requests (KServe V1: their names in models; OpenAI: data)',
     'repositoryIndex',
-    ({ server }) => mapped(server.control.repositoryIndex({ ready: true }), namesOf),
+    ({ server }) =>
+      mapped(server.control.repositoryIndex({ ready: true }), (index) => {
+        const { models } = namesOf(index).content;
+        const data = models.map((name) => openAiModel(name, server.startedSeconds));
+        return { content: { object: 'list', data, models } };
+      }),
   ),
   told(
     PREFIXES[0] as string,
@@ -34,7 +39,12 @@ export const V1_ROUTES: readonly Route[] = [
       mapped(modelStatus(server.control, path.model, undefined), (versions) => {
         const ready = versions.some(({ state }) => state === 'AVAILABLE');
         return {
-          content: { name: path.model, ready, model_version_status: versions },
+          content: {
+            name: path.model,
+            ready,
+            model_version_status: versions,
+            ...openAiModel(path.model, server.startedSeconds),
+          },
           status: ready ? 200 : ERRORS.VERSION_NOT_READY.http,
         };
       }),
@@ -93,7 +103,9 @@ export const V1_ROUTES: readonly Route[] = [
 ];
 
 /** The models of an index, each once: of `/v1/models` and of KServe's `/v2/models`. */
-export function namesOf(index: readonly { readonly name: string }[]): WholeAnswer {
+export function namesOf(index: readonly { readonly name: string }[]): {
+  readonly content: { readonly models: readonly string[] };
+} {
   return { content: { models: [...new Set(index.map(({ name }) => name))] } };
 }
 

@@ -23,7 +23,9 @@ function post(path: string, body: unknown, headers: Record<string, string> = {})
 }
 
 const AVAILABLE = { version: '1', state: 'AVAILABLE', status: { error_code: 'OK', error_message: '' } };
-const NO_LABELS = { versionOf: () => 1 };
+/** What OpenAI's clients read of a model. */
+const openAi = (id: string) => ({ id, object: 'model', created: expect.any(Number), owned_by: 'penstock' });
+const NO_LABELS = { versionOf: () => 1, textModels: () => [] };
 const ROWS = {
   instances: [
     [1, 2],
@@ -139,12 +141,13 @@ describe('predictions over HTTP', () => {
 
   it('lists models and tells whether one is ready', async () => {
     await start();
-    for (const path of ['/v1/models', '/v2/models'])
-      expect(await (await fetch(`${fixture!.url}${path}`)).json()).toEqual({ models: ['m'] });
+    expect(await (await fetch(`${fixture!.url}/v2/models`)).json()).toEqual({ models: ['m'] });
+    const data = [openAi('m')];
+    expect(await (await fetch(`${fixture!.url}/v1/models`)).json()).toEqual({ object: 'list', data, models: ['m'] });
     const ready = await fetch(`${fixture!.url}/v1/models/m`);
     expect([ready.status, await ready.json()]).toEqual([
       200,
-      { name: 'm', ready: true, model_version_status: [AVAILABLE] },
+      { name: 'm', ready: true, model_version_status: [AVAILABLE], ...openAi('m') },
     ]);
     expect((await fetch(`${fixture!.url}/v1/models/nobody`)).status).toBe(404);
   });
@@ -165,11 +168,14 @@ describe('predictions over HTTP', () => {
     const loading = { ...AVAILABLE, version: '2', state: 'LOADING' };
     expect(await of('m')).toEqual([
       200,
-      { name: 'm', ready: true, model_version_status: [failed, loading, AVAILABLE] },
+      { name: 'm', ready: true, model_version_status: [failed, loading, AVAILABLE], ...openAi('m') },
     ]);
     expect(await of('m/versions/3')).toEqual([200, { model_version_status: [failed] }]);
     expect(await of('m/labels/stable')).toEqual([200, { model_version_status: [AVAILABLE] }]);
-    expect(await of('other')).toEqual([503, { name: 'other', ready: false, model_version_status: [] }]);
+    expect(await of('other')).toEqual([
+      503,
+      { name: 'other', ready: false, model_version_status: [], ...openAi('other') },
+    ]);
     expect(await of('m/versions/9')).toEqual([404, { error: "could not find version 9 of model 'm'" }]);
     expect((await of('m/labels/none'))[0]).toBe(404);
     expect((await of('m/versions/x'))[0]).toBe(400);

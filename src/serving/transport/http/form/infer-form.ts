@@ -13,7 +13,7 @@ import type { HttpState } from '../http-options.js';
 /** What forms use of the server they belong to. */
 export type FormServer = Pick<
   HttpState,
-  'allowNan' | 'clock' | 'control' | 'offload' | 'offloadJsonBytes' | 'replies' | 'specs'
+  'allowNan' | 'clock' | 'control' | 'offload' | 'offloadJsonBytes' | 'replies' | 'specs' | 'texts'
 >;
 
 /**

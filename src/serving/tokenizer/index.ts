@@ -1,0 +1,1 @@
+export { type TokenizeChoice, type TokenizedText, textsAsTokens } from './texts-as-tokens.js';
