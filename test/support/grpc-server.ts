@@ -26,7 +26,13 @@ import { modelSpec } from './specs.js';
 import { WALL_CLOCK } from './wall-clock.js';
 
 const PROTOS = fileURLToPath(new URL('../../protos/', import.meta.url));
-const FILES = ['grpc_service.proto', 'health.proto', 'reflection_v1.proto', 'reflection_v1alpha.proto'];
+const FILES = [
+  'grpc_service.proto',
+  'health.proto',
+  'reflection_v1.proto',
+  'reflection_v1alpha.proto',
+  'tensorflow_serving.proto',
+];
 const DEFINITION = loadSync(FILES, {
   includeDirs: [PROTOS],
   keepCase: true,
@@ -41,6 +47,8 @@ export type Message = Record<string, any>;
 
 export const INFERENCE = 'inference.GRPCInferenceService';
 export const HEALTH = 'grpc.health.v1.Health';
+export const PREDICTION = 'tensorflow.serving.PredictionService';
+export const MODEL_SERVICE = 'tensorflow.serving.ModelService';
 
 interface Method {
   readonly path: string;
@@ -196,6 +204,10 @@ export async function startGrpcFixture(
   });
   const server = await startGrpc({
     inference,
+    specs: {
+      specOf: (name, version) => models.spec(name, version),
+      versionOf: (name, label) => models.labelled(name, label),
+    },
     control,
     clock: WALL_CLOCK,
     log,

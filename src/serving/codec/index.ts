@@ -28,11 +28,18 @@ export { decodeTextBody, type TextBody, type TextBodyKind } from './texts/text-b
 export { textRequest } from './texts/text-request.js';
 export { TEXT_SCHEMAS } from './texts/text-schemas.js';
 export { finished, vectorOf, vectorsOfTokens } from './texts/vectors.js';
+export { decodeExamplesRequest, type ExamplesMessage } from './tf-grpc/example-messages.js';
+export { type NamedModel, namedModel } from './tf-grpc/model-spec.js';
+export { decodePredictRequest, encodePredictResponse } from './tf-grpc/predict-messages.js';
+export { classifiedRows, floatsOf, regressedRows } from './tf-serving/method-results.js';
 export { TENSORFLOW_TYPES } from './tf-serving/tensorflow-types.js';
 export {
   type Call,
   healthCalls,
   inferenceCalls,
+  messageBytes,
+  modelServiceCalls,
+  predictionCalls,
   reflectionCalls,
 } from './v2-grpc/calls.js';
 export { type CallContext, decodeModelInfer } from './v2-grpc/infer-request.js';

@@ -1,7 +1,7 @@
 import { ServingError, type Tensor } from '../../../core/index.js';
 import { shown } from '../checked-tensor.js';
 import type { JsonScanner } from '../v2-rest/json-scanner.js';
-import { type InputSpec, readTensorRows } from './tensor-value.js';
+import { type InputSpec, readTensorRows, readTensorValue } from './tensor-value.js';
 import { shapeOfValue } from './value-shape.js';
 
 /** How rows with names are read. */
@@ -40,15 +40,34 @@ export function readNamedRows(scan: JsonScanner, specs: readonly InputSpec[], ho
   for (const spec of specs) {
     const common = how.common?.get(spec.name);
     const own = places.get(spec.name) as number[];
-    const starts = own.length === 0 && common !== undefined ? new Array<number>(rows).fill(common) : own;
-    if (starts.length === 0 && spec.optional) continue;
-    if (starts.length < rows) throw missing(spec.name, starts.length, how);
-    scan.at = starts[0] as number;
+    if (own.length === 0 && common !== undefined) {
+      scan.at = common;
+      inputs.push(repeated(readTensorValue(scan, spec), rows));
+      continue;
+    }
+    if (own.length === 0 && spec.optional) continue;
+    if (own.length < rows) throw missing(spec.name, own.length, how);
+    scan.at = own[0] as number;
     const row = shapeOfValue(scan);
-    inputs.push(readTensorRows(scan, spec, starts, row, [rows, ...row]));
+    inputs.push(readTensorRows(scan, spec, own, row, [rows, ...row]));
   }
   scan.at = end;
   return inputs;
+}
+
+/** What every row has is sent once, so that its memory is bounded by itself. */
+const MOST_REPEATED_BYTES = 64 * 1024 * 1024;
+
+function repeated(tensor: Tensor, rows: number): Tensor {
+  const { byteLength } = tensor.data;
+  if (byteLength * rows > MOST_REPEATED_BYTES)
+    throw new ServingError(
+      'BODY_TOO_LARGE',
+      `input ${shown(tensor.name)}: ${rows} rows of the context take more than ${MOST_REPEATED_BYTES} bytes`,
+    );
+  const data = new Uint8Array(byteLength * rows);
+  for (let row = 0; row < rows; row++) data.set(tensor.data, row * byteLength);
+  return { ...tensor, shape: [rows, ...tensor.shape], data };
 }
 
 function note(starts: number[], rows: number, key: string, at: number, how: NamedRows): void {

@@ -6,6 +6,7 @@ import {
   type ModelSpec,
   ServingError,
   type Tensor,
+  typedView,
 } from '../../../core/index.js';
 import { shown } from '../checked-tensor.js';
 import { widened } from '../predict-rest/nested-text.js';
@@ -71,4 +72,9 @@ function picked(
 
 function isFloat(dataType: Tensor['dataType']): boolean {
   return dataType === 'FP32' || dataType === 'FP64' || dataType === 'FP16' || dataType === 'BF16';
+}
+
+/** The values of a tensor of FP32 or FP64. */
+export function floatsOf({ dataType, data }: Tensor): Float32Array | Float64Array {
+  return typedView(dataType, data) as Float32Array | Float64Array;
 }

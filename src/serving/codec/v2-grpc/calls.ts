@@ -25,7 +25,9 @@ export interface Call {
 type PlainObject = Record<string, unknown>;
 
 /** Calls whose messages are read and written by hand: the hot path. */
-const BY_HAND: readonly string[] = ['ModelInfer', 'ModelStreamInfer'];
+const BY_HAND: readonly string[] = ['ModelInfer', 'ModelStreamInfer', 'Predict'];
+/** Calls whose requests are read by hand, and whose answers are not written so. */
+const READ_BY_HAND: readonly string[] = ['Classify', 'Regress'];
 
 /** What differs between a REST answer and its message. */
 const ANSWER_AS_MESSAGE: Readonly<Record<string, (answer: unknown) => unknown>> = {
@@ -43,6 +45,22 @@ export function inferenceCalls(): readonly Call[] {
 /** `Check` and `Watch` of `grpc.health.v1.Health`; status goes by name: `SERVING`, `NOT_SERVING`, `SERVICE_UNKNOWN`. */
 export function healthCalls(): readonly Call[] {
   return callsOf('grpc.health.v1.Health');
+}
+
+/** The calls of TensorFlow Serving's `PredictionService`; `Predict`, `Classify` and `Regress` pass their requests through. */
+export function predictionCalls(): readonly Call[] {
+  return callsOf('tensorflow.serving.PredictionService');
+}
+
+/** Those of its `ModelService`. */
+export function modelServiceCalls(): readonly Call[] {
+  return callsOf('tensorflow.serving.ModelService');
+}
+
+/** Bytes of a message of `protos/` by its full name, from an object with its field names; unknown keys are left out. */
+export function messageBytes(type: string, object: PlainObject): Uint8Array {
+  const found = protoRoot().lookupType(type);
+  return found.encode(found.fromObject(object)).finish();
 }
 
 /** `ServerReflectionInfo` of both published versions; see `answerReflection`. */
@@ -70,7 +88,7 @@ function callOf(serviceName: string, method: protobuf.Method): Call {
     path: `/${serviceName}/${name}`,
     requestStream: method.requestStream === true,
     responseStream: method.responseStream === true,
-    decode: byHand ? (bytes) => bytes : (bytes) => decodeMessage(request, bytes),
+    decode: byHand || READ_BY_HAND.includes(name) ? (bytes) => bytes : (bytes) => decodeMessage(request, bytes),
     encode: byHand
       ? (answer) => answer as Buffer
       : (answer) => Buffer.from(response.encode(response.fromObject(asMessage(answer) as PlainObject)).finish()),

@@ -47,15 +47,16 @@ export function fileDescriptors(): readonly FileDescriptor[] {
 function build(): FileDescriptor[] {
   const root = protoRoot();
   const names = root.files.map(baseName);
-  const described = names.map((name) => describeFile(root, name, importsOf(name)));
+  const described = names.map((name) => describeFile(root, name, IMPORTS[name] ?? []));
   // No imported file imports another.
   return described.sort((a, b) => a.imports.length - b.imports.length);
 }
 
-/** protobufjs keeps no imports once it has loaded them; ours has one edge, checked by the tests against the files. */
-function importsOf(name: string): string[] {
-  return name === 'grpc_service.proto' ? ['model_config.proto'] : [];
-}
+/** protobufjs keeps no imports once it has loaded them; these are checked by the tests against the files. */
+const IMPORTS: Readonly<Record<string, readonly string[]>> = {
+  'grpc_service.proto': ['model_config.proto'],
+  'tensorflow_serving.proto': ['any.proto', 'tensorflow_core.proto', 'tensorflow_error.proto', 'wrappers.proto'],
+};
 
 function describeFile(root: protobuf.Root, name: string, imports: readonly string[]): FileDescriptor {
   const members = membersOf(root, name);

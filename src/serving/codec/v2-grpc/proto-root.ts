@@ -3,7 +3,13 @@ import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
 
 /** Files of the package's `protos/` folder that the server speaks; imports come along. */
-const FILES = ['grpc_service.proto', 'health.proto', 'reflection_v1.proto', 'reflection_v1alpha.proto'];
+const FILES = [
+  'grpc_service.proto',
+  'health.proto',
+  'reflection_v1.proto',
+  'reflection_v1alpha.proto',
+  'tensorflow_serving.proto',
+];
 
 let root: protobuf.Root | undefined;
 

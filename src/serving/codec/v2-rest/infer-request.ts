@@ -13,8 +13,8 @@ export interface RequestContext {
   readonly receivedNs: number;
   readonly nowNs: () => number;
   /** As headers name them; empty = they do not. */
-  readonly tenantHeader?: string;
-  readonly criticalityHeader?: string;
+  readonly tenantHeader?: string | undefined;
+  readonly criticalityHeader?: string | undefined;
   readonly caller?: CallerTraits | undefined;
   /** What the body lies in; undefined: garbage-collected memory. */
   readonly lease?: Lease | undefined;

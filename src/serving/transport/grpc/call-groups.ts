@@ -25,9 +25,20 @@ const INFERENCE_SERVICE: Readonly<Record<string, ApiGroup>> = {
   LogSettings: 'logging',
 };
 
-/** The group of a call of the inference service. Throws (our mistake) for one that the table does not know. */
+/** Those of TensorFlow Serving's services, alike. */
+const TENSORFLOW_SERVICES: Readonly<Record<string, ApiGroup>> = {
+  Predict: 'inference',
+  Classify: 'inference',
+  Regress: 'inference',
+  MultiInference: 'inference',
+  GetModelMetadata: 'metadata',
+  GetModelStatus: 'health',
+  HandleReloadConfigRequest: 'model-repository',
+};
+
+/** The group of a call of those services. Throws (our mistake) for one that the table does not know. */
 export function groupOf({ name }: Call): ApiGroup {
-  const group = INFERENCE_SERVICE[name];
+  const group = INFERENCE_SERVICE[name] ?? TENSORFLOW_SERVICES[name];
   if (group === undefined) throw new Error(`the call ${name} belongs to no group`);
   return group;
 }

@@ -13,12 +13,13 @@ import {
 import { OWN_ROOM, type ReplyRoom } from '../../codec/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { InFlight } from '../in-flight.js';
-import type { ControlPort, InferencePort, ListeningServer } from '../ports.js';
+import type { ControlPort, InferencePort, ListeningServer, SpecPort } from '../ports.js';
 import { type ApiKey, apiKeys } from '../restrictions.js';
 import type { UnixSocketPlace } from '../unix-socket.js';
 
 export interface GrpcOptions {
   readonly inference: InferencePort;
+  readonly specs: Pick<SpecPort, 'specOf' | 'versionOf'>;
   readonly control: ControlPort;
   readonly clock: Clock;
   readonly log: Log;
@@ -76,6 +77,7 @@ export interface GrpcServer extends ListeningServer {
 /** What all calls of one gRPC server share. */
 export interface GrpcState {
   readonly inference: InferencePort;
+  readonly specs: Pick<SpecPort, 'specOf' | 'versionOf'>;
   readonly control: ControlPort;
   readonly clock: Clock;
   readonly log: Log;
@@ -83,6 +85,7 @@ export interface GrpcState {
   /** Of answers: memory of their own, for HTTP/2 may read a frame after its stream was reset. */
   readonly room: ReplyRoom;
   readonly inFlight: InFlight;
+  readonly maxInputBytes: number;
   readonly maxStreamRequests: number;
   readonly maxWatchers: number;
   readonly tenantHeader: string;
@@ -102,12 +105,14 @@ export const DEFAULT_MAX_INPUT_BYTES = 64 * 1024 * 1024;
 export function grpcState(options: GrpcOptions): GrpcState {
   return {
     inference: options.inference,
+    specs: options.specs,
     control: options.control,
     clock: options.clock,
     log: options.log,
     room: { ...OWN_ROOM, copy: options.memory?.copy ?? OWN_ROOM.copy },
     budget: new ByteBudget(options.maxInFlightBytes ?? 8 * (options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES)),
     inFlight: new InFlight(),
+    maxInputBytes: options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
     maxStreamRequests: options.maxStreamRequests ?? 256,
     maxWatchers: options.maxWatchers ?? 1024,
     tenantHeader: options.tenantHeader ?? '',

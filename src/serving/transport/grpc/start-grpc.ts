@@ -1,5 +1,12 @@
 import { type ApiGroup, ERRORS, GRPC_CODE_NUMBERS } from '../../../core/index.js';
-import { type Call, healthCalls, inferenceCalls, reflectionCalls } from '../../codec/index.js';
+import {
+  type Call,
+  healthCalls,
+  inferenceCalls,
+  modelServiceCalls,
+  predictionCalls,
+  reflectionCalls,
+} from '../../codec/index.js';
 import { groupOf } from './call-groups.js';
 import { controlCall } from './control-calls.js';
 import type { CallHandler, Method } from './framing/method.js';
@@ -18,10 +25,12 @@ import { HealthService } from './health-service.js';
 import { drainStreams, type OpenStreams } from './open-streams.js';
 import { reflection } from './reflection-service.js';
 import { streamInfer } from './stream-infer.js';
+import { modelCall } from './tf-serving/model-calls.js';
+import { classifyMethod, predictMethod, regressMethod } from './tf-serving/prediction-forms.js';
 import { unaryInfer } from './unary-infer.js';
 
 /**
- * Starts the gRPC server: `inference.GRPCInferenceService`, `grpc.health.v1.Health` and server reflection. Rejects with
+ * Starts the gRPC server: `inference.GRPCInferenceService`, TensorFlow Serving's services, `grpc.health.v1.Health` and reflection. Rejects with
  * CONFLICT where the address cannot be bound.
  */
 export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
@@ -33,26 +42,35 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
     ...(INFERENCES.has(call.name) ? { refused: refusalOf(call, state), watch: undefined } : {}),
     pooled: INFERENCES.has(call.name),
   }));
+  const predictions = [...predictionCalls(), ...modelServiceCalls()].map((call) => ({
+    ...method(call, groupOf(call), state, tensorFlowHandler(call, state)),
+    ...(INFERENCES.has(call.name) ? { refused: refusalOf(call, state), watch: undefined } : {}),
+    pooled: INFERENCES.has(call.name),
+  }));
   const checks = healthCalls().map((call) =>
     method(call, 'health', state, call.responseStream ? health.watch(call) : health.check(call)),
   );
   const reflections = reflectionCalls().map((call) =>
     method(call, 'metadata', state, reflection(call, state, streams)),
   );
-  const listener = await GrpcListener.bind(listenerOptions(options), [...inference, ...checks, ...reflections], {
-    clock: options.clock,
-    log: options.log,
-    offload: options.offload,
-    memory: options.memory,
-    errors: state.errors,
-    maxMessageBytes: options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
-    unread: new UnreadAnswers(options.clock, state.budget, options.answerTimeoutMs ?? 60_000),
-  });
+  const listener = await GrpcListener.bind(
+    listenerOptions(options),
+    [...inference, ...predictions, ...checks, ...reflections],
+    {
+      clock: options.clock,
+      log: options.log,
+      offload: options.offload,
+      memory: options.memory,
+      errors: state.errors,
+      maxMessageBytes: options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
+      unread: new UnreadAnswers(options.clock, state.budget, options.answerTimeoutMs ?? 60_000),
+    },
+  );
   return new RunningServer({ listener, state, health, streams, closeTimeoutMs: options.closeTimeoutMs ?? 10_000 });
 }
 
 /** The calls whose refusals are counted. */
-const INFERENCES: ReadonlySet<string> = new Set(['ModelInfer', 'ModelStreamInfer']);
+const INFERENCES: ReadonlySet<string> = new Set(['ModelInfer', 'ModelStreamInfer', 'Predict', 'Classify', 'Regress']);
 
 interface RunningParts {
   readonly listener: GrpcListener;
@@ -133,6 +151,13 @@ function inferenceHandler(call: Call, state: GrpcState, streams: OpenStreams): (
   if (call.name === 'ModelInfer') return unaryInfer(state);
   if (call.name === 'ModelStreamInfer') return streamInfer(state, streams);
   return controlCall(call, state);
+}
+
+function tensorFlowHandler(call: Call, state: GrpcState): (call: ServerCall) => CallHandler {
+  if (call.name === 'Predict') return unaryInfer(state, predictMethod(state));
+  if (call.name === 'Classify') return unaryInfer(state, classifyMethod(call, state));
+  if (call.name === 'Regress') return unaryInfer(state, regressMethod(call, state));
+  return modelCall(call, state);
 }
 
 /** An inference that ends before its handler saw it: counted, and told as a call. */

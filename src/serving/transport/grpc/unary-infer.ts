@@ -1,6 +1,7 @@
 import {
   type InferenceHandle,
   type InferenceReply,
+  type InferenceRequest,
   type InferenceResponse,
   type Lease,
   type RequestTrace,
@@ -8,7 +9,7 @@ import {
   ServingError,
   toServingError,
 } from '../../../core/index.js';
-import { decodeModelInfer, encodeModelInferResponse } from '../../codec/index.js';
+import { type CallContext, decodeModelInfer, encodeModelInferResponse, type ReplyRoom } from '../../codec/index.js';
 import { asksToExplain, explained, isExplained } from '../explain.js';
 import { joinTrace, TRACERESPONSE } from '../request-trace.js';
 import { FRAME_HEAD_BYTES, sealFrame } from './framing/frame.js';
@@ -18,9 +19,21 @@ import type { GrpcState } from './grpc-options.js';
 import { failureOf } from './grpc-status.js';
 import { callerIn, callerTraits, traceIn } from './request-metadata.js';
 
-/** ModelInfer: a call is a `UnaryInfer`. */
-export function unaryInfer(state: GrpcState): (call: ServerCall) => CallHandler {
-  return (call) => new UnaryInfer(state, call);
+/** What a message of a unary inference means, and how its answer is written: one object a call, or one for all of them. */
+export interface UnaryForm {
+  /** Of the method, for the log. */
+  readonly name: string;
+  /** Tensors may be views of the message. What it throws, or rejects with, refuses the request. */
+  decode(bytes: Uint8Array, context: CallContext): InferenceRequest | Promise<InferenceRequest>;
+  /** Synchronous: outputs are valid until it returns. `headBytes` are left free before the message. */
+  encode(response: InferenceResponse, headBytes: number, room: ReplyRoom): Buffer;
+}
+
+const MODEL_INFER: UnaryForm = { name: 'ModelInfer', decode: decodeModelInfer, encode: encodeModelInferResponse };
+
+/** An inference of one message, ModelInfer unless another form is given: a call is a `UnaryInfer`. */
+export function unaryInfer(state: GrpcState, formOf = () => MODEL_INFER): (call: ServerCall) => CallHandler {
+  return (call) => new UnaryInfer(state, call, formOf());
 }
 
 /**
@@ -30,6 +43,7 @@ export function unaryInfer(state: GrpcState): (call: ServerCall) => CallHandler 
 class UnaryInfer implements CallHandler, InferenceReply {
   readonly #state: GrpcState;
   readonly #call: ServerCall;
+  readonly #form: UnaryForm;
   #handle: InferenceHandle | undefined;
   /** Bytes taken of the budget; undefined where none are, before the request and after its outcome. */
   #takenBytes: number | undefined;
@@ -39,9 +53,10 @@ class UnaryInfer implements CallHandler, InferenceReply {
   #requestId = '';
   #model = '';
 
-  constructor(state: GrpcState, call: ServerCall) {
+  constructor(state: GrpcState, call: ServerCall, form: UnaryForm) {
     this.#state = state;
     this.#call = call;
+    this.#form = form;
   }
 
   message(bytes: Buffer, lease: Lease | undefined): void {
@@ -58,28 +73,27 @@ class UnaryInfer implements CallHandler, InferenceReply {
       const { deadlineNs } = this.#call;
       const caller = callerTraits(inference.wanted, this.#call);
       const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, caller, lease };
-      const request = decodeModelInfer(bytes, context);
-      this.#requestId = request.id;
-      this.#model = request.model;
-      joinTrace(request, this.#trace);
-      const handle = inference.infer(request, this);
-      if (this.#takenBytes !== undefined) this.#handle = handle;
+      const request = this.#form.decode(bytes, context);
+      // Settles by itself: every failure is answered inside.
+      if (request instanceof Promise) void this.#inferLater(request);
+      else this.#infer(request);
     } catch (thrown) {
-      this.#state.onRefused(toServingError(thrown).reason);
-      this.failed(thrown);
+      this.#refuse(thrown);
     }
   }
 
   halfClosed(): void {}
 
   cancelled(): void {
-    this.#handle?.cancel();
+    if (this.#handle !== undefined) this.#handle.cancel();
+    else if (this.#takenBytes !== undefined)
+      this.failed(new ServingError('CLIENT_CANCELLED', 'the client cancelled the request'));
   }
 
   done(response: InferenceResponse): void {
     let frame: Buffer;
     try {
-      frame = encodeModelInferResponse(response, FRAME_HEAD_BYTES, this.#state.room);
+      frame = this.#form.encode(response, FRAME_HEAD_BYTES, this.#state.room);
     } catch (thrown) {
       this.failed(thrown);
       return;
@@ -93,12 +107,35 @@ class UnaryInfer implements CallHandler, InferenceReply {
 
   failed(thrown: unknown, mark?: RouteMark): void {
     this.#settle();
-    const error = failureOf(thrown, 'ModelInfer', this.#state.log, this.#requestId, this.#trace);
+    const error = failureOf(thrown, this.#form.name, this.#state.log, this.#requestId, this.#trace);
     // It may have ended before, by its deadline, and what came of it since is that it was cancelled.
     const traced = this.#trace?.failing(this.#call.failure ?? error, mark, false);
     const request = { model: this.#model, id: this.#requestId };
     this.#call.fail(error, withTrace(mark?.metadata, traced), request);
     this.#trace?.ended(0);
+  }
+
+  #infer(request: InferenceRequest): void {
+    this.#requestId = request.id;
+    this.#model = request.model;
+    joinTrace(request, this.#trace);
+    const handle = this.#state.inference.infer(request, this);
+    if (this.#takenBytes !== undefined) this.#handle = handle;
+  }
+
+  async #inferLater(decoded: Promise<InferenceRequest>): Promise<void> {
+    try {
+      const request = await decoded;
+      // The client has gone meanwhile.
+      if (this.#takenBytes !== undefined) this.#infer(request);
+    } catch (thrown) {
+      if (this.#takenBytes !== undefined) this.#refuse(thrown);
+    }
+  }
+
+  #refuse(thrown: unknown): void {
+    this.#state.onRefused(toServingError(thrown).reason);
+    this.failed(thrown);
   }
 
   /** Where the metadata or the parameter asks for it. */

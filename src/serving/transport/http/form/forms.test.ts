@@ -240,9 +240,10 @@ describe('predictions over HTTP', () => {
     ]);
     expect(inference.requests[0]!.inputs.map(({ name, shape }) => [name, shape])).toEqual([['x', [2, 2]]]);
     inference.outputs = [fp32('y', [2, 1], [1.5, -2])];
-    const values = await post('/v1/models/m:regress', { context: { x: [1, 2] }, examples: [{}, {}] });
+    const values = await post('/v1/models/m:regress', { examples: [{}, {}, {}, {}, {}, {}], context: { x: [1, 2] } });
     expect(await values.json()).toEqual({ result: [1.5, -2] });
-    expect([...typedView('FP32', inference.requests[1]!.inputs[0]!.data)]).toEqual([1, 2, 1, 2]);
+    expect(inference.requests[1]!.inputs[0]!.shape).toEqual([6, 2]);
+    expect([...typedView('FP32', inference.requests[1]!.inputs[0]!.data)].slice(-4)).toEqual([1, 2, 1, 2]);
     inference.outputs = [fp32('a', [2, 2]), fp32('b', [2, 2])];
     const unclear = await post('/v1/models/m:classify', { examples });
     expect([unclear.status, ((await unclear.json()) as { error: string }).error]).toEqual([
