@@ -168,6 +168,7 @@ export class Gateway implements RunningServer {
       devices: statuses,
       readings: this.#readings,
       outlooks: () => hosting.outlooks(),
+      sequences: () => hosting.sequences(),
       feedback: () => feedback.figures(),
       capture: () => this.#capture?.figures(),
       traces: () => this.#tracing?.figures(),

@@ -95,4 +95,8 @@ export class HostedEnsemble implements HostedVersion {
   outlook(): undefined {
     return undefined;
   }
+
+  sequences(): undefined {
+    return undefined;
+  }
 }

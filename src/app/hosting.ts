@@ -14,6 +14,7 @@ import {
   type SchedulerReport,
   type SchedulerSource,
   type SequencePlan,
+  type SequencesReport,
   ServingError,
   type Slo,
   type Tensor,
@@ -193,6 +194,16 @@ export class Hosting implements VersionHost, SchedulerSource {
     return hosted?.scheduler();
   }
 
+  /** Of all versions that serve sequences. */
+  sequences(): { readonly id: ModelSpec['id']; readonly report: SequencesReport }[] {
+    return [...this.#published.values()].flatMap((versions) =>
+      versions.flatMap((hosted) => {
+        const report = hosted.sequences();
+        return report === undefined ? [] : [{ id: hosted.spec.id, report }];
+      }),
+    );
+  }
+
   /** The lines of all versions that serve. */
   outlooks(): QueueOutlook[] {
     return [...this.#published.values()].flatMap((versions) => versions.flatMap((hosted) => hosted.outlook() ?? []));
@@ -280,6 +291,10 @@ class Hosted implements HostedVersion {
 
   outlook(): QueueOutlook {
     return this.#queue.outlook();
+  }
+
+  sequences(): SequencesReport | undefined {
+    return this.#queue.sequences?.();
   }
 
   warm(sample: BatchMember): Promise<void> {

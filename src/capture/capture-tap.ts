@@ -139,7 +139,7 @@ export class CaptureTap {
     const { redact, maxBytes, strips } = rule;
     let inputs = all;
     let outputs = rule.answer ? described(response?.outputs ?? [], redact.dropOutputs, []) : [];
-    let parameters = rule.request ? masked(request.parameters, redact.maskParameters) : {};
+    let parameters = rule.request ? masked(parametersOf(request), redact.maskParameters) : {};
     let headers = headersOf(request, rule);
     let textBytes = tensorTextBytes(inputs) + tensorTextBytes(outputs) + textsBytes(parameters) + textsBytes(headers);
     if (strips && capturedBytes(bytesOf(inputs) + bytesOf(outputs), textBytes) > maxBytes) {
@@ -266,6 +266,12 @@ function plain(value: unknown): unknown {
 }
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+
+/** Those that have fields of their own too, so that what is kept can be sent again. */
+function parametersOf({ parameters, sequence }: InferenceRequest): Parameters {
+  if (sequence === undefined) return parameters;
+  return { ...parameters, sequence_id: sequence.id, sequence_start: sequence.start, sequence_end: sequence.end };
+}
 
 function headersOf({ caller }: InferenceRequest, { headers, redact }: TapRule): Readonly<Record<string, string>> {
   if (headers.length === 0 || caller === undefined) return NO_HEADERS;

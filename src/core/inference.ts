@@ -138,4 +138,9 @@ export interface InferenceReply {
 export interface InferenceHandle {
   /** The client went away: frees its place in the queue; the reply gets `CLIENT_CANCELLED` unless already settled. */
   cancel(): void;
+  /**
+   * Ends the sequence that the request is in, if it is alive then: for a caller that begins one and may go away without its
+   * end. Absent where it is in none that a server keeps. Holds nothing of the request.
+   */
+  readonly ending?: (() => void) | undefined;
 }

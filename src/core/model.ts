@@ -105,6 +105,8 @@ export interface ModelSpec {
   readonly batching: BatchPolicy;
   /** How answers of plain JSON look, as the config declares it; absent: every output, by its name. */
   readonly plainAnswer?: PlainAnswer;
+  /** Its requests are in sequences; absent: each is its own. */
+  readonly sequences?: true;
   /** Warning counters and docs may name where the spec came from: `config.pbtxt`, `config.yaml`, `model`. */
   readonly source: string;
   /** Of a model of texts: what protocols of texts go by. */

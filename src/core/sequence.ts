@@ -51,7 +51,7 @@ export interface SequencePlan {
   readonly maxStateBytes: number;
 }
 
-/** The live sequences of a version, for people. */
+/** The live sequences of a version, for people and metrics. */
 export interface SequencesReport {
   readonly strategy: SequencePlan['strategy'];
   /** Over all instances. */

@@ -17,6 +17,7 @@ const ALL: Required<Omit<MetricsOptions, 'processMetrics' | 'wallMs'>> = {
   rollouts: unread,
   readings: { read: unread },
   outlooks: unread,
+  sequences: unread,
   traces: unread,
   access: unread,
   slos: unread,

@@ -37,6 +37,7 @@ import { outlookFamilies } from './outlook-families.js';
 import { payloadFamilies } from './payload-families.js';
 import { ReleaseFigures } from './release-figures.js';
 import { rolloutFamilies } from './rollout-families.js';
+import { sequenceFamilies, type VersionSequences } from './sequence-families.js';
 import { sloFamilies } from './slo/slo-families.js';
 import type { TrackedSlo } from './slo/tracked-slo.js';
 import { stateFamilies } from './state-families.js';
@@ -66,6 +67,8 @@ export interface MetricsOptions {
   readonly readings?: DeviceReadings;
   /** How the lines of versions stand; default: nothing is told of it. */
   readonly outlooks?: () => Iterable<QueueOutlook>;
+  /** Of versions that serve sequences; default: nothing is told of them. */
+  readonly sequences?: () => Iterable<VersionSequences>;
   /** SLOs; default: nothing is told of them. */
   readonly slos?: () => readonly TrackedSlo[];
   /** Budgets; default: nothing is told of them. */
@@ -168,6 +171,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const families: Family[] = [
     ...penstockFamilies(figures),
     ...(outlooks === undefined ? [] : outlookFamilies(outlooks)),
+    ...(options.sequences === undefined ? [] : sequenceFamilies(options.sequences)),
     ...(readings === undefined ? [] : deviceFamilies(readings)),
     ...ofFeedback,
     ...ofCaptures,

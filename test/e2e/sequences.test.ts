@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { typedView } from '../../src/core/index.js';
-import { type Form, InferForms, type NeutralRequest, tensor } from '../support/infer-forms.js';
+import { type Form, InferForms, jsonBody, type NeutralRequest, tensor } from '../support/infer-forms.js';
 import { eventually, RunningGateway, repositoryOf } from '../support/running-gateway.js';
 
 const FLAGS = (kind: string) => `control [ { kind: CONTROL_SEQUENCE_${kind} int32_false_true: [ 0, 1 ] } ]`;
@@ -171,6 +172,61 @@ describe('sequences', () => {
     }, 'the sequence expires');
     const answer = await form.send(requestOf('brief', 1, { sequence_id: 5 }));
     expect(!answer.ok && answer.message).toContain('must specify the START flag');
+  });
+
+  const socketOf = async (model: string): Promise<{ socket: WebSocket; answers: Record<string, unknown>[] }> => {
+    const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/v2/models/${model}/stream`);
+    const answers: Record<string, unknown>[] = [];
+    socket.on('message', (data: Buffer) => answers.push(JSON.parse(data.toString())));
+    await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+    return { socket, answers };
+  };
+  const sequencesOf = async (model: string): Promise<Record<string, number>> => {
+    const report = (await gateway.call(`/v2/models/${model}/scheduler`)).json() as {
+      sequences: Record<string, number>;
+    };
+    return report.sequences;
+  };
+
+  it('over one WebSocket keep the order of the frames, small or so large that other threads decode them', async () => {
+    const { socket, answers } = await socketOf('by_id');
+    const [one, two] = [ids++, ids++];
+    for (const [at, value] of VALUES.entries()) {
+      for (const id of [one, two]) {
+        const body = jsonBody({ ...requestOf('by_id', value, place(id, at)), id: `${id}` }).toString();
+        // Blanks between tokens: every second frame is large.
+        socket.send((at + id) % 2 === 0 ? body : body.replace('{', `{${' '.repeat(400_000)}`));
+      }
+    }
+    await eventually(async () => answers.length === 2 * VALUES.length, 'every frame is answered');
+    for (const id of [one, two]) {
+      const sums = answers
+        .filter((answer) => answer.id === `${id}`)
+        .map((answer) => (answer.outputs as { data: number[] }[])[0]?.data[0]);
+      expect(sums).toEqual(SUMS);
+    }
+    socket.close();
+  });
+
+  it('are over when the WebSocket closes that began them', async () => {
+    const { socket, answers } = await socketOf('by_row');
+    const before = await sequencesOf('by_row');
+    const own = [ids++, ids++, ids++];
+    for (const id of own) socket.send(`${jsonBody(requestOf('by_row', 1, { sequence_id: id, sequence_start: true }))}`);
+    await eventually(async () => answers.length === 3, 'they begin');
+    expect(await sequencesOf('by_row')).toMatchObject({ slots_in_use: 3 });
+    socket.terminate();
+    await eventually(async () => (await sequencesOf('by_row')).slots_in_use === 0, 'their slots are free');
+    expect((await sequencesOf('by_row')).broken).toBe((before.broken as number) + 3);
+    const late = await (forms.all[0] as Form).send(requestOf('by_row', 1, { sequence_id: own[0] as number }));
+    expect(!late.ok && late.message).toContain('must specify the START flag');
+  });
+
+  it('are counted by model, where it serves them', async () => {
+    const labels = { model: 'by_id', version: '1' };
+    expect(await gateway.metric('penstock_sequence_slots', labels)).toBe(6);
+    expect(await gateway.metric('penstock_sequences_over_total', { ...labels, outcome: 'ended' })).toBeGreaterThan(24);
+    expect(await gateway.metric('penstock_sequence_slots', { model: 'plain', version: '1' })).toBeUndefined();
   });
 
   it('mean nothing to a model without sequence_batching', async () => {

@@ -27,6 +27,12 @@ export class TuningHost implements VersionHost {
   }
 
   async start(opened: OpenedModel, plan: VersionPlan): Promise<HostedVersion> {
+    if (plan.sequences !== undefined) {
+      throw new ServingError(
+        'UNSUPPORTED',
+        'a model with sequence_batching cannot be tuned: its batches are what sequences ask for',
+      );
+    }
     const { clock } = this;
     const executor = await createExecutor({ opened, plan, clock, log: this.#log, devices: this.#devices });
     this.last = new TunedVersion(opened, plan, executor);

@@ -74,6 +74,9 @@ describe('sequence_batching', () => {
     expect(
       sequences('direct { }', 'parameters { key: "penstock.split_large_requests" value { string_value: "true" } }'),
     ).toContain('split_large_requests does not go with sequence_batching');
+    expect(sequences('direct { }', 'response_cache { enable: true }')).toContain(
+      'response_cache does not go with sequence_batching',
+    );
     expect(sequences(`control_input [ ${START} ]`, 'input { name: "S" }')).toContain(
       "'S' is an input of clients already",
     );

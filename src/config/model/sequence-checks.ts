@@ -26,6 +26,11 @@ export function checkSequences(config: ModelConfig, refuse: Refuse): void {
     checkState(state, (path, message) => refuse(at('state', i, ...path), message));
   });
   checkNames(config, batching, (path, message) => refuse(at(...path), message));
+  if (config.response_cache?.enable === true)
+    refuse(
+      ['response_cache'],
+      'response_cache does not go with sequence_batching: an answer depends on what came before',
+    );
   for (const field of ['padding', 'allowed_batch_sizes', 'split_large_requests'] as const) {
     if (config[field] !== undefined && config[field] !== false)
       refuse([field], `${field} does not go with sequence_batching: a row of a batch is one request of one sequence`);

@@ -29,6 +29,8 @@ export interface SpecFacts {
   /** By name of the input. */
   readonly images?: ReadonlyMap<string, ImageRecipe>;
   readonly plainAnswer?: PlainAnswer | undefined;
+  /** It serves sequences; default no. */
+  readonly sequences?: boolean;
 }
 
 /** The frozen spec that the data path serves by. Tensors stand in the order of the config, or of the model. Throws MODEL_INVALID. */
@@ -53,6 +55,7 @@ export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
     ...(facts.plainAnswer === undefined ? {} : { plainAnswer: facts.plainAnswer }),
     source: facts.source,
     ...(facts.text === undefined ? {} : { text: facts.text }),
+    ...(facts.sequences === true ? { sequences: true as const } : {}),
   });
 }
 

@@ -152,6 +152,7 @@ export class Preparation {
       labels: await readLabels(source.place, id.model, tensors.outputs),
       images: imageRecipesOf(config, tensors),
       plainAnswer: plainAnswerOf(config, tensors),
+      sequences: batching !== undefined,
       scalars: scalarsOf([...opened.signature.inputs, ...opened.signature.outputs]),
     });
     const plansByCost = sloMs > 0 || config.batch_limit === 'auto';

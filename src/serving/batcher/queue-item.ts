@@ -5,6 +5,7 @@ import type {
   QueueOutlook,
   SchedulerReport,
   SequencePart,
+  SequencesReport,
   ServingError,
   Tenant,
   Tensor,
@@ -60,6 +61,8 @@ export interface VersionQueue extends RequestQueue {
   /** What it does and why, for people. */
   report(): SchedulerReport;
   outlook(): QueueOutlook;
+  /** Absent: its requests are each their own. */
+  sequences?(): SequencesReport;
   /** Settles every waiting request with `error`, those in flight go on. */
   failWaiting(error: ServingError): void;
   /** Takes no more requests and resolves when every accepted one is settled; what is left after `timeoutMs` is cut off. */

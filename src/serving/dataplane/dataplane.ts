@@ -176,7 +176,8 @@ export class Dataplane {
     const probes = spared !== undefined && this.#ejections.mayProbe(spared.primary);
     const first = probes ? spared : decision;
     const { primary, fallback } = first;
-    if (fallback === undefined) return this.#send(first, request, reply, probes);
+    // A second version would not know the sequence.
+    if (fallback === undefined || primary.spec.sequences === true) return this.#send(first, request, reply, probes);
     const { onError, afterNs } = fallback;
     return new SecondTry(
       {

@@ -30,6 +30,7 @@ import type { Admitted, PickedOutput } from './admission.js';
 import type { Callers } from './callers.js';
 import { classify } from './classification.js';
 import type { ReleaseWatch } from './release-watch.js';
+import { endSequence } from './sequence-end.js';
 import type { ServedVersion } from './served-version.js';
 
 /**
@@ -94,6 +95,12 @@ export class InferenceCall implements QueueItem, InferenceHandle {
   /** Of the request: no property of its own, as few have one. */
   get sequence(): SequencePart | undefined {
     return this.#request.sequence;
+  }
+
+  get ending(): (() => void) | undefined {
+    const { queue, spec } = this.#decision.primary;
+    const { sequence } = this;
+    return sequence === undefined || spec.sequences !== true ? undefined : () => endSequence(queue, sequence.id);
   }
 
   cancel(): void {

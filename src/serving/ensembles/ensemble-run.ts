@@ -124,7 +124,7 @@ export class EnsembleRun implements InferenceHandle {
     }
     const nowNs = clock.nowNs();
     const { tenant = NOBODY, criticality = DEFAULT_CRITICALITY, charge = UNROUTED } = item;
-    return {
+    const request: InferenceRequest = {
       model: step.model,
       version: step.version,
       id: '',
@@ -141,6 +141,9 @@ export class EnsembleRun implements InferenceHandle {
       receivedNs: nowNs,
       decodedNs: nowNs,
     };
+    // As in Triton: each model that serves sequences has the one that the request is in.
+    if (item.sequence !== undefined) request.sequence = item.sequence;
+    return request;
   }
 
   /** Outputs are the lane's until this returns. */

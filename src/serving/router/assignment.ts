@@ -14,7 +14,8 @@ class KeyHash {
   }
 
   of(from: AttributeSource, draws: Draws): number {
-    const value = this.#read?.(from);
+    // The requests of a sequence have to meet its state: they go one way, whatever the split goes by.
+    const value = this.#read?.(from) ?? from.request.sequence?.id;
     return value === undefined ? draws.next() : murmur3(String(value), this.#seed);
   }
 }

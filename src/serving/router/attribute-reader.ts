@@ -33,6 +33,7 @@ export function attributeReader(attribute: RequestAttribute): ReadAttribute {
     case 'cookie':
       return ({ request }) => cookieOf(request.caller?.headers.cookie, attribute.name);
     case 'parameter':
+      if (attribute.name === 'sequence_id') return ({ request }) => request.sequence?.id;
       return ({ request: { parameters } }) =>
         Object.hasOwn(parameters, attribute.name) ? parameters[attribute.name] : undefined;
     case 'json':

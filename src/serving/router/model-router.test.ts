@@ -51,6 +51,15 @@ describe('routes of a model', () => {
     expect(route({ version: 1 })).toEqual({ version: 1, route: 'named', split: 0, shadows: [] });
   });
 
+  it('send the requests of a sequence one way, where nothing else says which', () => {
+    const { route } = router({ default: 'ab', splits: { ab: split(50, 50, 0) } });
+    const of = (id: number) =>
+      Array.from({ length: 8 }, (_, i) => route({ sequence: { id, start: i === 0, end: false } }).version);
+    const versions = Array.from({ length: 40 }, (_, i) => of(i + 1));
+    for (const each of versions) expect(new Set(each).size).toBe(1);
+    expect(new Set(versions.map(([first]) => first))).toEqual(new Set([1, 2]));
+  });
+
   it('divide callers by their key as the weights say, each always alike', () => {
     const versions = router({ default: 'ab', splits: { ab: split(70, 20, 10) } }).users(20_000);
     expect(share(versions, 1)).toBeCloseTo(0.7, 1);

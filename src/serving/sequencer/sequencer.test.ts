@@ -225,6 +225,18 @@ describe('a sequence', () => {
     expect(refusal(() => send('e', 1))).toMatch(/START flag/);
   });
 
+  it('ends with a request of no rows, which is not run', () => {
+    const { send, sequencer, clock, answers, seen } = setup();
+    send('a', 1, 'S');
+    clock.advance(20 * US);
+    send('gone', 1, 'E', NO_DEADLINE, 0);
+    send('never was', 2, 'E', NO_DEADLINE, 0);
+    expect(answers).toEqual({ a: 'a', gone: 'CLIENT_CANCELLED', 'never was': 'CLIENT_CANCELLED' });
+    expect(sequencer.report().sequences).toMatchObject({ slotsInUse: 0, broken: 1 });
+    expect(seen).toHaveLength(1);
+    expect(clock.timers).toBeLessThan(2);
+  });
+
   it('leaves out a request whose deadline passes before its turn', () => {
     const { send, clock, answers } = setup();
     send('a', 1, 'S');

@@ -132,12 +132,17 @@ export class Sequencer implements VersionQueue {
   }
 
   /**
-   * Takes a request of a sequence. Throws `MALFORMED_REQUEST` (no id, not begun, an id that the model cannot be told),
+   * Takes a request of a sequence; one of no rows ends it, without being run. Throws `MALFORMED_REQUEST` (no id, not begun, an id that the model cannot be told),
    * `SHAPE_MISMATCH`, `QUEUE_FULL`, `DRAINING`, `DEADLINE_EXCEEDED`; then it is not settled. Otherwise it is settled once.
    */
   enqueue(item: QueueItem): void {
     const { sequence } = item;
     if (sequence === undefined) throw refusals.withoutId(this.#spec);
+    if (item.member.rows === 0) {
+      this.#end(sequence.id);
+      item.settle({ kind: 'failed', error: refusals.cancelled(), execution: 0 });
+      return;
+    }
     this.#accept(item, sequence.id, sequence.start, sequence.end, undefined);
   }
 
@@ -180,12 +185,18 @@ export class Sequencer implements VersionQueue {
   }
 
   report(): SchedulerReport {
+    const reports = this.#queues.map((queue) => queue.report());
+    return joinedReport(reports, this.depth, this.sequences());
+  }
+
+  /** Of its sequences alone. Cost: linear in those that are alive. */
+  sequences(): SequencesReport {
     const { begun, restarted, left } = this.#figures;
     let stateBytes = 0;
     for (const { states } of this.#all) {
       if (states !== this.#kept.initial) for (const { data } of states) stateBytes += data.byteLength;
     }
-    const sequences: SequencesReport = {
+    return {
       strategy: this.#plan.strategy,
       slots: this.#slots.all,
       slotsInUse: this.#slots.inUse,
@@ -196,8 +207,6 @@ export class Sequencer implements VersionQueue {
       restarted,
       ...left,
     };
-    const reports = this.#queues.map((queue) => queue.report());
-    return joinedReport(reports, this.depth, sequences);
   }
 
   outlook(): QueueOutlook {
@@ -234,6 +243,14 @@ export class Sequencer implements VersionQueue {
       this.#backlog.add(of);
       this.#fillSlots();
     } else if (of.phase.state === 'idle') this.#advance(of);
+    this.#arm();
+  }
+
+  /** Nobody goes on with it. */
+  #end(id: SequenceId): void {
+    const of = this.#live.get(id);
+    if (of === undefined) return;
+    this.#break(of, refusals.cancelledBefore(id));
     this.#arm();
   }
 

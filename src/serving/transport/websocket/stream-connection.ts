@@ -28,6 +28,7 @@ import { AT_ONCE_BYTES } from '../reply-memory.js';
 import { aboutRequest, joinTrace, TRACERESPONSE, traceOfMessage } from '../request-trace.js';
 import type { WebSocket } from '../uws/uws-types.js';
 import { type CallOwner, StreamCall } from './stream-call.js';
+import { StreamSequences } from './stream-sequences.js';
 import { FrameQueue, type TurnFrames } from './turn-frames.js';
 
 /** Where a large frame's id is looked for. */
@@ -56,6 +57,9 @@ export class StreamConnection implements CallOwner {
   readonly #turn: TurnFrames;
   readonly #frames: FrameQueue;
   readonly #calls = new Set<StreamCall>();
+  readonly #sequences = new StreamSequences();
+  /** The last frame that waits for those before it to be decoded on other threads; undefined: none does. */
+  #line: Promise<void> | undefined;
   #open = true;
   #draining = false;
 
@@ -86,13 +90,16 @@ export class StreamConnection implements CallOwner {
     let frame: Uint8Array = new Uint8Array(message);
     try {
       if (this.#isLargeJson(frame, isBinary)) {
-        // Settles by itself: every failure is answered inside.
-        void this.#decodeOffThread(call, frame, isBinary, this.#context(receivedNs, undefined));
+        const before = this.#line;
+        const decoding = this.#decodeOffThread(call, frame, isBinary, this.#context(receivedNs, undefined), before);
+        this.#queue(() => decoding);
         return;
       }
       // What comes of JSON has memory of its own; only binary inputs are views of their frame.
       if (isBinary) frame = call.keep(frame, server.memory);
-      this.#start(call, decodeStreamFrame(frame, isBinary, this.#context(receivedNs, call.lease)));
+      const decoded = decodeStreamFrame(frame, isBinary, this.#context(receivedNs, call.lease));
+      if (this.#line === undefined || decoded.request.sequence === undefined) this.#start(call, decoded);
+      else this.#queue(() => this.#startLate(call, decoded));
     } catch (thrown) {
       server.onRefused(toServingError(thrown).reason);
       if (call.id === '') call.id = streamFrameId(frame, isBinary);
@@ -111,6 +118,7 @@ export class StreamConnection implements CallOwner {
     this.#open = false;
     this.#frames.drop();
     for (const call of this.#calls) call.handle?.cancel();
+    this.#sequences.end();
   }
 
   /** The answer of a call, encoded while its tensors are valid. */
@@ -172,7 +180,31 @@ export class StreamConnection implements CallOwner {
         `this connection has ${this.#calls.size - 1} requests in flight, at most ${this.server.maxStreamRequests} are allowed`,
       );
     }
-    call.handle = this.server.inference.infer(frame.request, call);
+    const { request } = frame;
+    call.handle = this.server.inference.infer(request, call);
+    if (request.sequence !== undefined) this.#sequences.sent(request.sequence, call.handle);
+  }
+
+  /** `step` never rejects: every failure is answered inside. */
+  #queue(step: () => Promise<void> | void): void {
+    const line = (this.#line ?? Promise.resolve()).then(step).then(() => {
+      if (this.#line === line) this.#line = undefined;
+    });
+    this.#line = line;
+  }
+
+  /** A frame that was decoded before those that came before it. */
+  #startLate(call: StreamCall, frame: StreamFrame): void {
+    if (!this.#open) {
+      this.#forget(call);
+      return;
+    }
+    try {
+      this.#start(call, frame);
+    } catch (thrown) {
+      this.server.onRefused(toServingError(thrown).reason);
+      this.refuse(call, thrown);
+    }
   }
 
   /** Whether decoding a frame here would hold the event loop too long. */
@@ -186,6 +218,7 @@ export class StreamConnection implements CallOwner {
     frame: Uint8Array,
     isBinary: boolean,
     options: StreamFrameOptions,
+    before: Promise<void> | undefined,
   ): Promise<void> {
     const abort = new AbortController();
     call.handle = { cancel: () => abort.abort() };
@@ -194,8 +227,11 @@ export class StreamConnection implements CallOwner {
     try {
       const input = detachStreamFrame(frame, isBinary, options);
       const detached = (await this.server.offload.run('decodeV2Json', input, abort.signal)) as DetachedBody;
+      const decoded = attachStreamFrame(detached, options);
+      // Requests of a sequence keep the order of their frames; others do not wait for each other.
+      if (decoded.request.sequence !== undefined) await before;
       if (!this.#open) return this.#forget(call);
-      this.#start(call, attachStreamFrame(detached, options));
+      this.#start(call, decoded);
     } catch (thrown) {
       this.server.onRefused(toServingError(thrown).reason);
       this.refuse(call, thrown);
