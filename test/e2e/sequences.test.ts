@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { typedView } from '../../src/core/index.js';
+import { writeEnsemble } from '../support/ensembles.js';
 import { type Form, InferForms, jsonBody, type NeutralRequest, tensor } from '../support/infer-forms.js';
 import { eventually, RunningGateway, repositoryOf } from '../support/running-gateway.js';
 
@@ -50,15 +51,17 @@ describe('sequences', () => {
   let ids = 1000;
 
   beforeAll(async () => {
-    gateway = await RunningGateway.start(
-      repositoryOf({
-        by_row: { fixture: 'accumulator.mjs', config: BY_ROW },
-        by_id: { fixture: 'accumulator.mjs', config: BY_ID },
-        kept: { fixture: 'accumulator', config: KEPT, files: { 'initial_state/marks': '\0\0\0\0\0\0@@' } },
-        brief: { fixture: 'accumulator.mjs', config: BRIEF },
-        plain: 'identity_fixed',
-      }),
-    );
+    const models = repositoryOf({
+      by_row: { fixture: 'accumulator.mjs', config: BY_ROW },
+      by_id: { fixture: 'accumulator.mjs', config: BY_ID },
+      kept: { fixture: 'accumulator', config: KEPT, files: { 'initial_state/marks': '\0\0\0\0\0\0@@' } },
+      brief: { fixture: 'accumulator.mjs', config: BRIEF },
+      plain: 'identity_fixed',
+    });
+    writeEnsemble(models, 'whole', `max_batch_size: 4 ${TENSORS}`, [
+      { model: 'by_id', in: { INPUT: 'INPUT' }, out: { OUTPUT: 'OUTPUT' } },
+    ]);
+    gateway = await RunningGateway.start(models, ['--model-control-mode', 'explicit', '--load-model', '*']);
     forms = new InferForms(gateway);
   });
 
@@ -85,16 +88,19 @@ describe('sequences', () => {
     return answer.outputs.map(({ dataType, data }) => [...typedView(dataType, data)].map(Number));
   };
 
-  it.each(['by_row', 'by_id', 'kept'])('of %s keep their sums over every form, two at a time', async (model) => {
-    for (const form of forms.all) {
-      const [one, two] = [ids++, ids++];
-      for (const [at, value] of VALUES.entries()) {
-        const [[sum] = []] = await numbers(form, requestOf(model, value, place(one, at)));
-        const [[other] = []] = await numbers(form, requestOf(model, -value, place(two, at)));
-        expect([sum, other === 0 ? 0 : other], `${form.name} ${at}`).toEqual([SUMS[at], -(SUMS[at] as number)]);
+  it.each(['by_row', 'by_id', 'kept', 'whole'])(
+    'of %s keep their sums over every form, two at a time',
+    async (model) => {
+      for (const form of forms.all) {
+        const [one, two] = [ids++, ids++];
+        for (const [at, value] of VALUES.entries()) {
+          const [[sum] = []] = await numbers(form, requestOf(model, value, place(one, at)));
+          const [[other] = []] = await numbers(form, requestOf(model, -value, place(two, at)));
+          expect([sum, other === 0 ? 0 : other], `${form.name} ${at}`).toEqual([SUMS[at], -(SUMS[at] as number)]);
+        }
       }
-    }
-  });
+    },
+  );
 
   it('may change form and connection from request to request, and have texts for ids', async () => {
     const marks = [0, 3];
@@ -227,6 +233,18 @@ describe('sequences', () => {
     expect(await gateway.metric('penstock_sequence_slots', labels)).toBe(6);
     expect(await gateway.metric('penstock_sequences_over_total', { ...labels, outcome: 'ended' })).toBeGreaterThan(24);
     expect(await gateway.metric('penstock_sequence_slots', { model: 'plain', version: '1' })).toBeUndefined();
+  });
+
+  it('are refused clearly while their model is unloaded, and begin again when it is back', async () => {
+    const form = forms.all[0] as Form;
+    const [id, next] = [ids++, ids++];
+    await numbers(form, requestOf('kept', 1, { sequence_id: id, sequence_start: true }));
+    await gateway.post('/v2/repository/models/kept/unload');
+    expect((await form.send(requestOf('kept', 1, { sequence_id: id }))).ok).toBe(false);
+    await gateway.post('/v2/repository/models/kept/load');
+    const late = await form.send(requestOf('kept', 1, { sequence_id: id }));
+    expect(!late.ok && late.message).toContain('must specify the START flag');
+    expect(await numbers(form, requestOf('kept', 2, place(next, 0, 1)))).toEqual([[2], [0, 3, 2]]);
   });
 
   it('mean nothing to a model without sequence_batching', async () => {

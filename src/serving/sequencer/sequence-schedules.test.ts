@@ -112,6 +112,21 @@ async function run(seed: number): Promise<string[]> {
   const open = new Set<Sent>();
   let requests = 0;
 
+  /** Nobody goes on with a sequence: what comes of it next begins it, or is refused. */
+  const leave = (id: number) => {
+    const gone: QueueItem = {
+      member: { inputs: [], rows: 0 },
+      key: '',
+      priority: 0,
+      timeoutUs: 0,
+      deadlineNs: NO_DEADLINE,
+      enqueuedNs: 0,
+      sequence: { id, start: false, end: true },
+      settle: ({ kind }) => checked(() => expect(kind).toBe('failed')),
+    };
+    sequencer.enqueue(gone);
+  };
+
   const send = (id: number, start: boolean, end: boolean, deadlineNs: number) => {
     const name = `${id}.${++requests}`;
     let own: Told | undefined = start ? { id, sent: [], done: [] } : told.get(id);
@@ -158,7 +173,8 @@ async function run(seed: number): Promise<string[]> {
       const deadlineNs = chance(0.15) ? clock.nowNs() + Math.floor(random() * 150) * US + 1 : NO_DEADLINE;
       send(1 + Math.floor(random() * 8), chance(0.3), chance(0.2), deadlineNs);
     } else if (what < 0.7 && open.size > 0) sequencer.cancel(pick(random, [...open]));
-    else if (what < 0.71) sequencer.failWaiting(new ServingError('EXECUTOR_LOST', 'no lane'));
+    else if (what < 0.71) leave(1 + Math.floor(random() * 8));
+    else if (what < 0.72) sequencer.failWaiting(new ServingError('EXECUTOR_LOST', 'no lane'));
     else clock.advance(Math.floor(random() * (chance(0.1) ? 500 : 60)) * US);
     const { sequences } = sequencer.report();
     expect(sequences?.slotsInUse).toBeLessThanOrEqual(instances * slotsPerInstance);
