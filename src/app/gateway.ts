@@ -26,6 +26,7 @@ import { budgetGate } from './budget-gate.js';
 import { callersOf } from './callers-of.js';
 import { type Capture, NO_CAPTURE, openCapture } from './capture.js';
 import { type CaptureTapSettings, tapsBefore } from './capture-line.js';
+import { ClientMemories, clientMemoryOf } from './client-memory.js';
 import { type ReadDevices, readDevices } from './device-readings.js';
 import { ejectionLog } from './ejection-log.js';
 import { EndedRollouts } from './ended-rollouts.js';
@@ -109,6 +110,7 @@ export class Gateway implements RunningServer {
   readonly #tracing: Tracing | undefined;
   readonly #access: AccessLog | undefined;
   readonly #timelines: Timelines;
+  readonly #clientMemories: ClientMemories;
   readonly #watch: WatchOfThread;
   readonly #slos: SloBook;
   #listeners: Listeners | undefined;
@@ -223,6 +225,7 @@ export class Gateway implements RunningServer {
     // With ingress threads this one has the admin API's calls only.
     const access = accessLinesOf(this.#access?.sourceSettings(threads), clock);
     this.#timelines = new Timelines(config, log);
+    this.#clientMemories = new ClientMemories(config.allowClientShm);
     const timelines = timelineSampler(threads === 0 ? this.#timelines.sourceSettings() : undefined);
     this.#watch = watchOf(threads === 0 ? this.#tracing?.sourceSettings(0) : undefined, access, timelines, clock);
     this.#payloadLog = openPayloadLog(config, { threads: takers, clock, log });
@@ -238,6 +241,7 @@ export class Gateway implements RunningServer {
         facts,
         tracing: this.#tracing,
         timelines: this.#timelines,
+        clientMemories: this.#clientMemories,
         taps: (index) => this.#taps(index),
         access: this.#access,
         metrics,
@@ -341,6 +345,8 @@ export class Gateway implements RunningServer {
       strictReadiness: config.strictReadiness,
       authority,
       tracing: this.#timelines.control,
+      memory: this.#clientMemories.regions,
+      sharedMemory: this.#clientMemories.allowed,
       logging: logControl(config.log, surroundings.isTTY, log),
     });
     this.done = new Promise((resolve) => {
@@ -413,6 +419,7 @@ export class Gateway implements RunningServer {
       log: this.#log,
       onRefused: (reason) => this.#metrics.refused(reason),
       watch: this.#watch.watch,
+      clientMemory: clientMemoryOf(this.#clientMemories.sourceSettings()),
     });
   }
 
@@ -429,6 +436,7 @@ export class Gateway implements RunningServer {
       await Promise.all([this.#capture?.close(), this.#payloadLog?.close()]);
       await this.#access?.close();
       await this.#timelines.close();
+      this.#clientMemories.close();
       await this.#offload.close();
       this.#memory?.close();
     } finally {

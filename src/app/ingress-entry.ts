@@ -10,6 +10,7 @@ import { createArena } from './arena.js';
 import { budgetGate } from './budget-gate.js';
 import { callersOf } from './callers-of.js';
 import { tapsBefore } from './capture-line.js';
+import { clientMemoryOf } from './client-memory.js';
 import { ejectionLog } from './ejection-log.js';
 import type { IngressSettings } from './ingress-settings.js';
 import { startServers } from './listeners.js';
@@ -75,6 +76,7 @@ try {
     log: side.log,
     onRefused,
     watch,
+    clientMemory: clientMemoryOf(start.settings.clientMemory),
   };
   const { http, grpc } = await startServers(config, parts, share);
   const abort = () => {

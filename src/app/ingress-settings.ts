@@ -2,6 +2,7 @@ import type { ServerConfig } from '../config/index.js';
 import type { ListeningPorts } from '../serving/ingress/index.js';
 import type { AccessSourceSettings } from './access-log.js';
 import type { CaptureTapSettings } from './capture-line.js';
+import type { ClientMemorySettings } from './client-memory.js';
 import type { Share } from './listeners.js';
 import type { TimelineSourceSettings } from './timelines.js';
 import type { TraceSourceSettings } from './tracing.js';
@@ -22,6 +23,8 @@ export interface IngressSettings {
   readonly traces: TraceSourceSettings | undefined;
   /** Of Triton's traces. */
   readonly timelines: TimelineSourceSettings;
+  /** Undefined: no memory of clients is taken. */
+  readonly clientMemory: ClientMemorySettings | undefined;
   /** Of the captures and the payload log, as far as there are any. */
   readonly taps: readonly CaptureTapSettings[];
   /** Undefined: there is no access log. */

@@ -8,6 +8,7 @@ import { type ControlDesk, IngressThreads, type ListeningPorts, type ThreadStart
 import { type GrpcServer, type HeldPort, holdPort } from '../serving/transport/index.js';
 import type { AccessLog } from './access-log.js';
 import type { CaptureTapSettings } from './capture-line.js';
+import type { ClientMemories } from './client-memory.js';
 import { type IngressSettings, withPorts } from './ingress-settings.js';
 import type { RequestServers } from './listeners.js';
 import type { Timelines } from './timelines.js';
@@ -29,6 +30,7 @@ export interface IngressParts {
   /** Undefined: no traces are made. */
   readonly tracing: Tracing | undefined;
   readonly timelines: Timelines;
+  readonly clientMemories: ClientMemories;
   /** Of the captures and the payload log, for the thread of this index. */
   readonly taps: (index: number) => readonly CaptureTapSettings[];
   /** Undefined: there is none. */
@@ -56,6 +58,7 @@ export function createIngress(config: ServerConfig, parts: IngressParts): Ingres
       budgets: parts.budgets,
       traces: tracing?.sourceSettings(index),
       timelines: parts.timelines.sourceSettings(),
+      clientMemory: parts.clientMemories.sourceSettings(),
       taps: taps(index),
       access: access?.sourceSettings(index),
     }),
@@ -89,8 +92,8 @@ export async function startIngress(config: ServerConfig, ingress: IngressThreads
 /** Ports of ours among what a thread is started with. */
 function portsIn(start: ThreadStart<unknown>): readonly MessagePort[] {
   const settings = start.settings as IngressSettings;
-  return [...settings.taps, settings.timelines, settings.traces, settings.access].flatMap((source) =>
-    source === undefined ? [] : [source.port],
+  return [...settings.taps, settings.timelines, settings.clientMemory, settings.traces, settings.access].flatMap(
+    (source) => (source === undefined ? [] : [source.port]),
   );
 }
 

@@ -1,5 +1,5 @@
 import type { ServerConfig } from '../config/index.js';
-import type { Clock, LeaseSource, Log, Offload, Reason, RequestWatch } from '../core/index.js';
+import type { ClientMemory, Clock, LeaseSource, Log, Offload, Reason, RequestWatch } from '../core/index.js';
 import type { Metrics } from '../insight/index.js';
 import type { AdminPlane } from '../serving/controlplane/index.js';
 import {
@@ -25,6 +25,8 @@ export interface ServerParts {
   readonly memory: LeaseSource;
   readonly onRefused: (reason: Reason) => void;
   readonly watch: RequestWatch;
+  /** Undefined: no memory of clients is taken. */
+  readonly clientMemory: ClientMemory | undefined;
 }
 
 /** What the servers beside those of requests need; they are always on this thread. */

@@ -5,6 +5,7 @@ export * from './batch.js';
 export * from './budget.js';
 export * from './capture.js';
 export * from './charge.js';
+export * from './client-memory.js';
 export * from './clock.js';
 export * from './cost-ledger.js';
 export * from './cost-meter.js';

@@ -12,7 +12,7 @@ import { loadSync } from '@grpc/proto-loader';
 import type { ModelSpec } from '../../src/core/index.js';
 import type { Arena } from '../../src/serving/arena/index.js';
 import { ControlPlane } from '../../src/serving/controlplane/index.js';
-import { type GrpcOptions, type GrpcServer, startGrpc } from '../../src/serving/transport/index.js';
+import { type GrpcOptions, type GrpcServer, NO_REGIONS, startGrpc } from '../../src/serving/transport/index.js';
 import { FakeFeedback } from './fake-feedback.js';
 import { FakeInference } from './fake-inference.js';
 import { FakeLogControl } from './fake-log-control.js';
@@ -201,6 +201,8 @@ export async function startGrpcFixture(
     authority: adminAuthority('secret'),
     logging: new FakeLogControl(),
     tracing: new FakeTraceControl(),
+    memory: NO_REGIONS,
+    sharedMemory: false,
   });
   const server = await startGrpc({
     inference,

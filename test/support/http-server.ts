@@ -5,7 +5,7 @@ import type { Arena } from '../../src/serving/arena/index.js';
 import { decodeV2Json } from '../../src/serving/codec/index.js';
 import { decodePredict } from '../../src/serving/codec/predict-rest/offload-predict.js';
 import { ControlPlane } from '../../src/serving/controlplane/index.js';
-import { type HttpOptions, type HttpServer, startHttp } from '../../src/serving/transport/index.js';
+import { type HttpOptions, type HttpServer, NO_REGIONS, startHttp } from '../../src/serving/transport/index.js';
 import { FakeFeedback } from './fake-feedback.js';
 import { FakeInference } from './fake-inference.js';
 import { FakeLogControl } from './fake-log-control.js';
@@ -99,6 +99,8 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
     authority: adminAuthority('secret'),
     logging: new FakeLogControl(),
     tracing: new FakeTraceControl(),
+    memory: NO_REGIONS,
+    sharedMemory: false,
   });
   const specs = {
     specOf: (name: string, version: number | undefined) => models.spec(name, version),

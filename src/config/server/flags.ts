@@ -48,6 +48,7 @@ export const FLAGS: readonly Flag[] = [
   triton('model-load-thread-count', 'modelLoadThreads', 'number'),
   triton('model-load-retry-count', 'modelLoadRetries', 'number'),
   triton('id', 'serverId'),
+  triton('allow-client-shm', 'allowClientShm', 'boolean'),
   own('triton-compatible-errors', 'tritonCompatibleErrors', 'boolean'),
   triton('exit-timeout-secs', 'exitTimeoutSecs', 'number'),
   triton('exit-on-error', 'exitOnError', 'boolean'),

@@ -640,6 +640,12 @@ export const serverConfigSchema = z.strictObject({
       'Threads of one pool that ONNX models share which set no thread counts of their own (native engine, CPU); 0 = each model has its own',
     ),
   serverId: z.string().min(1).max(256).default('penstock').describe('Name of the server in its metadata'),
+  allowClientShm: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Take tensors from, and give them to, POSIX shared memory that clients register (Linux). Whoever may register it can read and write all of /dev/shm that this process can',
+    ),
   tritonCompatibleErrors: z
     .boolean()
     .default(false)

@@ -61,7 +61,6 @@ export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
   'model-load-gpu-limit': error(
     'the share of GPU memory is not limited at a load; use --gpu-memory-bytes and the provider option gpu_mem_limit',
   ),
-  'allow-client-shm': error('shared memory of clients is not served'),
   'backend-directory': warning('backends are built in'),
   'repoagent-directory': error('repository agents are not run'),
   'strict-model-config': error('deprecated; use --disable-auto-complete-config'),

@@ -5,6 +5,7 @@ export { decodePlainJson } from './plain/plain-json.js';
 export { encodePlainReply } from './plain/plain-reply.js';
 export { PLAIN_SCHEMAS } from './plain/plain-schemas.js';
 export { imageInput } from './plain/plain-table.js';
+export type { PlacedTensors } from './placed-tensors.js';
 export { attachPredict, type DetachedPredict, decodePredictInput } from './predict-rest/offload-predict.js';
 export { type PredictBody, SIGNATURE } from './predict-rest/predict-body.js';
 export { encodePredictReply } from './predict-rest/predict-reply.js';

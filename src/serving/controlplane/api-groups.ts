@@ -21,6 +21,12 @@ export const GROUPS = {
   setLogSettings: 'logging',
   traceSettings: 'trace',
   setTraceSettings: 'trace',
+  sharedMemoryStatus: 'shared-memory',
+  sharedMemoryRegister: 'shared-memory',
+  sharedMemoryUnregister: 'shared-memory',
+  cudaMemoryStatus: 'shared-memory',
+  cudaMemoryRegister: 'shared-memory',
+  cudaMemoryUnregister: 'shared-memory',
   feedback: 'inference',
 } as const satisfies Record<keyof ControlPlane, ApiGroup>;
 

@@ -22,7 +22,14 @@ function setUp() {
 const caller = (token: string | undefined, loopback = false): Caller => ({ token, loopback, from: '10.1.2.3' });
 const reason = (expected: string) => expect.objectContaining({ reason: expected });
 const CALLS = Object.keys(RIGHTS) as ControlCall[];
-const FREE_HERE = ['repositoryLoad', 'repositoryUnload', 'setLogSettings', 'setTraceSettings'];
+const FREE_HERE = [
+  'repositoryLoad',
+  'repositoryUnload',
+  'setLogSettings',
+  'setTraceSettings',
+  'sharedMemoryRegister',
+  'sharedMemoryUnregister',
+];
 
 describe('the table of rights', () => {
   it.each(CALLS)('lets who has the right make the call %s, and nobody else', (call) => {

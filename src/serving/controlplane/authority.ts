@@ -44,6 +44,12 @@ export const RIGHTS = {
   setLogSettings: 'admin',
   traceSettings: 'open',
   setTraceSettings: 'admin',
+  sharedMemoryStatus: 'open',
+  sharedMemoryRegister: 'admin',
+  sharedMemoryUnregister: 'admin',
+  cudaMemoryStatus: 'open',
+  cudaMemoryRegister: 'open',
+  cudaMemoryUnregister: 'open',
   feedback: 'feedback',
   adminDocs: 'open',
   auditList: 'admin',
@@ -73,6 +79,8 @@ const FREE_ON_THIS_MACHINE: ReadonlySet<ControlCall> = new Set([
   'repositoryUnload',
   'setLogSettings',
   'setTraceSettings',
+  'sharedMemoryRegister',
+  'sharedMemoryUnregister',
 ]);
 
 export interface AuthorityOptions {

@@ -62,6 +62,8 @@ function setUp(options: { strictReadiness?: boolean; serving?: boolean; figures?
     authority: adminAuthority('right'),
     logging: new FakeLogControl(),
     tracing: new FakeTraceControl(),
+    memory: { register: () => {}, unregister: () => {}, list: () => [] },
+    sharedMemory: false,
   });
   return { models, control };
 }

@@ -3,6 +3,7 @@ import {
   type FeedbackIntake,
   type LatencySource,
   type LogControl,
+  type MemoryRegions,
   type ModelControl,
   type ModelSpec,
   type ModelVersionId,
@@ -30,6 +31,7 @@ import type {
   TensorMetadata,
 } from './protocol-objects.js';
 import { schedulerObject } from './scheduler-object.js';
+import { noCudaMemory, regionObject, regionOf, type SharedMemoryRegion } from './shared-memory.js';
 import { sloReport } from './slo-object.js';
 import { statisticsObject } from './statistics.js';
 import { type TraceSettingsObject, traceChanges, traceSettingsObject } from './trace-settings.js';
@@ -52,6 +54,9 @@ export interface ControlPlaneOptions {
   readonly authority: Authority;
   readonly logging: LogControl;
   readonly tracing: TraceControl;
+  readonly memory: MemoryRegions;
+  /** Whether clients may register memory at all. */
+  readonly sharedMemory: boolean;
 }
 
 /** The extensions of the protocol that are really served, by the names the protocol gives them. */
@@ -82,7 +87,7 @@ export class ControlPlane {
     this.#serverMetadata = Object.freeze({
       name: options.serverName,
       version: options.version,
-      extensions: EXTENSIONS,
+      extensions: options.sharedMemory ? [...EXTENSIONS, 'system_shared_memory'].sort() : EXTENSIONS,
     });
   }
 
@@ -207,6 +212,36 @@ export class ControlPlane {
   #traced(model: string | undefined): string | undefined {
     return model === undefined ? undefined : this.#options.models.spec(checkModelName(model), undefined).id.model;
   }
+
+  /** Memory that clients have registered; all of it where no name is given. */
+  sharedMemoryStatus(name: string): readonly SharedMemoryRegion[] {
+    return this.#options.memory.list(name === '' ? undefined : name).map(regionObject);
+  }
+
+  /** Rejects with UNAUTHENTICATED or FORBIDDEN before anything else. */
+  async sharedMemoryRegister(name: string, region: Readonly<Record<string, unknown>>, caller: Caller): Promise<void> {
+    this.#options.authority.check('sharedMemoryRegister', caller, name);
+    this.#options.memory.register(regionOf(name, region));
+  }
+
+  /** All of it where no name is given. Rejects with UNAUTHENTICATED or FORBIDDEN before anything else. */
+  async sharedMemoryUnregister(name: string, caller: Caller): Promise<void> {
+    this.#options.authority.check('sharedMemoryUnregister', caller, name);
+    this.#options.memory.unregister(name === '' ? undefined : name);
+  }
+
+  /** Of CUDA memory there is none. */
+  cudaMemoryStatus(): readonly never[] {
+    return [];
+  }
+
+  /** Always rejects with UNSUPPORTED. */
+  async cudaMemoryRegister(): Promise<never> {
+    throw noCudaMemory();
+  }
+
+  /** There is none to take back: clients that begin with that go on. */
+  cudaMemoryUnregister(): void {}
 
   /** Beyond the protocols: what runs the version, where, and its lanes by state. */
   modelStatus(model: string, version: number | undefined): ModelStatus {

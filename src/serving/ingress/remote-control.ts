@@ -29,6 +29,12 @@ const CALLS = {
   setLogSettings: true,
   traceSettings: true,
   setTraceSettings: true,
+  sharedMemoryStatus: true,
+  sharedMemoryRegister: true,
+  sharedMemoryUnregister: true,
+  cudaMemoryStatus: true,
+  cudaMemoryRegister: true,
+  cudaMemoryUnregister: true,
   feedback: true,
 } as const satisfies Record<keyof ControlPlane, true>;
 

@@ -4,12 +4,14 @@ import {
   type InferenceRequest,
   isDataType,
   type Lease,
+  type MemoryPlace,
   type OutputRequest,
   type ParameterValue,
   ServingError,
   type Tensor,
 } from '../../../core/index.js';
 import { checkData, checkedCount, MAX_RANK, MAX_TENSORS, shown, TensorLabel } from '../checked-tensor.js';
+import { isPlaceParameter, type PlacedTensors, PlaceParameters } from '../placed-tensors.js';
 import { nonNegativeInteger, RequestParameters, refuseSharedMemory } from '../request-parameters.js';
 import { readParameterEntry } from './infer-parameter.js';
 import { readContents } from './tensor-contents.js';
@@ -26,6 +28,8 @@ export interface CallContext {
   readonly caller?: CallerTraits | undefined;
   /** What the message lies in; undefined: garbage-collected memory. */
   readonly lease?: Lease | undefined;
+  /** Tensors in memory of the client; absent: such are refused. */
+  readonly placed?: PlacedTensors | undefined;
 }
 
 /** One `InferInputTensor` before its data are known; contents at `start` to `end`, -1 where it has none. */
@@ -49,6 +53,9 @@ export function decodeModelInfer(bytes: Uint8Array, context: CallContext): Infer
   const outputs: OutputRequest[] = [];
   const raw: Uint8Array[] = [];
   const parameters = new RequestParameters();
+  const { placed } = context;
+  /** Inputs in memory of the client, by index. */
+  const places = placed && new Map<number, MemoryPlace>();
   let model = '';
   let version = '';
   let id = '';
@@ -58,8 +65,8 @@ export function decodeModelInfer(bytes: Uint8Array, context: CallContext): Infer
     else if (reader.field === 2) version = reader.string();
     else if (reader.field === 3) id = reader.string();
     else if (reader.field === 4) readParameterEntry(reader, addParameter);
-    else if (reader.field === 5) heads.push(readInput(reader, bounded(heads.length, 'inputs')));
-    else if (reader.field === 6) outputs.push(readOutput(reader, bounded(outputs.length, 'outputs')));
+    else if (reader.field === 5) heads.push(readInput(reader, bounded(heads.length, 'inputs'), places));
+    else if (reader.field === 6) outputs.push(readOutput(reader, bounded(outputs.length, 'outputs'), placed));
     else if (reader.field === 7) {
       bounded(raw.length, 'raw_input_contents');
       raw.push(reader.view());
@@ -71,7 +78,10 @@ export function decodeModelInfer(bytes: Uint8Array, context: CallContext): Infer
     model,
     version: versionOf(version),
     id,
-    inputs: joinContents(reader, heads, raw),
+    inputs:
+      placed === undefined || places === undefined || places.size === 0
+        ? joinContents(reader, heads, raw)
+        : joinPlaced(reader, heads, raw, places, placed),
     rawInput: undefined,
     lease: context.lease,
     outputs,
@@ -132,7 +142,31 @@ function joinContents(reader: WireReader, heads: readonly InputHead[], raw: read
   return inputs;
 }
 
-function readInput(reader: WireReader, index: number): InputHead {
+/** Of which some lie in memory of the client: those have neither contents nor an entry among the raw ones. */
+function joinPlaced(
+  reader: WireReader,
+  heads: readonly InputHead[],
+  raw: readonly Uint8Array[],
+  places: ReadonlyMap<number, MemoryPlace>,
+  placed: PlacedTensors,
+): Tensor[] {
+  const sent = joinContents(
+    reader,
+    heads.filter((_, index) => !places.has(index)),
+    raw,
+  );
+  return heads.map(({ label, name, dataType, shape, start, end }, index) => {
+    const place = places.get(index);
+    if (place === undefined) return sent.shift() as Tensor;
+    if (end > start)
+      throw new ServingError('MALFORMED_REQUEST', `${label} has contents beside a region of shared memory`);
+    const data = placed.input(place);
+    checkData(label, dataType, shape, data);
+    return { name, dataType, shape, data };
+  });
+}
+
+function readInput(reader: WireReader, index: number, places: Map<number, MemoryPlace> | undefined): InputHead {
   const outer = reader.end;
   reader.end = reader.delimited();
   const label = new TensorLabel('input', index);
@@ -141,14 +175,22 @@ function readInput(reader: WireReader, index: number): InputHead {
   const shape: number[] = [];
   let start = -1;
   let end = -1;
+  let place: PlaceParameters | undefined;
   while (reader.next()) {
     if (reader.field === 1) {
       name = reader.string();
       label.name = name;
     } else if (reader.field === 2) typeName = reader.string();
     else if (reader.field === 3) readShape(reader, label, shape);
-    else if (reader.field === 4) readParameterEntry(reader, (parameter) => refuseSharedMemory(label, parameter));
-    else if (reader.field === 5) {
+    else if (reader.field === 4) {
+      readParameterEntry(reader, (parameter, value) => {
+        if (places === undefined) refuseSharedMemory(label, parameter);
+        else if (isPlaceParameter(parameter)) {
+          place ??= new PlaceParameters(label);
+          place.add(parameter, value);
+        }
+      });
+    } else if (reader.field === 5) {
       if (start >= 0) throw new ServingError('MALFORMED_REQUEST', `${label} has its contents twice`);
       end = reader.delimited();
       start = reader.at;
@@ -159,6 +201,7 @@ function readInput(reader: WireReader, index: number): InputHead {
   if (!isDataType(typeName)) {
     throw new ServingError('DATA_TYPE_MISMATCH', `${label}: unknown datatype ${shown(typeName)}`);
   }
+  if (place !== undefined) places?.set(index, place.place());
   return { label, name, dataType: typeName, shape, start, end };
 }
 
@@ -176,12 +219,13 @@ function readShape(reader: WireReader, label: TensorLabel, shape: number[]): voi
   reader.end = outer;
 }
 
-function readOutput(reader: WireReader, index: number): OutputRequest {
+function readOutput(reader: WireReader, index: number, placed: PlacedTensors | undefined): OutputRequest {
   const outer = reader.end;
   reader.end = reader.delimited();
   const label = new TensorLabel('output', index);
   let name = '';
   let classification = 0;
+  let place: PlaceParameters | undefined;
   while (reader.next()) {
     if (reader.field === 1) {
       name = reader.string();
@@ -189,11 +233,16 @@ function readOutput(reader: WireReader, index: number): OutputRequest {
     } else if (reader.field === 2) {
       readParameterEntry(reader, (parameter, value) => {
         if (parameter === 'classification') classification = nonNegativeInteger(`${label}: classification`, value);
-        else refuseSharedMemory(label, parameter);
+        else if (placed === undefined) refuseSharedMemory(label, parameter);
+        else if (isPlaceParameter(parameter)) {
+          place ??= new PlaceParameters(label);
+          place.add(parameter, value);
+        }
       });
     } else reader.skip();
   }
   reader.end = outer;
+  if (place !== undefined) placed?.output(name, place.place());
   return { name, classification };
 }
 

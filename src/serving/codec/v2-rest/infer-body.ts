@@ -2,12 +2,14 @@ import { isUtf8 } from 'node:buffer';
 import {
   type DataType,
   isDataType,
+  type MemoryPlace,
   type OutputRequest,
   type ParameterValue,
   ServingError,
   type Tensor,
 } from '../../../core/index.js';
 import { checkData, checkedCount, MAX_RANK, MAX_TENSORS, shown, TensorLabel } from '../checked-tensor.js';
+import { isPlaceParameter, type PlacedTensors, PlaceParameters } from '../placed-tensors.js';
 import { nonNegativeInteger, RequestParameters, refuseSharedMemory } from '../request-parameters.js';
 import type { DecodedBody } from './decoded-body.js';
 import { readJsonData } from './json-data.js';
@@ -24,6 +26,8 @@ export interface BodyOptions {
   readonly allowNan: boolean;
   /** Reply form where the request says nothing. */
   readonly binaryByDefault: boolean;
+  /** Tensors in memory of the client; absent: such are refused. */
+  readonly placed?: PlacedTensors | undefined;
 }
 
 /**
@@ -57,6 +61,8 @@ class BodyReader {
   #binary: boolean;
   #byName: Map<string, boolean> | undefined;
   readonly #parameters = new RequestParameters();
+  /** Of the tensor at hand. */
+  #place: PlaceParameters | undefined;
 
   constructor(json: Uint8Array, body: Uint8Array, options: BodyOptions) {
     this.#scan = new JsonScanner(json);
@@ -154,6 +160,7 @@ class BodyReader {
     let binaryBytes: number | undefined;
     let data: Uint8Array | undefined;
     let dataAt: number | undefined;
+    let placed: MemoryPlace | undefined;
     scan.openObject('a tensor');
     for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
       if (key === 'name') {
@@ -169,6 +176,7 @@ class BodyReader {
       } else if (key === 'parameters') {
         seen.add(key, 8);
         if (!scan.tookNull()) binaryBytes = this.#readInputParameters(label);
+        if (this.#place !== undefined) placed = this.#takePlace();
       } else if (key === 'data') {
         seen.add(key, 16);
         if (scan.tookNull()) continue;
@@ -180,7 +188,12 @@ class BodyReader {
     if (name === undefined) throw missing(label, 'name');
     if (shape === undefined) throw missing(label, 'shape');
     if (dataType === undefined) throw missing(label, 'datatype');
-    if (binaryBytes !== undefined) {
+    if (placed !== undefined) {
+      if (dataAt !== undefined || binaryBytes !== undefined)
+        throw new ServingError('MALFORMED_REQUEST', `${label} has data beside a region of shared memory`);
+      data = (this.#options.placed as PlacedTensors).input(placed);
+      checkData(label, dataType, shape, data);
+    } else if (binaryBytes !== undefined) {
       if (dataAt !== undefined) {
         throw new ServingError('MALFORMED_REQUEST', `${label} has both "data" and parameters.binary_data_size`);
       }
@@ -239,12 +252,24 @@ class BodyReader {
       if (key === 'binary_data_size') {
         if (bytes !== undefined) throw twice(`parameters of ${label}`, key);
         bytes = nonNegativeInteger('binary_data_size', scan.number(key));
-      } else {
-        refuseSharedMemory(label, key);
-        scan.skip();
-      }
+      } else if (!this.#tookPlace(label, key)) scan.skip();
     }
     return bytes;
+  }
+
+  /** Whether a parameter says where the tensor lies. Throws `UNSUPPORTED` where it may not say so. */
+  #tookPlace(label: TensorLabel, key: string): boolean {
+    if (!isPlaceParameter(key)) return false;
+    if (this.#options.placed === undefined) refuseSharedMemory(label, key);
+    this.#place ??= new PlaceParameters(label);
+    this.#place.add(key, readParameter(this.#scan));
+    return true;
+  }
+
+  #takePlace(): MemoryPlace {
+    const place = (this.#place as PlaceParameters).place();
+    this.#place = undefined;
+    return place;
   }
 
   #readOutput(index: number): OutputRequest {
@@ -271,14 +296,12 @@ class BodyReader {
           } else if (own === 'classification') {
             seen.add(own, 8);
             classification = nonNegativeInteger('classification', scan.number(own));
-          } else {
-            refuseSharedMemory(label, own);
-            scan.skip();
-          }
+          } else if (!this.#tookPlace(label, own)) scan.skip();
         }
       } else scan.skip();
     }
     if (name === undefined) throw missing(label, 'name');
+    if (this.#place !== undefined) (this.#options.placed as PlacedTensors).output(name, this.#takePlace());
     if (binary !== undefined) {
       this.#byName ??= new Map();
       this.#byName.set(name, binary);

@@ -1,4 +1,5 @@
-import type { InferenceResponse, Parameters, ServingError, Tensor } from '../../../core/index.js';
+import type { InferenceResponse, MemoryPlace, Parameters, ServingError, Tensor } from '../../../core/index.js';
+import { placeParameters } from '../placed-tensors.js';
 import { OWN_ROOM, type ReplyRoom } from '../reply-room.js';
 import { writeJsonData } from './data-text.js';
 import { JsonWriter, quoted } from './json-writer.js';
@@ -15,6 +16,8 @@ export interface ReplyOptions {
   readonly allowNan: boolean;
   /** Default: memory of its own for each reply. */
   readonly room?: ReplyRoom;
+  /** Outputs that went into memory of the client, with where; absent: none did. */
+  readonly places?: ReadonlyMap<string, MemoryPlace> | undefined;
 }
 
 const writer = new JsonWriter();
@@ -41,7 +44,9 @@ export function encodeInferReply(
     const output = response.outputs[i] as Tensor;
     if (i > 0) text += ',';
     text += `{"name":${quoted(output.name)},"datatype":"${output.dataType}","shape":[${shapeText(output.shape)}]`;
-    if (wantsBinary(format, output.name)) {
+    const place = options.places?.get(output.name);
+    if (place !== undefined) text += `,"parameters":${JSON.stringify(placeParameters(place))}}`;
+    else if (wantsBinary(format, output.name)) {
       anyBinary = true;
       binaryBytes += output.data.byteLength;
       text += `,"parameters":{"binary_data_size":${output.data.byteLength}}}`;
@@ -58,7 +63,7 @@ export function encodeInferReply(
   if (!anyBinary) return { body, headerLength: undefined };
   let at = textEnd;
   for (const output of response.outputs) {
-    if (!wantsBinary(format, output.name)) continue;
+    if (!wantsBinary(format, output.name) || options.places?.has(output.name)) continue;
     room.copy(body, at, output.data);
     at += output.data.byteLength;
   }

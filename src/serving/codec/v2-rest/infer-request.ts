@@ -1,4 +1,5 @@
 import { type CallerTraits, type InferenceRequest, type Lease, ServingError } from '../../../core/index.js';
+import type { PlacedTensors } from '../placed-tensors.js';
 import { NO_PARAMETERS } from '../request-parameters.js';
 import type { DecodedBody } from './decoded-body.js';
 import { decodeBody } from './infer-body.js';
@@ -24,6 +25,8 @@ export interface InferBodyOptions extends RequestContext {
   /** Header `Inference-Header-Content-Length`; undefined: the body is JSON; 0: it is one raw tensor. */
   readonly headerLength: number | undefined;
   readonly allowNan: boolean;
+  /** Tensors in memory of the client; absent: such are refused. */
+  readonly placed?: PlacedTensors | undefined;
 }
 
 export interface DecodedRequest {
@@ -40,7 +43,8 @@ export interface DecodedRequest {
 export function decodeInferBody(body: Uint8Array, options: InferBodyOptions): DecodedRequest {
   if (options.headerLength === 0) return { request: rawRequest(body, options), format: BINARY_REPLY };
   const jsonBytes = checkedHeaderLength(options.headerLength ?? body.byteLength);
-  return requestOf(decodeBody(body, { jsonBytes, allowNan: options.allowNan, binaryByDefault: false }), options);
+  const { allowNan, placed } = options;
+  return requestOf(decodeBody(body, { jsonBytes, allowNan, binaryByDefault: false, placed }), options);
 }
 
 /** Joins a decoded body with what path, headers and clock say. */

@@ -117,18 +117,18 @@ describe('bad input', () => {
   });
 
   it.each([
-    'SystemSharedMemoryStatus',
-    'SystemSharedMemoryRegister',
-    'SystemSharedMemoryUnregister',
-    'CudaSharedMemoryStatus',
-    'CudaSharedMemoryRegister',
-    'CudaSharedMemoryUnregister',
-  ])('%s is UNIMPLEMENTED and says why', async (name) => {
-    const error = await rejection(fixture.client.unary(name, {}));
-    expect(error).toMatchObject({
-      code: code('UNIMPLEMENTED'),
-      details: expect.stringMatching(/not supported/),
-    });
+    ['SystemSharedMemoryRegister', /--allow-client-shm/],
+    ['SystemSharedMemoryUnregister', /--allow-client-shm/],
+    ['CudaSharedMemoryRegister', /system shared memory/],
+  ])('%s is UNIMPLEMENTED and says why', async (name, why) => {
+    const error = await rejection(fixture.client.unary(name, { name: 'r', key: '/k', byte_size: 1 }));
+    expect(error).toMatchObject({ code: code('UNIMPLEMENTED'), details: expect.stringMatching(why) });
+  });
+
+  it('of shared memory there is none where none is taken', async () => {
+    expect(await fixture.client.unary('SystemSharedMemoryStatus', {})).toEqual({ regions: {} });
+    expect(await fixture.client.unary('CudaSharedMemoryStatus', {})).toEqual({ regions: {} });
+    expect(await fixture.client.unary('CudaSharedMemoryUnregister', {})).toEqual({});
   });
 
   it('no call of the service is left without an answer', async () => {

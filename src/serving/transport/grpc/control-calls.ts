@@ -18,6 +18,9 @@ interface ControlRequest {
   readonly repository_name: string;
   readonly ready: boolean;
   readonly parameters: Readonly<Record<string, unknown>>;
+  readonly key: string;
+  readonly offset: number;
+  readonly byte_size: number;
   readonly settings: Parameters<typeof logSettingsOf>[0];
 }
 
@@ -47,6 +50,21 @@ const CONTROL_CALLS: Readonly<Record<string, ControlHandler>> = {
     await control.repositoryUnload(model_name, parameters, caller);
     return {};
   },
+  SystemSharedMemoryStatus: async (control, { name }) => regionsMessage(await control.sharedMemoryStatus(name)),
+  SystemSharedMemoryRegister: async (control, { name, key, offset, byte_size }, caller) => {
+    await control.sharedMemoryRegister(name, { key, offset, byte_size }, caller);
+    return {};
+  },
+  SystemSharedMemoryUnregister: async (control, { name }, caller) => {
+    await control.sharedMemoryUnregister(name, caller);
+    return {};
+  },
+  CudaSharedMemoryStatus: async (control) => regionsMessage(await control.cudaMemoryStatus()),
+  CudaSharedMemoryRegister: (control) => control.cudaMemoryRegister(),
+  CudaSharedMemoryUnregister: async (control) => {
+    await control.cudaMemoryUnregister();
+    return {};
+  },
   TraceSetting: async (control, { settings, model_name }, caller) => {
     const model = model_name === '' ? undefined : model_name;
     const asked = traceSettingsOf(settings as Parameters<typeof traceSettingsOf>[0]);
@@ -64,21 +82,11 @@ const CONTROL_CALLS: Readonly<Record<string, ControlHandler>> = {
 /** Calls that change something: refused once the server drains, where questions are still answered. */
 const CHANGES: ReadonlySet<string> = new Set(['RepositoryModelLoad', 'RepositoryModelUnload']);
 
-/** What the calls that are not offered answer with; they exist so that the answer says why. */
-const NOT_OFFERED: Readonly<Record<string, string>> = {
-  SystemSharedMemoryStatus: 'shared memory that a client names is not supported; send tensors in the message',
-  SystemSharedMemoryRegister: 'shared memory that a client names is not supported; send tensors in the message',
-  SystemSharedMemoryUnregister: 'shared memory that a client names is not supported; send tensors in the message',
-  CudaSharedMemoryStatus: 'CUDA memory that a client names is not supported; send tensors in the message',
-  CudaSharedMemoryRegister: 'CUDA memory that a client names is not supported; send tensors in the message',
-  CudaSharedMemoryUnregister: 'CUDA memory that a client names is not supported; send tensors in the message',
-};
-
 /** A handler for any unary call that is not an inference; a call the tables do not know is UNSUPPORTED too. */
 export function controlCall(call: Call, state: GrpcState): (surface: ServerCall) => CallHandler {
   const handler = CONTROL_CALLS[call.name];
   if (handler === undefined) {
-    const refusal = new ServingError('UNSUPPORTED', NOT_OFFERED[call.name] ?? `${call.name} is not supported`);
+    const refusal = new ServingError('UNSUPPORTED', `${call.name} is not supported`);
     return (surface) => oneMessage(() => surface.fail(refusal));
   }
   return (surface) =>
@@ -120,6 +128,11 @@ async function modelReady(control: ControlPort, name: string, version: number | 
       return false;
     throw thrown;
   }
+}
+
+/** Regions by their names, as the message has them. */
+function regionsMessage(regions: readonly { readonly name: string }[]): object {
+  return { regions: Object.fromEntries(regions.map((region) => [region.name, region])) };
 }
 
 function versionOf(text: string): number | undefined {

@@ -1,5 +1,6 @@
 import {
   type ApiGroup,
+  type ClientMemory,
   type Clock,
   type ErrorView,
   type LeaseSource,
@@ -12,6 +13,7 @@ import {
 } from '../../../core/index.js';
 import { OWN_ROOM, type ReplyRoom } from '../../codec/index.js';
 import { ByteBudget } from '../byte-budget.js';
+import { RequestMemory } from '../client-memory/request-memory.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer, SpecPort } from '../ports.js';
 import { type ApiKey, apiKeys } from '../restrictions.js';
@@ -61,6 +63,8 @@ export interface GrpcOptions {
   readonly tritonErrors?: boolean;
   /** Groups of calls that need a key; default none. */
   readonly restrictions?: readonly Restriction[];
+  /** Memory that clients have registered; default: none may. */
+  readonly clientMemory?: ClientMemory | undefined;
   /** How long `close` waits for answers that clients read slowly; default 10000. */
   readonly closeTimeoutMs?: number;
   /** Told of each inference that was refused here, before the data path saw it (malformed, too large, draining). */
@@ -94,6 +98,8 @@ export interface GrpcState {
   readonly watch: RequestWatch | undefined;
   /** How errors look to clients; undefined: as they are. */
   readonly errors: ErrorView | undefined;
+  /** What tensors in memory of its client take part in a request by; undefined: none may. */
+  readonly requestMemory: (() => RequestMemory) | undefined;
   /** Of the groups that are restricted. */
   readonly apiKeys: ReadonlyMap<ApiGroup, ApiKey>;
 }
@@ -103,14 +109,18 @@ export const DEFAULT_MAX_INPUT_BYTES = 64 * 1024 * 1024;
 
 /** The options with their defaults, and the shared counters. */
 export function grpcState(options: GrpcOptions): GrpcState {
+  const maxInputBytes = options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES;
+  const budget = new ByteBudget(options.maxInFlightBytes ?? 8 * maxInputBytes);
+  const { clientMemory } = options;
   return {
+    requestMemory: clientMemory && (() => new RequestMemory(clientMemory, budget, maxInputBytes)),
     inference: options.inference,
     specs: options.specs,
     control: options.control,
     clock: options.clock,
     log: options.log,
     room: { ...OWN_ROOM, copy: options.memory?.copy ?? OWN_ROOM.copy },
-    budget: new ByteBudget(options.maxInFlightBytes ?? 8 * (options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES)),
+    budget,
     inFlight: new InFlight(),
     maxInputBytes: options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
     maxStreamRequests: options.maxStreamRequests ?? 256,

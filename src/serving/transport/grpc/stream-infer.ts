@@ -10,6 +10,7 @@ import {
   toServingError,
 } from '../../../core/index.js';
 import { decodeModelInfer, encodeStreamResponse, encodeStreamResponseError } from '../../codec/index.js';
+import type { RequestMemory } from '../client-memory/request-memory.js';
 import { answerParameters, isExplained } from '../explain.js';
 import { joinTrace, TRACERESPONSE, traceOfMessage } from '../request-trace.js';
 import { FRAME_HEAD_BYTES, frameOf, sealFrame } from './framing/frame.js';
@@ -30,6 +31,8 @@ interface Slot {
   /** A sealed frame or an error that waits until all requests before it are answered; undefined until it is settled. */
   answer: Buffer | ServingError | undefined;
   trace: RequestTrace | undefined;
+  /** Tensors in memory of the client; undefined where the server takes none. */
+  placed: RequestMemory | undefined;
 }
 
 /** ModelStreamInfer: each call is an `InferStream`; `streams` has those that are open, to end them when the server drains. */
@@ -87,13 +90,14 @@ class InferStream implements CallHandler {
       lease?.release();
       return;
     }
-    const slot: Slot = { handle: undefined, answer: undefined, trace: undefined };
+    const slot: Slot = { handle: undefined, answer: undefined, trace: undefined, placed: undefined };
     this.#slots.push(slot);
     if (this.#open >= this.#state.maxStreamRequests) this.#call.pause();
     const request = this.#admit(bytes, lease, slot);
     if (request === undefined) return;
     const release = () => {
       lease?.release();
+      slot.placed?.release();
       this.#state.budget.release(bytes.byteLength);
       this.#state.inFlight.leave();
     };
@@ -118,10 +122,20 @@ class InferStream implements CallHandler {
     slot.trace = traceIn(this.#state.watch, this.#call, 'grpc_stream', receivedNs, bytes.byteLength);
     try {
       if (this.#draining || inFlight.draining) throw new ServingError('DRAINING', 'the server is shutting down');
+      slot.placed = this.#state.requestMemory?.();
       const { deadlineNs } = this.#call;
       const { tenantHeader, criticalityHeader } = this.#caller;
       const caller = callerTraits(this.#state.inference.wanted, this.#call);
-      const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, caller, lease };
+      const context = {
+        deadlineNs,
+        receivedNs,
+        nowNs,
+        tenantHeader,
+        criticalityHeader,
+        caller,
+        lease,
+        placed: slot.placed,
+      };
       const request = decodeModelInfer(bytes, context);
       slot.trace = traceOfMessage(this.#state.watch, request, 'grpc_stream', slot.trace);
       joinTrace(request, slot.trace);
@@ -132,6 +146,7 @@ class InferStream implements CallHandler {
       this.#state.onRefused(toServingError(thrown).reason);
       this.#failed(slot, { id: requestIdOf(bytes) }, thrown);
       lease?.release();
+      slot.placed?.release();
       return undefined;
     }
   }
@@ -143,7 +158,9 @@ class InferStream implements CallHandler {
       const traced = slot.trace?.answering(response, isExplained(response));
       const named = traced === undefined ? {} : { [TRACERESPONSE]: traced };
       const parameters = { ...answerParameters(response), ...named, triton_final_response: true };
-      frame = sealFrame(encodeStreamResponse({ ...response, parameters }, FRAME_HEAD_BYTES, this.#state.room));
+      const shown = slot.placed?.answered(response) ?? response;
+      const places = slot.placed?.places;
+      frame = sealFrame(encodeStreamResponse({ ...shown, parameters }, FRAME_HEAD_BYTES, this.#state.room, places));
     } catch (thrown) {
       this.#failed(slot, request, thrown, response.mark);
       return;

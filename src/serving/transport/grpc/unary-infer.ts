@@ -4,12 +4,14 @@ import {
   type InferenceRequest,
   type InferenceResponse,
   type Lease,
+  type MemoryPlace,
   type RequestTrace,
   type RouteMark,
   ServingError,
   toServingError,
 } from '../../../core/index.js';
 import { type CallContext, decodeModelInfer, encodeModelInferResponse, type ReplyRoom } from '../../codec/index.js';
+import type { RequestMemory } from '../client-memory/request-memory.js';
 import { asksToExplain, explained, isExplained } from '../explain.js';
 import { joinTrace, TRACERESPONSE } from '../request-trace.js';
 import { FRAME_HEAD_BYTES, sealFrame } from './framing/frame.js';
@@ -25,8 +27,13 @@ export interface UnaryForm {
   readonly name: string;
   /** Tensors may be views of the message. What it throws, or rejects with, refuses the request. */
   decode(bytes: Uint8Array, context: CallContext): InferenceRequest | Promise<InferenceRequest>;
-  /** Synchronous: outputs are valid until it returns. `headBytes` are left free before the message. */
-  encode(response: InferenceResponse, headBytes: number, room: ReplyRoom): Buffer;
+  /** Synchronous: outputs are valid until it returns. `headBytes` are left free before the message; `places`: outputs in memory of the client. */
+  encode(
+    response: InferenceResponse,
+    headBytes: number,
+    room: ReplyRoom,
+    places?: ReadonlyMap<string, MemoryPlace>,
+  ): Buffer;
 }
 
 const MODEL_INFER: UnaryForm = { name: 'ModelInfer', decode: decodeModelInfer, encode: encodeModelInferResponse };
@@ -52,6 +59,8 @@ class UnaryInfer implements CallHandler, InferenceReply {
   #trace: RequestTrace | undefined;
   #requestId = '';
   #model = '';
+  /** Tensors in memory of the client; undefined where the server takes none. */
+  #placed: RequestMemory | undefined;
 
   constructor(state: GrpcState, call: ServerCall, form: UnaryForm) {
     this.#state = state;
@@ -69,10 +78,12 @@ class UnaryInfer implements CallHandler, InferenceReply {
       budget.acquire(bytes.byteLength);
       this.#takenBytes = bytes.byteLength;
       inFlight.enter();
+      this.#placed = this.#state.requestMemory?.();
       const { tenantHeader, criticalityHeader } = callerIn(this.#call.headers, this.#state.tenantHeader);
       const { deadlineNs } = this.#call;
       const caller = callerTraits(inference.wanted, this.#call);
-      const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, caller, lease };
+      const placed = this.#placed;
+      const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, caller, lease, placed };
       const request = this.#form.decode(bytes, context);
       // Settles by itself: every failure is answered inside.
       if (request instanceof Promise) void this.#inferLater(request);
@@ -93,7 +104,9 @@ class UnaryInfer implements CallHandler, InferenceReply {
   done(response: InferenceResponse): void {
     let frame: Buffer;
     try {
-      frame = this.#form.encode(response, FRAME_HEAD_BYTES, this.#state.room);
+      const placed = this.#placed;
+      const shown = placed === undefined || this.#call.ended ? response : placed.answered(response);
+      frame = this.#form.encode(shown, FRAME_HEAD_BYTES, this.#state.room, placed?.places);
     } catch (thrown) {
       this.failed(thrown);
       return;
@@ -151,6 +164,7 @@ class UnaryInfer implements CallHandler, InferenceReply {
   #settle(): void {
     this.#lease?.release();
     this.#lease = undefined;
+    this.#placed?.release();
     if (this.#takenBytes === undefined) return;
     this.#state.budget.release(this.#takenBytes);
     this.#takenBytes = undefined;

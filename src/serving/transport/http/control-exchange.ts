@@ -12,6 +12,8 @@ export interface ControlCallInput {
   readonly server: HttpState;
   /** Throws `MALFORMED_REQUEST`; only for routes whose pattern names a model. */
   readonly path: ModelPath;
+  /** Of a pattern with `:region`; else empty. */
+  readonly region: string;
   readonly caller: Caller;
   /** A parameter of the query; empty where it is not there. */
   readonly query: (name: string) => string;
@@ -51,6 +53,9 @@ export function startControl(
       headers: undefined,
       open: ({ authorization, relayed }) => {
         const path = pattern.includes(':model') ? pathOf(pattern, request) : NO_PATH;
+        const region = pattern.includes(':region')
+          ? decodeOnce('name of the region', request.getParameter(0) ?? '')
+          : '';
         const caller = callerOf(response.getRemoteAddress(), authorization, relayed);
         const parameters = new URLSearchParams(route.query === undefined ? '' : request.getQuery());
         const query = (name: string): string => parameters.get(name) ?? '';
@@ -58,7 +63,7 @@ export function startControl(
           const text = textOf(body);
           const takesText = maxTextBytes !== undefined;
           const fields = takesText ? NO_FIELDS : jsonObject(text);
-          return { server, path, caller, query, body: fields, text: takesText ? text : '' };
+          return { server, path, region, caller, query, body: fields, text: takesText ? text : '' };
         };
       },
       handle,

@@ -1,5 +1,6 @@
 import {
   type ApiGroup,
+  type ClientMemory,
   type Clock,
   ERRORS,
   type ErrorView,
@@ -67,6 +68,8 @@ export interface HttpOptions {
   readonly restrictions?: readonly Restriction[];
   /** What protocols of texts go by; default: no model is meant where none is named, 32 texts a request. */
   readonly texts?: TextOptions | undefined;
+  /** Memory that clients have registered; default: none may. */
+  readonly clientMemory?: ClientMemory | undefined;
   /** How long `close` waits for replies that clients read slowly; default 10000. */
   readonly closeTimeoutMs?: number;
   /** Told of each inference that was refused here, before the data path saw it (broken body, too large, draining). */
@@ -116,6 +119,7 @@ export interface HttpState {
   readonly watch: RequestWatch | undefined;
   /** How errors look to clients; undefined: as they are. */
   readonly errors: ErrorView | undefined;
+  readonly clientMemory: ClientMemory | undefined;
   /** Of the groups that are restricted. */
   readonly apiKeys: ReadonlyMap<ApiGroup, ApiKey>;
   /** Of probes. */
@@ -156,6 +160,7 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
     nowNs: () => options.clock.nowNs(),
     onRefused: options.onRefused ?? (() => {}),
     watch: options.watch,
+    clientMemory: options.clientMemory,
     errors: options.tritonErrors === true ? tritonError : undefined,
     apiKeys: apiKeys(options.restrictions ?? [], '', 'API'),
     notReadyStatus: options.tritonErrors === true ? TRITON_NOT_READY_STATUS : ERRORS.VERSION_NOT_READY.http,

@@ -13,6 +13,7 @@ import {
   type InferBodyOptions,
   type ReplyFormat,
 } from '../../codec/index.js';
+import { RequestMemory } from '../client-memory/request-memory.js';
 import { joinTrace } from '../request-trace.js';
 import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
 import type { BodyBuffer } from './body-buffer.js';
@@ -37,6 +38,8 @@ class InferExchange extends BodyExchange implements InferenceReply {
   readonly #versioned: boolean;
   #options: Writable<InferBodyOptions> | undefined;
   #format: ReplyFormat | undefined;
+  /** Tensors in memory of the client; undefined where the server takes none. */
+  #placed: RequestMemory | undefined;
 
   constructor(server: HttpState, response: HttpResponse, versioned: boolean) {
     super(server, response);
@@ -46,9 +49,10 @@ class InferExchange extends BodyExchange implements InferenceReply {
   done(response: InferenceResponse): void {
     try {
       const { allowNan, replies } = this.server;
-      const encoded = this.open
-        ? encodeInferReply(response, this.#format as ReplyFormat, { allowNan, room: replies })
-        : undefined;
+      const placed = this.#placed;
+      const shown = placed === undefined || !this.open ? response : placed.answered(response);
+      const options = { allowNan, room: replies, places: placed?.places };
+      const encoded = this.open ? encodeInferReply(shown, this.#format as ReplyFormat, options) : undefined;
       this.release();
       if (encoded === undefined) {
         this.unsent(response);
@@ -84,6 +88,7 @@ class InferExchange extends BodyExchange implements InferenceReply {
       criticalityHeader: headers.criticality,
       caller: callerTraits(server.inference.wanted, request, response),
       lease: undefined,
+      placed: this.#requestMemory(),
     };
     return model;
   }
@@ -111,6 +116,17 @@ class InferExchange extends BodyExchange implements InferenceReply {
       options.lease = body.lease;
       this.#start(decodeInferBody(body.bytes(), options));
     }
+  }
+
+  protected override release(): void {
+    super.release();
+    this.#placed?.release();
+  }
+
+  #requestMemory(): RequestMemory | undefined {
+    const { clientMemory, budget, maxInputBytes } = this.server;
+    if (clientMemory !== undefined) this.#placed = new RequestMemory(clientMemory, budget, maxInputBytes);
+    return this.#placed;
   }
 
   #start(decoded: DecodedRequest): void {

@@ -4,6 +4,7 @@ import { type Awaitable, mapped } from '../ports.js';
 import type { ControlCallInput, ControlRoute } from './control-exchange.js';
 import { docsPage } from './docs-page.js';
 import type { FormRoute } from './form/register-forms.js';
+import { MEMORY_ROUTES } from './memory-routes.js';
 import { describedServer, type OpenApiDocument, openApiDocument } from './openapi.js';
 import { PLAIN_ROUTES } from './plain/plain-routes.js';
 import { SETTINGS_ROUTES } from './settings-routes.js';
@@ -13,7 +14,15 @@ import type { WholeAnswer } from './whole-call.js';
 
 interface Described {
   readonly summary: string;
-  readonly tag: 'inference' | 'health' | 'metadata' | 'repository' | 'settings' | 'feedback' | 'documentation';
+  readonly tag:
+    | 'inference'
+    | 'health'
+    | 'metadata'
+    | 'repository'
+    | 'settings'
+    | 'shared memory'
+    | 'feedback'
+    | 'documentation';
   readonly right: Right;
   /** What it is restricted with. */
   readonly group: ApiGroup;
@@ -230,6 +239,7 @@ export const ROUTES: readonly Route[] = [
     'RepositoryUnloadRequest',
   ),
   ...SETTINGS_ROUTES,
+  ...MEMORY_ROUTES,
   {
     ...control(
       'feedback',

@@ -1,4 +1,4 @@
-import { object } from './schemas.js';
+import { list, object } from './schemas.js';
 
 /** JSON Schemas (2020-12) of the settings that can be changed at run time. */
 
@@ -23,7 +23,15 @@ const TRACE = {
   log_frequency: { ...NUMBER, description: 'A file of its own for each so many; 0 = one file' },
 } as const;
 
+const SIZE = { type: 'integer', minimum: 0 } as const;
+const TEXT = { type: 'string' } as const;
+
 export const SETTINGS_SCHEMAS = {
+  SharedMemoryRegions: list(object({ name: TEXT, key: TEXT, offset: SIZE, byte_size: SIZE })),
+  SharedMemoryRegisterRequest: object(
+    { key: { ...TEXT, description: 'As shm_open takes it' }, offset: SIZE, byte_size: SIZE },
+    ['offset'],
+  ),
   LogSettings: object({ log_file: { type: 'string' }, ...LOG }),
   LogSettingsRequest: object(LOG, Object.keys(LOG)),
   TraceSettings: object({ ...TRACE, trace_file: { type: 'string' }, trace_mode: { const: 'triton' } }),
