@@ -1,3 +1,4 @@
+export type { PlacedTensors } from './placed-tensors.js';
 export type { PlainBody, PlainPictures } from './plain/plain-body.js';
 export { decodePlainCsv } from './plain/plain-csv.js';
 export { decodePlainForm } from './plain/plain-form-data.js';
@@ -5,7 +6,6 @@ export { decodePlainJson } from './plain/plain-json.js';
 export { encodePlainReply } from './plain/plain-reply.js';
 export { PLAIN_SCHEMAS } from './plain/plain-schemas.js';
 export { imageInput } from './plain/plain-table.js';
-export type { PlacedTensors } from './placed-tensors.js';
 export { attachPredict, type DetachedPredict, decodePredictInput } from './predict-rest/offload-predict.js';
 export { type PredictBody, SIGNATURE } from './predict-rest/predict-body.js';
 export { encodePredictReply } from './predict-rest/predict-reply.js';
