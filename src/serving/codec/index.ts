@@ -1,4 +1,12 @@
 export type { PlacedTensors } from './placed-tensors.js';
+export {
+  answerEvent,
+  checkEventHeaders,
+  EVENT_HEADERS,
+  type EventMode,
+  eventMode,
+  openEvent,
+} from './cloud-event/cloud-event.js';
 export type { PlainBody, PlainPictures } from './plain/plain-body.js';
 export { decodePlainCsv } from './plain/plain-csv.js';
 export { decodePlainForm } from './plain/plain-form-data.js';

@@ -1,16 +1,23 @@
+import { randomUUID } from 'node:crypto';
 import {
   type FailedRequest,
   type InferenceReply,
   type InferenceResponse,
+  type Lease,
   toServingError,
 } from '../../../core/index.js';
 import {
+  answerEvent,
   attachV2Json,
+  checkEventHeaders,
   type DecodedRequest,
   type DetachedBody,
   decodeInferBody,
+  type EventMode,
   encodeInferReply,
+  eventMode,
   type InferBodyOptions,
+  openEvent,
   type ReplyFormat,
 } from '../../codec/index.js';
 import { RequestMemory } from '../client-memory/request-memory.js';
@@ -40,6 +47,8 @@ class InferExchange extends BodyExchange implements InferenceReply {
   #format: ReplyFormat | undefined;
   /** Tensors in memory of the client; undefined where the server takes none. */
   #placed: RequestMemory | undefined;
+  /** The request is a CloudEvent, and so is to be its answer. */
+  #event: EventMode | undefined;
 
   constructor(server: HttpState, response: HttpResponse, versioned: boolean) {
     super(server, response);
@@ -62,7 +71,9 @@ class InferExchange extends BodyExchange implements InferenceReply {
       const lease = replies.takeLease();
       const headers = [...response.mark.headers];
       if (headerLength !== undefined) headers.push('Inference-Header-Content-Length', String(headerLength));
-      this.send(response, headerLength === undefined ? JSON_TYPE : BINARY_TYPE, body, lease, headers);
+      const contentType = headerLength === undefined ? JSON_TYPE : BINARY_TYPE;
+      if (this.#event === undefined) this.send(response, contentType, body, lease, headers);
+      else this.#sendEvent(this.#event, response, contentType, body, lease, headers);
     } catch (thrown) {
       this.failed(toServingError(thrown));
     }
@@ -76,6 +87,7 @@ class InferExchange extends BodyExchange implements InferenceReply {
   ): string {
     const { server } = this;
     const { model, version } = modelPath(request, this.#versioned);
+    if (headers.event !== undefined) this.#readEvent(request);
     this.#options = {
       model,
       version,
@@ -96,7 +108,12 @@ class InferExchange extends BodyExchange implements InferenceReply {
   /** Nothing of such a body is looked at after it is decoded: what comes of JSON has memory of its own. */
   protected override takeAtOnce(chunk: ArrayBuffer, body: BodyBuffer): boolean {
     const options = this.#options as InferBodyOptions;
-    if (chunk.byteLength >= this.server.offloadJsonBytes || options.headerLength !== undefined) return false;
+    if (
+      chunk.byteLength >= this.server.offloadJsonBytes ||
+      options.headerLength !== undefined ||
+      this.#event !== undefined
+    )
+      return false;
     body.count(chunk);
     if (this.trace !== undefined) this.trace.requestBytes = chunk.byteLength;
     this.#start(decodeInferBody(new Uint8Array(chunk), options));
@@ -109,6 +126,10 @@ class InferExchange extends BodyExchange implements InferenceReply {
 
   protected override take(body: BodyBuffer): void {
     const options = this.#options as Writable<InferBodyOptions>;
+    if (this.#event === 'structured') {
+      this.#takeEvent(body.bytes(), options);
+      return;
+    }
     if (this.#isLargeJson(options.headerLength, body.bytes())) {
       // Settles by itself: every failure is answered inside.
       void this.#decodeOffThread(body.ownedBytes(), options);
@@ -145,6 +166,32 @@ class InferExchange extends BodyExchange implements InferenceReply {
     } catch (thrown) {
       this.refuse(toServingError(thrown), false);
     }
+  }
+
+  /** Throws where the event is not as CloudEvents 1.0 has it. */
+  #readEvent(request: HttpRequest): void {
+    this.#event = eventMode(request.getHeader('content-type'), request.getHeader('ce-specversion'));
+    if (this.#event === 'binary') checkEventHeaders((name) => request.getHeader(name));
+  }
+
+  /** An event as JSON: what it has inside is decoded as a body is. */
+  #takeEvent(body: Uint8Array, options: Writable<InferBodyOptions>): void {
+    const { data } = openEvent(body);
+    if (this.#isLargeJson(options.headerLength, data)) void this.#decodeOffThread(new Uint8Array(data), options);
+    else this.#start(decodeInferBody(new Uint8Array(data), options));
+  }
+
+  #sendEvent(
+    mode: EventMode,
+    response: InferenceResponse,
+    contentType: string,
+    body: Uint8Array,
+    lease: Lease | undefined,
+    headers: readonly string[],
+  ): void {
+    const { model } = response.version;
+    const event = answerEvent(mode, { model, id: randomUUID(), timeMs: this.server.clock.wallMs(), contentType, body });
+    this.send(response, event.contentType, event.body, lease, [...headers, ...event.headers]);
   }
 
   /** Whether decoding a body here would hold the event loop too long. */

@@ -1,4 +1,5 @@
 import { ServingError } from '../../../core/index.js';
+import type { EventMode } from '../../codec/index.js';
 import { asksToExplain } from '../explain.js';
 import type { HttpRequest } from '../uws/uws-types.js';
 
@@ -23,6 +24,8 @@ export interface RequestHeaders {
   traceparent: string;
   tracestate: string;
   userAgent: string;
+  /** The request is a CloudEvent: how it is carried. */
+  event: EventMode | undefined;
   /** A web page or a proxy stands between the client and us. */
   relayed: boolean;
 }
@@ -40,8 +43,11 @@ const read: RequestHeaders = {
   traceparent: '',
   tracestate: '',
   userAgent: '',
+  event: undefined,
   relayed: false,
 };
+/** What the media types of CloudEvents begin with. */
+const EVENT_TYPES = 'application/cloudevents';
 /** Valid as no trace context. */
 const TWICE = 'twice';
 let problem: string | undefined;
@@ -65,6 +71,7 @@ export function readHeaders(request: HttpRequest, tenantHeader = ''): RequestHea
   read.traceparent = '';
   read.tracestate = '';
   read.userAgent = '';
+  read.event = undefined;
   read.relayed = false;
   problem = undefined;
   tenantName = tenantHeader;
@@ -122,6 +129,12 @@ function readHeader(name: string, value: string): void {
       break;
     case 'tracestate':
       read.tracestate = read.tracestate === '' ? value : `${read.tracestate},${value}`;
+      break;
+    case 'ce-specversion':
+      read.event ??= 'binary';
+      break;
+    case 'content-type':
+      if (value.startsWith(EVENT_TYPES)) read.event = 'structured';
       break;
     case 'user-agent':
       read.userAgent = value;

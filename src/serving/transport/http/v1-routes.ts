@@ -147,7 +147,7 @@ function method(
     request,
     response,
     form,
-    ...(form === predictForm ? { media: PLAIN_MEDIA } : {}),
+    ...(form === predictForm ? { media: PLAIN_MEDIA, events: true } : {}),
   };
 }
 

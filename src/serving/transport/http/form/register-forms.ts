@@ -4,6 +4,7 @@ import { startExchange } from '../body-exchange.js';
 import type { HttpState } from '../http-options.js';
 import { refuse } from '../other-methods.js';
 import { mayPass } from '../restricted-app.js';
+import { withCloudEvents } from './cloud-event-form.js';
 import { FormExchange, type ServedForm } from './form-exchange.js';
 import { type FormPattern, formPattern, readPath } from './form-path.js';
 import type { FormServer, InferForm } from './infer-form.js';
@@ -15,6 +16,8 @@ export interface FormRoute {
   readonly group: ApiGroup;
   /** Made once for a server. */
   readonly form: (server: FormServer) => InferForm;
+  /** Whether a body may be a CloudEvent. */
+  readonly events?: boolean;
 }
 
 /** Serves the forms; those whose patterns differ in their verb only share a path of the library. */
@@ -23,7 +26,8 @@ export function registerForms(app: TemplatedApp, state: HttpState, routes: reado
   for (const route of routes) {
     const pattern = formPattern(route.pattern);
     const served = paths.get(pattern.path) ?? new Map<string | undefined, ServedForm>();
-    paths.set(pattern.path, served.set(pattern.verb, { form: route.form(state), pattern, group: route.group }));
+    const form = route.events === true ? withCloudEvents(route.form(state)) : route.form(state);
+    paths.set(pattern.path, served.set(pattern.verb, { form, pattern, group: route.group }));
   }
   for (const [path, byVerb] of paths) registerPath(app, state, path, byVerb);
 }

@@ -13,6 +13,7 @@ export const PLAIN_ROUTES: readonly Route[] = ['/predict/:model', '/predict/:mod
     summary: 'Run an inference: ordinary JSON, an image, a form or CSV in; ordinary JSON out',
     request: 'PlainRequest',
     media: PLAIN_MEDIA,
+    events: true,
     response: 'PlainAnswer',
     form: plainForm,
   }),
