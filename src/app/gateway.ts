@@ -42,6 +42,7 @@ import { logOptions } from './log-options.js';
 import { logControl } from './log-settings.js';
 import { OFFLOAD_TASKS } from './offload-tasks.js';
 import { openPayloadLog, type PayloadLog } from './payload-log.js';
+import { platformListeners } from './platforms.js';
 import { askGates, releaseGate } from './release-gate.js';
 import { openRepository } from './repository.js';
 import { Rollouts } from './rollouts.js';
@@ -365,6 +366,10 @@ export class Gateway implements RunningServer {
     return { http: place('http'), grpc: place('grpc'), metrics: place('metrics'), admin: place('admin') };
   }
 
+  get platforms(): NonNullable<RunningServer['platforms']> {
+    return platformListeners(this.#config);
+  }
+
   get hint(): string | undefined {
     const { http } = this.addresses;
     return http && exampleHint(this.#config.repositories, http.address, http.port, this.#cwd);
@@ -428,6 +433,7 @@ export class Gateway implements RunningServer {
     try {
       this.#listeners?.http?.closeIntake();
       this.#listeners?.grpc?.closeIntake();
+      for (const server of this.#listeners?.platforms ?? []) server.closeIntake();
       this.#listeners?.admin?.closeIntake();
       await this.#repository.drain(this.#config.exitTimeoutSecs * 1000);
       await this.#listeners?.close();

@@ -78,10 +78,10 @@ try {
     watch,
     clientMemory: clientMemoryOf(start.settings.clientMemory),
   };
-  const { http, grpc } = await startServers(config, parts, share);
+  const { http, grpc, platforms } = await startServers(config, parts, share);
+  const all = [http, grpc, ...platforms];
   const abort = () => {
-    http?.abort();
-    grpc?.abort();
+    for (const server of all) server?.abort();
   };
   let crashed = false;
   process.on('uncaughtException', (thrown) => {
@@ -98,11 +98,10 @@ try {
   const servers = {
     refreshHealth: () => grpc?.refreshHealth(),
     closeIntake: () => {
-      http?.closeIntake();
-      grpc?.closeIntake();
+      for (const server of all) server?.closeIntake();
     },
     close: async () => {
-      await Promise.all([http?.close(), grpc?.close()]);
+      await Promise.all(all.map((server) => server?.close()));
       flush();
       await offload.close();
       arena.close();

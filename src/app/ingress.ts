@@ -11,6 +11,7 @@ import type { CaptureTapSettings } from './capture-line.js';
 import type { ClientMemories } from './client-memory.js';
 import { type IngressSettings, withPorts } from './ingress-settings.js';
 import type { RequestServers } from './listeners.js';
+import { platformListeners } from './platforms.js';
 import type { Timelines } from './timelines.js';
 import type { Tracing } from './tracing.js';
 
@@ -86,6 +87,7 @@ export async function startIngress(config: ServerConfig, ingress: IngressThreads
   return {
     http: ports.http === undefined ? undefined : server(ports.http),
     grpc: ports.grpc === undefined ? undefined : server(ports.grpc),
+    platforms: platformListeners(config).map(({ port }) => server(port)),
   };
 }
 
@@ -115,7 +117,8 @@ async function startOnPorts(config: ServerConfig, ingress: IngressThreads): Prom
 }
 
 /** Held together, so that two that are free to choose differ. */
-async function freePorts({ http, grpc }: ServerConfig): Promise<ListeningPorts> {
+async function freePorts(config: ServerConfig): Promise<ListeningPorts> {
+  const { http, grpc } = config;
   const held: HeldPort[] = [];
   const hold = async (what: string, { enabled, address, port }: ServerConfig['http' | 'grpc']) => {
     if (!enabled) return undefined;
@@ -124,6 +127,7 @@ async function freePorts({ http, grpc }: ServerConfig): Promise<ListeningPorts> 
     return one.port;
   };
   try {
+    for (const { name, address, port } of platformListeners(config)) held.push(await holdPort(name, address, port));
     return { http: await hold('HTTP', http), grpc: await hold('gRPC', grpc) };
   } finally {
     await Promise.all(held.map((one) => one.release()));

@@ -13,6 +13,7 @@ import {
   startHttp,
   startMetricsHttp,
 } from '../serving/transport/index.js';
+import { startPlatforms } from './platforms.js';
 
 /** What the servers of requests need of the rooms behind. */
 export interface ServerParts {
@@ -50,6 +51,8 @@ export interface Share {
 export interface RequestServers {
   readonly http: ListeningServer | undefined;
   readonly grpc: GrpcServer | undefined;
+  /** Those of cloud platforms. */
+  readonly platforms: readonly ListeningServer[];
 }
 
 /** What listens. */
@@ -83,7 +86,8 @@ export async function startListeners(
       port === undefined ? undefined : kept(await startAdmin({ admin, clock, log, watch, address, port }));
     const servers = await startServers();
     const close = async (): Promise<void> => {
-      await Promise.all([servers.http?.close(), servers.grpc?.close(), administered?.close()]);
+      const { http, grpc, platforms } = servers;
+      await Promise.all([http, grpc, administered, ...platforms].map((server) => server?.close()));
       await scraped?.close();
     };
     return { ...servers, metrics: scraped, admin: administered, close };
@@ -93,14 +97,21 @@ export async function startListeners(
   }
 }
 
-/** Starts HTTP and gRPC on this thread; `share` where other threads listen on the same ports. */
+/** Starts HTTP, gRPC and the servers of cloud platforms on this thread; `share` where other threads listen on the same ports. */
 export async function startServers(config: ServerConfig, parts: ServerParts, share?: Share): Promise<RequestServers> {
-  const http = config.http.enabled ? await startHttp({ ...httpOptions(config, share), ...parts }) : undefined;
+  const opened: ListeningServer[] = [];
+  const kept = <Server extends ListeningServer>(server: Server): Server => {
+    opened.push(server);
+    return server;
+  };
   try {
-    const grpc = config.grpc.enabled ? await startGrpc({ ...grpcOptions(config, share), ...parts }) : undefined;
-    return { http, grpc };
+    const options = httpOptions(config, share);
+    const http = config.http.enabled ? kept(await startHttp({ ...options, ...parts })) : undefined;
+    const grpc = config.grpc.enabled ? kept(await startGrpc({ ...grpcOptions(config, share), ...parts })) : undefined;
+    const { unixSocket: _, ...limits } = options;
+    return { http, grpc, platforms: await startPlatforms(config, limits, parts) };
   } catch (thrown) {
-    await http?.close();
+    await Promise.all(opened.map((server) => server.close()));
     throw thrown;
   }
 }

@@ -26,6 +26,8 @@ export interface RunningServer {
     readonly metrics: Listener | undefined;
     readonly admin: Listener | undefined;
   };
+  /** Servers of cloud platforms' routes, with where requests go. */
+  readonly platforms?: readonly (Listener & { readonly name: string; readonly path: string })[];
   /** Admits no more, drains, ends; resolves when all is closed. Idempotent. */
   stop(): Promise<void>;
   /** The exit code, once it has ended for whatever reason. */

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { loadServerConfig, readServerFlags, type ServerConfig } from '../config/index.js';
+import { loadServerConfig, readServerFlags, type ServerConfig, withPlatformEnvironment } from '../config/index.js';
 import type { IndexEntry } from '../core/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
 import type { CliIo, Listener, RunningServer } from './io.js';
@@ -16,7 +16,7 @@ export async function serve(args: readonly string[], io: CliIo): Promise<number>
   for (const note of notes) io.stderr.write(`penstock: ${note}\n`);
   const made = files.length === 0 ? undefined : await repositoryOfFiles(files);
   try {
-    return await run(withRepository(config, made), io);
+    return await run(withPlatformEnvironment(withRepository(config, made), io.env), io);
   } finally {
     await made?.remove();
   }
@@ -90,6 +90,8 @@ export function withoutListeners(config: ServerConfig): ServerConfig {
     grpc: { ...grpc, enabled: false },
     metrics: { ...metrics, enabled: false },
     admin: { address: admin.address },
+    sagemaker: { ...config.sagemaker, enabled: false },
+    vertexAi: { ...config.vertexAi, enabled: false },
     state: { folder: 'off' },
     capture: { ...config.capture, folder: undefined },
     payloadLog: { ...config.payloadLog, parquet: [], http: [], kafka: [] },
@@ -141,6 +143,8 @@ export function startText(server: RunningServer, version: string): string {
   const lines = [`Penstock ${version} is serving`];
   if (http !== undefined) lines.push(`  HTTP and WebSocket  http://${at(http)}   (documentation at /v2/docs)`);
   if (grpc !== undefined) lines.push(`  gRPC                ${at(grpc)}`);
+  for (const { name, path, ...listener } of server.platforms ?? [])
+    lines.push(`  ${name.padEnd(18)}  http://${at(listener)}${path}`);
   if (admin !== undefined) lines.push(`  Admin               http://${at(admin)}   (documentation at /v2/admin/docs)`);
   if (metrics !== undefined) lines.push(`  Metrics             http://${at(metrics)}/metrics`);
   const models = server.models();

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { serverSlosSchema } from '../slo/schema.js';
 import { cost } from './cost.js';
 import { payloadLogSchema } from './payload-log.js';
+import { sagemakerSchema, vertexAiSchema } from './platforms.js';
 import { restrictedApisSchema } from './restricted-apis.js';
 import { slowRequestsSchema } from './slow-requests.js';
 import { timelinesSchema } from './timelines.js';
@@ -677,6 +678,8 @@ export const serverConfigSchema = z.strictObject({
     .describe('File of further tokens with their scopes, hashed (penstock token create); read again when it changes'),
   http: http.prefault({}).describe('HTTP and WebSocket'),
   grpc: grpc.prefault({}).describe('gRPC'),
+  sagemaker: sagemakerSchema.prefault({}).describe('Amazon SageMaker'),
+  vertexAi: vertexAiSchema.prefault({}).describe('Google Vertex AI'),
   metrics: metrics.prefault({}).describe('Metrics'),
   admin: admin.prefault({}).describe('Admin API'),
   webhooks: z

@@ -10,7 +10,7 @@ const warning = (why: string): UnservedFlag => ({ effect: 'warning', why });
 
 const SSL = error('TLS is not served yet; put a proxy that ends TLS in front');
 const MEMORY_POOL = warning('the engine manages its own memory');
-const CLOUD = error('the endpoints of cloud platforms are not served');
+const THREADS = warning('use --ingress-threads: they serve the routes of cloud platforms too');
 
 /** Triton's flags that are not served (`src/command_line_parser.cc`), each with what happens where it is given. */
 export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
@@ -38,14 +38,8 @@ export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
     'pings are limited by HTTP/2 itself: a flood of them ends the connection',
   ),
   'grpc-http2-max-ping-strikes': warning('pings are limited by HTTP/2 itself: a flood of them ends the connection'),
-  'allow-sagemaker': CLOUD,
-  'sagemaker-port': CLOUD,
-  'sagemaker-safe-port-range': CLOUD,
-  'sagemaker-thread-count': CLOUD,
-  'allow-vertex-ai': CLOUD,
-  'vertex-ai-port': CLOUD,
-  'vertex-ai-thread-count': CLOUD,
-  'vertex-ai-default-model': CLOUD,
+  'sagemaker-thread-count': THREADS,
+  'vertex-ai-thread-count': THREADS,
   'metrics-interval-ms': warning('figures are taken when they are asked for'),
   'metrics-config': warning('the kinds of series are fixed'),
   'trace-level': error('deprecated; use --trace-config level=TIMESTAMPS'),

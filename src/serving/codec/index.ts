@@ -1,4 +1,3 @@
-export type { PlacedTensors } from './placed-tensors.js';
 export {
   answerEvent,
   checkEventHeaders,
@@ -7,6 +6,7 @@ export {
   eventMode,
   openEvent,
 } from './cloud-event/cloud-event.js';
+export type { PlacedTensors } from './placed-tensors.js';
 export type { PlainBody, PlainPictures } from './plain/plain-body.js';
 export { decodePlainCsv } from './plain/plain-csv.js';
 export { decodePlainForm } from './plain/plain-form-data.js';
@@ -65,6 +65,7 @@ export {
   type InferBodyOptions,
   type RequestContext,
 } from './v2-rest/infer-request.js';
+export { isV2Body } from './v2-rest/is-v2-body.js';
 export { attachV2Json, type DetachedBody, decodeV2Json, OFFLOAD_JSON_BYTES } from './v2-rest/offload-decode.js';
 export type { ReplyFormat } from './v2-rest/reply-format.js';
 export {

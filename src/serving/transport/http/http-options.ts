@@ -22,6 +22,7 @@ import { ReplyMemory } from '../reply-memory.js';
 import { type ApiKey, apiKeys } from '../restrictions.js';
 import type { UnixSocketPlace } from '../unix-socket.js';
 import type { Uws } from '../uws/uws-types.js';
+import type { Route } from './routes.js';
 
 export interface HttpOptions {
   readonly inference: InferencePort;
@@ -32,6 +33,10 @@ export interface HttpOptions {
   readonly log: Log;
   /** Pooled memory for bodies and replies; default none: all is garbage-collected. */
   readonly memory?: LeaseSource;
+  /** As messages and flags name it; default HTTP. */
+  readonly name?: string;
+  /** What is served; default all that the protocols have. */
+  readonly routes?: readonly Route[];
   /** IPv4, IPv6 or host name; default 127.0.0.1. */
   readonly address?: string;
   /** 0 = any free port. */

@@ -24,18 +24,19 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const app = uws.App();
   const state = httpState(uws, options);
   const streams = new StreamConnections(state);
-  registerRoutes(app, state, streams);
+  const { name = 'HTTP', routes = ROUTES } = options;
+  registerRoutes(app, state, streams, routes);
   let openConnections = 0;
   // biome-ignore lint/suspicious/useIterableCallbackReturn: not an array; told of each connection that opens or closes
   app.filter((_, change) => {
     openConnections += Number(change);
   });
   const { address = '127.0.0.1', port, shared = false } = options;
-  const socket = options.unixSocket && (await unixSocket('HTTP', options.unixSocket));
-  const listener = listen(uws, app, 'HTTP', { address, port, shared });
+  const socket = options.unixSocket && (await unixSocket(name, options.unixSocket));
+  const listener = listen(uws, app, name, { address, port, shared });
   let unixListener: ReturnType<typeof listenUnix> | undefined;
   try {
-    unixListener = socket && listenUnix(uws, app, 'HTTP', socket);
+    unixListener = socket && listenUnix(uws, app, name, socket);
   } catch (thrown) {
     app.close();
     throw thrown;
@@ -92,15 +93,20 @@ function wait(clock: Clock, ms: number): { readonly passed: Promise<void>; clear
   return { passed, clear: () => timer?.clear() };
 }
 
-function registerRoutes(app: TemplatedApp, state: HttpState, streams: StreamConnections): void {
-  for (const route of ROUTES) registerRoute(app, state, streams, route);
+function registerRoutes(
+  app: TemplatedApp,
+  state: HttpState,
+  streams: StreamConnections,
+  routes: readonly Route[],
+): void {
+  for (const route of routes) registerRoute(app, state, streams, route);
   registerForms(
     app,
     state,
-    ROUTES.filter((route) => route.kind === 'form'),
+    routes.filter((route) => route.kind === 'form'),
   );
   const refusals = { unknownMethod: 'Method Not Allowed', unknownPath: 'Not Found' };
-  registerOtherMethods(app, state, methodsByPattern(), refusals);
+  registerOtherMethods(app, state, methodsByPattern(routes), refusals);
 }
 
 function registerRoute(whole: TemplatedApp, state: HttpState, streams: StreamConnections, route: Route): void {
@@ -136,9 +142,9 @@ function registerRoute(whole: TemplatedApp, state: HttpState, streams: StreamCon
 }
 
 /** Whatever can be got has a head, too. */
-function methodsByPattern(): Map<string, string[]> {
+function methodsByPattern(routes: readonly Route[]): Map<string, string[]> {
   const byPattern = new Map<string, string[]>();
-  for (const { pattern, method } of ROUTES) {
+  for (const { pattern, method } of routes) {
     const { path } = formPattern(pattern);
     const methods = byPattern.get(path) ?? [];
     if (!methods.includes(method)) byPattern.set(path, [...methods, method]);
