@@ -20,6 +20,11 @@ export function batcherOf(
   return new Batcher({ ...options, spec: withoutSlo(spec), costs: telling(policy, costs), ...(decide && { decide }) });
 }
 
+/** Of a decoupled model: how long a generation takes is not predicted, so deadlines order the line and refuse nobody beforehand. */
+export function decoupledBatcher({ costs: _, ...options }: BatcherOptions): Batcher {
+  return new Batcher(options);
+}
+
 /**
  * What a policy needs where times are learned: until they are known Triton's knobs, and where what is believed of them would
  * refuse everybody, now and then a run to correct it, as the gateway's own decision has it.

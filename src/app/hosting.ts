@@ -35,7 +35,7 @@ import {
 } from '../serving/executor/index.js';
 import type { IngressThreads } from '../serving/ingress/index.js';
 import { executedSpec, warmMember } from '../serving/sequencer/index.js';
-import { batcherOf } from './batcher-of.js';
+import { batcherOf, decoupledBatcher } from './batcher-of.js';
 import { Ensembles } from './ensembles.js';
 import type { HostedEnsemble } from './hosted-ensemble.js';
 import { NO_COPIES, sequencerOf } from './sequencer-of.js';
@@ -129,7 +129,8 @@ export class Hosting implements VersionHost, SchedulerSource {
       return new Hosted({ ...hosted, served, queue, shadows: undefined, leave, probed: queue.apart, clock });
     }
     const shared = spareTime.share(executor, executor.devices);
-    const queue = batcherOf(policy, { ...parts, executor: shared.foreground });
+    const queued = { ...parts, executor: shared.foreground };
+    const queue = spec.decoupled ? decoupledBatcher(queued) : batcherOf(policy, queued);
     shared.waiting = () => queue.depth;
     const shadows = shadowBatcher(spec, shared.background, clock, meter);
     const served = new ServedVersion(spec, queue, figures, shadows);

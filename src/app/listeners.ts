@@ -168,6 +168,7 @@ function grpcOptions({ grpc, tenants, tritonCompatibleErrors }: ServerConfig, sh
     answerTimeoutMs: grpc.answerTimeoutMs,
     tritonErrors: tritonCompatibleErrors,
     restrictions: grpc.restrictedProtocols,
+    streamForm: grpc.streamForm,
     keepaliveTimeoutMs: grpc.keepaliveTimeoutMs,
     ...(grpc.maxConnectionAgeMs === 0 ? {} : { maxConnectionAgeMs: grpc.maxConnectionAgeMs }),
     ...(grpc.maxConnectionAgeGraceMs === 0 ? {} : { maxConnectionAgeGraceMs: grpc.maxConnectionAgeGraceMs }),

@@ -75,6 +75,7 @@ function answerOf({ outputs, latency }: InferenceResponse): ProbeAnswer {
 const UNCOUNTED: RequestMetrics = {
   succeeded: () => {},
   failed: () => {},
+  responded: () => {},
   routed: () => {},
   slowNs: Number.POSITIVE_INFINITY,
   slow: () => {},

@@ -100,6 +100,8 @@ export class CaptureTap {
     const { lease } = request;
     lease?.retain();
     return {
+      // Of several responses the last one is kept.
+      ...(reply.part && { part: (...part) => reply.part?.(...part) }),
       done: (...answer) => {
         const inputs = answered ? this.#inputs(request, rule) : [];
         reply.done(...answer);

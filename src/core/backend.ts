@@ -88,6 +88,13 @@ export interface OpenRequest {
   readonly graphLevel: number | undefined;
   /** A run past this marks its lane lost; 0 = no limit. */
   readonly maxExecutionMs: number;
+  /** Its requests have any number of responses; then `maxExecutionMs` limits the time without one, where it can give one. */
+  readonly decoupled?: Decoupled;
+}
+
+export interface Decoupled {
+  /** Requests that one instance answers at once. */
+  readonly requestsPerInstance: number;
 }
 
 /** Which provider really runs the nodes: share of graph nodes by provider, summing to 1. */

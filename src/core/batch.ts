@@ -12,6 +12,17 @@ export interface BatchMember {
   readonly rows: number;
   /** Of the request: a lane that reads the inputs in place holds it until its run has returned (see `Lease`). */
   readonly lease?: Lease | undefined;
+  /** Of a decoupled model's request: where the responses before the last one go; absent: nobody wants them. */
+  readonly parts?: PartSink;
+}
+
+/** Takes the responses of one request but the last, which is the execution's outcome. */
+export interface PartSink {
+  /**
+   * `outputs` in the order of the model's spec, valid until this returns. `taken` is called once when the caller has taken
+   * them, at once or later, or never where the request has ended: who computes goes on without only within a bound.
+   */
+  part(outputs: readonly Tensor[], taken: () => void): void;
 }
 
 /**
@@ -53,7 +64,7 @@ export interface BatchTiming {
 
 /**
  * The end of one execution. `outputs` hold all outputs of the model, in the order of its spec, batch axis and padding
- * included; they are views of the lane, valid only until the settle callback returns.
+ * included; they are views of the lane, valid only until the settle callback returns. Of a decoupled model they may be none.
  */
 export type BatchOutcome =
   | { readonly kind: 'done'; readonly outputs: readonly Tensor[]; readonly timing: BatchTiming }

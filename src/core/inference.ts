@@ -125,10 +125,19 @@ export interface InferenceResponse {
   readonly cost?: number | undefined;
   /** How it came to its version. */
   readonly mark: RouteMark;
+  /** Decoupled models only: its place among the responses to its request, from 0. */
+  readonly index?: number;
 }
 
-/** Receives the one outcome of an accepted request. Must not throw. */
+/** Receives the one outcome of an accepted request, and what comes before it. Must not throw. */
 export interface InferenceReply {
+  /**
+   * A response before the last one, of a decoupled model (`ModelSpec.decoupled`); absent: the caller takes one response, and
+   * such models refuse it. Outputs are valid until this returns. The caller calls `taken` once the response has left its
+   * memory: the model pauses while a bounded number of them has not (`PartSink`). None comes after `done` or `failed`.
+   */
+  part?(response: InferenceResponse, taken: () => void): void;
+  /** The last response; of a decoupled model it may have no outputs: it says that nothing more comes. */
   done(response: InferenceResponse): void;
   /** `mark`: how it came to the version that it failed under; absent where it came to none. */
   failed(error: ServingError, mark?: RouteMark): void;

@@ -6,6 +6,10 @@ import type { ModelVersionId } from './model.js';
 export const ROUTE_EVENTS = ['answered_by_filter', 'second_try', 'ejection'] as const;
 export type RouteEvent = (typeof ROUTE_EVENTS)[number];
 
+/** What a response of a decoupled model was: with outputs, an error, the mark of the end alone, or not wanted any more. */
+export const RESPONSE_KINDS = ['success', 'fail', 'empty', 'cancel'] as const;
+export type ResponseKind = (typeof RESPONSE_KINDS)[number];
+
 /** Figures of requests, written where they are answered. */
 export interface RequestMetrics {
   /**
@@ -15,6 +19,11 @@ export interface RequestMetrics {
   succeeded(rows: number, latency: LatencyBreakdown, totalNs: number, route?: number, priority?: number): void;
   /** A request got an error after it named this version. */
   failed(reason: Reason, totalNs: number, route?: number): void;
+  /**
+   * A decoupled model's response, its place from 0, or what ended its request there: `inferNs` since the response before it
+   * (the first: since its request was queued), `outputNs` until it was handed on.
+   */
+  responded(index: number, kind: ResponseKind, inferNs: number, outputNs: number): void;
   /** `event` happened to a request that came to this version. */
   routed(event: RouteEvent): void;
   /** Requests that take so long are told to `SlowRequests`; infinite: none are. */
@@ -74,6 +83,18 @@ export interface VersionStatistics {
     readonly computeInfer: DurationStatistic;
     readonly computeOutput: DurationStatistic;
   }[];
+  /** Of decoupled models, by the place of a response; the last stands for all beyond. */
+  readonly responses: readonly ResponseStatistics[];
+}
+
+/** Triton's `InferResponseStatistics`. */
+export interface ResponseStatistics {
+  readonly computeInfer: DurationStatistic;
+  readonly computeOutput: DurationStatistic;
+  readonly success: DurationStatistic;
+  readonly fail: DurationStatistic;
+  readonly emptyResponse: DurationStatistic;
+  readonly cancel: DurationStatistic;
 }
 
 export interface StatisticsSource {

@@ -107,6 +107,8 @@ export interface ModelSpec {
   readonly plainAnswer?: PlainAnswer;
   /** Its requests are in sequences; absent: each is its own. */
   readonly sequences?: true;
+  /** Triton's decoupled transaction policy: a request has any number of responses, and is an execution of its own. */
+  readonly decoupled?: true;
   /** Warning counters and docs may name where the spec came from: `config.pbtxt`, `config.yaml`, `model`. */
   readonly source: string;
   /** Of a model of texts: what protocols of texts go by. */

@@ -119,6 +119,10 @@ const WORDS: Partial<Record<Reason, readonly Wording[]>> = {
   DEADLINE_EXCEEDED: [{ ours: /^/, tritons: 'Request timeout expired' }],
   UNSUPPORTED: [
     {
+      ours: /^model '.*' has a decoupled transaction policy, .*/s,
+      tritons: "this call doesn't support models with decoupled transaction policy",
+    },
+    {
       ours: /^explicit model (?:un)?load is not allowed while the model control mode is /,
       tritons: 'explicit model load / unload is not allowed if polling is enabled',
       codes: { http: 503, grpc: 'UNAVAILABLE' },

@@ -12,7 +12,7 @@ import {
 import { Family, histogramSamples, type Sample } from './family.js';
 import { type ReleaseFigures, SHADOW_OUTCOMES } from './release-figures.js';
 import { STAGES } from './request-figures.js';
-import { sumNsOf, TIME_BOUNDS_NS } from './time-histogram.js';
+import { countOf, sumNsOf, TIME_BOUNDS_NS } from './time-histogram.js';
 import { PADDING_BOUNDS, type VersionFigures } from './version-figures.js';
 
 /** What is told of a version beside its requests. */
@@ -55,6 +55,7 @@ export function penstockFamilies(figures: Figures): Family[] {
   const { each, eachInfo } = readers(figures);
   const stageName = 'penstock_request_stage_duration_seconds';
   const totalName = 'penstock_request_duration_seconds';
+  const firstName = 'penstock_first_response_seconds';
   const rowsName = 'penstock_batch_rows';
   const paddingName = 'penstock_batch_padding_ratio';
   return [
@@ -107,6 +108,19 @@ export function penstockFamilies(figures: Figures): Family[] {
         each((version, labels) => {
           const slots = version.stageHistogram('total');
           return histogramSamples(totalName, labels, SECONDS, slots, sumNsOf(slots, 0) / 1e9, version.exemplars());
+        }),
+      ['model', 'version'],
+    ),
+    new Family(
+      firstName,
+      'histogram',
+      'Time from the queue to the first response, of decoupled models.',
+      () =>
+        each((version, labels) => {
+          const slots = version.firstResponses();
+          return countOf(slots, 0) === 0
+            ? []
+            : histogramSamples(firstName, labels, SECONDS, slots, sumNsOf(slots, 0) / 1e9);
         }),
       ['model', 'version'],
     ),

@@ -48,6 +48,7 @@ describe('statistics', () => {
       computeOutput: { count: 2, ns: 10_000 },
       cacheHit: { count: 0, ns: 0 },
       cacheMiss: { count: 0, ns: 0 },
+      responses: [],
       batches: [
         {
           rows: 9,

@@ -1,8 +1,10 @@
 import {
   type LatencyBreakdown,
   REASONS,
+  RESPONSE_KINDS,
   type Reason,
   type RequestMetrics,
+  type ResponseKind,
   ROUTE_EVENTS,
   type RouteEvent,
   spendsErrorBudget,
@@ -20,6 +22,9 @@ export const ROUTE_PLACES = 16;
 /** Levels of priority that have figures of their own, the last with all below it. */
 export const PRIORITY_PLACES = 8;
 
+/** Responses of decoupled models that have figures of their own, by their place from 0; the last has all beyond it. */
+export const RESPONSE_PLACES = 32;
+
 /** Slot of each reason, as one constant object: a Map would be asked for every failure. */
 const REASON_SLOTS = Object.fromEntries(REASONS.map((reason, i) => [reason, i])) as Record<Reason, number>;
 /** Of a route: failures that are the server's, and the others. */
@@ -32,8 +37,12 @@ const FAILED = STAGES.length * TIME_HISTOGRAM_SLOTS;
 const FAILED_NS = FAILED + REASONS.length;
 const ROWS = FAILED_NS + 1;
 const ROUTED = ROWS + 1;
+/** Of a response: count and nanoseconds by kind, then of all with outputs the time in the model and until it was handed on. */
+const RESPONSES = ROUTED + ROUTE_EVENTS.length;
+const RESPONSE_INFER_NS = 2 * RESPONSE_KINDS.length;
+const RESPONSE_SLOTS = RESPONSE_INFER_NS + 2;
 /** Those that the protocol's statistics are made of end here. */
-const STATISTICS = ROUTED + ROUTE_EVENTS.length;
+const STATISTICS = RESPONSES + RESPONSE_PLACES * RESPONSE_SLOTS;
 const SLOW_NS = STATISTICS;
 const SLOW = SLOW_NS + 1;
 const SLOW_TOLD = SLOW + 1;
@@ -43,7 +52,8 @@ const EXEMPLARS = SKETCH + SKETCH_BINS;
 const PRIORITIES = EXEMPLARS + EXEMPLAR_SLOTS;
 const ROUTES = PRIORITIES + PRIORITY_PLACES * TIME_HISTOGRAM_SLOTS;
 const ROUTE_SLOTS = TIME_HISTOGRAM_SLOTS + 2;
-const SLOTS = ROUTES + ROUTE_PLACES * ROUTE_SLOTS;
+const FIRST_RESPONSE = ROUTES + ROUTE_PLACES * ROUTE_SLOTS;
+const SLOTS = FIRST_RESPONSE + TIME_HISTOGRAM_SLOTS;
 
 /** Where everything lies, for who reads. */
 export const FIGURES = {
@@ -59,6 +69,12 @@ export const FIGURES = {
   failed: (reason: Reason) => FAILED + REASON_SLOTS[reason],
   stage: (stage: Stage) => STAGES.indexOf(stage) * TIME_HISTOGRAM_SLOTS,
   routed: (event: RouteEvent) => ROUTED + ROUTE_EVENTS.indexOf(event),
+  firstResponse: FIRST_RESPONSE,
+  /** Of a response (a place from 0) and what it was: the count, then the nanoseconds. */
+  responses: (place: number, kind: ResponseKind) =>
+    RESPONSES + place * RESPONSE_SLOTS + 2 * RESPONSE_KINDS.indexOf(kind),
+  /** Of responses with outputs: nanoseconds in the model, then until they were handed on. */
+  responseNs: (place: number) => RESPONSES + place * RESPONSE_SLOTS + RESPONSE_INFER_NS,
   /** Places from 1. */
   route: (place: number) => ROUTES + (place - 1) * ROUTE_SLOTS,
   routeFaults: (place: number) => ROUTES + (place - 1) * ROUTE_SLOTS + TIME_HISTOGRAM_SLOTS,
@@ -110,6 +126,20 @@ export class RequestFigures implements RequestMetrics {
     (this.slots[FAILED + REASON_SLOTS[reason]] as number)++;
     (this.slots[FAILED_NS] as number) += Math.max(totalNs, 0);
     if (route > 0) (this.slots[FIGURES.routeFaults(route) + FAILURE_SLOTS[reason]] as number)++;
+  }
+
+  responded(index: number, kind: ResponseKind, inferNs: number, outputNs: number): void {
+    const { slots } = this;
+    const place = Math.min(index, RESPONSE_PLACES - 1);
+    const at = FIGURES.responses(place, kind);
+    (slots[at] as number)++;
+    (slots[at + 1] as number) += inferNs + outputNs;
+    if (kind === 'success') {
+      const times = FIGURES.responseNs(place);
+      (slots[times] as number) += inferNs;
+      (slots[times + 1] as number) += outputNs;
+    }
+    if (index === 0 && (kind === 'success' || kind === 'empty')) observeNs(slots, FIRST_RESPONSE, inferNs + outputNs);
   }
 
   routed(event: RouteEvent): void {

@@ -1,8 +1,12 @@
 import { REASONS, type Reason } from '../core/index.js';
 import { type Figures, readers } from './catalogue.js';
-import { Family } from './family.js';
+import { Family, histogramSamples } from './family.js';
 import type { Stage } from './request-figures.js';
+import { countOf, sumNsOf, TIME_BOUNDS_NS } from './time-histogram.js';
 import type { VersionFigures } from './version-figures.js';
+
+const FIRST_RESPONSE_MS = 'nv_inference_first_response_histogram_ms';
+const BOUNDS_MS = TIME_BOUNDS_NS.map((ns) => ns / 1e6);
 
 type TritonReason = 'REJECTED' | 'CANCELED' | 'BACKEND' | 'OTHER';
 
@@ -85,6 +89,18 @@ export function tritonFamilies(figures: Figures): Family[] {
       'gauge',
       'Instantaneous number of pending requests awaiting execution per-model.',
       () => each((version, labels) => [{ labels, value: version.queueDepth }]),
+      ['model', 'version'],
+    ),
+    new Family(
+      FIRST_RESPONSE_MS,
+      'histogram',
+      'Duration from request to first response in milliseconds',
+      () =>
+        each((version, labels) => {
+          const slots = version.firstResponses();
+          if (countOf(slots, 0) === 0) return [];
+          return histogramSamples(FIRST_RESPONSE_MS, labels, BOUNDS_MS, slots, sumNsOf(slots, 0) / 1e6);
+        }),
       ['model', 'version'],
     ),
   ];

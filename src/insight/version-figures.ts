@@ -12,6 +12,7 @@ import { type Exemplar, readExemplars } from './latency/exemplars.js';
 import { LatencySketch } from './latency/latency-sketch.js';
 import { SKETCH_BINS } from './latency/sketch-bins.js';
 import { FIGURES, figureSlots, RequestFigures, type Stage } from './request-figures.js';
+import { responseStatistics } from './response-statistics.js';
 import { countOf, sumNsOf, TIME_HISTOGRAM_SLOTS } from './time-histogram.js';
 
 /** Upper bounds of the buckets of padding shares. */
@@ -100,6 +101,11 @@ export class VersionFigures extends RequestFigures implements VersionMetrics {
     return this.#histogram(FIGURES.stage(stage));
   }
 
+  /** From the queue to the first response, of decoupled models. */
+  firstResponses(): Float64Array {
+    return this.#histogram(FIGURES.firstResponse);
+  }
+
   /** The time of answered requests by one route (a place), or of one level of priority, from 1. */
   routeHistogram(place: number): Float64Array {
     return this.#histogram(FIGURES.route(place));
@@ -168,6 +174,7 @@ export class VersionFigures extends RequestFigures implements VersionMetrics {
       cacheHit: none,
       cacheMiss: none,
       batches: this.executions.statistics(),
+      responses: responseStatistics(since),
     };
   }
 

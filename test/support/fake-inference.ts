@@ -13,6 +13,9 @@ export interface HeldCall {
   readonly request: InferenceRequest;
   /** Answers with these outputs (default: its inputs, renamed `out_<name>`). */
   answer(outputs?: readonly Tensor[]): void;
+  /** As a decoupled model does: gives a response before the last one, and the last one, which may have no outputs. */
+  part(outputs?: readonly Tensor[], taken?: () => void): void;
+  end(outputs?: readonly Tensor[]): void;
   fail(error: ServingError): void;
 }
 
@@ -41,8 +44,13 @@ export class FakeInference {
       act();
       this.#wake();
     };
+    let index = 0;
     const call: HeldCall = {
       request,
+      part: (outputs, taken = () => {}) => {
+        if (!settled) reply.part?.({ ...responseOf(request, outputs), index: index++ }, taken);
+      },
+      end: (outputs = []) => once(() => reply.done({ ...responseOf(request, outputs), index })),
       answer: (outputs) => once(() => reply.done(responseOf(request, outputs ?? this.outputs))),
       fail: (error) => once(() => reply.failed(error)),
     };

@@ -44,8 +44,18 @@ export function repositoryOf(models: Readonly<Record<string, string | ServedMode
 
 /** A copy of the example models that `npm start` serves. */
 export function exampleRepository(): ModelFolder {
+  return copyOf('models');
+}
+
+/** A copy of the examples that answer in several parts. */
+export function streamingRepository(): ModelFolder {
+  return copyOf('streaming');
+}
+
+function copyOf(examples: string): ModelFolder {
   const folder = new ModelFolder();
-  cpSync(fileURLToPath(new URL('../../deploy/examples/models/', import.meta.url)), folder.path, { recursive: true });
+  const from = fileURLToPath(new URL(`../../deploy/examples/${examples}/`, import.meta.url));
+  cpSync(from, folder.path, { recursive: true });
   return folder;
 }
 

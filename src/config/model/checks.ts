@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { checkDecoupled } from './decoupled-checks.js';
 import type { ModelConfig } from './schema.js';
 import { checkSequences } from './sequence-checks.js';
 
@@ -10,6 +11,7 @@ export function checkModelConfig(config: ModelConfig, context: Context): void {
   const refuse = (path: Path, message: string) => context.addIssue({ code: 'custom', path, message, input: config });
   oneOf(config.version_policy, ['latest', 'all', 'specific'], (message) => refuse(['version_policy'], message));
   oneOf(config, ['dynamic_batching', 'sequence_batching', 'ensemble_scheduling'], (message) => refuse([], message));
+  checkDecoupled(config, refuse);
   uniqueNames(config.input, 'input', refuse);
   uniqueNames(config.output, 'output', refuse);
   checkReshapes(config, refuse);

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { ServingError } from '../../core/index.js';
 import { type ModelConfigSyntax, parseModelConfig } from './parse.js';
 
+const DECOUPLED = 'model_transaction_policy { decoupled: true }';
 const parse = (text: string, syntax: ModelConfigSyntax = 'pbtxt') =>
   parseModelConfig(text, syntax, `m/config.${syntax}`);
 const config = (text: string, syntax: ModelConfigSyntax = 'pbtxt') => parse(text, syntax).config;
@@ -260,6 +261,20 @@ describe('checks of a model config', () => {
     ['default_model_filename: "/etc/passwd"', /relative to its folder/],
     ['version_policy { latest { num_versions: 0 } }', /from 1 to/],
     ['instance_group { gpus: [ -1 ] }', /from 0 to/],
+    ['parameters { key: "penstock.requests_per_instance" value { string_value: "2" } }', /only a decoupled model/],
+    [
+      `${DECOUPLED} parameters { key: "penstock.requests_per_instance" value { string_value: "2000" } }`,
+      /1 to 1024, got 2000/,
+    ],
+    [
+      `${DECOUPLED} dynamic_batching { preserve_ordering: true }`,
+      /preserve_ordering does not go with a decoupled model/,
+    ],
+    [`${DECOUPLED} parameters { key: "penstock.slo_ms" value { string_value: "50" } }`, /slo_ms does not go with/],
+    [
+      `${DECOUPLED} parameters { key: "penstock.batch_limit" value { string_value: "max" } }`,
+      /batch_limit does not go/,
+    ],
   ])('refuses %j', (text, message) => {
     expect(() => parse(text)).toThrow(message);
   });
@@ -274,7 +289,6 @@ describe('fields that are not honoured', () => {
     'output { name: "x" is_non_linear_format_io: true }',
     'batch_input { kind: BATCH_ELEMENT_COUNT }',
     'batch_output { target_name: "x" }',
-    'model_transaction_policy { decoupled: true }',
     'model_operations { op_library_filename: "x.so" }',
     'model_repository_agents { agents { name: "checksum" } }',
     'cc_model_filenames { key: "7.5" value: "x.onnx" }',

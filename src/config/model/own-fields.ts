@@ -12,6 +12,7 @@ const OWN_PARAMETERS: Readonly<Record<string, readonly [string] | readonly [stri
   'penstock.split_large_requests': ['split_large_requests'],
   'penstock.allowed_batch_sizes': ['allowed_batch_sizes'],
   'penstock.max_sequence_state_bytes': ['max_sequence_state_bytes'],
+  'penstock.requests_per_instance': ['requests_per_instance'],
   'penstock.padding.inputs': ['padding', 'inputs'],
   'penstock.padding.outputs': ['padding', 'outputs'],
   'penstock.padding.classes': ['padding', 'classes'],

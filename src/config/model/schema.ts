@@ -250,7 +250,12 @@ const fields = z.strictObject({
     .describe('Parameters of the backend, e.g. intra_op_thread_count'),
   model_warmup: z.array(warmup).optional().describe('Requests that every instance answers before the version is ready'),
   model_operations: OTHER_FIELDS.operations.optional(),
-  model_transaction_policy: OTHER_FIELDS.transactionPolicy.optional(),
+  model_transaction_policy: OTHER_FIELDS.transactionPolicy.optional().describe('How many responses a request has'),
+  requests_per_instance: positive32()
+    .optional()
+    .describe(
+      'Requests that one instance of a decoupled model answers at once: more than one where it mostly waits; default 1. Ours',
+    ),
   model_repository_agents: OTHER_FIELDS.repositoryAgents.optional(),
   response_cache: OTHER_FIELDS.responseCache.optional(),
   model_metrics: OTHER_FIELDS.metrics.optional(),

@@ -58,12 +58,6 @@ export const UNHONOURED: readonly Unhonoured[] = [
     asked: (config) => filled(config.batch_output),
   },
   {
-    field: 'model_transaction_policy.decoupled',
-    effect: 'error',
-    why: 'a request has exactly one answer',
-    asked: (config) => config.model_transaction_policy?.decoupled === true,
-  },
-  {
     field: 'model_operations',
     effect: 'error',
     why: 'libraries of custom operators are not loaded',

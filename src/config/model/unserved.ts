@@ -83,7 +83,12 @@ export const OTHER_FIELDS = {
     source_input: z.array(z.string()).optional(),
   }),
   operations: z.strictObject({ op_library_filename: z.array(z.string()).optional() }),
-  transactionPolicy: z.strictObject({ decoupled: z.boolean().optional() }),
+  transactionPolicy: z.strictObject({
+    decoupled: z
+      .boolean()
+      .optional()
+      .describe('A request has any number of responses, each sent when it is there (backend script)'),
+  }),
   repositoryAgents: z.strictObject({
     agents: z
       .array(z.strictObject({ name: z.string().optional(), parameters: z.record(z.string(), z.string()).optional() }))

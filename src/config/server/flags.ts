@@ -95,6 +95,7 @@ export const FLAGS: readonly Flag[] = [
   triton('grpc-restricted-protocol', 'grpc.restrictedProtocols', 'string', { repeatable: true }),
   own('grpc-max-message-bytes', 'grpc.maxMessageBytes', 'number'),
   own('grpc-answer-timeout-ms', 'grpc.answerTimeoutMs', 'number'),
+  own('grpc-stream-form', 'grpc.streamForm'),
   triton('grpc-keepalive-time', 'grpc.keepaliveTimeMs', 'number'),
   triton('grpc-keepalive-timeout', 'grpc.keepaliveTimeoutMs', 'number'),
   triton('grpc-max-connection-age', 'grpc.maxConnectionAgeMs', 'number'),

@@ -96,6 +96,12 @@ const grpc = z.strictObject({
   restrictedProtocols: restrictedApisSchema.describe(
     'Groups of calls that need the metadata triton-grpc-protocol-KEY, GROUP[,GROUP...]:KEY=VALUE; others are refused with PERMISSION_DENIED',
   ),
+  streamForm: z
+    .enum(['triton', 'mlserver'])
+    .default('triton')
+    .describe(
+      "What ModelStreamInfer answers with: Triton's ModelStreamInferResponse, or ModelInferResponse as MLServer and Seldon",
+    ),
 });
 
 const ingress = z.strictObject({

@@ -81,6 +81,9 @@ export function shownConfig(config: ModelConfig, facts: ShownFacts): Json {
       ),
       count: sample.count ?? 0,
     })),
+    ...(config.model_transaction_policy === undefined
+      ? {}
+      : { model_transaction_policy: { decoupled: config.model_transaction_policy.decoupled ?? false } }),
   };
 }
 
@@ -161,6 +164,7 @@ function shownParameters(config: ModelConfig): Json {
     batch_limit: config.batch_limit,
     cost_sweep_ms: config.cost_sweep_ms,
     split_large_requests: config.split_large_requests,
+    requests_per_instance: config.requests_per_instance,
     allowed_batch_sizes: config.allowed_batch_sizes?.join(','),
     'padding.inputs': config.padding?.inputs.map(({ name, axis, value }) => `${name}:${axis}=${value ?? 0}`).join(','),
     'padding.outputs': config.padding?.outputs

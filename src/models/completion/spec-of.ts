@@ -20,6 +20,7 @@ export interface SpecFacts {
   readonly backend: string;
   readonly source: string;
   readonly aims: BatchAims;
+  readonly decoupled: boolean;
   readonly shapes: ShapePolicy;
   readonly text: TextModel | undefined;
   /** Class names by output. */
@@ -51,8 +52,11 @@ export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
     batching: {
       ...batchPolicyOf(tensors.dynamicBatching, tensors.maxBatchSize, facts.aims),
       ...facts.shapes.batching,
+      // Each has its own time; of `dynamic_batching` the queue's policies are left.
+      ...(facts.decoupled ? { dynamic: false } : {}),
     },
     ...(facts.plainAnswer === undefined ? {} : { plainAnswer: facts.plainAnswer }),
+    ...(facts.decoupled ? { decoupled: true } : {}),
     source: facts.source,
     ...(facts.text === undefined ? {} : { text: facts.text }),
     ...(facts.sequences === true ? { sequences: true as const } : {}),

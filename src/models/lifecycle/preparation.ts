@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ModelConfig } from '../../config/index.js';
 import {
+  type Decoupled,
   ENSEMBLE_PLATFORM,
   type EnsembleStep,
   type ModelVersionId,
@@ -13,6 +14,7 @@ import {
 } from '../../core/index.js';
 import { completeTensors } from '../completion/complete-tensors.js';
 import type { CompletedTensors } from '../completion/config-parts.js';
+import { decoupledOf, slotsOf } from '../completion/decoupled.js';
 import { ensembleStepsOf, isEnsemble } from '../completion/ensemble-steps.js';
 import { imageRecipesOf } from '../completion/image-recipes.js';
 import { type CompletedGroups, completeGroups, type DeviceDefaults } from '../completion/instance-groups.js';
@@ -57,6 +59,8 @@ export interface Opening {
   readonly modelBytes: number;
   /** Of an ensemble; absent: it is none. */
   readonly steps?: readonly EnsembleStep[];
+  /** Undefined: a request has one answer. */
+  readonly decoupled?: Decoupled | undefined;
 }
 
 /** All that hosting and showing a version takes. */
@@ -81,6 +85,7 @@ export class Preparation {
     const { config } = source.found;
     if (isEnsemble(config)) return this.#ensemble(id, source);
     const file = await source.modelFile(id.version);
+    const decoupled = decoupledOf(config, file.family.name);
     const groups = completeGroups(config, id.model, this.#defaults);
     const options = openOptionsOf(config, file.family.name, this.#defaults);
     const { engine, backend } = chooseEngine(file.family, options.engine, this.#defaults.engine);
@@ -99,13 +104,14 @@ export class Preparation {
       parameters: options.parameters,
       graphLevel: options.graphLevel,
       maxExecutionMs: options.maxExecutionMs,
+      ...(decoupled === undefined ? {} : { decoupled }),
     });
     const named = file.family.engines.size > 1 || file.family.name === 'onnxruntime' ? engine : file.family.name;
     const modelBytes = await bytesOf([
       file.path,
       ...(externalFiles ?? []).map((name) => join(dirname(file.path), name)),
     ]);
-    return { id, opened, file, groups, options, engine: named, modelBytes };
+    return { id, opened, file, groups, options, engine: named, modelBytes, decoupled };
   }
 
   /** Nothing is opened: what it runs are requests for other models. */
@@ -124,7 +130,7 @@ export class Preparation {
 
   /** Completes the config from the open model. The caller closes the model where this throws MODEL_INVALID. */
   async complete(opening: Opening, source: ModelSource): Promise<PreparedVersion> {
-    const { id, opened, file, groups, steps } = opening;
+    const { id, opened, file, groups, steps, decoupled } = opening;
     const { config } = source.found;
     const defaultSize = defaultMaxBatchSizeOf(file.family.name, this.#defaults);
     const signature = shownSignature(config, opened.signature);
@@ -134,8 +140,9 @@ export class Preparation {
     if (tensors.outputs.length === 0) throw new ServingError('MODEL_INVALID', 'the model has no output');
     const { name: backend, platform } = file.family;
     const { text, padding } = await this.#texts(config, tensors, source, id.model);
-    // Of an ensemble the models plan, each by its own.
-    const sloMs = steps === undefined ? (config.slo_ms ?? this.#defaults.sloMs) : 0;
+    // Of an ensemble the models plan, each by its own; how long a generation takes is not predicted.
+    const planned = steps === undefined && decoupled === undefined;
+    const sloMs = planned ? (config.slo_ms ?? this.#defaults.sloMs) : 0;
     const gathering = batching && { ...tensors, dynamicBatching: batchingOfSequences(batching, tensors.maxBatchSize) };
     const spec = specOf(gathering ?? tensors, {
       id,
@@ -147,6 +154,7 @@ export class Preparation {
         split: config.split_large_requests ?? false,
         ...(config.batch_limit === undefined ? {} : { batchLimit: config.batch_limit }),
       },
+      decoupled: decoupled !== undefined,
       shapes: shapePolicyOf({ ...config, padding }, tensors),
       text,
       labels: await readLabels(source.place, id.model, tensors.outputs),
@@ -158,8 +166,9 @@ export class Preparation {
     const plansByCost = sloMs > 0 || config.batch_limit === 'auto';
     const plan = {
       spec,
-      instances: groups.instances,
-      maxExecutionMs: opening.options.maxExecutionMs,
+      instances: slotsOf(groups.instances, decoupled),
+      // The backend limits the time without a response.
+      maxExecutionMs: decoupled === undefined ? opening.options.maxExecutionMs : 0,
       deviceWeight: config.device_weight ?? 1,
       costSweepMs: config.cost_sweep_ms ?? (plansByCost ? this.#defaults.costSweepMs : 0),
       modelBytes: opening.modelBytes,
@@ -206,7 +215,6 @@ const NOTHING_OPEN: OpenedModel = {
   createLane: () => Promise.reject(new Error('an ensemble has no lanes')),
   close: () => Promise.resolve(),
 };
-
 async function bytesOf(files: readonly string[]): Promise<number> {
   const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
   return sizes.reduce((sum, size) => sum + size, 0);

@@ -15,6 +15,7 @@ export {
 export { carryShape, checkOutputShape } from './onnx/tensor-shape.js';
 export type {
   OpenThreadModel,
+  PartOutlet,
   ThreadModel,
   ThreadModelKind,
   ThreadOutputSpec,

@@ -30,13 +30,26 @@ export interface ThreadBatch {
   readonly rows: number | undefined;
 }
 
-/** A model opened inside a worker thread. One call at a time. */
+/** Where the responses of a request go that come before its last one. */
+export interface PartOutlet {
+  /** Aborted when nobody wants them any more. */
+  readonly signal: AbortSignal;
+  /** All outputs of one response, copied before this returns; resolves when the next one is wanted. Rejects with `BACKEND_FAILED`. */
+  emit(outputs: readonly ThreadTensor[]): Promise<void>;
+}
+
+/** A model opened inside a worker thread. One call at a time, `stream` aside. */
 export interface ThreadModel {
   readonly signature: ModelSignature;
   readonly providers: ProviderShares;
   readonly fallback: string | undefined;
   /** The batch's outputs, in the order asked for. Rejects with `ServingError`: BACKEND_FAILED, OUTPUT_SHAPE_MISMATCH ... */
   infer(batch: ThreadBatch): Promise<readonly ThreadTensor[]>;
+  /**
+   * Decoupled models: gives the request's responses to `outlet`, then its last one, which may have no outputs. Stops soon after
+   * the outlet's signal. Rejects as `infer`.
+   */
+  stream?(batch: ThreadBatch, outlet: PartOutlet): Promise<readonly ThreadTensor[]>;
   close(): Promise<void>;
 }
 

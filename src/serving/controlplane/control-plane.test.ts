@@ -168,6 +168,16 @@ describe('statistics', () => {
     computeOutput: of(6, 5),
     cacheHit: of(0, 0),
     cacheMiss: of(0, 0),
+    responses: [
+      {
+        computeInfer: of(4, 1),
+        computeOutput: of(4, 2),
+        success: of(4, 3),
+        fail: of(4, 4),
+        emptyResponse: of(4, 5),
+        cancel: of(4, 6),
+      },
+    ],
     batches: [{ rows: 2, computeInput: of(3, 1), computeInfer: of(3, 2), computeOutput: of(3, 3) }],
   };
 
@@ -190,7 +200,16 @@ describe('statistics', () => {
             cache_hit: of(0, 0),
             cache_miss: of(0, 0),
           },
-          response_stats: {},
+          response_stats: {
+            0: {
+              compute_infer: of(4, 1),
+              compute_output: of(4, 2),
+              success: of(4, 3),
+              fail: of(4, 4),
+              empty_response: of(4, 5),
+              cancel: of(4, 6),
+            },
+          },
           batch_stats: [{ batch_size: 2, compute_input: of(3, 1), compute_infer: of(3, 2), compute_output: of(3, 3) }],
           memory_usage: [],
         },

@@ -48,8 +48,20 @@ export interface ModelStatistics {
     readonly cache_hit: Duration;
     readonly cache_miss: Duration;
   };
-  /** Of decoupled models only: always empty here. */
-  readonly response_stats: Readonly<Record<string, never>>;
+  /** Of decoupled models only, by the place of the response from 0; the place 31 has all beyond it too. */
+  readonly response_stats: Readonly<
+    Record<
+      string,
+      {
+        readonly compute_infer: Duration;
+        readonly compute_output: Duration;
+        readonly success: Duration;
+        readonly fail: Duration;
+        readonly empty_response: Duration;
+        readonly cancel: Duration;
+      }
+    >
+  >;
   readonly batch_stats: readonly {
     readonly batch_size: number;
     readonly compute_input: Duration;

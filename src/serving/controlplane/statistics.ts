@@ -21,7 +21,7 @@ export function statisticsObject(id: ModelVersionId, figures: VersionStatistics 
       cache_hit: duration(figures?.cacheHit),
       cache_miss: duration(figures?.cacheMiss),
     },
-    response_stats: {},
+    response_stats: responseStats(figures),
     batch_stats: (figures?.batches ?? []).map((batch) => ({
       batch_size: batch.rows,
       compute_input: duration(batch.computeInput),
@@ -30,6 +30,22 @@ export function statisticsObject(id: ModelVersionId, figures: VersionStatistics 
     })),
     memory_usage: [],
   };
+}
+
+/** By the place of the response, from 0. */
+function responseStats(figures: VersionStatistics | undefined): ModelStatistics['response_stats'] {
+  const entries = (figures?.responses ?? []).map((response, place) => [
+    String(place),
+    {
+      compute_infer: duration(response.computeInfer),
+      compute_output: duration(response.computeOutput),
+      success: duration(response.success),
+      fail: duration(response.fail),
+      empty_response: duration(response.emptyResponse),
+      cancel: duration(response.cancel),
+    },
+  ]);
+  return Object.fromEntries(entries);
 }
 
 /** Whole numbers: the wire's fields are unsigned integers, sums of measured times may carry a fraction. */

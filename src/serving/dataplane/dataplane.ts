@@ -16,12 +16,14 @@ import {
   type WantedTraits,
 } from '../../core/index.js';
 import { type Filtered, type RouteDecision, RoutingTable } from '../router/index.js';
+import type { Admitted } from './admission.js';
 import type { BudgetGate } from './budget-gate.js';
 import { Callers } from './callers.js';
 import { Ejections } from './ejections.js';
 import { filteredAnswer } from './filtered-answer.js';
 import { InferenceCall } from './inference-call.js';
 import { ReleaseWatch } from './release-watch.js';
+import { ResponseStream } from './response-stream.js';
 import { SecondTry } from './second-try.js';
 import type { ServedVersion } from './served-version.js';
 import { type ShadowLimits, Shadows } from './shadows.js';
@@ -218,6 +220,7 @@ export class Dataplane {
         throw new ServingError('DEADLINE_EXCEEDED', 'the deadline had passed when the request arrived (admission)');
       }
       const admitted = served.admission.admit(request);
+      if (served.spec.decoupled) return this.#sendDecoupled(decision, request, admitted, watch, told);
       const call = new InferenceCall(request, admitted, decision, watch, this.#callers, this.#clock, this.#slow, told);
       served.queue.enqueue(call);
       return call;
@@ -229,6 +232,26 @@ export class Dataplane {
       watch?.failed(request, decision, served.spec, error.reason, 0, totalNs);
       return NOTHING_TO_CANCEL;
     }
+  }
+
+  /** Its responses but the last come past the queue. Throws as `RequestQueue.enqueue`, and what `checkReply` does. */
+  #sendDecoupled(
+    decision: RouteDecision<ServedVersion>,
+    request: InferenceRequest,
+    admitted: Admitted,
+    watch: ReleaseWatch | undefined,
+    reply: InferenceReply,
+  ): InferenceHandle {
+    const { primary: served } = decision;
+    ResponseStream.checkReply(reply, served);
+    const stream = new ResponseStream(request, decision, admitted.outputs, this.#clock, reply);
+    const streamed: Admitted = { ...admitted, member: { ...admitted.member, parts: stream } };
+    // What comes one by one is not compared with what another version gives.
+    const alone = decision.shadows.length === 0 ? decision : { ...decision, shadows: [] };
+    const call = new InferenceCall(request, streamed, alone, watch, this.#callers, this.#clock, this.#slow, stream);
+    stream.handle = call;
+    served.queue.enqueue(call);
+    return call;
   }
 
   #filter(

@@ -44,6 +44,7 @@ export class Ejections {
   /** A reply that notes the outcome before it passes it on. */
   watched(served: ServedVersion, settings: EjectionSettings, isProbe: boolean, reply: InferenceReply): InferenceReply {
     return {
+      ...(reply.part && { part: (...part) => reply.part?.(...part) }),
       done: (response: InferenceResponse) => {
         reply.done(response);
         this.note(served, settings, 'answered', isProbe);

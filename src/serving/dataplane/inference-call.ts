@@ -21,17 +21,19 @@ import {
   type SlowRequests,
   type Tenant,
   type Tensor,
-  type TensorSpec,
   toServingError,
 } from '../../core/index.js';
 import type { MemberDone, MemberOutcome, QueueItem } from '../batcher/index.js';
 import type { RouteDecision } from '../router/index.js';
 import type { Admitted, PickedOutput } from './admission.js';
 import type { Callers } from './callers.js';
-import { classify } from './classification.js';
+import { pickOutputs } from './picked-outputs.js';
 import type { ReleaseWatch } from './release-watch.js';
 import { endSequence } from './sequence-end.js';
 import type { ServedVersion } from './served-version.js';
+
+/** Who gets the last response of a request, mostly the only one, or why there is none. */
+export type LastReply = Omit<InferenceReply, 'part'>;
 
 /**
  * One accepted request from admission to reply: the queue's item and the transport's handle in one object, so that a
@@ -56,7 +58,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
   readonly #clock: Clock;
   readonly #slow: SlowRequests | undefined;
   readonly #outputs: readonly PickedOutput[] | undefined;
-  #reply: InferenceReply | undefined;
+  #reply: LastReply | undefined;
 
   constructor(
     request: InferenceRequest,
@@ -66,7 +68,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     callers: Callers,
     clock: Clock,
     slow: SlowRequests | undefined,
-    reply: InferenceReply,
+    reply: LastReply,
   ) {
     this.member = admitted.member;
     this.key = admitted.batchKey.key;
@@ -118,14 +120,14 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     } else this.#done(reply, outcome);
   }
 
-  #done(reply: InferenceReply, outcome: MemberOutcome & { kind: 'done' }): void {
+  #done(reply: LastReply, outcome: MemberOutcome & { kind: 'done' }): void {
     const request = this.#request;
     const { primary, mark } = this.#decision;
     const { spec, metrics } = primary;
     request.trace?.ran(outcome);
     let outputs: readonly Tensor[];
     try {
-      outputs = this.#outputs === undefined ? outcome.outputs : this.#pick(outcome.outputs, this.#outputs);
+      outputs = pickOutputs(outcome.outputs, this.#outputs, spec);
     } catch (thrown) {
       this.#fail(reply, toServingError(thrown), outcome.execution);
       return;
@@ -164,7 +166,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     this.#watch?.answered(request, this.#decision, spec, outcome, totalNs);
   }
 
-  #fail(reply: InferenceReply, error: ServingError, execution: number): void {
+  #fail(reply: LastReply, error: ServingError, execution: number): void {
     const { primary, mark } = this.#decision;
     const totalNs = this.#clock.nowNs() - this.#request.receivedNs;
     primary.metrics.failed(error.reason, totalNs, mark.place);
@@ -180,15 +182,6 @@ export class InferenceCall implements QueueItem, InferenceHandle {
     const { rows } = this.member;
     const told = this.#slow?.note({ request, id: primary.spec.id, mark, tenant, rows, totalNs, reason, execution });
     primary.metrics.slow(told === true);
-  }
-
-  #pick(all: readonly Tensor[], picked: readonly PickedOutput[]): Tensor[] {
-    const { spec } = this.#decision.primary;
-    return picked.map(({ index, classification }) => {
-      const output = all[index] as Tensor;
-      if (classification === 0) return output;
-      return classify(output, spec.outputs[index] as TensorSpec, classification, spec.maxBatchSize > 0);
-    });
   }
 }
 

@@ -28,6 +28,11 @@ class Run {
     return this.reply !== undefined && !this.settled;
   }
 
+  /** A response before the last one, of a decoupled model. */
+  part(id: string): void {
+    if (this.runs) this.reply?.part?.(responseOf([], { id }), () => {});
+  }
+
   done(id: string): void {
     if (!this.runs) return;
     this.settled = true;
@@ -61,6 +66,7 @@ function secondTry(options: { onError?: boolean; afterMs?: number; deadlineMs?: 
       gaveUp: () => outcomes.push('gave up'),
     },
     {
+      part: ({ id }) => outcomes.push(`part of ${id}`),
       done: ({ id }) => {
         // Nothing reads the request any more when its caller hears.
         outcomes.push(`${id}${first.runs || second.runs ? ' while another runs' : ''}`);
@@ -135,6 +141,29 @@ describe('a second try', () => {
     expect([late.outcomes, never.outcomes]).toEqual([['BACKEND_FAILED'], ['BACKEND_FAILED']]);
   });
 
+  it('is decided by the first response of a decoupled model: the other run is cancelled, and an error is not tried again', () => {
+    const { clock, first, second, outcomes } = secondTry({ afterMs: 10 });
+    clock.advance(10 * MS);
+    second.part('second');
+    expect(first.cancelled).toBe(true);
+    first.part('first');
+    second.part('second');
+    second.done('second');
+    expect(outcomes).toEqual(['gave up', 'part of second', 'part of second', 'second']);
+
+    const broken = secondTry();
+    broken.first.part('first');
+    broken.first.fail('BACKEND_FAILED');
+    expect([broken.outcomes, broken.second.reply]).toEqual([['part of first', 'BACKEND_FAILED'], undefined]);
+
+    const both = secondTry({ afterMs: 10 });
+    both.clock.advance(10 * MS);
+    both.first.part('first');
+    expect(both.second.cancelled).toBe(true);
+    both.first.fail('BACKEND_FAILED');
+    expect(both.outcomes).toEqual(['part of first', 'BACKEND_FAILED']);
+  });
+
   it('that a client cancels ends both, once', () => {
     const { clock, first, second, outcomes, handle } = secondTry({ afterMs: 10 });
     clock.advance(10 * MS);
@@ -146,6 +175,8 @@ describe('a second try', () => {
 
   it('settles exactly once and leaves nothing running, in whatever order things happen', () => {
     const step = fc.constantFrom(
+      'first part',
+      'second part',
       'first done',
       'first fails',
       'first refuses',
@@ -158,6 +189,8 @@ describe('a second try', () => {
       fc.property(fc.array(step, { maxLength: 8 }), fc.option(fc.integer({ min: 1, max: 20 })), (steps, afterMs) => {
         const { clock, first, second, outcomes, handle } = secondTry(afterMs === null ? {} : { afterMs });
         const act: Record<string, () => void> = {
+          'first part': () => first.part('first'),
+          'second part': () => second.part('second'),
           'first done': () => first.done('first'),
           'first fails': () => first.fail('EXECUTOR_LOST'),
           'first refuses': () => first.fail('SHAPE_MISMATCH'),
@@ -167,7 +200,14 @@ describe('a second try', () => {
           time: () => clock.advance(8 * MS),
         };
         for (const name of [...steps, 'time', 'time', 'time', 'first done', 'second done']) act[name]?.();
-        expect(outcomes.filter((outcome) => outcome !== 'gave up')).toHaveLength(1);
+        const told = outcomes.filter((outcome) => outcome !== 'gave up');
+        const parts = told.filter((outcome) => outcome.startsWith('part'));
+        expect(told).toHaveLength(parts.length + 1);
+        expect(told.at(-1)).not.toMatch(/^part/);
+        // Whose response came first answers, or fails, alone.
+        expect(new Set(parts).size).toBeLessThanOrEqual(1);
+        if (parts[0] === 'part of first') expect(told.at(-1)).not.toBe('second');
+        if (parts[0] === 'part of second') expect(told.at(-1)).not.toBe('first');
         expect(outcomes.join()).not.toMatch(/while another runs/);
         expect([first.runs, second.runs]).toEqual([false, false]);
       }),

@@ -44,6 +44,8 @@ export class SecondTry implements InferenceHandle {
   #failure: { readonly error: ServingError; readonly mark: RouteMark | undefined } | undefined;
   #timer: ClockTimer | undefined;
   #cancelled = false;
+  /** Whose responses the caller has begun to get. */
+  #answering: 'first' | 'second' | undefined;
 
   constructor(parts: SecondTryParts, reply: InferenceReply) {
     this.#parts = parts;
@@ -55,12 +57,33 @@ export class SecondTry implements InferenceHandle {
     const { first, clock, request, afterNs } = this.#parts;
     this.#first = 'runs';
     this.#firstHandle = first({
+      ...this.#partOf('first'),
       done: (response) => this.#answer(response, this.#second === 'runs' ? this.#secondHandle : undefined),
       failed: (error, mark) => this.#firstFailed(error, mark),
     });
     if (afterNs !== undefined && this.#first === 'runs' && this.#reply !== undefined)
       this.#timer = clock.setTimer(request.receivedNs + afterNs, () => this.#late());
     return this;
+  }
+
+  /** The first response of a decoupled model settles whose answer it is: the other run is cancelled, its outcome unheard. */
+  #partOf(which: 'first' | 'second'): Pick<InferenceReply, 'part'> {
+    if (this.#reply?.part === undefined) return {};
+    return {
+      part: (response, taken) => {
+        if (this.#answering === undefined) this.#commit(which);
+        if (this.#answering === which) this.#reply?.part?.(response, taken);
+      },
+    };
+  }
+
+  #commit(which: 'first' | 'second'): void {
+    this.#answering = which;
+    this.#timer?.clear();
+    const late = which === 'second' && this.#first === 'runs';
+    if (late) this.#parts.gaveUp();
+    if (which === 'first' && this.#second === 'runs') this.#secondHandle?.cancel();
+    else if (late) this.#firstHandle?.cancel();
   }
 
   cancel(): void {
@@ -78,8 +101,9 @@ export class SecondTry implements InferenceHandle {
   #beginSecond(): void {
     this.#second = 'runs';
     this.#secondHandle = this.#parts.second({
+      ...this.#partOf('second'),
       done: (response) => {
-        const late = this.#first === 'runs' && this.#reply !== undefined;
+        const late = this.#answering === undefined && this.#first === 'runs' && this.#reply !== undefined;
         if (late) this.#parts.gaveUp();
         this.#answer(response, late ? this.#firstHandle : undefined);
       },
@@ -89,21 +113,25 @@ export class SecondTry implements InferenceHandle {
 
   #firstFailed(error: ServingError, mark: RouteMark | undefined): void {
     this.#first = 'failed';
-    if (this.#reply === undefined) return;
+    if (this.#reply === undefined || this.#answering === 'second') return;
     this.#timer?.clear();
     this.#failure = { error, mark };
-    if (this.#second === 'runs') return;
+    if (this.#second === 'runs' && this.#answering === undefined) return;
     const { clock, request, onError } = this.#parts;
     const inTime = request.deadlineNs === NO_DEADLINE || request.deadlineNs > clock.nowNs();
-    const again = this.#second === 'waits' && onError && isServersFault(error.reason) && inTime && !this.#cancelled;
+    const untold = this.#second === 'waits' && this.#answering === undefined;
+    const again = untold && onError && isServersFault(error.reason) && inTime && !this.#cancelled;
     if (again) this.#beginSecond();
     else this.#fail(error, mark);
   }
 
   #secondFailed(error: ServingError, mark: RouteMark | undefined): void {
     this.#second = 'failed';
-    if (this.#reply === undefined || this.#first === 'runs') return;
-    this.#fail(this.#failure?.error ?? error, this.#failure?.mark ?? mark);
+    if (this.#reply === undefined || this.#answering === 'first') return;
+    const own = this.#answering === 'second';
+    if (!own && this.#first === 'runs') return;
+    const failure = own ? undefined : this.#failure;
+    this.#fail(failure?.error ?? error, failure?.mark ?? mark);
   }
 
   #answer(response: InferenceResponse, other: InferenceHandle | undefined): void {

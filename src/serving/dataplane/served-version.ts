@@ -19,7 +19,8 @@ export class ServedVersion {
     const splitting = (one: RequestQueue) =>
       batching.maxRequestRows === undefined ? one : new SplitQueue(one, maxBatchSize);
     this.queue = splitting(queue);
-    this.shadowQueue = shadowQueue && splitting(shadowQueue);
+    // Responses that come one by one are not compared.
+    this.shadowQueue = spec.decoupled ? undefined : shadowQueue && splitting(shadowQueue);
     this.metrics = metrics;
   }
 

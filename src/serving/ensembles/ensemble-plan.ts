@@ -18,6 +18,11 @@ export function planEnsemble(spec: ModelSpec, steps: readonly EnsembleStep[], sp
   const graph = ensembleGraph(spec, steps);
   const members = graph.steps.map((step) => {
     const member = specOf(step.model, step.version);
+    if (member?.decoupled)
+      throw new ServingError(
+        'MODEL_INVALID',
+        `ensemble: ${stepName(step)}: the model is decoupled, a step takes exactly one response`,
+      );
     if (member !== undefined) return member;
     const which = step.version === undefined ? 'the model' : `version ${step.version} of the model`;
     throw new ServingError('MODEL_INVALID', `ensemble: ${stepName(step)}: ${which} does not serve`);

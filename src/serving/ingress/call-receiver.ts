@@ -8,6 +8,7 @@ import {
   FIXED_TENANTS,
   type Lease,
   type ModelSpec,
+  type PartSink,
   type SequencePart,
   type Tenant,
   type Tensor,
@@ -19,6 +20,7 @@ import { Bell } from './bell.js';
 import type { BesideCharge, BesideReply, BesideRequest, BesideSequence, BesideTenant } from './call-sender.js';
 import { type CallMemory, CallTable } from './call-table.js';
 import { HandleRing } from './handle-ring.js';
+import { ResponseSender } from './response-lines.js';
 import { fixedShape, isAsDeclared, slotBytes, type VersionLayout, versionLayout } from './version-layout.js';
 import { wireError } from './wire-error.js';
 
@@ -39,6 +41,8 @@ export interface ReceiverParts {
   /** The memory of the ingress thread's arena. */
   readonly slots: SharedArrayBuffer;
   readonly beside: MessagePort;
+  /** Where responses of decoupled models go that are not the last of their request. */
+  readonly responses: MessagePort;
   /** Wakes the ingress thread. */
   readonly wake: () => void;
   /** The tenant of a name, as this thread knows it. */
@@ -57,6 +61,7 @@ export class CallReceiver {
   readonly #bell: Bell;
   readonly #slots: Uint8Array;
   readonly #beside: MessagePort;
+  readonly #responses: ResponseSender;
   readonly #targets = new Map<number, Target>();
   readonly #calls: (RemoteCall | undefined)[];
   readonly #tenantNamed: TenantNamed;
@@ -68,13 +73,14 @@ export class CallReceiver {
   readonly #again = () => this.take();
   #abandoned = false;
 
-  constructor({ memory, slots, beside, wake, tenantNamed, charges }: ReceiverParts) {
+  constructor({ memory, slots, beside, responses, wake, tenantNamed, charges }: ReceiverParts) {
     this.#table = new CallTable(memory.rows);
     this.#requests = new HandleRing(memory.requests);
     this.#replies = new HandleRing(memory.replies);
     this.#bell = new Bell(this.#replies, wake);
     this.#slots = new Uint8Array(slots);
     this.#beside = beside;
+    this.#responses = new ResponseSender(responses);
     this.#tenantNamed = tenantNamed;
     this.#charges = charges;
     this.#calls = new Array(this.#table.size).fill(undefined);
@@ -177,7 +183,8 @@ export class CallReceiver {
     }
     const tenant = this.#tenant(request.tenantIndex, request.enqueuedNs);
     const charge = this.#chargesThere[request.chargeIndex] as Charge;
-    const call = new RemoteCall(this.#answering, row, target, slots, request, tenant, charge, inputs);
+    const parts = layout.spec.decoupled ? this.#responses.begin(row) : undefined;
+    const call = new RemoteCall(this.#answering, row, target, slots, request, tenant, charge, inputs, parts);
     if (told !== undefined) call.sequence = told.sequence;
     return call;
   }
@@ -190,6 +197,7 @@ export class CallReceiver {
   readonly #answering: Answering = {
     reply: (call, outcome) => {
       this.#calls[call.row] = undefined;
+      if (call.member.parts !== undefined) this.#responses.end(call.row);
       if (this.#abandoned) return;
       if (outcome.kind === 'failed') this.#fail(call, outcome);
       else this.#answer(call, outcome);
@@ -292,13 +300,15 @@ class RemoteCall implements QueueItem, Lease {
     tenant: Tenant,
     charge: Charge,
     inputs: BatchMember['inputs'],
+    parts: PartSink | undefined,
   ) {
     this.#answering = answering;
     this.row = row;
     this.target = target;
     this.queue = request.shadow ? (target.shadowQueue as RequestQueue) : target.queue;
     this.slots = slots;
-    this.member = { inputs, rows: request.rows, lease: this };
+    const { rows } = request;
+    this.member = parts === undefined ? { inputs, rows, lease: this } : { inputs, rows, lease: this, parts };
     const { key, length } = target.keys.of(inputs);
     this.key = key;
     this.length = length;

@@ -15,6 +15,7 @@ import type { MemberFailed, MemberOutcome, QueueItem, RequestQueue } from '../ba
 import { Bell } from './bell.js';
 import { type CallMemory, CallTable, ROW_INPUT_WORDS } from './call-table.js';
 import { HandleRing } from './handle-ring.js';
+import { ResponseReceiver } from './response-lines.js';
 import { fixedShape, outputBytes, slotBytes, type VersionLayout, versionLayout } from './version-layout.js';
 import { errorOfWire, type WireError } from './wire-error.js';
 
@@ -74,6 +75,8 @@ export interface SenderParts {
   readonly arena: Arena;
   /** For what does not fit into rows, read in the order of the rows that say so. */
   readonly beside: MessagePort;
+  /** Where responses of decoupled models come by that are not the last of their request. */
+  readonly responses: MessagePort;
   /** Wakes the control thread. */
   readonly wake: () => void;
 }
@@ -89,6 +92,7 @@ export class CallSender {
   readonly #bell: Bell;
   readonly #arena: Arena;
   readonly #beside: MessagePort;
+  readonly #responses: ResponseReceiver;
   /** Rows that are free; the last one used is the next one used, as its memory is still in the cache. */
   readonly #freeRows: number[];
   readonly #sent: (Sent | undefined)[];
@@ -99,13 +103,14 @@ export class CallSender {
   /** Charges that it knows, by their index. */
   readonly #toldCharges: boolean[] = FIXED_CHARGES.map(() => true);
 
-  constructor({ memory, arena, beside, wake }: SenderParts) {
+  constructor({ memory, arena, beside, responses, wake }: SenderParts) {
     this.#table = new CallTable(memory.rows);
     this.#requests = new HandleRing(memory.requests);
     this.#replies = new HandleRing(memory.replies);
     this.#bell = new Bell(this.#requests, wake);
     this.#arena = arena;
     this.#beside = beside;
+    this.#responses = new ResponseReceiver(responses);
     this.#freeRows = Array.from({ length: this.#table.size }, (_, i) => this.#table.size - 1 - i);
     this.#sent = new Array(this.#table.size).fill(undefined);
   }
@@ -159,6 +164,7 @@ export class CallSender {
     if (!inside) this.#beside.postMessage({ inputs: words, memory: own } satisfies BesideRequest);
     this.#sent[row] = { item, layout, slot, outputsAt, borrowed: undefined };
     this.#rowOf.set(item, row);
+    if (layout.spec.decoupled) this.#responses.begin(row, item.member.parts);
     this.#push(row << 1);
   }
 
@@ -246,6 +252,7 @@ export class CallSender {
   #settle(row: number): void {
     const sent = this.#sent[row] as Sent;
     const { item } = sent;
+    if (sent.layout.spec.decoupled) this.#responses.end(row);
     const outcome = this.#outcome(row, sent);
     const held = this.#table.held(row);
     // The transport takes its memory back when the item is settled; a run that nobody waits for any more may read on.

@@ -87,16 +87,18 @@ const tenantNamed = (name: string, nowNs: number) => tenants.named(name, nowNs);
 
 function pair(rows = 8, arenaBytes = 6 * 2 ** 24) {
   const { port1, port2 } = new MessageChannel();
-  ports.push(port1, port2);
+  const lines = new MessageChannel();
+  ports.push(port1, port2, lines.port1, lines.port2);
   const memory = callMemory(rows);
   const clock = new FakeClock();
   const arena = new Arena({ memory: new Uint8Array(new SharedArrayBuffer(arenaBytes)), clock, poison: 0xee });
   let wakes = 0;
-  const sender = new CallSender({ memory, arena, beside: port1, wake: () => wakes++ });
+  const sender = new CallSender({ memory, arena, beside: port1, responses: lines.port1, wake: () => wakes++ });
   const receiver = new CallReceiver({
     memory,
     slots: arena.buffer,
     beside: port2,
+    responses: lines.port2,
     wake: () => {},
     tenantNamed,
     charges: new Charges(),

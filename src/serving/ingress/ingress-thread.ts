@@ -53,6 +53,7 @@ export class IngressThread {
   readonly #port: MessagePort;
   readonly #beside: MessagePort;
   readonly #tables = new TableFeed();
+  readonly #responses: MessagePort;
   readonly #started: Promise<void>;
   readonly #ended: Promise<void>;
   readonly #memory: ReturnType<typeof callMemory>;
@@ -70,16 +71,20 @@ export class IngressThread {
     this.#memory = callMemory(parts.calls);
     const main = new MessageChannel();
     const beside = new MessageChannel();
+    const responses = new MessageChannel();
     this.#port = main.port1;
     this.#beside = beside.port1;
+    this.#responses = responses.port1;
     const start: ThreadStart<unknown> = {
       port: main.port2,
       beside: beside.port2,
       tables: this.#tables.reader,
+      responses: responses.port2,
       memory: this.#memory,
       settings: parts.settings,
     };
-    this.#worker = parts.begin(parts.name, start, [main.port2, beside.port2, this.#tables.reader.port]);
+    const ports = [main.port2, beside.port2, this.#tables.reader.port, responses.port2];
+    this.#worker = parts.begin(parts.name, start, ports);
     this.#worker.on('error', (error) => {
       this.#why = error.stack ?? error.message;
     });
@@ -184,6 +189,7 @@ export class IngressThread {
       memory: this.#memory,
       slots,
       beside: this.#beside,
+      responses: this.#responses,
       wake: () => this.#port.postMessage(BELL),
       tenantNamed: this.#parts.tenantNamed,
       charges: this.#parts.charges,
@@ -256,6 +262,7 @@ export class IngressThread {
     this.#port.close();
     this.#beside.close();
     this.#tables.close();
+    this.#responses.close();
     this.#receiver?.abandon();
     for (const resolve of [...this.#waiting.values(), ...this.#factsAsked.values()]) resolve();
     this.#waiting.clear();

@@ -13,6 +13,8 @@ export interface ThreadStart<Settings> {
   readonly beside: MessagePort;
   /** What requests are routed by; read before each. */
   readonly tables: TablesReader;
+  /** For responses of decoupled models that are not the last of their request. */
+  readonly responses: MessagePort;
   readonly memory: CallMemory;
   readonly settings: Settings;
 }

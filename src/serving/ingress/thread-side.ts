@@ -43,18 +43,21 @@ export class ThreadSide {
   readonly #port: MessagePort;
   readonly #beside: MessagePort;
   readonly #reader: TablesReader;
+  readonly #responses: MessagePort;
   readonly #arena: Arena;
   readonly #sender: CallSender;
   readonly #questions: ControlQuestions;
   readonly #versions = new Map<number, ServedVersion>();
   #tables: TableIntake | undefined;
 
-  constructor({ port, beside, tables, memory }: ThreadStart<unknown>, arena: Arena, clock: Clock) {
+  constructor(start: ThreadStart<unknown>, arena: Arena, clock: Clock) {
+    const { port, beside, tables, responses, memory } = start;
     this.#port = port;
     this.#beside = beside;
     this.#reader = tables;
+    this.#responses = responses;
     this.#arena = arena;
-    this.#sender = new CallSender({ memory, arena, beside, wake: () => port.postMessage(BELL) });
+    this.#sender = new CallSender({ memory, arena, beside, responses, wake: () => port.postMessage(BELL) });
     this.#questions = new ControlQuestions((call, method, args) => this.#tell({ kind: 'ask', call, method, args }));
     this.control = this.#questions.control;
     this.whyAbsent = (model, version) => this.#questions.whyAbsent(model, version);
@@ -176,6 +179,7 @@ export class ThreadSide {
     this.#beside.close();
     this.#tables?.close();
     this.#reader.port.close();
+    this.#responses.close();
   }
 }
 

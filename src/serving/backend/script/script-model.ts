@@ -7,7 +7,7 @@ import {
   ServingError,
   type SignatureTensor,
 } from '../../../core/index.js';
-import type { OpenThreadModel, ThreadBatch, ThreadModel, ThreadTensor } from '../thread-model.js';
+import type { OpenThreadModel, PartOutlet, ThreadBatch, ThreadModel, ThreadTensor } from '../thread-model.js';
 import { scriptInputs } from './script-inputs.js';
 import { scriptMessage } from './script-message.js';
 import { scriptOutputs } from './script-outputs.js';
@@ -59,20 +59,62 @@ class ScriptModel implements ThreadModel {
 
   async infer(batch: ThreadBatch): Promise<readonly ThreadTensor[]> {
     const { inputs, outputs, rows } = batch;
-    let result: unknown;
-    try {
-      result = await this.#module.infer({ rows: rows ?? 1, inputs: scriptInputs(inputs) });
-    } catch (thrown) {
-      // The console goes to the server's log; the caller gets the message alone.
-      console.error(thrown);
-      throw new ServingError('BACKEND_FAILED', `the script failed: ${scriptMessage(thrown)}`);
-    }
+    const result = await inScript(() => this.#module.infer({ rows: rows ?? 1, inputs: scriptInputs(inputs) }));
     return scriptOutputs(result, outputs, rows);
+  }
+
+  async stream({ inputs, outputs, rows }: ThreadBatch, outlet: PartOutlet): Promise<readonly ThreadTensor[]> {
+    const { signal } = outlet;
+    const given = await inScript(
+      () => this.#module.infer({ rows: rows ?? 1, inputs: scriptInputs(inputs), signal }),
+      signal,
+    );
+    const responses = iteratorOf(given);
+    if (responses === undefined) return given === undefined ? [] : scriptOutputs(given, outputs, rows);
+    let ended = false;
+    try {
+      while (!signal.aborted) {
+        const { done, value } = await inScript(() => responses.next(), signal);
+        ended = done === true;
+        if (!ended) await outlet.emit(scriptOutputs(value, outputs, rows));
+        else return value === undefined ? [] : scriptOutputs(value, outputs, rows);
+      }
+      throw new ServingError('CLIENT_CANCELLED', 'the request was cancelled');
+    } catch (thrown) {
+      // A generator that threw has ended; one that is left is told so, for its `finally` to run.
+      if (!ended) await inScript(() => responses.return?.(), signal);
+      throw thrown;
+    }
   }
 
   async close(): Promise<void> {
     await this.#module.unload?.();
   }
+}
+
+/** Calls the script. The console goes to the server's log; the caller gets the message alone. */
+async function inScript<T>(call: () => T | Promise<T>, signal?: AbortSignal): Promise<T> {
+  try {
+    return await call();
+  } catch (thrown) {
+    // What it throws because it was told to stop is no failure.
+    if (signal?.aborted === true) throw new ServingError('CLIENT_CANCELLED', 'the request was cancelled');
+    console.error(thrown);
+    throw new ServingError('BACKEND_FAILED', `the script failed: ${scriptMessage(thrown)}`);
+  }
+}
+
+type Responses = Iterator<unknown, unknown> | AsyncIterator<unknown, unknown>;
+
+/** The responses of a generator, sync or async; undefined: `infer` gave one answer itself. */
+function iteratorOf(given: unknown): Responses | undefined {
+  if (typeof given !== 'object' || given === null || ArrayBuffer.isView(given) || Array.isArray(given))
+    return undefined;
+  const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = given as {
+    [Symbol.asyncIterator]?: () => Responses;
+    [Symbol.iterator]?: () => Responses;
+  };
+  return later?.call(given) ?? now?.call(given);
 }
 
 async function guarded<T>(what: string, call: () => T | Promise<T>): Promise<T> {

@@ -141,7 +141,7 @@ describe('control calls', () => {
           },
           ...{
             inference_stats: { success: duration, queue: duration },
-            response_stats: {},
+            response_stats: { 0: { success: duration } },
             batch_stats: [{ batch_size: 2, compute_infer: duration }],
           },
         },
@@ -152,6 +152,7 @@ describe('control calls', () => {
         {
           last_inference: 1763698155000,
           inference_stats: { success: duration },
+          response_stats: { 0: { success: duration } },
           batch_stats: [{ batch_size: 2, compute_infer: duration }],
         },
       ],

@@ -1,8 +1,10 @@
 import { fileURLToPath } from 'node:url';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { type Clock, type ClockTimer, type Log, type OpenRequest, ServingError } from '../../../core/index.js';
 import type { ThreadModelKind } from '../../backend/index.js';
 import { takeLine } from './console-capture.js';
+import { type PartListener, PartReceiver } from './part-receiver.js';
 import type {
   ConsoleLine,
   FailedReply,
@@ -30,23 +32,35 @@ export interface ModelWorkerOptions {
   readonly maxOutputBytes: number;
 }
 
+/** A task that its worker has not answered. */
+interface OpenTask {
+  /** For messages. */
+  readonly what: string;
+  /** 0 = no limit. */
+  readonly limitMs: number;
+  readonly settle: (reply: WorkerReply) => void;
+  timer: ClockTimer | undefined;
+}
+
 /** Time a script has to clean up when its version is unloaded. */
 const CLOSE_LIMIT_MS = 5_000;
 
 /**
  * The worker thread of one instance: a piscina pool of one that is never refilled by itself. Whatever ends the thread
- * (a crash, `process.exit`, a limit), the task in flight settles with EXECUTOR_LOST and `onGone` is called.
+ * (a crash, `process.exit`, a limit), the tasks in flight settle with EXECUTOR_LOST and `onGone` is called.
  */
 export class ModelWorker {
   readonly #options: ModelWorkerOptions;
   readonly #pool: Piscina<WorkerTask, WorkerReply>;
   readonly #setup: WorkerSetup;
   readonly #subject: string;
-  #settle: ((reply: WorkerReply) => void) | undefined;
-  #limit: ClockTimer | undefined;
+  readonly #tasks = new Set<OpenTask>();
+  /** Of decoupled models. */
+  #parts: PartReceiver | undefined;
+  #streams = 0;
   #gone = false;
   #closing = false;
-  /** Called once when the thread ended by itself or past a limit, after the task in flight was settled. */
+  /** Called once when the thread ended by itself or past a limit, after the tasks in flight were settled. */
   onGone: () => void = () => {};
 
   /** Starts a worker and opens the model in it. Rejects with MODEL_INVALID or UNSUPPORTED. */
@@ -54,7 +68,11 @@ export class ModelWorker {
     const worker = new ModelWorker(options);
     const { module, request, instance, loadLimitMs } = options;
     const reply = await new Promise<WorkerReply>((resolve) => {
-      worker.#post({ kind: 'load', module: module.href, request, instance }, loadLimitMs, resolve);
+      const parts = request.decoupled === undefined ? undefined : worker.#openParts();
+      const transferList = parts === undefined ? [] : [parts];
+      worker.#post({ kind: 'load', module: module.href, request, instance, parts }, loadLimitMs, resolve, {
+        transferList,
+      });
     });
     if (reply.kind === 'loaded') return { worker, loaded: reply };
     await worker.close();
@@ -73,6 +91,7 @@ export class ModelWorker {
       // A thread that dies must not come back before the executor says so (backoff, quarantine).
       minThreads: 0,
       maxThreads: 1,
+      concurrentTasksPerWorker: request.decoupled?.requestsPerInstance ?? 1,
       idleTimeout: Number.POSITIVE_INFINITY,
       // With Atomics the thread sleeps between tasks, and a script's timers and sockets with it.
       atomics: kind === 'script' ? 'disabled' : 'sync',
@@ -96,6 +115,33 @@ export class ModelWorker {
     this.#post(task, this.#options.runLimitMs, settle as (reply: WorkerReply) => void);
   }
 
+  /**
+   * Runs one request of a decoupled model, as many at once as its plan says: `parts` takes its responses, then `settle` the last
+   * one. The limit is of the time in which it gives no response although it may. Returns what cancels it.
+   */
+  stream(
+    task: Omit<RunTask, 'stream'>,
+    parts: PartListener['part'],
+    settle: (reply: RanReply | FailedReply) => void,
+  ): () => void {
+    const stream = ++this.#streams;
+    const receiver = this.#parts;
+    if (receiver === undefined) throw new Error('a run with parts of a model without');
+    const ended = (reply: WorkerReply) => {
+      receiver.end(stream);
+      settle(reply as RanReply | FailedReply);
+    };
+    const open = this.#post({ ...task, stream }, this.#options.runLimitMs, ended);
+    receiver.begin(stream, { part: parts, paced: (mayGive) => open && this.#limit(open, mayGive) });
+    return () => receiver.cancel(stream);
+  }
+
+  #openParts(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#parts = new PartReceiver(port1);
+    return port2;
+  }
+
   /** Lets the model clean up and ends the thread. Only between runs. */
   async close(): Promise<void> {
     this.#closing = true;
@@ -104,28 +150,47 @@ export class ModelWorker {
       const reply = await new Promise<WorkerReply>((resolve) => this.#post({ kind: 'close' }, limitMs, resolve));
       if (reply.kind === 'failed') this.#options.log.warn('a model did not close well', { why: reply.message });
       this.#gone = true;
+      this.#parts?.close();
     }
     await this.#pool.destroy();
   }
 
-  #post(task: WorkerTask, limitMs: number, settle: (reply: WorkerReply) => void): void {
+  /** Undefined where the worker has ended: the task fails. */
+  #post(
+    task: WorkerTask,
+    limitMs: number,
+    settle: (reply: WorkerReply) => void,
+    options?: { readonly transferList: MessagePort[] },
+  ): OpenTask | undefined {
     if (this.#gone) {
       queueMicrotask(() => settle(this.#lost('its worker has ended')));
-      return;
+      return undefined;
     }
-    this.#settle = settle;
-    this.#pool.run(task).then(
-      (reply) => this.#settled(settle, reply),
+    const open: OpenTask = {
+      what: task.kind === 'run' ? 'the execution' : `its ${task.kind}`,
+      limitMs,
+      settle,
+      timer: undefined,
+    };
+    this.#tasks.add(open);
+    this.#pool.run(task, options).then(
+      (reply) => this.#settled(open, reply),
       (error) => this.#end('its worker ended', error),
     );
     this.#watchExit();
-    if (limitMs > 0) {
-      const { clock } = this.#options;
-      const what = task.kind === 'run' ? 'the execution' : `its ${task.kind}`;
-      this.#limit = clock.setTimer(clock.nowNs() + limitMs * 1e6, () => {
-        this.#end(`${what} did not end within ${limitMs} ms, and its worker was ended`);
-      });
-    }
+    this.#limit(open, true);
+    return open;
+  }
+
+  /** The time that a task may take begins anew, or does not count while it is not `running`. */
+  #limit(open: OpenTask, running: boolean): void {
+    open.timer?.clear();
+    open.timer = undefined;
+    if (!running || open.limitMs === 0 || !this.#tasks.has(open)) return;
+    const { clock } = this.#options;
+    open.timer = clock.setTimer(clock.nowNs() + open.limitMs * 1e6, () => {
+      this.#end(`${open.what} did not end within ${open.limitMs} ms, and its worker was ended`);
+    });
   }
 
   /** The pool makes its thread with the first task. */
@@ -137,12 +202,10 @@ export class ModelWorker {
 
   readonly #onExit = (code: number): void => this.#end(`its worker ended (exit code ${code})`);
 
-  #settled(settle: (reply: WorkerReply) => void, reply: WorkerReply): void {
-    if (this.#settle !== settle) return;
-    this.#settle = undefined;
-    this.#limit?.clear();
-    this.#limit = undefined;
-    settle(reply);
+  #settled(open: OpenTask, reply: WorkerReply): void {
+    if (!this.#tasks.delete(open)) return;
+    open.timer?.clear();
+    open.settle(reply);
   }
 
   /** `why` goes to the caller, `error` (which may tell too much) to the log. */
@@ -152,8 +215,8 @@ export class ModelWorker {
     if (!this.#closing) this.#options.log.error('a model worker ended', { subject: this.#subject, why, error });
     // Ends a thread that still runs; for one that has exited there is nothing left to do. Never rejects.
     void this.#pool.destroy();
-    const settle = this.#settle;
-    if (settle !== undefined) this.#settled(settle, this.#lost(why));
+    for (const open of [...this.#tasks]) this.#settled(open, this.#lost(why));
+    this.#parts?.close();
     if (!this.#closing) this.onGone();
   }
 

@@ -28,8 +28,9 @@ export interface ThreadBackendOptions {
   readonly maxOutputBytes?: number;
 }
 
-/** While the outputs of one lane are read, the worker runs the other's batch. */
+/** While the outputs of one lane are read, the worker runs the other's batch. Responses of decoupled models are read as they come. */
 const LANES_PER_INSTANCE = 2;
+const LANES_OF_DECOUPLED = 1;
 
 /**
  * Models that run inside worker threads, one worker an instance: `script` (JavaScript in the repository) and `onnx-node`
@@ -56,7 +57,7 @@ export function threadBackend(kind: ThreadModelKind, options: ThreadBackendOptio
           ...limits,
         });
       // The first instance's worker opens the model; it tells the signature and then serves.
-      return new ThreadedModel(start, await start(0), options.clock);
+      return new ThreadedModel(start, await start(0), request.decoupled?.requestsPerInstance, options.clock);
     },
   };
 }
@@ -82,20 +83,30 @@ interface Seat {
 }
 
 class ThreadedModel implements OpenedModel {
-  readonly lanesPerInstance = LANES_PER_INSTANCE;
+  readonly lanesPerInstance: number;
   readonly signature: ModelSignature;
   readonly providers: ProviderShares;
   readonly fallback: string | undefined;
   readonly #start: (instance: number) => Promise<Started>;
   readonly #clock: Clock;
+  /** Requests at once of a worker, each an instance to the executor. */
+  readonly #perWorker: number;
   readonly #seats = new Map<number, Seat>();
   /** Workers that ended and whose threads are still to be joined. */
   readonly #ended = new Set<Promise<void>>();
   #closed = false;
 
-  constructor(start: (instance: number) => Promise<Started>, first: Started, clock: Clock) {
+  constructor(
+    start: (instance: number) => Promise<Started>,
+    first: Started,
+    /** Undefined: the model is not decoupled. */
+    requestsAtOnce: number | undefined,
+    clock: Clock,
+  ) {
     this.#start = start;
     this.#clock = clock;
+    this.#perWorker = requestsAtOnce ?? 1;
+    this.lanesPerInstance = requestsAtOnce === undefined ? LANES_PER_INSTANCE : LANES_OF_DECOUPLED;
     const { signature, providers, fallback }: LoadedReply = first.loaded;
     this.signature = signature;
     this.providers = providers;
@@ -105,13 +116,11 @@ class ThreadedModel implements OpenedModel {
 
   async createLane(spec: ModelSpec, instance: number): Promise<Lane> {
     if (this.#closed) throw new ServingError('DRAINING', 'the model is closed');
-    let seat = this.#seats.get(instance);
-    let worker = await seat?.worker;
-    if (seat === undefined || worker === undefined || worker.gone) {
-      seat = this.#seat(
-        instance,
-        this.#start(instance).then((started) => started.worker),
-      );
+    const index = Math.floor(instance / this.#perWorker);
+    let seat = this.#seats.get(index) ?? this.#begin(index);
+    let worker = await seat.worker;
+    if (worker.gone) {
+      seat = this.#seats.get(index) ?? this.#begin(index);
       worker = await seat.worker;
     }
     const lane = new ThreadLane(worker, spec, seat.lanes.length, this.#clock);
@@ -125,6 +134,11 @@ class ThreadedModel implements OpenedModel {
     this.#seats.clear();
     await Promise.all(seats.map(async ({ worker }) => (await worker).close()));
     await Promise.all(this.#ended);
+  }
+
+  #begin(instance: number): Seat {
+    const starting = this.#start(instance).then((started) => started.worker);
+    return this.#seat(instance, starting);
   }
 
   #seat(instance: number, starting: Promise<ModelWorker>): Seat {

@@ -12,6 +12,7 @@ import {
 } from '../../../core/index.js';
 import { BatchInput, carryShape, checkOutputShape } from '../../backend/index.js';
 import type { ModelWorker } from './model-worker.js';
+import type { PartTensor } from './part-message.js';
 import { alignUp, SharedMemory } from './shared-memory.js';
 import type { FailedReply, LaneLayout, RanReply, RunTask, TensorPlace } from './thread-message.js';
 
@@ -29,6 +30,8 @@ export class ThreadLane implements Lane {
   #layout: LaneLayout | undefined;
   #outputs: Uint8Array = new Uint8Array(0);
   #running = false;
+  /** Of the run in flight of a decoupled model. */
+  #cancel: (() => void) | undefined;
   #onIdle: (() => void) | undefined;
   onBroken?: () => void;
 
@@ -60,11 +63,19 @@ export class ThreadLane implements Lane {
       return;
     }
     const gatheredNs = this.#clock.nowNs();
-    this.#worker.run(task, (reply) => this.#settle(settle, this.#outcome(reply, batch, takenNs, gatheredNs)));
+    const ended = (reply: RanReply | FailedReply) =>
+      this.#settle(settle, this.#outcome(reply, batch, takenNs, gatheredNs));
+    if (this.#spec.decoupled === undefined) this.#worker.run(task, ended);
+    else this.#cancel = this.#worker.stream(task, (tensors, taken) => this.#part(batch, tensors, taken), ended);
   }
 
-  /** Nothing can stop a script or a run of the binding but the end of its thread, which is for the limit to decide. */
-  cancel(): void {}
+  /**
+   * A decoupled model's generator is ended where it stands. Nothing else can stop a script or a run of the binding but the end of
+   * its thread, which is for the limit to decide.
+   */
+  cancel(): void {
+    this.#cancel?.();
+  }
 
   close(): Promise<void> {
     if (!this.#running) return Promise.resolve();
@@ -75,6 +86,7 @@ export class ThreadLane implements Lane {
 
   #settle(settle: (outcome: BatchOutcome) => void, outcome: BatchOutcome): void {
     this.#running = false;
+    this.#cancel = undefined;
     settle(outcome);
     this.#onIdle?.();
   }
@@ -107,6 +119,7 @@ export class ThreadLane implements Lane {
     return {
       kind: 'run',
       lane: this.#index,
+      stream: undefined,
       rows: batched ? executedRows(batch) : undefined,
       layout,
       memory: this.#inputs.toSend(),
@@ -123,11 +136,28 @@ export class ThreadLane implements Lane {
     if (reply.memory !== undefined) this.#outputs = new Uint8Array(reply.memory);
     try {
       const rows = executedRows(batch);
+      if (this.#spec.decoupled && reply.outputs.length === 0) return { kind: 'done', outputs: [], timing };
       const outputs = this.#spec.outputs.map((spec, index) => this.#output(spec, reply.outputs[index], rows));
       return { kind: 'done', outputs, timing };
     } catch (error) {
       return { kind: 'failed', error: error as ServingError, timing };
     }
+  }
+
+  /** A response that comes before the last one. */
+  #part(batch: Batch, tensors: readonly PartTensor[], taken: () => void): void {
+    const sink = batch.members[0]?.parts;
+    // A warm-up: nobody reads it.
+    if (sink === undefined) {
+      taken();
+      return;
+    }
+    const batched = this.#spec.maxBatchSize > 0;
+    const outputs = this.#spec.outputs.map(({ name, dataType, dims, modelDims }, index) => {
+      const { shape, data } = tensors[index] as PartTensor;
+      return { name, dataType, shape: carryShape(shape, modelDims, dims, batched), data };
+    });
+    sink.part(outputs, taken);
   }
 
   #output(spec: TensorSpec, place: TensorPlace | undefined, rows: number): Tensor {

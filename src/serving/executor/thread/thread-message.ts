@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import type { ModelSignature, OpenRequest, ProviderShares, Reason } from '../../../core/index.js';
 import type { ThreadOutputSpec } from '../../backend/index.js';
 
@@ -10,6 +11,8 @@ export interface LoadTask {
   readonly module: string;
   readonly request: OpenRequest;
   readonly instance: number;
+  /** Of decoupled models: where parts go (`PartMessage`) and what is told of them comes from; transferred. */
+  readonly parts: MessagePort | undefined;
 }
 
 /** Where a tensor lies in its lane's memory. */
@@ -25,6 +28,8 @@ export interface RunTask {
   readonly lane: number;
   /** Undefined where the model has no batch axis. */
   readonly rows: number | undefined;
+  /** Of decoupled models: the number of the run among those of its worker, from 1, ascending. */
+  readonly stream: number | undefined;
   /** With a lane's first run. */
   readonly layout: LaneLayout | undefined;
   /** Where the inputs lie, when that memory is another than at the lane's last run. */
@@ -59,6 +64,7 @@ export interface LoadedReply {
 
 export interface RanReply {
   readonly kind: 'ran';
+  /** Empty: a decoupled model has nothing more to say. */
   readonly outputs: readonly TensorPlace[];
   /** The outputs' memory, when it is another than at the lane's last run. */
   readonly memory: SharedArrayBuffer | undefined;

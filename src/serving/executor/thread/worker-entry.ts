@@ -2,12 +2,14 @@ import { workerData } from 'piscina';
 import { toServingError } from '../../../core/index.js';
 import type { OpenThreadModel, ThreadModel } from '../../backend/index.js';
 import { captureConsole } from './console-capture.js';
+import { PartPort } from './part-emitter.js';
 import type { LoadTask, RunTask, WorkerReply, WorkerSetup, WorkerTask } from './thread-message.js';
 import { WorkerLane } from './worker-lane.js';
 
 const setup = workerData as WorkerSetup;
 const lanes = new Map<number, WorkerLane>();
 let model: ThreadModel | undefined;
+let parts: PartPort | undefined;
 
 captureConsole(setup.console);
 
@@ -25,9 +27,10 @@ export async function work(task: WorkerTask): Promise<WorkerReply> {
   }
 }
 
-async function load({ module, request, instance }: LoadTask): Promise<WorkerReply> {
+async function load({ module, request, instance, parts: port }: LoadTask): Promise<WorkerReply> {
   const { openThreadModel } = (await import(module)) as { openThreadModel: OpenThreadModel };
   model = await openThreadModel(request, instance);
+  if (port !== undefined) parts = new PartPort(port, setup.maxOutputBytes);
   const { signature, providers, fallback } = model;
   return { kind: 'loaded', signature, providers, fallback };
 }
@@ -37,5 +40,5 @@ async function run(task: RunTask): Promise<WorkerReply> {
   if (task.layout !== undefined) lanes.set(task.lane, new WorkerLane(task.layout, setup.maxOutputBytes));
   const lane = lanes.get(task.lane);
   if (lane === undefined) throw new Error(`lane ${task.lane} has no layout`);
-  return lane.run(model, task);
+  return lane.run(model, task, parts);
 }

@@ -1,5 +1,6 @@
 import { ServingError } from '../../../core/index.js';
 import type { ThreadModel, ThreadTensor } from '../../backend/index.js';
+import type { PartPort } from './part-emitter.js';
 import { alignUp, SharedMemory } from './shared-memory.js';
 import type { LaneLayout, RanReply, RunTask, TensorPlace } from './thread-message.js';
 
@@ -16,13 +17,29 @@ export class WorkerLane {
   }
 
   /** Runs one batch and puts its outputs where the main thread reads them. Rejects with the model's error. */
-  async run(model: ThreadModel, { memory, inputs, rows }: RunTask): Promise<RanReply> {
-    if (memory !== undefined) this.#inputs = memory;
+  async run(model: ThreadModel, task: RunTask, parts: PartPort | undefined): Promise<RanReply> {
+    if (task.memory !== undefined) this.#inputs = task.memory;
     const startedNs = process.hrtime.bigint();
-    const tensors = await model.infer({ inputs: this.#views(inputs), outputs: this.#layout.outputs, rows });
+    const tensors = await this.#infer(model, task, parts);
     const computeNs = Number(process.hrtime.bigint() - startedNs);
     const outputs = this.#put(tensors);
     return { kind: 'ran', outputs, memory: this.#outputs.toSend(), computeNs };
+  }
+
+  async #infer(
+    model: ThreadModel,
+    { inputs, rows, stream }: RunTask,
+    parts: PartPort | undefined,
+  ): Promise<readonly ThreadTensor[]> {
+    const batch = { inputs: this.#views(inputs), outputs: this.#layout.outputs, rows };
+    if (stream === undefined) return await model.infer(batch);
+    if (parts === undefined || model.stream === undefined) throw new Error('a run with parts of a model without');
+    const emitter = parts.begin(stream);
+    try {
+      return await model.stream(batch, emitter);
+    } finally {
+      parts.end(stream);
+    }
   }
 
   #views(places: RunTask['inputs']): ThreadTensor[] {

@@ -43,6 +43,8 @@ export interface GrpcOptions {
   readonly maxInFlightBytes?: number;
   /** Requests of one ModelStreamInfer stream that are not answered yet; the rest waits unread. Default 256. */
   readonly maxStreamRequests?: number;
+  /** What ModelStreamInfer answers with: Triton's ModelStreamInferResponse, or MLServer's ModelInferResponse. Default triton. */
+  readonly streamForm?: 'triton' | 'mlserver';
   /** Calls open at once on one connection; default 1024. */
   readonly maxConcurrentStreams?: number;
   /** Streams of the health service's Watch, over all connections; default 1024. */
@@ -91,6 +93,7 @@ export interface GrpcState {
   readonly inFlight: InFlight;
   readonly maxInputBytes: number;
   readonly maxStreamRequests: number;
+  readonly streamForm: 'triton' | 'mlserver';
   readonly maxWatchers: number;
   readonly tenantHeader: string;
   readonly nowNs: () => number;
@@ -124,6 +127,7 @@ export function grpcState(options: GrpcOptions): GrpcState {
     inFlight: new InFlight(),
     maxInputBytes: options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
     maxStreamRequests: options.maxStreamRequests ?? 256,
+    streamForm: options.streamForm ?? 'triton',
     maxWatchers: options.maxWatchers ?? 1024,
     tenantHeader: options.tenantHeader ?? '',
     nowNs: () => options.clock.nowNs(),

@@ -15,6 +15,8 @@ const ALIGNMENT = 64;
 
 /** Who is told of a call's outcome. */
 export interface CallOwner {
+  /** One response before the last; `taken` when it has left. */
+  part(call: StreamCall, response: InferenceResponse, taken: () => void): void;
   answer(call: StreamCall, response: InferenceResponse): void;
   refuse(call: StreamCall, error: ServingError, mark?: RouteMark): void;
 }
@@ -50,6 +52,10 @@ export class StreamCall implements InferenceReply {
   release(): void {
     this.lease?.release();
     this.lease = undefined;
+  }
+
+  part(response: InferenceResponse, taken: () => void): void {
+    this.#owner.part(this, response, taken);
   }
 
   done(response: InferenceResponse): void {

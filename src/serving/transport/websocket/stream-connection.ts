@@ -34,6 +34,9 @@ import { FrameQueue, type TurnFrames } from './turn-frames.js';
 /** Where a large frame's id is looked for. */
 const ID_WITHIN_BYTES = 4096;
 
+/** Of frames that the client has not read: with more, decoupled models wait. */
+const UNREAD_BYTES = 64 * 1024;
+
 /** What the headers of the upgrade say of all requests of a connection; empty = nothing. */
 export interface StreamCaller {
   readonly tenantHeader: string;
@@ -60,6 +63,10 @@ export class StreamConnection implements CallOwner {
   readonly #sequences = new StreamSequences();
   /** The last frame that waits for those before it to be decoded on other threads; undefined: none does. */
   #line: Promise<void> | undefined;
+  /** What models wait for that are ahead of the client. */
+  readonly #unread: (() => void)[] = [];
+  /** Calls that were refused before their outcome came. */
+  readonly #broken = new Set<StreamCall>();
   #open = true;
   #draining = false;
 
@@ -121,20 +128,39 @@ export class StreamConnection implements CallOwner {
     this.#sequences.end();
   }
 
+  /** One response of a decoupled model; the client's pace of reading is the model's. */
+  part(call: StreamCall, response: InferenceResponse, taken: () => void): void {
+    if (!this.#open || this.#broken.has(call)) return;
+    try {
+      const parameters = { ...answerParameters(response), triton_final_response: false };
+      this.#encoded(call, { ...response, parameters });
+    } catch (thrown) {
+      this.#broken.add(call);
+      this.#refuse(call, thrown, response.mark);
+      call.handle?.cancel();
+      return;
+    }
+    if (this.#socket.getBufferedAmount() <= UNREAD_BYTES) taken();
+    else this.#unread.push(taken);
+  }
+
+  /** The client has read: models that wait for it go on. */
+  drained(): void {
+    if (this.#socket.getBufferedAmount() > UNREAD_BYTES) return;
+    for (const taken of this.#unread.splice(0)) taken();
+  }
+
   /** The answer of a call, encoded while its tensors are valid. */
   answer(call: StreamCall, response: InferenceResponse): void {
-    if (this.#open) {
+    if (this.#open && !this.#broken.delete(call)) {
       try {
-        const options = { allowNan: this.server.allowNan, room: this.#turn };
         const traced = call.trace?.answering(response, isExplained(response));
-        const way = answerParameters(response);
-        const parameters = traced === undefined ? way : { ...way, [TRACERESPONSE]: traced };
+        let parameters = answerParameters(response);
+        if (traced !== undefined) parameters = { ...parameters, [TRACERESPONSE]: traced };
+        if (response.index !== undefined) parameters = { ...parameters, triton_final_response: true };
         const named = parameters === response.parameters ? response : { ...response, parameters };
-        const frame = encodeStreamReply(named, call.format as ReplyFormat, options);
-        const lease = this.#turn.takeLease();
-        this.#send(frame, lease === undefined);
-        lease?.release();
-        call.trace?.ended(frame.data.byteLength);
+        const bytes = this.#encoded(call, named);
+        call.trace?.ended(bytes);
       } catch (thrown) {
         this.#refuse(call, thrown, response.mark);
       }
@@ -146,8 +172,19 @@ export class StreamConnection implements CallOwner {
   }
 
   refuse(call: StreamCall, thrown: unknown, mark?: RouteMark): void {
-    this.#refuse(call, thrown, mark);
+    // Told before: one of its responses could not be encoded.
+    if (!this.#broken.delete(call)) this.#refuse(call, thrown, mark);
     this.#forget(call);
+  }
+
+  /** Sends a response, and tells its bytes. */
+  #encoded(call: StreamCall, response: InferenceResponse): number {
+    const options = { allowNan: this.server.allowNan, room: this.#turn };
+    const frame = encodeStreamReply(response, call.format as ReplyFormat, options);
+    const lease = this.#turn.takeLease();
+    this.#send(frame, lease === undefined);
+    lease?.release();
+    return frame.data.byteLength;
   }
 
   #watch(call: StreamCall, receivedNs: number): void {

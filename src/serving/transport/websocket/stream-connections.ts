@@ -45,6 +45,7 @@ export class StreamConnections {
       upgrade: (response, request, context) => this.#upgrade(response, request, context, versioned),
       open: (socket) => this.#open(socket),
       message: (socket, message, isBinary) => socket.getUserData().connection?.receive(message, isBinary),
+      drain: (socket) => socket.getUserData().connection?.drained(),
       close: (socket) => this.#closed(socket.getUserData().connection),
     });
   }

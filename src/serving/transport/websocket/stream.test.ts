@@ -286,6 +286,63 @@ describe('a stream of inferences over WebSocket', () => {
     });
   });
 
+  it('sends the responses of a decoupled model as frames with its id, the last one marked, also where it is empty', async () => {
+    const { client, fixture } = await connect();
+    fixture.inference.hold = true;
+    client.socket.send(request('a'));
+    client.socket.send(request('b'));
+    await fixture.inference.when(() => fixture.inference.held.length === 2);
+    const [a, b] = [...fixture.inference.held];
+    let taken = 0;
+    a?.part(undefined, () => taken++);
+    b?.part();
+    a?.part(undefined, () => taken++);
+    a?.end();
+    b?.fail(new ServingError('BACKEND_FAILED', 'it broke'));
+    const frames = [];
+    for (let i = 0; i < 5; i++) frames.push(await client.json());
+    expect(frames.map(({ id, error, parameters }) => [id, error ?? parameters])).toEqual([
+      ['a', { triton_final_response: false }],
+      ['b', { triton_final_response: false }],
+      ['a', { triton_final_response: false }],
+      ['a', { triton_final_response: true }],
+      ['b', 'it broke'],
+    ]);
+    expect(frames[0]).toMatchObject({ outputs: [{ name: 'out_x', data: [1, 2] }] });
+    expect(frames[3]?.outputs).toEqual([]);
+    expect(taken).toBe(2);
+    client.socket.close();
+  });
+
+  it('lets a decoupled model wait while its client does not read', async () => {
+    const { client, fixture } = await connect();
+    fixture.inference.hold = true;
+    client.socket.send(request('a'));
+    await fixture.inference.when(() => fixture.inference.held.length === 1);
+    const [a] = [...fixture.inference.held];
+    const large = [
+      { name: 'y', dataType: 'UINT8' as const, shape: [400_000], data: new Uint8Array(400_000).fill(100) },
+    ];
+    client.socket.pause();
+    let taken = 0;
+    let wake = () => {};
+    for (let i = 0; i < 30; i++)
+      a?.part(large, () => {
+        taken++;
+        wake();
+      });
+    expect(taken).toBeLessThan(30);
+    const all = new Promise<void>((resolve) => {
+      wake = () => taken === 30 && resolve();
+    });
+    client.socket.resume();
+    await all;
+    a?.end();
+    for (let i = 0; i < 30; i++) await client.next();
+    expect(await client.json()).toMatchObject({ id: 'a', parameters: { triton_final_response: true } });
+    client.socket.close();
+  });
+
   it('refuses a name that is a path before it upgrades, and a plain GET', async () => {
     const { client, fixture } = await connect();
     const bad = new Client(`${fixture.url.replace('http', 'ws')}/v2/models/%2e%2e%2fx/stream`);

@@ -107,7 +107,11 @@ export class ServerCall implements StreamEvents {
   /** One message of several, as a sealed frame, compressed by `answerEncoding` or not at all; `flushed` is called when the socket has taken it; not once the call is gone. */
   write(frame: Buffer, flushed: () => void): void {
     if (this.#ended || this.#gone) return;
-    if (!this.#stream.headersSent) this.#respond(this.answerEncoding);
+    if (!this.#stream.headersSent) {
+      this.#respond(this.answerEncoding);
+      // One for each large message that is not read yet.
+      this.#stream.setMaxListeners(0);
+    }
     this.#stream.write(frame, () => {
       read();
       flushed();
