@@ -161,12 +161,21 @@ describe('decoupled models', () => {
     expect(numbers(strict.messages, 't')).toEqual([0, 1]);
   });
 
-  it('are ended where they stand when their client goes away', async () => {
-    const stream = grpc.bidi(STREAM).send(ask('a', 'slow', 1_000_000));
-    await stream.count(3);
+  it('are ended where they stand when their client goes away: others take their place', async () => {
+    // As many as the model answers at once.
+    const stream = grpc.bidi(STREAM).send(...upTo(8).map((id) => ask(String(id), 'slow', 1_000_000)));
+    await stream.count(30);
     stream.call.cancel();
     await stream.ended;
-    await eventually(() => gateway.log.includes('of 1000000, aborted true'), 'the generator is told');
+    const after = grpc
+      .bidi(STREAM)
+      .send(...upTo(8).map((id) => ask(String(id), 'ok', 3)))
+      .half();
+    expect(await after.ended).toBeUndefined();
+    for (const id of upTo(8)) expect(numbers(after.messages, String(id))).toEqual(upTo(3));
+    const [counted] = (await gateway.call('/v2/models/responses/stats')).json().model_stats as Message[];
+    const cancels = Object.values(counted?.response_stats as Record<string, Message>).map(({ cancel }) => cancel.count);
+    expect(cancels.reduce((sum, count) => sum + count, 0)).toBe(8);
   });
 
   it('wait for clients that do not read, within bounded memory, and lose nothing', async () => {
