@@ -94,8 +94,8 @@ describe('shared memory of clients', () => {
         [{ name: 'OUTPUT0', parameters: placed('out', 128, at) }],
       );
       expect(answer.status).toBe(200);
-      const parameters = placed('out', 16, at);
-      expect(answer.json().outputs).toEqual([{ name: 'OUTPUT0', datatype: 'FP32', shape: [1, 4], parameters }]);
+      // Without parameters: Triton's C++ client takes those of an output to be about binary data.
+      expect(answer.json().outputs).toEqual([{ name: 'OUTPUT0', datatype: 'FP32', shape: [1, 4] }]);
       expect(floatsAt(OUT, at)).toEqual([...ROW]);
     }
     const mixed = await infer([input(placed('in', 16, 64))]);

@@ -1,5 +1,4 @@
 import type { InferenceResponse, MemoryPlace, Parameters, ServingError, Tensor } from '../../../core/index.js';
-import { placeParameters } from '../placed-tensors.js';
 import { OWN_ROOM, type ReplyRoom } from '../reply-room.js';
 import { writeJsonData } from './data-text.js';
 import { JsonWriter, quoted } from './json-writer.js';
@@ -45,7 +44,8 @@ export function encodeInferReply(
     if (i > 0) text += ',';
     text += `{"name":${quoted(output.name)},"datatype":"${output.dataType}","shape":[${shapeText(output.shape)}]`;
     const place = options.places?.get(output.name);
-    if (place !== undefined) text += `,"parameters":${JSON.stringify(placeParameters(place))}}`;
+    // No parameters, as Triton: its C++ client takes those of an output to be about binary data.
+    if (place !== undefined) text += '}';
     else if (wantsBinary(format, output.name)) {
       anyBinary = true;
       binaryBytes += output.data.byteLength;

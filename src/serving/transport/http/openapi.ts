@@ -198,10 +198,14 @@ function responses(route: DocumentedRoute, response: string): Record<string, unk
   else answers['200'] = { description: 'Done', content: { [contentTypeOf(route)]: { schema: reference(response) } } };
   for (const reason of errorReasons(route)) {
     const status = String(ERRORS[reason].http);
-    answers[status] ??= { description: '', content: { 'application/json': { schema: reference('Error') } } };
+    const content = { 'application/json': { schema: reference('Error') } };
+    // Forms have errors of their own shapes.
+    answers[status] ??= route.kind === 'form' ? { description: '' } : { description: '', content };
     const answer = answers[status] as { description: string };
     answer.description = answer.description === '' ? reason : `${answer.description}, ${reason}`;
   }
+  // And, of what the protocol knows that we do not, statuses of their own.
+  if (route.kind === 'form') answers.default = { description: 'An error, as the protocol has it' };
   return answers;
 }
 
@@ -220,6 +224,8 @@ function errorReasons(route: DocumentedRoute): readonly Reason[] {
   if (route.kind !== 'admin' && route.pattern.includes(':model'))
     for (const reason of ['MALFORMED_REQUEST', 'MODEL_NOT_FOUND', 'VERSION_NOT_READY'] as const) reasons.add(reason);
   if (route.pattern.includes(':version')) reasons.add('VERSION_NOT_FOUND');
+  if (route.request !== undefined || Object.keys(route.query ?? {}).length > 0)
+    for (const reason of ['MALFORMED_REQUEST', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA'] as const) reasons.add(reason);
   if (route.kind === 'infer' || route.kind === 'form') for (const reason of INFER_ONLY) reasons.add(reason);
   if (route.right !== 'open') for (const reason of ['UNAUTHENTICATED', 'FORBIDDEN'] as const) reasons.add(reason);
   if (route.kind === 'control' && route.right === 'admin')

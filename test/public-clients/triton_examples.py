@@ -1,0 +1,86 @@
+"""NVIDIA's own Python example clients, as they are, each in a process of its own. They exit with 0 where they got what they expect."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+from PIL import Image
+
+from report import Report
+from served import SHARED_MEMORY, examples, gateway
+
+FOLDER = pathlib.Path(os.environ["TRITON_CLIENT_EXAMPLES"])
+report = Report()
+
+HTTP, GRPC = "http", "grpc"
+# Script -> (protocol, words) for each way it is run. IMAGE stands for a picture.
+IMAGES = [[], ["-a"], ["-c", "3"], ["-b", "1", "-s", "VGG"]]
+WAYS = {
+    "grpc_client.py": [(GRPC, [])],
+    "grpc_explicit_byte_content_client.py": [(GRPC, [])],
+    "grpc_explicit_int8_content_client.py": [(GRPC, [])],
+    "grpc_explicit_int_content_client.py": [(GRPC, [])],
+    "grpc_image_client.py": [(GRPC, ["-m", "densenet_onnx", *w, "IMAGE"]) for w in [*IMAGES, ["--streaming"]]],
+    "image_client.py": [(p, ["-m", "densenet_onnx", "-i", p, *w, "IMAGE"]) for p in (HTTP, GRPC) for w in IMAGES] + [(GRPC, ["-m", "densenet_onnx", "-i", GRPC, "-a", "--streaming", "IMAGE"])],
+    "reuse_infer_objects_client.py": [(HTTP, ["-i", HTTP]), (GRPC, ["-i", GRPC])],
+    "simple_grpc_aio_infer_client.py": [(GRPC, [])],
+    "simple_grpc_aio_sequence_stream_infer_client.py": [(GRPC, [])],
+    "simple_grpc_async_infer_client.py": [(GRPC, [])],
+    "simple_grpc_custom_args_client.py": [(GRPC, [])],
+    "simple_grpc_health_metadata.py": [(GRPC, [])],
+    "simple_grpc_infer_client.py": [(GRPC, []), (GRPC, ["-C", "gzip"]), (GRPC, ["-t", "5"])],
+    "simple_grpc_keepalive_client.py": [(GRPC, [])],
+    "simple_grpc_sequence_stream_infer_client.py": [(GRPC, [])],
+    "simple_grpc_sequence_sync_infer_client.py": [(GRPC, [])],
+    "simple_grpc_shm_client.py": [(GRPC, [])],
+    "simple_grpc_shm_string_client.py": [(GRPC, [])],
+    "simple_grpc_string_infer_client.py": [(GRPC, [])],
+    "simple_http_aio_infer_client.py": [(HTTP, [])],
+    "simple_http_async_infer_client.py": [(HTTP, [])],
+    "simple_http_health_metadata.py": [(HTTP, [])],
+    "simple_http_infer_client.py": [(HTTP, []), (HTTP, ["-i", "gzip", "-o", "deflate"])],
+    "simple_http_sequence_sync_infer_client.py": [(HTTP, [])],
+    "simple_http_shm_client.py": [(HTTP, [])],
+    "simple_http_shm_string_client.py": [(HTTP, [])],
+    "simple_http_string_infer_client.py": [(HTTP, [])],
+}
+NEEDS_CUDA = "needs a CUDA device, whose memory the gateway does not take"
+WORDING = "wants Triton's words for a load request that is wrong (`failed to load`), where the gateway says what is wrong with it"
+LEFT_OUT = {
+    "simple_http_model_control.py": WORDING,
+    "simple_grpc_model_control.py": WORDING,
+    "simple_grpc_custom_repeat.py": "needs the decoupled model repeat_int32, which is not made here yet",
+    "simple_grpc_cudashm_client.py": NEEDS_CUDA,
+    "simple_http_cudashm_client.py": NEEDS_CUDA,
+    "memory_growth_test.py": "asks port 8000 of this machine and cannot be told another",
+    "ensemble_image_client.py": "needs an ensemble whose first step is a library of NVIDIA's that decodes JPEG",
+}
+
+
+def run(script, served, protocol, words, picture):
+    words = [str(picture) if w == "IMAGE" else w for w in words]
+    url = served.http if protocol == HTTP else served.grpc
+    done = subprocess.run([sys.executable, script, "-u", url, *words], cwd=FOLDER, capture_output=True, text=True, timeout=60)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, f"ended with {done.returncode}: {told[-500:]}"
+    assert not any(line.startswith("FAIL") or line.startswith("error:") for line in told.splitlines()), told[-500:]
+
+
+flags = ["--id", "triton", "--triton-compatible-errors", "--model-control-mode", "explicit", "--load-model", "*", *SHARED_MEMORY]
+with tempfile.TemporaryDirectory() as scratch, gateway(examples, "--strict-readiness", "false", *flags) as served:
+    picture = pathlib.Path(scratch) / "picture.jpg"
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (240, 320, 3), np.uint8)).save(picture)
+    for path in sorted(FOLDER.glob("*.py")):
+        name = path.name
+        if name in LEFT_OUT:
+            report.leave_out(f"{name}: {LEFT_OUT[name]}")
+            continue
+        if name not in WAYS:
+            report.differs("scripts", name, "this part does not know how to run it")
+            continue
+        for protocol, words in WAYS[name]:
+            report.attempt(protocol, f"{name} {' '.join(words)}".strip(), lambda: run(name, served, protocol, words, picture))
+report.write()
