@@ -3,6 +3,7 @@ import { KeptBytes, type SendStep, type SpecOf } from '../serving/ensembles/inde
 import type { IngressThreads } from '../serving/ingress/index.js';
 import { createArena } from './arena.js';
 import { HostedEnsemble } from './hosted-ensemble.js';
+import type { Reuse } from './reuse.js';
 
 export interface EnsemblesOptions {
   /** Most requests in flight of one version, and most bytes of intermediate tensors over all. */
@@ -12,6 +13,7 @@ export interface EnsemblesOptions {
   readonly send: SendStep;
   readonly specOf: SpecOf;
   readonly ingress: IngressThreads | undefined;
+  readonly reuse: Reuse;
 }
 
 /** The ensembles of a gateway: what they share, and which of them a publication concerns. */
@@ -25,10 +27,10 @@ export class Ensembles {
   }
 
   start(plan: VersionPlan & { readonly steps: readonly EnsembleStep[] }, figures: VersionMetrics): HostedEnsemble {
-    const { maxInFlight, maxBytes, clock, send, specOf, ingress } = this.#options;
+    const { maxInFlight, maxBytes, clock, send, specOf, ingress, reuse } = this.#options;
     // Reserved where the first one is loaded: most gateways have none.
     this.#kept ??= new KeptBytes({ memory: createArena(maxBytes, clock), maxBytes });
-    return new HostedEnsemble({ plan, figures, ingress, specOf, send, kept: this.#kept, clock, maxInFlight });
+    return new HostedEnsemble({ plan, figures, ingress, specOf, send, kept: this.#kept, clock, maxInFlight, reuse });
   }
 
   /** `versions` of `model` serve from now on: ensembles over it look at it anew, and its own at their models. */

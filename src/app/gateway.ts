@@ -45,6 +45,7 @@ import { openPayloadLog, type PayloadLog } from './payload-log.js';
 import { platformListeners } from './platforms.js';
 import { askGates, releaseGate } from './release-gate.js';
 import { openRepository } from './repository.js';
+import { Reuse } from './reuse.js';
 import { Rollouts } from './rollouts.js';
 import { routesKeeping } from './routes-keeping.js';
 import { shadowLimits } from './shadow-limits.js';
@@ -160,6 +161,8 @@ export class Gateway implements RunningServer {
     };
     const billing = new Billing(config, bills);
     this.#billing = billing;
+    const { maxQueueSize: maxFollowing } = config;
+    const reuse = new Reuse({ maxBytes: config.responseCache.maxBytes, maxFollowing, clock, log });
     const metrics = createMetrics({
       slos: () => this.#slos.tracked(),
       rollouts: () => ({
@@ -172,6 +175,7 @@ export class Gateway implements RunningServer {
       readings: this.#readings,
       outlooks: () => hosting.outlooks(),
       sequences: () => hosting.sequences(),
+      responseCache: () => reuse.state,
       feedback: () => feedback.figures(),
       capture: () => this.#capture?.figures(),
       traces: () => this.#tracing?.figures(),
@@ -291,6 +295,7 @@ export class Gateway implements RunningServer {
       ledger,
       spareTime: new SpareTime(),
       ensembles: config.ensembles,
+      reuse,
       slos: this.#slos,
       serves: ({ id, batching }) => this.#slowThresholds.watch(metrics.figuresOf(id), batching.sloMs),
     });

@@ -1,16 +1,27 @@
-import type { Clock, EnsembleStep, HostedVersion, ModelSpec, ProbeAnswer, Tensor, VersionPlan } from '../core/index.js';
+import type {
+  Clock,
+  EnsembleStep,
+  HostedVersion,
+  ModelSpec,
+  ProbeAnswer,
+  Tensor,
+  VersionMetrics,
+  VersionPlan,
+} from '../core/index.js';
 import { toServingError } from '../core/index.js';
 import { ServedVersion } from '../serving/dataplane/index.js';
 import { EnsembleQueue, type EnsembleQueueOptions, planEnsemble, type SpecOf } from '../serving/ensembles/index.js';
 import type { IngressThreads } from '../serving/ingress/index.js';
+import type { Reuse } from './reuse.js';
 import { FiguresOncePublished, VersionProbe } from './version-probe.js';
 
 export interface HostedEnsembleParts extends Omit<EnsembleQueueOptions, 'plan' | 'metrics'> {
   readonly plan: VersionPlan & { readonly steps: readonly EnsembleStep[] };
-  readonly figures: ConstructorParameters<typeof FiguresOncePublished>[0] & ServedVersion['metrics'];
+  readonly figures: VersionMetrics;
   readonly ingress: IngressThreads | undefined;
   readonly specOf: SpecOf;
   readonly clock: Clock;
+  readonly reuse: Reuse;
 }
 
 /** A version that is an ensemble: it has no lanes, only steps over models that serve. Throws as `planEnsemble`. */
@@ -22,15 +33,18 @@ export class HostedEnsemble implements HostedVersion {
   readonly #queue: EnsembleQueue;
   readonly #probe: VersionProbe;
   readonly #ingress: IngressThreads | undefined;
+  readonly #forget: () => void;
   #impaired = false;
 
-  constructor({ plan, figures, ingress, specOf, ...queue }: HostedEnsembleParts) {
+  constructor({ plan, figures, ingress, specOf, reuse, ...queue }: HostedEnsembleParts) {
     const { spec, steps } = plan;
     this.#steps = steps;
     this.#ingress = ingress;
     this.counted = new FiguresOncePublished(figures);
     this.#queue = new EnsembleQueue({ ...queue, plan: planEnsemble(spec, steps, specOf), metrics: this.counted });
-    this.served = new ServedVersion(spec, this.#queue, figures);
+    const reused = reuse.queueOf(plan, this.#queue, figures);
+    this.#forget = reused.forget;
+    this.served = new ServedVersion(spec, reused.queue, figures);
     this.#probe = new VersionProbe(this.served, this.#queue, queue.clock);
   }
 
@@ -82,7 +96,9 @@ export class HostedEnsemble implements HostedVersion {
     await this.#queue.drain(timeoutMs);
   }
 
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    this.#forget();
+  }
 
   laneStates(): Readonly<Record<string, number>> {
     return {};

@@ -38,6 +38,7 @@ import { executedSpec, warmMember } from '../serving/sequencer/index.js';
 import { batcherOf, decoupledBatcher } from './batcher-of.js';
 import { Ensembles } from './ensembles.js';
 import type { HostedEnsemble } from './hosted-ensemble.js';
+import type { Reuse } from './reuse.js';
 import { NO_COPIES, sequencerOf } from './sequencer-of.js';
 import { shadowBatcher } from './shadow-batcher.js';
 import type { ServingModel } from './traffic.js';
@@ -78,6 +79,8 @@ export interface HostingOptions {
   readonly ledger: CostLedger | undefined;
   /** When devices have time for copies of requests. */
   readonly spareTime: SpareTime;
+  /** Answers that are used again. */
+  readonly reuse: Reuse;
   /** Bounds of ensembles. */
   readonly ensembles: ServerConfig['ensembles'];
 }
@@ -90,11 +93,12 @@ export class Hosting implements VersionHost, SchedulerSource {
 
   constructor(options: HostingOptions) {
     this.#options = options;
-    const { dataplane, clock, ingress, ensembles } = options;
+    const { dataplane, clock, ingress, ensembles, reuse } = options;
     this.#ensembles = new Ensembles({
       ...ensembles,
       clock,
       ingress,
+      reuse,
       send: (request, reply) => dataplane.infer(request, reply),
       specOf: (model, version) => this.#specOf(model, version),
     });
@@ -126,15 +130,25 @@ export class Hosting implements VersionHost, SchedulerSource {
     if (sequences !== undefined) {
       const { queue, leave } = sequencerOf({ ...parts, plan: sequences, policy, executor, spareTime });
       const served = new ServedVersion(spec, queue, figures, NO_COPIES);
-      return new Hosted({ ...hosted, served, queue, shadows: undefined, leave, probed: queue.apart, clock });
+      return new Hosted({
+        ...hosted,
+        forget: () => {},
+        served,
+        queue,
+        shadows: undefined,
+        leave,
+        probed: queue.apart,
+        clock,
+      });
     }
     const shared = spareTime.share(executor, executor.devices);
     const queued = { ...parts, executor: shared.foreground };
     const queue = spec.decoupled ? decoupledBatcher(queued) : batcherOf(policy, queued);
     shared.waiting = () => queue.depth;
     const shadows = shadowBatcher(spec, shared.background, clock, meter);
-    const served = new ServedVersion(spec, queue, figures, shadows);
-    return new Hosted({ ...hosted, served, queue, shadows, leave: () => shared.leave(), probed: queue, clock });
+    const { queue: asked, forget } = this.#options.reuse.queueOf(plan, queue, figures);
+    const served = new ServedVersion(spec, asked, figures, shadows);
+    return new Hosted({ ...hosted, forget, served, queue, shadows, leave: () => shared.leave(), probed: queue, clock });
   }
 
   async publish(model: string, versions: readonly HostedVersion[], beside?: BesideModel): Promise<void> {
@@ -230,6 +244,8 @@ interface HostedParts {
   readonly left: (() => void) | undefined;
   /** All lanes were lost, or one is back. */
   readonly lanes: () => void;
+  /** Gives up the answers that are kept of it. */
+  readonly forget: () => void;
 }
 
 class Hosted implements HostedVersion {
@@ -245,6 +261,7 @@ class Hosted implements HostedVersion {
   readonly #sequences: SequencePlan | undefined;
   readonly #left: (() => void) | undefined;
   readonly #lanes: () => void;
+  readonly #forget: () => void;
   #impaired = false;
   #sample: BatchMember | undefined;
 
@@ -261,6 +278,7 @@ class Hosted implements HostedVersion {
     this.#ingress = parts.ingress;
     this.#sequences = parts.sequences;
     this.#lanes = parts.lanes;
+    this.#forget = parts.forget;
   }
 
   get spec(): ModelSpec {
@@ -325,6 +343,7 @@ class Hosted implements HostedVersion {
     await this.#costs.end();
     await this.#executor.stop();
     this.#leave();
+    this.#forget();
     this.#left?.();
   }
 

@@ -74,6 +74,7 @@ function answerOf({ outputs, latency }: InferenceResponse): ProbeAnswer {
 
 const UNCOUNTED: RequestMetrics = {
   succeeded: () => {},
+  reused: () => {},
   failed: () => {},
   responded: () => {},
   routed: () => {},

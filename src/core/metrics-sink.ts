@@ -17,6 +17,8 @@ export interface RequestMetrics {
    * `priority`: its level, 0 where the model has none; absent: 0.
    */
   succeeded(rows: number, latency: LatencyBreakdown, totalNs: number, route?: number, priority?: number): void;
+  /** A request was answered without being computed: from a cache, or with an identical one. As `succeeded`. */
+  reused(latency: LatencyBreakdown, totalNs: number, route?: number, priority?: number): void;
   /** A request got an error after it named this version. */
   failed(reason: Reason, totalNs: number, route?: number): void;
   /**
@@ -45,8 +47,21 @@ export interface QueueMetrics {
   setQueueDepth(requests: number): void;
 }
 
+/** Figures of what was not computed twice. */
+export interface ReuseMetrics {
+  /** A request was answered from the cache, `ns` after its look-up began. */
+  cacheHit(ns: number): void;
+  /** A request was computed and its answer kept: look-up and keeping took `ns`. */
+  cacheMiss(ns: number): void;
+  /** A request waits for an identical one. */
+  coalesced(): void;
+}
+
 /** Where the data path leaves its figures: one object a version, taken once, written to without look-ups or allocation. */
-export interface VersionMetrics extends RequestMetrics, QueueMetrics {}
+export interface VersionMetrics extends RequestMetrics, QueueMetrics {
+  /** For a version whose answers are used again: the same object each time. */
+  reuse(): ReuseMetrics;
+}
 
 export interface MetricsSink {
   /** The version's accumulators; the same object for the same id while it lives. */

@@ -22,6 +22,8 @@ export interface VersionPlan {
   readonly steps?: readonly EnsembleStep[];
   /** How its sequences are served; absent = its requests are each their own. */
   readonly sequences?: SequencePlan;
+  /** Whether answers are kept for identical requests, and whether those wait for each other; absent: neither. */
+  readonly reuse?: { readonly cache: boolean; readonly coalesce: boolean };
 }
 
 /**

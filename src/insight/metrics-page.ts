@@ -24,6 +24,7 @@ const ALL: Required<Omit<MetricsOptions, 'processMetrics' | 'wallMs'>> = {
   budgets: unread,
   costs: unread,
   state: unread,
+  responseCache: unread,
 };
 
 /** Every metric that a gateway can have, with all that it can be told of. */

@@ -36,6 +36,7 @@ import { type ExposedFamily, OPEN_METRICS_TYPE, openMetricsText, wantsOpenMetric
 import { outlookFamilies } from './outlook-families.js';
 import { payloadFamilies } from './payload-families.js';
 import { ReleaseFigures } from './release-figures.js';
+import { type ResponseCacheFigures, reuseFamilies } from './reuse-families.js';
 import { rolloutFamilies } from './rollout-families.js';
 import { sequenceFamilies, type VersionSequences } from './sequence-families.js';
 import { sloFamilies } from './slo/slo-families.js';
@@ -73,6 +74,8 @@ export interface MetricsOptions {
   readonly slos?: () => readonly TrackedSlo[];
   /** Budgets; default: nothing is told of them. */
   readonly budgets?: (() => readonly BudgetStatus[]) | undefined;
+  /** The response cache; default: there is none. */
+  readonly responseCache?: () => ResponseCacheFigures | undefined;
   /** The cost ledger; default: nothing is told of it. */
   readonly costs?: (() => LedgerSnapshot) | undefined;
   /** The payload log; default: nothing is told of it. */
@@ -180,6 +183,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ...ofPayloads,
     ...ofRollouts,
     ...(state === undefined ? [] : stateFamilies(state)),
+    ...reuseFamilies(figures, options.responseCache ?? (() => undefined)),
     ...latencyFamilies(figures, routePlaces),
     ...(options.slos === undefined ? [] : sloFamilies(options.slos)),
     ...ofCosts,

@@ -111,15 +111,29 @@ export class RequestFigures implements RequestMetrics {
     observeNs(slots, COMPUTE, latency.computeNs);
     observeNs(slots, SCATTER, latency.scatterNs);
     observeNs(slots, ENCODE, latency.encodeNs);
+    (slots[ROWS] as number) += rows;
+    this.#answered(totalNs, route, priority);
+  }
+
+  #answered(totalNs: number, route: number, priority: number): void {
+    const slots = this.slots;
     observeNs(slots, TOTAL, totalNs);
     observeInSketch(slots, SKETCH, totalNs);
     if (totalNs > (slots[LONGEST_NS] as number)) slots[LONGEST_NS] = totalNs;
-    (slots[ROWS] as number) += rows;
     if (route > 0) observeNs(slots, ROUTES + (route - 1) * ROUTE_SLOTS, totalNs);
     if (priority > 0) {
       const place = priority < PRIORITY_PLACES ? priority : PRIORITY_PLACES;
       observeNs(slots, PRIORITIES + (place - 1) * TIME_HISTOGRAM_SLOTS, totalNs);
     }
+  }
+
+  reused(latency: LatencyBreakdown, totalNs: number, route = 0, priority = 0): void {
+    const slots = this.slots;
+    // The other stages count what was computed.
+    observeNs(slots, DECODE, latency.decodeNs);
+    observeNs(slots, QUEUE, latency.queueNs);
+    observeNs(slots, ENCODE, latency.encodeNs);
+    this.#answered(totalNs, route, priority);
   }
 
   failed(reason: Reason, totalNs: number, route = 0): void {

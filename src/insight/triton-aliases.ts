@@ -2,6 +2,7 @@ import { REASONS, type Reason } from '../core/index.js';
 import { type Figures, readers } from './catalogue.js';
 import { Family, histogramSamples } from './family.js';
 import type { Stage } from './request-figures.js';
+import type { ReuseFigures } from './reuse-figures.js';
 import { countOf, sumNsOf, TIME_BOUNDS_NS } from './time-histogram.js';
 import type { VersionFigures } from './version-figures.js';
 
@@ -30,6 +31,15 @@ export function tritonFamilies(figures: Figures): Family[] {
       'model',
       'version',
     ]);
+  // Of versions that have a cache, as in Triton.
+  const cache = (name: string, help: string, value: (reuse: ReuseFigures) => number) =>
+    new Family(
+      name,
+      'counter',
+      help,
+      () => each(({ reusedFigures: reuse }, labels) => (reuse === undefined ? [] : [{ labels, value: value(reuse) }])),
+      ['model', 'version'],
+    );
   const duration = (name: string, help: string, ...stages: Stage[]) =>
     counter(name, help, (version) => Math.floor(stages.reduce((ns, stage) => ns + version.stageNs(stage), 0) / 1000));
   return [
@@ -102,6 +112,16 @@ export function tritonFamilies(figures: Figures): Family[] {
           return histogramSamples(FIRST_RESPONSE_MS, labels, BOUNDS_MS, slots, sumNsOf(slots, 0) / 1e6);
         }),
       ['model', 'version'],
+    ),
+    cache('nv_cache_num_hits_per_model', 'Number of cache hits per model', ({ hits }) => hits.count),
+    cache('nv_cache_hit_duration_per_model', 'Total cache hit duration per model, in microseconds', ({ hits }) =>
+      Math.floor(hits.ns / 1000),
+    ),
+    cache('nv_cache_num_misses_per_model', 'Number of cache misses per model', ({ misses }) => misses.count),
+    cache(
+      'nv_cache_miss_duration_per_model',
+      'Total cache miss (insert+lookup) duration per model, in microseconds',
+      ({ misses }) => Math.floor(misses.ns / 1000),
     ),
   ];
 }

@@ -13,7 +13,10 @@ import { LatencySketch } from './latency/latency-sketch.js';
 import { SKETCH_BINS } from './latency/sketch-bins.js';
 import { FIGURES, figureSlots, RequestFigures, type Stage } from './request-figures.js';
 import { responseStatistics } from './response-statistics.js';
+import { ReuseFigures } from './reuse-figures.js';
 import { countOf, sumNsOf, TIME_HISTOGRAM_SLOTS } from './time-histogram.js';
+
+const NONE = Object.freeze({ count: 0, ns: 0 });
 
 /** Upper bounds of the buckets of padding shares. */
 export const PADDING_BOUNDS: readonly number[] = [0, 0.05, 0.1, 0.25, 0.5, 0.75];
@@ -33,6 +36,7 @@ export class VersionFigures extends RequestFigures implements VersionMetrics {
   /** The figures when the version was last loaded. */
   #before = new Float64Array(FIGURES.statistics);
   #queueDepth = 0;
+  #reuse: ReuseFigures | undefined;
 
   /** `wallMs`: the wall clock, for `last_inference`. */
   constructor(id: ModelVersionId, wallMs: () => number) {
@@ -58,6 +62,16 @@ export class VersionFigures extends RequestFigures implements VersionMetrics {
     while (paddingShare > (PADDING_BOUNDS[bucket] ?? 1)) bucket++;
     (this.padding[bucket] as number)++;
     this.paddingSum += paddingShare;
+  }
+
+  reuse(): ReuseFigures {
+    this.#reuse ??= new ReuseFigures();
+    return this.#reuse;
+  }
+
+  /** Undefined: its answers are not used again. */
+  get reusedFigures(): ReuseFigures | undefined {
+    return this.#reuse;
   }
 
   setQueueDepth(requests: number): void {
@@ -148,17 +162,16 @@ export class VersionFigures extends RequestFigures implements VersionMetrics {
   restartStatistics(): void {
     this.#before = this.#sum(0, FIGURES.statistics);
     this.executions.restartStatistics();
+    this.#reuse?.restartStatistics();
   }
 
   /** Triton's figures (`InferenceStatsAggregator`): every request counts the whole compute of its batch. */
   statistics(): VersionStatistics {
     const since = this.#sum(0, FIGURES.statistics).map((now, i) => now - (this.#before[i] as number));
-    const count = countOf(since, FIGURES.stage('total'));
     const spent = (...stages: Stage[]) => ({
-      count,
+      count: countOf(since, FIGURES.stage(stages[0] as Stage)),
       ns: Math.round(stages.reduce((ns, stage) => ns + sumNsOf(since, FIGURES.stage(stage)), 0)),
     });
-    const none = { count: 0, ns: 0 };
     const failed = REASONS.reduce((sum, reason) => sum + (since[FIGURES.failed(reason)] as number), 0);
     return {
       id: this.id,
@@ -171,8 +184,8 @@ export class VersionFigures extends RequestFigures implements VersionMetrics {
       computeInput: spent('gather'),
       computeInfer: spent('dispatch', 'compute'),
       computeOutput: spent('scatter'),
-      cacheHit: none,
-      cacheMiss: none,
+      cacheHit: this.#reuse?.sinceLoad('hits') ?? NONE,
+      cacheMiss: this.#reuse?.sinceLoad('misses') ?? NONE,
       batches: this.executions.statistics(),
       responses: responseStatistics(since),
     };

@@ -19,6 +19,7 @@ export function checkModelConfig(config: ModelConfig, context: Context): void {
   checkShapes(config, refuse);
   checkSequences(config, refuse);
   checkText(config.text, refuse);
+  checkReuse(config, refuse);
   config.model_warmup?.forEach((sample, i) => {
     for (const [name, input] of Object.entries(sample.inputs ?? {}))
       oneOf(input, ['zero_data', 'random_data', 'input_data_file'], (message) =>
@@ -127,6 +128,17 @@ function checkText(text: ModelConfig['text'], refuse: Refuse): void {
       ['text', 'default_prompt'],
       `expected the name of one of text.prompts (${names.join(', ') || 'there are none'}), got '${text.default_prompt}'`,
     );
+}
+
+/** An answer is used again only where it depends on the inputs of its request alone, and is one. */
+function checkReuse(config: ModelConfig, refuse: Refuse): void {
+  const [field] =
+    config.response_cache?.enable === true ? ['response_cache'] : config.coalesce === true ? ['coalesce'] : [];
+  if (field === undefined) return;
+  if (config.sequence_batching !== undefined)
+    refuse([field], `${field} does not go with sequence_batching: answers depend on the requests before`);
+  if (config.model_transaction_policy?.decoupled === true)
+    refuse([field], `${field} does not go with decoupled: a request may have several answers`);
 }
 
 function ascending(values: readonly number[] | undefined, refuse: (at: number, message: string) => void): void {

@@ -257,6 +257,15 @@ describe('checks of a model config', () => {
       'dynamic_batching { priority_levels: 2 default_priority_level: 1 priority_queue_policy { key: 3 value { } } }',
       /priority level 3/,
     ],
+    ['response_cache { enable: true } sequence_batching { }', /response_cache does not go with sequence_batching/],
+    [
+      'response_cache { enable: true } model_transaction_policy { decoupled: true }',
+      /response_cache does not go with decoupled/,
+    ],
+    [
+      'parameters { key: "penstock.coalesce" value { string_value: "true" } } sequence_batching { }',
+      /coalesce does not go with sequence_batching/,
+    ],
     ['default_model_filename: "../../secret"', /must not leave its folder/],
     ['default_model_filename: "/etc/passwd"', /relative to its folder/],
     ['version_policy { latest { num_versions: 0 } }', /from 1 to/],
@@ -300,7 +309,6 @@ describe('fields that are not honoured', () => {
   });
 
   it.each([
-    'response_cache { enable: true }',
     'optimization { priority: PRIORITY_MAX }',
     'optimization { cuda { graphs: true } }',
     'optimization { eager_batching: true }',

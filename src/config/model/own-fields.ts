@@ -10,6 +10,7 @@ const OWN_PARAMETERS: Readonly<Record<string, readonly [string] | readonly [stri
   'penstock.batch_limit': ['batch_limit'],
   'penstock.cost_sweep_ms': ['cost_sweep_ms'],
   'penstock.split_large_requests': ['split_large_requests'],
+  'penstock.coalesce': ['coalesce'],
   'penstock.allowed_batch_sizes': ['allowed_batch_sizes'],
   'penstock.max_sequence_state_bytes': ['max_sequence_state_bytes'],
   'penstock.requests_per_instance': ['requests_per_instance'],
@@ -68,6 +69,7 @@ export function liftOwnParameters(raw: Record<string, unknown>): string[] {
 /** How texts become what a field of ours takes; the others take text. */
 const READERS: Readonly<Record<string, (value: unknown) => unknown>> = {
   split_large_requests: asBoolean,
+  coalesce: asBoolean,
   allowed_batch_sizes: asNumbers,
   inputs: asPaddedAxes,
   outputs: asPaddedAxes,

@@ -291,6 +291,12 @@ const fields = z.strictObject({
     .boolean()
     .optional()
     .describe('Take requests of up to 64 times max_batch_size rows: split into parts, answered as one. Ours'),
+  coalesce: z
+    .boolean()
+    .optional()
+    .describe(
+      'Identical requests in flight are computed once; for models whose answers depend on their inputs alone. Ours',
+    ),
   padding: padding
     .optional()
     .describe(
@@ -319,7 +325,7 @@ const fields = z.strictObject({
 
 /**
  * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it
- * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `device_weight`, `batch_limit`, `cost_sweep_ms`, `split_large_requests`, `padding`,
+ * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `device_weight`, `batch_limit`, `cost_sweep_ms`, `split_large_requests`, `coalesce`, `padding`,
  * `allowed_batch_sizes`, `max_sequence_state_bytes`, `text`, `provider`, `images`, `plain_answer`). Everything is optional: what is absent is completed from
  * the model. Unknown fields are refused.
  */

@@ -96,12 +96,6 @@ export const UNHONOURED: readonly Unhonoured[] = [
     asked: (config) => (config.runtime ?? '') !== '',
   },
   {
-    field: 'response_cache',
-    effect: 'warning',
-    why: 'responses are not cached: every request is computed',
-    asked: (config) => config.response_cache?.enable === true,
-  },
-  {
     field: 'input.format',
     effect: 'warning',
     why: 'the meaning of the axes is used where `images` names the input only',

@@ -4,8 +4,8 @@ export interface Flag {
   readonly name: string;
   /** Where it lands in the schema; undefined: `--config`, which names the file itself. */
   readonly path: readonly string[] | undefined;
-  /** How its text is read. `pair`: `BACKEND,KEY=VALUE`; `weight`: `NAME=NUMBER`; `count`: a whole number, or a word that stands for one; `trace`: Triton's `KEY=VALUE` of traces. */
-  readonly kind: 'string' | 'number' | 'count' | 'boolean' | 'pair' | 'weight' | 'trace';
+  /** How its text is read. `pair`: `BACKEND,KEY=VALUE`; `weight`: `NAME=NUMBER`; `cache`: `local,size=BYTES`; `count`: a whole number, or a word that stands for one; `trace`: Triton's `KEY=VALUE` of traces. */
+  readonly kind: 'string' | 'number' | 'count' | 'boolean' | 'pair' | 'weight' | 'trace' | 'cache';
   /** True where it may be given several times; its values make a list. */
   readonly repeatable: boolean;
   /** True where Triton has it, with this meaning. */
@@ -180,6 +180,8 @@ export const FLAGS: readonly Flag[] = [
   own('offload-max-queue-size', 'offload.maxQueueSize', 'number'),
   own('offload-json-bytes', 'offload.jsonBytes', 'number'),
   own('buffers-max-bytes', 'buffers.maxBytes', 'number'),
+  triton('cache-config', 'responseCache.maxBytes', 'cache'),
+  triton('response-cache-byte-size', 'responseCache.maxBytes', 'number'),
   own('ensemble-max-in-flight', 'ensembles.maxInFlight', 'number'),
   own('ensemble-max-bytes', 'ensembles.maxBytes', 'number'),
 ];

@@ -86,6 +86,11 @@ function readValue(flag: Flag, text: string | undefined, name: string): unknown 
   }
   if (text === undefined) return missingValue(flag);
   if (flag.kind === 'count' && /^\d+$/.test(text)) return Number(text);
+  if (flag.kind === 'cache') {
+    const size = /^local,size=(\d+)$/.exec(text)?.[1];
+    if (size === undefined) throw refusal(`--${name} expects local,size=BYTES (the one cache there is), got '${text}'`);
+    return Number(size);
+  }
   if (flag.kind === 'number') {
     if (!/^-?\d+$/.test(text)) throw refusal(`--${name} expects a whole number, got '${text}'`);
     return Number(text);

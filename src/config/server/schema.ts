@@ -250,6 +250,17 @@ const buffers = z.strictObject({
     ),
 });
 
+const responseCache = z.strictObject({
+  maxBytes: z
+    .int()
+    .min(0)
+    .max(2 ** 36)
+    .default(0)
+    .describe(
+      'Bytes that answers of models with `response_cache` may take together; those not used for longest go first. 0 = no answer is kept',
+    ),
+});
+
 const ensembles = z.strictObject({
   maxInFlight: z
     .int()
@@ -711,6 +722,7 @@ export const serverConfigSchema = z.strictObject({
   costs: costs.prefault({}).describe('Time of executions'),
   cost: cost.prefault({}).describe('Money: what devices cost, and whose their time is'),
   buffers: buffers.prefault({}).describe('Pooled memory for bodies'),
+  responseCache: responseCache.prefault({}).describe('Answers kept for identical requests'),
   ensembles: ensembles.prefault({}).describe('Ensembles: models made of requests for others'),
   ingress: ingress.prefault({}).describe('Threads that own sockets'),
   tenants: tenants.prefault({}).describe('Tenants, who share devices and queues fairly'),

@@ -114,6 +114,12 @@ describe('flags', () => {
     expect(config.backends).toEqual({ onnxruntime: { x: '1=2' } });
   });
 
+  it('takes the size of the response cache in both of the forms that Triton has', () => {
+    for (const flag of ['--cache-config=local,size=5', '--response-cache-byte-size=5'])
+      expect(load([flag]).responseCache).toEqual({ maxBytes: 5 });
+    expect(load([]).responseCache).toEqual({ maxBytes: 0 });
+  });
+
   it('switches the completion of configs off by a flag without value', () => {
     expect(load(['--disable-auto-complete-config']).autoCompleteConfig).toBe(false);
   });
@@ -129,6 +135,8 @@ describe('flags', () => {
     [['--http-port=1', '--http-port=2'], /--http-port is given twice/],
     [['--allow-http=maybe'], /--allow-http expects true or false, got 'maybe'/],
     [['--backend-config', 'nonsense'], /expects BACKEND,KEY=VALUE/],
+    [['--cache-config=redis,host=a'], /--cache-config expects local,size=BYTES/],
+    [['--cache-config=local,size=1', '--response-cache-byte-size=2'], /--response-cache-byte-size is given twice/],
     [['--grpc-use-ssl=true'], /--grpc-use-ssl is not supported: TLS/],
   ])('refuses %j', (args, message) => {
     expect(() => load(args)).toThrow(message);

@@ -97,6 +97,8 @@ export class RequestSpans {
     failure?: string,
   ): ReadableSpan[] {
     if (run.steps !== undefined) return run.steps.flatMap((step) => this.#step(step, traceId, spanId));
+    // In no execution: its answer was another request's.
+    if (run.execution === 0) return [child('reuse', enqueuedNs, run.finishedNs, { failure })];
     const batch = this.#parts.batches.join(run, spanContext(traceId, spanId));
     const queue = child('queue', enqueuedNs, run.takenNs);
     return [queue, child('compute', run.takenNs, run.finishedNs, { links: [{ context: batch }], failure })];

@@ -183,7 +183,7 @@ describe('spans of batches', () => {
 
   it('are bounded in number and in links', () => {
     const { spans, batches } = setup();
-    for (let i = 0; i < 4200; i++) spans.of({ ...REQUEST, run: { ...RUN, execution: i } });
+    for (let i = 1; i <= 4200; i++) spans.of({ ...REQUEST, run: { ...RUN, execution: i } });
     expect(named([...batches.due(false)]).filter((name) => name === 'batch m')).toHaveLength(104);
     for (let i = 0; i < 200; i++) spans.of({ ...REQUEST, run: { ...RUN, execution: -1 } });
     const most = [...batches.due(true)].map(({ links }) => links.length);

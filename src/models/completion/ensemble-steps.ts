@@ -37,6 +37,8 @@ export function ensembleStepsOf(config: ModelConfig): readonly EnsembleStep[] {
       throw invalid(`ensemble_scheduling needs the platform 'ensemble', the config has '${given}'`);
   for (const field of OF_EXECUTIONS)
     if (isSet(config[field])) throw invalid(`${field} belongs to the models of an ensemble`);
+  if (config.model_transaction_policy?.decoupled === true)
+    throw invalid('an ensemble has one answer: it cannot be decoupled');
   for (const tensor of [...(config.input ?? []), ...(config.output ?? [])])
     if (tensor.reshape !== undefined) throw invalid(`'${tensor.name}': reshape belongs to the models of an ensemble`);
   return (scheduling.step ?? []).map((step, index): EnsembleStep => {

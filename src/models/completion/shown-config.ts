@@ -84,6 +84,9 @@ export function shownConfig(config: ModelConfig, facts: ShownFacts): Json {
     ...(config.model_transaction_policy === undefined
       ? {}
       : { model_transaction_policy: { decoupled: config.model_transaction_policy.decoupled ?? false } }),
+    ...(config.response_cache === undefined
+      ? {}
+      : { response_cache: { enable: config.response_cache.enable ?? false } }),
   };
 }
 
@@ -165,6 +168,7 @@ function shownParameters(config: ModelConfig): Json {
     cost_sweep_ms: config.cost_sweep_ms,
     split_large_requests: config.split_large_requests,
     requests_per_instance: config.requests_per_instance,
+    coalesce: config.coalesce,
     allowed_batch_sizes: config.allowed_batch_sizes?.join(','),
     'padding.inputs': config.padding?.inputs.map(({ name, axis, value }) => `${name}:${axis}=${value ?? 0}`).join(','),
     'padding.outputs': config.padding?.outputs

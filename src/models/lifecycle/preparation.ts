@@ -176,6 +176,7 @@ export class Preparation {
       ...(batching && {
         sequences: await sequencePlanOf(config, batching, tensors, opened.signature, source.place),
       }),
+      ...reuseOf(config),
     };
     return {
       plan,
@@ -205,6 +206,11 @@ export class Preparation {
     const completed = textModelOf(text, tensors, found);
     return { text: completed, padding: padding ?? paddingOfTexts(completed, tensors, found.facts.padId) };
   }
+}
+
+function reuseOf({ response_cache: kept, coalesce = false }: ModelConfig): Pick<VersionPlan, 'reuse'> {
+  const cache = kept?.enable ?? false;
+  return cache || coalesce ? { reuse: { cache, coalesce } } : {};
 }
 
 const NOTHING_OPEN: OpenedModel = {

@@ -109,4 +109,6 @@ export interface MemberDone {
   readonly batchFinishedNs: number;
   /** Of an ensemble's request: what its steps were part of. */
   readonly steps?: readonly WatchedStep[] | undefined;
+  /** It was in no execution: its answer was kept from an identical request, or shared with one. */
+  readonly reused?: 'cached' | 'coalesced' | undefined;
 }

@@ -154,16 +154,20 @@ export class InferenceCall implements QueueItem, InferenceHandle {
       cost: outcome.cost,
       mark,
     };
-    this.#watch?.answering(request, this.#decision);
+    // An answer that was computed for another request says nothing of how its version does.
+    const watch = outcome.reused === undefined ? this.#watch : undefined;
+    watch?.answering(request, this.#decision);
     reply.done(response);
     const endNs = this.#clock.nowNs();
     latency.encodeNs = endNs - scatteredNs;
     const totalNs = endNs - request.receivedNs;
-    metrics.succeeded(this.member.rows, latency, totalNs, mark.place, primary.priorityPlace(this.priority));
+    const level = primary.priorityPlace(this.priority);
+    if (outcome.reused === undefined) metrics.succeeded(this.member.rows, latency, totalNs, mark.place, level);
+    else metrics.reused(latency, totalNs, mark.place, level);
     const { trace } = request;
     if (trace?.sampled === true) metrics.traced(trace.traceId, totalNs, this.#clock.wallMs());
     if (totalNs >= metrics.slowNs) this.#slower(totalNs, undefined, executionOf(outcome, latency));
-    this.#watch?.answered(request, this.#decision, spec, outcome, totalNs);
+    watch?.answered(request, this.#decision, spec, outcome, totalNs);
   }
 
   #fail(reply: LastReply, error: ServingError, execution: number): void {
@@ -212,5 +216,6 @@ function explanation(outcome: MemberDone, mark: RouteMark): Parameters {
     penstock_padding_share: Math.round(outcome.paddingShare * 1e4) / 1e4,
     penstock_device_ms: outcome.deviceNs / 1e6,
     ...(outcome.cost === undefined ? {} : { penstock_cost: outcome.cost }),
+    ...(outcome.reused === undefined ? {} : { penstock_reused: outcome.reused }),
   };
 }

@@ -30,6 +30,7 @@ const MEMBERS = [
   model('small', [x], [y], 2),
   model('whole', [tensorSpec('x', 'FP32', [-1, 2])], [tensorSpec('y', 'FP32', [-1, 2])], 0),
   model('flat', [x], [y], 0),
+  { ...model('many', [x], [y]), decoupled: true as const },
 ];
 const specOf = (name: string, version: number | undefined) =>
   MEMBERS.find(({ id }) => id.model === name && (version === undefined || id.version === version));
@@ -98,6 +99,7 @@ describe('an ensemble', () => {
       [step('a', { x: 'in', w: 'in' }, { y: 'out' })],
       /the model has no input 'w'; it has: 'x'/,
     ],
+    ['a decoupled model', [step('many', { x: 'in' }, { y: 'out' })], /step 0 \(model 'many'\): the model is decoupled/],
     ['an output that is unknown', [step('a', { x: 'in' }, { v: 'out' })], /the model has no output 'v'; it has: 'y'/],
     [
       'data types that differ',

@@ -138,6 +138,7 @@ export class EnsembleRun implements InferenceHandle {
       deadlineNs: item.deadlineNs,
       behalf: { tenant, criticality, charge: charge as Charge },
       trace,
+      ...(item.sequence === undefined ? {} : { sequence: item.sequence }),
       receivedNs: nowNs,
       decodedNs: nowNs,
     };

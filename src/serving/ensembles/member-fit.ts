@@ -37,6 +37,7 @@ export function fitMembers(spec: ModelSpec, graph: EnsembleGraph, members: Membe
   });
   return graph.steps.map((step, i) => {
     const member = members[i] as ModelSpec;
+    if (member.decoupled) throw invalid(`${stepName(step)}: the model is decoupled: a step has exactly one answer`);
     checkRows(spec, step, member);
     checkNames(step, member);
     for (const side of ['takes', 'gives'] as const)

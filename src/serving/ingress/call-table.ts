@@ -21,6 +21,9 @@ const IN_SEQUENCE = 16;
 /** Beyond that the place of its charge. */
 const CHARGE_PLACES = 32;
 
+/** Ways in which an answer may be another request's, by number. */
+const REUSED: readonly MemberDone['reused'][] = [undefined, 'cached', 'coalesced'];
+
 /** Numbers that a call's inputs may take in its row; more of them travel beside the table. */
 export const ROW_INPUT_WORDS = ROW_WORDS - INPUTS_AT;
 
@@ -156,6 +159,7 @@ export class CallTable {
     words[at + 11] = done.batchRequests;
     words[at + 12] = done.cost ?? Number.NaN;
     words[at + 13] = done.device;
+    words[at + 14] = REUSED.indexOf(done.reused);
   }
 
   readDone(row: number): Omit<MemberDone, 'outputs'> {
@@ -176,6 +180,7 @@ export class CallTable {
       batchRequests: words[at + 11] as number,
       cost: Number.isNaN(cost) ? undefined : cost,
       device: words[at + 13] as number,
+      reused: REUSED[words[at + 14] as number],
     };
   }
 
