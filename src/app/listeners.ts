@@ -13,6 +13,7 @@ import {
   startHttp,
   startMetricsHttp,
 } from '../serving/transport/index.js';
+import { grpcTls } from './grpc-tls.js';
 import { startPlatforms } from './platforms.js';
 
 /** What the servers of requests need of the rooms behind. */
@@ -166,6 +167,7 @@ function grpcOptions({ grpc, tenants, tritonCompatibleErrors }: ServerConfig, sh
     maxInputBytes: grpc.maxMessageBytes,
     keepaliveTimeMs: grpc.keepaliveTimeMs,
     answerTimeoutMs: grpc.answerTimeoutMs,
+    tls: grpcTls(grpc.tls),
     tritonErrors: tritonCompatibleErrors,
     restrictions: grpc.restrictedProtocols,
     streamForm: grpc.streamForm,

@@ -6,6 +6,7 @@ import { sagemakerSchema, vertexAiSchema } from './platforms.js';
 import { restrictedApisSchema } from './restricted-apis.js';
 import { slowRequestsSchema } from './slow-requests.js';
 import { timelinesSchema } from './timelines.js';
+import { grpcTlsSchema } from './tls.js';
 
 const port = () => z.int().min(0).max(65535);
 const address = () => z.string().min(1);
@@ -93,6 +94,7 @@ const grpc = z.strictObject({
   maxConnectionAgeGraceMs: durationMs()
     .default(0)
     .describe('Time the calls of such a connection get to end, in milliseconds; 0 = no limit'),
+  tls: grpcTlsSchema.prefault({}).describe('TLS of gRPC'),
   restrictedProtocols: restrictedApisSchema.describe(
     'Groups of calls that need the metadata triton-grpc-protocol-KEY, GROUP[,GROUP...]:KEY=VALUE; others are refused with PERMISSION_DENIED',
   ),

@@ -8,7 +8,6 @@ export interface UnservedFlag {
 const error = (why: string): UnservedFlag => ({ effect: 'error', why });
 const warning = (why: string): UnservedFlag => ({ effect: 'warning', why });
 
-const SSL = error('TLS is not served yet; put a proxy that ends TLS in front');
 const MEMORY_POOL = warning('the engine manages its own memory');
 const THREADS = warning('use --ingress-threads: they serve the routes of cloud platforms too');
 
@@ -17,18 +16,17 @@ export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
   'model-namespacing': error('models of two repositories with the same name are refused'),
   'enable-peer-access': warning('GPUs do not exchange memory'),
   'reuse-http-port': error('a port is held by one server'),
-  'http-header-forward-pattern': error('headers are not forwarded to models yet'),
+  'http-header-forward-pattern': error(
+    'models do not see the parameters of requests; routes and payload logs see headers by name',
+  ),
   'http-thread-count': warning('use --ingress-threads: they serve HTTP and gRPC'),
   'reuse-grpc-port': error('a port is held by one server'),
-  'grpc-header-forward-pattern': error('metadata is not forwarded to models yet'),
+  'grpc-header-forward-pattern': error(
+    'models do not see the parameters of requests; routes and payload logs see metadata by name',
+  ),
   'grpc-infer-thread-count': warning('use --ingress-threads: they serve HTTP and gRPC'),
   'grpc-infer-allocation-pool-size': warning('messages are not pooled'),
   'grpc-max-response-pool-size': warning('messages are not pooled'),
-  'grpc-use-ssl': SSL,
-  'grpc-use-ssl-mutual': SSL,
-  'grpc-server-cert': SSL,
-  'grpc-server-key': SSL,
-  'grpc-root-cert': SSL,
   'grpc-infer-response-compression-level': warning('an answer is compressed as its request was'),
   'grpc-keepalive-permit-without-calls': warning('every connection is pinged, with calls or without'),
   'grpc-http2-max-pings-without-data': warning(

@@ -1,6 +1,7 @@
 export { type AdminOptions, startAdmin } from './admin/start-admin.js';
 export { type KnownRegion, NO_REGIONS, Regions } from './client-memory/regions.js';
 export { ThreadRegions } from './client-memory/thread-regions.js';
+export type { TlsKeys } from './grpc/grpc-listener.js';
 export type { GrpcOptions, GrpcServer } from './grpc/grpc-options.js';
 export { startGrpc } from './grpc/start-grpc.js';
 export type { HttpOptions, HttpServer } from './http/http-options.js';

@@ -1,4 +1,4 @@
-import { createServer, type Http2Server } from 'node:http2';
+import { createSecureServer, createServer, type Http2SecureServer, type Http2Server } from 'node:http2';
 import { createServer as createNetServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { ServingError } from '../../../core/index.js';
 import { cannotListen } from '../port-conflict.js';
@@ -17,18 +17,33 @@ export interface ListenerOptions {
   readonly shared: boolean;
   readonly maxConcurrentStreams: number;
   readonly connections: ConnectionOptions;
+  /** Undefined: no TLS. */
+  readonly tls: TlsKeys | undefined;
 }
+
+/** What a server shows its clients, and asks of them. In PEM. */
+export interface TlsKeys {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** What certificates of clients are checked by. */
+  readonly ca?: Buffer;
+  /** Whether clients need a certificate. */
+  readonly mutual: boolean;
+}
+
+/** Time that a client has to say hello. */
+const HANDSHAKE_MS = 20_000;
 
 /** The listening socket of a gRPC server, the connections it took, and the way from a stream to its method. */
 export class GrpcListener {
   readonly port: number;
-  readonly #server: Http2Server;
+  readonly #server: Http2Server | Http2SecureServer;
   readonly #sockets: ReadonlySet<Socket>;
   readonly #connections: ReadonlySet<Connection>;
   readonly #beside: BesideListener | undefined;
 
   private constructor(
-    server: Http2Server,
+    server: Http2Server | Http2SecureServer,
     sockets: ReadonlySet<Socket>,
     connections: ReadonlySet<Connection>,
     port: number,
@@ -43,7 +58,7 @@ export class GrpcListener {
 
   /** Binds and serves `methods`. Rejects with CONFLICT where the address cannot be bound. */
   static async bind(options: ListenerOptions, methods: readonly Method[], context: CallContext): Promise<GrpcListener> {
-    const server = createServer(serverLimits(options.maxConcurrentStreams, context.maxMessageBytes));
+    const server = serverOf(options, context.maxMessageBytes);
     const sockets = new Set<Socket>();
     const connections = new Set<Connection>();
     const byPath = new Map(methods.map((method) => [method.path, method]));
@@ -92,13 +107,21 @@ export class GrpcListener {
   }
 }
 
+function serverOf({ maxConcurrentStreams, tls }: ListenerOptions, maxMessageBytes: number) {
+  const limits = serverLimits(maxConcurrentStreams, maxMessageBytes);
+  if (tls === undefined) return createServer(limits);
+  const { mutual, ...keys } = tls;
+  const asked = { requestCert: mutual, rejectUnauthorized: mutual, handshakeTimeout: HANDSHAKE_MS };
+  return createSecureServer({ ...limits, ...keys, ...asked, minVersion: 'TLSv1.2' });
+}
+
 /** A second place whose connections a server takes. */
 interface BesideListener {
   close(): void;
 }
 
 /** Has a server take the connections of a Unix socket as well. Rejects with CONFLICT. */
-async function listenBeside(server: Http2Server, place: UnixSocketPlace): Promise<BesideListener> {
+async function listenBeside(server: Http2Server | Http2SecureServer, place: UnixSocketPlace): Promise<BesideListener> {
   const socket = await unixSocket('gRPC', place);
   const beside = createNetServer((connection) => server.emit('connection', connection));
   try {

@@ -137,6 +137,7 @@ function listenerOptions(options: GrpcOptions): ListenerOptions {
     port: options.port,
     unixSocket: options.unixSocket,
     shared: options.shared ?? false,
+    tls: options.tls,
     maxConcurrentStreams: options.maxConcurrentStreams ?? 1024,
     connections: {
       keepaliveTimeMs: options.keepaliveTimeMs ?? 60_000,
