@@ -20,7 +20,7 @@ SETTINGS = """[checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", "501"]
 """
 
-with tempfile.TemporaryDirectory() as scratch, tempfile.NamedTemporaryFile("w", suffix=".toml") as settings, gateway(usual, "--model-control-mode", "explicit", "--load-model", "*") as served:
+with tempfile.TemporaryDirectory() as scratch, tempfile.NamedTemporaryFile("w", suffix=".toml") as settings, gateway(usual) as served:
     url = f"http://{served.http}/v2/docs/openapi.json"
     settings.write(SETTINGS)
     settings.flush()

@@ -37,7 +37,7 @@ const OPENAI_MODEL = {
 export const PREDICT_SCHEMAS = {
   V1Models: {
     type: 'object',
-    required: ['models', 'object', 'data'],
+    required: ['models'],
     properties: {
       models: { type: 'array', items: { type: 'string' } },
       object: { const: 'list' },

@@ -204,8 +204,7 @@ function responses(route: DocumentedRoute, response: string): Record<string, unk
     const answer = answers[status] as { description: string };
     answer.description = answer.description === '' ? reason : `${answer.description}, ${reason}`;
   }
-  // And, of what the protocol knows that we do not, statuses of their own.
-  if (route.kind === 'form') answers.default = { description: 'An error, as the protocol has it' };
+  if (route.kind !== 'stream') answers.default = { description: 'An error, as the protocol of the route has it' };
   return answers;
 }
 
