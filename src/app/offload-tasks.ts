@@ -5,6 +5,7 @@ export const OFFLOAD_TASKS = {
   /** Decodes large JSON bodies. */
   decodeV2Json: new URL('../serving/codec/v2-rest/offload-decode.js', import.meta.url),
   decodePredict: new URL('../serving/codec/predict-rest/offload-predict.js', import.meta.url),
+  decodeGenerate: new URL('../serving/codec/generate/offload-generate.js', import.meta.url),
   decodePlain: new URL('../serving/codec/plain/offload-plain.js', import.meta.url),
   /** Decodes and resizes images. */
   picturesToRows: new URL('../images/picture-rows.js', import.meta.url),

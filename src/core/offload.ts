@@ -33,6 +33,15 @@ export interface OffloadTasks {
     };
     output: unknown;
   };
+  /** Decodes a large body of `generate` for a model with these inputs. */
+  decodeGenerate: {
+    input: {
+      readonly body: Uint8Array;
+      readonly inputs: readonly Pick<TensorSpec, 'name' | 'dataType' | 'dims'>[];
+      readonly batched: boolean;
+    };
+    output: unknown;
+  };
   /** Decodes a large JSON body of KServe V1 or TensorFlow Serving for a model with these inputs. */
   decodePredict: {
     input: {

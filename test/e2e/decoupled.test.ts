@@ -224,6 +224,43 @@ describe('decoupled models', () => {
     }, 'the model answers again');
   });
 
+  it('answer generate_stream by events while they go on, and generate where they give one response', async () => {
+    const body = { text_input: 'The ', parameters: { max_tokens: 20, seed: 5, stream: true } };
+    const events = async () => {
+      const answer = await gateway.post('/v2/models/text_generator/generate_stream', body);
+      expect([answer.status, answer.headers['content-type']]).toEqual([200, 'text/event-stream; charset=utf-8']);
+      return (answer.body.toString().match(/^data: .*$/gm) ?? []).map((line) => JSON.parse(line.slice(6)) as Message);
+    };
+    const words = await events();
+    expect(words.length).toBe(20);
+    // By its seed.
+    expect(await events()).toEqual(words);
+    const whole = { ...body, parameters: { ...body.parameters, stream: false } };
+    const answer = await gateway.post('/v2/models/text_generator/generate', whole);
+    expect(answer.json()).toEqual({
+      model_name: 'text_generator',
+      model_version: '1',
+      text_output: words.map(({ text_output }) => text_output).join(''),
+    });
+    const several = await gateway.post('/v2/models/text_generator/generate', body);
+    expect([several.status, several.json().error]).toEqual([500, expect.stringMatching(/exactly 1 response/)]);
+    const missing = await gateway.post('/v2/models/text_generator/generate_stream', {});
+    expect([missing.status, missing.json().error]).toEqual([400, expect.stringMatching(/missing: 'text_input'/)]);
+    const absent = await gateway.post('/v2/models/nobody/generate', body);
+    expect(absent.status).toBe(404);
+  });
+
+  it('stop when a client of generate_stream goes away: others take their place', async () => {
+    const body = JSON.stringify({ mode: 'slow', count: 1_000_000 });
+    const aborts = upTo(8).map(() => new AbortController());
+    const url = `${gateway.url}/v2/models/responses/generate_stream`;
+    const answers = await Promise.all(aborts.map(({ signal }) => fetch(url, { method: 'POST', body, signal })));
+    for (const { body: events } of answers) await events?.getReader().read();
+    for (const abort of aborts) abort.abort();
+    const after = await gateway.post('/v2/models/responses/generate_stream', { mode: 'ok', count: 2 });
+    expect(after.body.toString().match(/^data: /gm)).toHaveLength(2);
+  });
+
   it('are counted by response, and by the time to the first', async () => {
     const first = { model: 'repeat_int32', version: '1' };
     expect(await gateway.metric('nv_inference_first_response_histogram_ms_count', first)).toBe(1);

@@ -6,6 +6,10 @@ export {
   eventMode,
   openEvent,
 } from './cloud-event/cloud-event.js';
+export { decodeGenerateBody, type GenerateBody } from './generate/generate-body.js';
+export { encodeErrorEvent, encodeGenerateEvent, encodeGenerateReply } from './generate/generate-reply.js';
+export { GENERATE_SCHEMAS } from './generate/generate-schemas.js';
+export { attachGenerate, type DetachedGenerate } from './generate/offload-generate.js';
 export type { PlacedTensors } from './placed-tensors.js';
 export type { PlainBody, PlainPictures } from './plain/plain-body.js';
 export { decodePlainCsv } from './plain/plain-csv.js';

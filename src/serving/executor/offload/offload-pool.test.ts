@@ -9,6 +9,7 @@ const MODULE = new URL('../../../../test/fixtures/offload-tasks.mjs', import.met
 const TASKS = {
   decodeV2Json: MODULE,
   decodePredict: MODULE,
+  decodeGenerate: MODULE,
   decodePlain: MODULE,
   picturesToRows: MODULE,
   decodeTexts: MODULE,

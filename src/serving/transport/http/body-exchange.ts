@@ -152,6 +152,21 @@ export abstract class BodyExchange extends Exchange<HttpState> {
     } else void this.#sendCompressed(encoding, status, contentType, body, lease, headers);
   }
 
+  /** The headers of an answer whose pieces are sent when they are there, told of its first. */
+  protected headersOf(response: InferenceResponse): readonly string[] {
+    const headers = [...response.mark.headers];
+    const traced = this.trace?.answering(response, this.#explain);
+    if (traced !== undefined) headers.push(TRACERESPONSE, traced);
+    return headers;
+  }
+
+  /** An error after the head of an answer was sent: logged and told to who watches; as its client shall read it. */
+  protected failedLate(error: ServingError, mark: RouteMark | undefined): ServingError {
+    this.logFailure(error);
+    this.trace?.failing(error, mark, false);
+    return this.server.errors?.(error, this.failedRequest()) ?? error;
+  }
+
   /** The client went away: there is an answer, and nobody to send it to. */
   protected unsent(response: InferenceResponse): void {
     this.trace?.answering(response, this.#explain);

@@ -57,6 +57,7 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
   #open = true;
   #answered = false;
   #countedBytes = 0;
+  #pieceBytes = 0;
   #lease: Lease | undefined;
   #call: WatchedCall | undefined;
 
@@ -98,14 +99,7 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
   /** Sends an error in the protocol's form. Foreign errors are logged with their cause and shown as INTERNAL. */
   fail(thrown: unknown, last = false, headers?: readonly string[]): void {
     const error = toServingError(thrown);
-    const { logLevel } = error.facts;
-    if (logLevel === 'error')
-      this.server.log.error('request failed', {
-        reason: error.reason,
-        message: error.message,
-        ...this.about(),
-        cause: error.cause,
-      });
+    this.logFailure(error);
     if (!this.open) return;
     const shown = this.server.errors?.(error, this.failedRequest()) ?? error;
     this.answer({
@@ -113,6 +107,12 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
       headers: [...(headers ?? []), ...headersOf(error)],
       last,
     });
+  }
+
+  /** Those that are the server's. */
+  protected logFailure({ facts, reason, message, cause }: ServingError): void {
+    if (facts.logLevel === 'error')
+      this.server.log.error('request failed', { reason, message, ...this.about(), cause });
   }
 
   /**
@@ -170,6 +170,39 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
       if (close) response.writeHeader('Connection', 'close');
       this.#stream(typeof body === 'string' ? Buffer.from(body) : body);
     }
+  }
+
+  /**
+   * Begins an answer that is sent piece by piece, status 200. `writable`: the client has read what it was behind with (`writePiece`). Only
+   * while the exchange is open, as the other two.
+   */
+  protected beginPieces(contentType: string, headers: readonly string[], writable: () => void): void {
+    const response = this.#response;
+    response.onWritable(() => {
+      if (this.open) writable();
+      return true;
+    });
+    response.cork(() => {
+      response.writeHeader('Content-Type', contentType);
+      for (let i = 0; i < headers.length; i += 2) response.writeHeader(headers[i] as string, headers[i + 1] as string);
+    });
+  }
+
+  /** False: the client is behind; the bytes are sent all the same. */
+  protected writePiece(bytes: Uint8Array): boolean {
+    let fits = true;
+    this.#response.cork(() => {
+      fits = this.#response.write(bytes);
+    });
+    this.#pieceBytes += bytes.byteLength;
+    return fits;
+  }
+
+  protected endPieces(): void {
+    this.#answered = true;
+    this.#call?.ended(200, this.#pieceBytes);
+    this.#response.cork(() => this.#response.end());
+    this.#end();
   }
 
   /** The library takes what fits into the socket; the rest is offered again when the client has read. */

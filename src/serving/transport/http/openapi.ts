@@ -1,5 +1,5 @@
 import { CRITICALITIES, ERRORS, REASONS, type Reason } from '../../../core/index.js';
-import { PLAIN_SCHEMAS, PREDICT_SCHEMAS, TEXT_SCHEMAS, V2_REST_SCHEMAS } from '../../codec/index.js';
+import { GENERATE_SCHEMAS, PLAIN_SCHEMAS, PREDICT_SCHEMAS, TEXT_SCHEMAS, V2_REST_SCHEMAS } from '../../codec/index.js';
 import type { ModelMetadata, Right } from '../../controlplane/index.js';
 import type { ControlPort } from '../ports.js';
 import { CONTROL_SCHEMAS } from './schemas.js';
@@ -42,6 +42,8 @@ export interface DocumentedRoute {
   readonly right: Right;
   /** Name of the body's schema; undefined = no body. */
   readonly request?: string;
+  /** Answered by server-sent events. */
+  readonly streams?: boolean;
   /** Media types of the body of a form; default JSON. */
   readonly media?: readonly string[];
   /** Whether the body may be YAML as well. */
@@ -67,6 +69,7 @@ const V2_API: DocumentedApi = {
     ...SETTINGS_SCHEMAS,
     ...V2_REST_SCHEMAS,
     ...PREDICT_SCHEMAS,
+    ...GENERATE_SCHEMAS,
     ...PLAIN_SCHEMAS,
     ...TEXT_SCHEMAS,
   },
@@ -234,6 +237,7 @@ function errorReasons(route: DocumentedRoute): readonly Reason[] {
 }
 
 function contentTypeOf(route: DocumentedRoute): string {
+  if (route.streams === true) return 'text/event-stream';
   return route.pattern.endsWith('/docs') ? 'text/html' : 'application/json';
 }
 

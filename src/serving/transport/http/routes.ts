@@ -4,6 +4,7 @@ import { type Awaitable, mapped } from '../ports.js';
 import type { ControlCallInput, ControlRoute } from './control-exchange.js';
 import { docsPage } from './docs-page.js';
 import type { FormRoute } from './form/register-forms.js';
+import { GENERATE_ROUTES } from './generate-routes.js';
 import { MEMORY_ROUTES } from './memory-routes.js';
 import { describedServer, type OpenApiDocument, openApiDocument } from './openapi.js';
 import { PLAIN_ROUTES } from './plain/plain-routes.js';
@@ -189,6 +190,7 @@ export const ROUTES: readonly Route[] = [
       response: 'InferResponse',
     }),
   ),
+  ...GENERATE_ROUTES,
   ...ofModel(
     '/stream',
     (pattern): Route => ({

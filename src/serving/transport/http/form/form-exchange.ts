@@ -13,6 +13,8 @@ import type { CallReply, DecodedCall, EncodedAnswer, FormContext, Infer, InferFo
 
 /** What is served at one pattern. */
 export interface ServedForm {
+  /** Answered by server-sent events. */
+  readonly streams: boolean;
   readonly form: InferForm;
   readonly pattern: FormPattern;
   readonly group: ApiGroup;

@@ -73,6 +73,8 @@ export type Infer = (request: InferenceRequest, reply: InferenceReply) => Infere
 export interface CallReply {
   /** False: the client has gone, and nothing need be encoded. */
   readonly wanted: boolean;
+  /** One response of several, on routes that are answered by events; `taken` when the client has read it. None comes after `done` or `failed`. */
+  part?(answer: EncodedAnswer, taken: () => void): void;
   done(answer: EncodedAnswer): void;
   failed(error: ServingError, mark?: RouteMark): void;
 }

@@ -5,6 +5,7 @@ import type { HttpState } from '../http-options.js';
 import { refuse } from '../other-methods.js';
 import { mayPass } from '../restricted-app.js';
 import { withCloudEvents } from './cloud-event-form.js';
+import { EventsExchange } from './events-exchange.js';
 import { FormExchange, type ServedForm } from './form-exchange.js';
 import { type FormPattern, formPattern, readPath } from './form-path.js';
 import type { FormServer, InferForm } from './infer-form.js';
@@ -14,6 +15,8 @@ export interface FormRoute {
   readonly pattern: string;
   /** What it is restricted with. */
   readonly group: ApiGroup;
+  /** Answered by server-sent events. */
+  readonly streams?: boolean;
   /** Made once for a server. */
   readonly form: (server: FormServer) => InferForm;
   /** Whether a body may be a CloudEvent. */
@@ -27,7 +30,8 @@ export function registerForms(app: TemplatedApp, state: HttpState, routes: reado
     const pattern = formPattern(route.pattern);
     const served = paths.get(pattern.path) ?? new Map<string | undefined, ServedForm>();
     const form = route.events === true ? withCloudEvents(route.form(state)) : route.form(state);
-    paths.set(pattern.path, served.set(pattern.verb, { form, pattern, group: route.group }));
+    const { group, streams = false } = route;
+    paths.set(pattern.path, served.set(pattern.verb, { form, pattern, group, streams }));
   }
   for (const [path, byVerb] of paths) registerPath(app, state, path, byVerb);
 }
@@ -54,6 +58,7 @@ function registerPath(
       return refuse(state, response, request, error);
     }
     if (!mayPass(state, served.group, response, request)) return;
-    startExchange(new FormExchange(state, response, served, found.segments), state, response, request);
+    const Exchange = served.streams ? EventsExchange : FormExchange;
+    startExchange(new Exchange(state, response, served, found.segments), state, response, request);
   });
 }
