@@ -1,5 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { ServingError } from '../../core/index.js';
+import { PrecompiledCharsmap } from './precompiled-charsmap.js';
 import { SpecialTokens } from './special-tokens.js';
 
 /** A tokenizer.json as its thread uses it. */
@@ -74,12 +75,30 @@ function built(json: Readonly<Record<string, unknown>>, added: readonly AddedTok
   const used = { model, normalizer, pre_tokenizer, decoder, post_processor: null, added_tokens: added };
   try {
     const tokenizer = new Tokenizer(used, { clean_up_tokenization_spaces: false });
+    normalizeExactly(tokenizer.normalizer as LibraryNormalizer | null);
     // What it cannot do shows with the first text.
     tokenizer.encode('A first text, 1.', { add_special_tokens: false });
     return tokenizer;
   } catch (cause) {
+    if (cause instanceof ServingError) throw cause;
     throw new ServingError('MODEL_INVALID', (cause as Error).message, { cause });
   }
+}
+
+/** What of the library's normalizers is used here: a step, or several in turn. */
+interface LibraryNormalizer {
+  readonly config: { readonly type?: string; readonly precompiled_charsmap?: string | null };
+  readonly normalizers?: readonly (LibraryNormalizer | null)[];
+  normalize(text: string): string;
+}
+
+/** Puts SentencePiece's own table in the place of the library's approximation of it. */
+function normalizeExactly(normalizer: LibraryNormalizer | null): void {
+  for (const one of normalizer?.normalizers ?? []) normalizeExactly(one);
+  const { type, precompiled_charsmap: table } = normalizer?.config ?? {};
+  if (normalizer === null || type !== 'Precompiled' || typeof table !== 'string' || table === '') return;
+  const exact = new PrecompiledCharsmap(table);
+  normalizer.normalize = (text) => exact.normalize(text);
 }
 
 function vocabularySizeOf(tokenizer: Tokenizer, added: readonly AddedToken[]): number {

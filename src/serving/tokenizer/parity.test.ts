@@ -54,7 +54,7 @@ function around(
   return { ids, types };
 }
 
-describe.each(['wordpiece', 'bpe', 'unigram'])("a %s tokenizer, beside Hugging Face's own library", (kind) => {
+describe.each(['wordpiece', 'bpe', 'unigram', 'sentencepiece'])("a %s tokenizer, beside Hugging Face's own library", (kind) => {
   const tokenizer = loadTokenizer(readFileSync(join(TOKENIZERS, `${kind}.json`), 'utf8'));
   const vectors = JSON.parse(readFileSync(join(VECTORS, `${kind}.vectors.json`), 'utf8')) as Vectors;
   const whole = Number.POSITIVE_INFINITY;
