@@ -65,6 +65,8 @@ export interface BatchPolicy {
   readonly allowedBatchSizes?: readonly number[];
   /** Lengths that batches are padded to, ascending; longer requests run at their own. Absent: to the longest member's. */
   readonly lengthClasses?: readonly number[];
+  /** Most rows times length of one execution whose requests have lengths, padding and dummy rows included; a request alone may have more. Absent: no limit. */
+  readonly maxBatchTokens?: number;
   readonly preferredBatchSizes: readonly number[];
   readonly maxQueueDelayUs: number;
   readonly preserveOrdering: boolean;

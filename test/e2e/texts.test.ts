@@ -251,6 +251,7 @@ describe('text-embeddings-inference', () => {
       model_id: 'sentences',
       model_type: { embedding: { pooling: 'mean' } },
       max_input_length: 256,
+      max_batch_tokens: 16_384,
       max_client_batch_size: 40,
       auto_truncate: false,
     });

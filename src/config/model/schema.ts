@@ -153,6 +153,9 @@ const padding = z.strictObject({
     .max(64)
     .optional()
     .describe('Lengths that batches are padded to, ascending; default: to the longest request of the batch'),
+  max_batch_tokens: positive32()
+    .optional()
+    .describe('Most rows times length of a batch, padding included; a request alone may have more. Default: no limit'),
 });
 
 const image = z.strictObject({

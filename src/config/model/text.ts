@@ -38,6 +38,9 @@ export const textFields = z.strictObject({
   max_tokens: positive32()
     .optional()
     .describe("Most tokens of a text, special ones included; default the tokenizer's truncation.max_length, else 512"),
+  max_batch_tokens: positive32()
+    .optional()
+    .describe('Most tokens of a batch, padding included, where the config has no padding of its own; default 16384'),
   auto_truncate: z
     .boolean()
     .optional()

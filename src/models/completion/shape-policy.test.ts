@@ -29,13 +29,14 @@ padding:
   inputs: [{name: ids, axis: 1, value: 3}, {name: pairs, axis: 2, value: -10000}, {name: pairs, axis: 1}]
   ${STATES}
   classes: [16, 32]
+  max_batch_tokens: 64
 allowed_batch_sizes: [1, 4, 8]`);
     expect([...found.inputs]).toEqual([
       ['ids', { axes: [1], padValue: 3 }],
       ['pairs', { axes: [1, 2], padValue: -10000 }],
     ]);
     expect([...found.outputs]).toEqual([['states', { axes: [1], padValue: 0 }]]);
-    expect(found.batching).toEqual({ lengthClasses: [16, 32], allowedBatchSizes: [1, 4, 8] });
+    expect(found.batching).toEqual({ lengthClasses: [16, 32], allowedBatchSizes: [1, 4, 8], maxBatchTokens: 64 });
   });
 
   it('are any where the config says nothing', () => {

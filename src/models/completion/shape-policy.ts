@@ -15,7 +15,7 @@ export interface ShapePolicy {
   /** Length axes by name of the input, and of the output. */
   readonly inputs: ReadonlyMap<string, LengthAxes>;
   readonly outputs: ReadonlyMap<string, LengthAxes>;
-  readonly batching: Pick<BatchPolicy, 'allowedBatchSizes' | 'lengthClasses'>;
+  readonly batching: Pick<BatchPolicy, 'allowedBatchSizes' | 'lengthClasses' | 'maxBatchTokens'>;
 }
 
 type Declared = NonNullable<ModelConfig['padding']>['inputs'][number] & { readonly follows?: boolean | undefined };
@@ -39,6 +39,7 @@ export function shapePolicyOf(
   const batching = {
     ...(sizes === undefined ? {} : { allowedBatchSizes: [...sizes] }),
     ...(padding?.classes === undefined ? {} : { lengthClasses: [...padding.classes] }),
+    ...(padding?.max_batch_tokens === undefined ? {} : { maxBatchTokens: padding.max_batch_tokens }),
   };
   if (padding === undefined) return { inputs: new Map(), outputs: new Map(), batching };
   if (maxBatchSize === 0) throw invalid('padding', 'expected a model that batches, found max_batch_size 0');

@@ -175,6 +175,7 @@ function shownParameters(config: ModelConfig): Json {
       ?.map(({ name, axis, follows }) => `${name}:${axis}${follows === false ? '=stays' : ''}`)
       .join(','),
     'padding.classes': config.padding?.classes?.join(','),
+    'padding.max_batch_tokens': config.padding?.max_batch_tokens,
     images: config.images && JSON.stringify(config.images),
     plain_answer: config.plain_answer && JSON.stringify(config.plain_answer),
     'provider.device': config.provider?.device,

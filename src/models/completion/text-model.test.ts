@@ -62,7 +62,8 @@ describe('a model of texts', () => {
 
   it('lets texts of different lengths share a batch where it has a mask', () => {
     const padding = paddingOfTexts(model('text: {}'), TENSORS, 3);
-    const { inputs, outputs } = shapePolicyOf({ padding }, TENSORS);
+    const { inputs, outputs, batching } = shapePolicyOf({ padding }, TENSORS);
+    expect(batching).toEqual({ maxBatchTokens: 16_384 });
     expect([...inputs].map(([name, { axes, padValue }]) => [name, axes, padValue])).toEqual([
       ['input_ids', [1], 3],
       ['attention_mask', [1], 0],

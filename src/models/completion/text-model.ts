@@ -21,6 +21,8 @@ const NAMES = {
 
 /** Most tokens of a text where neither config nor tokenizer says it: what BERT's kin take. */
 const MOST_TOKENS = 512;
+/** Of a batch, where the config does not say; text-embeddings-inference's. */
+const MOST_BATCH_TOKENS = 16_384;
 
 /** A tokenizer that was read and loaded. */
 export interface FoundTokenizer {
@@ -80,6 +82,7 @@ export function paddingOfTexts(
   { ids, mask, types }: TextModel,
   { maxBatchSize, outputs }: CompletedTensors,
   padId: number,
+  maxBatchTokens = MOST_BATCH_TOKENS,
 ): ModelConfig['padding'] {
   if (maxBatchSize === 0 || mask === undefined) return undefined;
   const inputs = [{ name: ids, axis: 1, value: padId }];
@@ -87,7 +90,7 @@ export function paddingOfTexts(
   const following = outputs.flatMap(({ name, dims }) =>
     dims.flatMap((dim, i) => (dim === -1 ? [{ name, axis: i + 1, follows: true }] : [])),
   );
-  return { inputs, outputs: following };
+  return { inputs, outputs: following, max_batch_tokens: maxBatchTokens };
 }
 
 /** The tensor that the config names, or else the first that has one of the usual names. */

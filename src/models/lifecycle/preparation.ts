@@ -204,7 +204,8 @@ export class Preparation {
     if (text === undefined || inspectTokenizer === undefined) return { text: undefined, padding };
     const found = await readTokenizer(place, model, text.tokenizer || 'tokenizer.json', inspectTokenizer);
     const completed = textModelOf(text, tensors, found);
-    return { text: completed, padding: padding ?? paddingOfTexts(completed, tensors, found.facts.padId) };
+    const derived = paddingOfTexts(completed, tensors, found.facts.padId, text.max_batch_tokens);
+    return { text: completed, padding: padding ?? derived };
   }
 }
 

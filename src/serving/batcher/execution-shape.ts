@@ -26,6 +26,8 @@ export class ExecutionShapes {
   readonly costs: CostModel | undefined;
   /** What lengths are chosen by; undefined where the model has none. */
   readonly plane: CostPlane | undefined;
+  /** Most rows times length of an execution; a request alone may have more. */
+  readonly #maxTokens: number;
   /** Names of the classes of the last key: most versions have one. */
   readonly #names = new Map<number, string>();
   #key = '';
@@ -38,12 +40,36 @@ export class ExecutionShapes {
     this.sizes = new AllowedSizes(batching.allowedBatchSizes);
     this.lengths = new LengthClasses(batching.lengthClasses);
     this.costs = costs !== undefined && this.sizes.any ? new SteppedCosts(costs, this.sizes) : costs;
+    this.#maxTokens = batching.maxBatchTokens ?? Number.POSITIVE_INFINITY;
     this.plane = inputs.some(({ lengthAxes }) => lengthAxes !== undefined) ? new CostPlane() : undefined;
   }
 
   /** Share of all that was executed so far that was padding; 0 before anything was. */
   get paddingShare(): number {
     return this.#executed === 0 ? 0 : this.#padding / this.#executed;
+  }
+
+  /** Whether so many rows may run together whose longest has `longest`. */
+  fits(rows: number, longest: number): boolean {
+    return this.sizes.up(rows) * this.lengths.padded(longest) <= this.#maxTokens;
+  }
+
+  /** How many of `entries`, which would start together, may: the first always, then as long as they fit. */
+  fitting(entries: readonly Entry[]): number {
+    let rows = 0;
+    let longest = 0;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i] as Entry;
+      rows += entry.rows;
+      longest = Math.max(longest, entry.length);
+      if (i > 0 && !this.fits(rows, longest)) return i;
+    }
+    return entries.length;
+  }
+
+  /** Rows that may run together at `length`, at most `maxRows`; at least 1. */
+  rowsAt(length: number, maxRows: number): number {
+    return Math.max(1, Math.min(maxRows, Math.floor(this.#maxTokens / length)));
   }
 
   /** The members of an execution, and what it is padded to where that is more than they are. */

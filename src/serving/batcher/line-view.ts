@@ -175,11 +175,16 @@ export class LineView implements SchedulingView, Plan {
     return [...this.#line].sort((a, b) => a.orderNs - b.orderNs);
   }
 
-  /** Of the first `members` those to start: fewer where two executions of allowed sizes take less than one. */
+  /**
+   * Of the first `members` those to start: fewer where together they would be too long, or where two executions of allowed sizes take
+   * less than one.
+   */
   toStart(members: number, nowNs: number): Entry[] {
     const taken = this.taken(members);
     const { shapes } = this.#sources;
-    if (!shapes.sizes.any || members === 1) return taken;
+    if (members === 1) return taken;
+    taken.length = shapes.fitting(taken);
+    if (!shapes.sizes.any || taken.length === 1) return taken;
     const curve = shapes.costs?.curve(this.#choice?.costClass ?? shapes.costClass((taken[0] as Entry).item));
     taken.length = shapes.sizes.toStart(taken, curve, nowNs);
     return taken;

@@ -76,6 +76,18 @@ describe('requests of different lengths', () => {
     expect(executionsOf(setup(1000, 0.1), [3, 40, 9, 25])).toEqual([[3, 40, 9, 25]]);
   });
 
+  it('share no more than the tokens that a batch may have, padding included; who has more runs alone', () => {
+    const limited = () => setup(1000, 0.1, { maxBatchTokens: 80 });
+    expect(executionsOf(limited(), [3, 40, 9, 25])).toEqual([[3, 9, 25], [40]]);
+    expect(executionsOf(limited(), [40, 3, 30, 9])).toEqual([
+      [40, 30],
+      [3, 9],
+    ]);
+    expect(executionsOf(limited(), [200, 3, 9])).toEqual([[200], [3, 9]]);
+    expect(executionsOf(limited(), [10, 10, 10, 10, 10, 10, 10, 10])).toEqual([[10, 10, 10, 10, 10, 10, 10, 10]]);
+    expect(executionsOf(limited(), [11, 11, 11, 11, 11, 11, 11, 11])).toEqual([[11, 11, 11, 11, 11, 11, 11], [11]]);
+  });
+
   it('do not where elements are dear and calls are cheap; equal ones still do, past those between them', () => {
     expect(executionsOf(setup(1, 50), [3, 40, 3, 40, 20])).toEqual([[3, 3], [40, 40], [20]]);
   });

@@ -52,7 +52,7 @@ export class ShapeChoice {
     const head = window[0] as Entry;
     this.#count(window);
     for (const one of this.#groups) {
-      const rows = Math.min(one.rows, maxRows);
+      const rows = Math.min(one.rows, this.#shapes.rowsAt(one.length, maxRows));
       one.worth = this.#time(one, rows) / rows;
     }
     const group = this.#groupOf(head);
@@ -62,7 +62,11 @@ export class ShapeChoice {
     let bestSaving = 0;
     for (let at = own; at < this.#groups.length && at <= own + GROUPS_LOOKED_AT; at++) {
       if (at > own && this.#isTooLate(head, this.#groups[at] as Waiting, budgetNs)) break;
-      const tried = this.#tryLength(at, own, head.rows, maxRows);
+      const longest = this.#groups[at] as Waiting;
+      // Longer ones are no more room for others.
+      if (at > own && !this.#shapes.fits(head.rows + 1, longest.length)) break;
+      const mostRows = Math.max(head.rows, this.#shapes.rowsAt(longest.length, maxRows));
+      const tried = this.#tryLength(at, own, head.rows, mostRows);
       if (tried.saving <= bestSaving * WORTH_IT) continue;
       best = at;
       bestSaving = tried.saving;
@@ -117,16 +121,19 @@ export class ShapeChoice {
     this.costClass = this.#shapes.className((window[0] as Entry).item.key, lengths.of(length));
   }
 
-  /** Fills `into` with the first of the chosen that fit into `maxRows`; true where one did not, or it is full. */
+  /** Fills `into` with the first of the chosen that fit into `maxRows` and one execution; true where one did not, or it is full. */
   gather(maxRows: number, into: Entry[]): boolean {
     into.length = 0;
     let rows = 0;
+    let longest = 0;
     for (const entry of this.line) {
-      if (into.length > 0 && rows + entry.rows > maxRows) continue;
+      const together = Math.max(longest, entry.length);
+      if (into.length > 0 && (rows + entry.rows > maxRows || !this.#shapes.fits(rows + entry.rows, together))) continue;
       rows += entry.rows;
+      longest = together;
       into.push(entry);
     }
-    return rows >= maxRows || into.length < this.line.length;
+    return rows >= maxRows || into.length < this.line.length || !this.#shapes.fits(rows + 1, longest);
   }
 
   /** The groups in the window, ascending. */

@@ -50,6 +50,7 @@ function run(seed: number): { trace: string[]; padded: number; shared: number } 
   const allowedBatchSizes =
     random() < 0.4 ? [...new Set([1, 2, 3, 6, maxBatchSize])].filter((n) => n <= maxBatchSize) : undefined;
   if (allowedBatchSizes !== undefined) allowedBatchSizes.sort((a, b) => a - b);
+  const maxBatchTokens = random() < 0.4 ? oneOf([20, 64, 300]) : undefined;
   const planned = random() < 0.4;
   const fixedUs = oneOf([10, 200, 1000]);
   const longest = oneOf([6, 40, 100]);
@@ -73,6 +74,7 @@ function run(seed: number): { trace: string[]; padded: number; shared: number } 
       sloMs: planned && random() < 0.5 ? 20 : 0,
       ...(lengthClasses === undefined ? {} : { lengthClasses }),
       ...(allowedBatchSizes === undefined ? {} : { allowedBatchSizes }),
+      ...(maxBatchTokens === undefined ? {} : { maxBatchTokens }),
     }),
   });
   const { batching } = spec;
@@ -123,6 +125,9 @@ function run(seed: number): { trace: string[]; padded: number; shared: number } 
       assert.equal(batch.padded.length, most === 0 ? 0 : (lengthClasses?.find((length) => length >= most) ?? most));
     }
     if (lengths.includes(0)) assert.equal(most, 0);
+    // Of those that cannot be padded all are of one shape, which nothing limits.
+    if (maxBatchTokens !== undefined && members.length > 1 && most > 0)
+      assert.ok(rows * (batch.padded?.length ?? most) <= maxBatchTokens);
     if (members[0]?.state !== 'again') {
       // Who came first is in the batch, whatever its length: nobody can starve.
       const head = tracked.find(({ state, item }) => state === 'waiting' && item.deadlineNs > clock.nowNs());

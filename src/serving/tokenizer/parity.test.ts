@@ -54,55 +54,58 @@ function around(
   return { ids, types };
 }
 
-describe.each(['wordpiece', 'bpe', 'unigram', 'sentencepiece'])("a %s tokenizer, beside Hugging Face's own library", (kind) => {
-  const tokenizer = loadTokenizer(readFileSync(join(TOKENIZERS, `${kind}.json`), 'utf8'));
-  const vectors = JSON.parse(readFileSync(join(VECTORS, `${kind}.vectors.json`), 'utf8')) as Vectors;
-  const whole = Number.POSITIVE_INFINITY;
+describe.each(['wordpiece', 'bpe', 'unigram', 'sentencepiece'])(
+  "a %s tokenizer, beside Hugging Face's own library",
+  (kind) => {
+    const tokenizer = loadTokenizer(readFileSync(join(TOKENIZERS, `${kind}.json`), 'utf8'));
+    const vectors = JSON.parse(readFileSync(join(VECTORS, `${kind}.vectors.json`), 'utf8')) as Vectors;
+    const whole = Number.POSITIVE_INFINITY;
 
-  it('makes the same tokens of texts, and the same texts of tokens', () => {
-    expect(vectors.texts.length).toBeGreaterThanOrEqual(300);
-    expect(
-      differing(
-        vectors.texts,
-        ({ text }) => around(tokenizer, text, undefined, whole, 'right').ids,
-        ({ ids }) => ids,
-      ),
-    ).toEqual([]);
-    expect(
-      differing(
-        vectors.texts,
-        ({ ids }) => tokenizer.decode(ids, true),
-        ({ decoded }) => decoded,
-      ),
-    ).toEqual([]);
-  });
+    it('makes the same tokens of texts, and the same texts of tokens', () => {
+      expect(vectors.texts.length).toBeGreaterThanOrEqual(300);
+      expect(
+        differing(
+          vectors.texts,
+          ({ text }) => around(tokenizer, text, undefined, whole, 'right').ids,
+          ({ ids }) => ids,
+        ),
+      ).toEqual([]);
+      expect(
+        differing(
+          vectors.texts,
+          ({ ids }) => tokenizer.decode(ids, true),
+          ({ decoded }) => decoded,
+        ),
+      ).toEqual([]);
+    });
 
-  it('puts the same special tokens around pairs, and tells them apart as it does', () => {
-    const { pairs } = vectors;
-    expect(pairs.length).toBeGreaterThanOrEqual(60);
-    expect(
-      differing<Pair, Encoded>(
-        pairs,
-        ({ first, second }) => around(tokenizer, first, second, whole, 'right'),
-        ({ ids, types }) => ({ ids, types }),
-      ),
-    ).toEqual([]);
-  });
+    it('puts the same special tokens around pairs, and tells them apart as it does', () => {
+      const { pairs } = vectors;
+      expect(pairs.length).toBeGreaterThanOrEqual(60);
+      expect(
+        differing<Pair, Encoded>(
+          pairs,
+          ({ first, second }) => around(tokenizer, first, second, whole, 'right'),
+          ({ ids, types }) => ({ ids, types }),
+        ),
+      ).toEqual([]);
+    });
 
-  it('cuts texts and pairs at the same tokens, from either side', () => {
-    expect(
-      differing<Cut, Encoded>(
-        vectors.cut,
-        ({ first, second, most, side }) => around(tokenizer, first, second, most, side),
-        ({ ids, types }) => ({ ids, types }),
-      ),
-    ).toEqual([]);
-    expect(
-      differing(
-        vectors.cut,
-        ({ first, most, side }) => around(tokenizer, first, undefined, most, side).ids,
-        ({ alone }) => alone,
-      ),
-    ).toEqual([]);
-  });
-});
+    it('cuts texts and pairs at the same tokens, from either side', () => {
+      expect(
+        differing<Cut, Encoded>(
+          vectors.cut,
+          ({ first, second, most, side }) => around(tokenizer, first, second, most, side),
+          ({ ids, types }) => ({ ids, types }),
+        ),
+      ).toEqual([]);
+      expect(
+        differing(
+          vectors.cut,
+          ({ first, most, side }) => around(tokenizer, first, undefined, most, side).ids,
+          ({ alone }) => alone,
+        ),
+      ).toEqual([]);
+    });
+  },
+);

@@ -7,8 +7,7 @@ const LONGEST_KEPT = 16;
 const LONGEST_GRAPHEME_BYTES = 6;
 
 /** Characters beside which a grapheme may have more than one; a line end of two is the other case. */
-const JOINING =
-  /[\p{M}\p{Cf}\p{RI}\p{Emoji_Modifier}\u0d4e\u0e33\u0eb3\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]/u;
+const JOINING = /[\p{M}\p{Cf}\p{RI}\p{Emoji_Modifier}\u0d4e\u0e33\u0eb3\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]/u;
 /** Code points whose kind is remembered; the few above are asked each time. */
 const REMEMBERED = 0x2_0000;
 

@@ -60,6 +60,7 @@ export function infoCall({ server, query }: ControlCallInput): Promise<WholeAnsw
       served_model_name: spec.id.model,
       model_type: type,
       max_input_length: text.maxTokens,
+      max_batch_tokens: spec.batching.maxBatchTokens ?? spec.maxBatchSize * text.maxTokens,
       max_batch_requests: spec.maxBatchSize,
       max_client_batch_size: server.texts.maxClientBatchSize,
       auto_truncate: text.autoTruncate,
