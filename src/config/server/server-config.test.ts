@@ -137,7 +137,8 @@ describe('flags', () => {
     [['--backend-config', 'nonsense'], /expects BACKEND,KEY=VALUE/],
     [['--cache-config=redis,host=a'], /--cache-config expects local,size=BYTES/],
     [['--cache-config=local,size=1', '--response-cache-byte-size=2'], /--response-cache-byte-size is given twice/],
-    [['--grpc-use-ssl=true'], /--grpc-use-ssl is not supported: TLS/],
+    [['--grpc-use-ssl=true'], /grpc\.tls: TLS needs certFile and keyFile/],
+    [['--reuse-grpc-port=true'], /--reuse-grpc-port is not supported: a port is held by one server/],
   ])('refuses %j', (args, message) => {
     expect(() => load(args)).toThrow(message);
   });
