@@ -246,7 +246,7 @@ describe('an explanation', () => {
         'x-penstock-batch-size': '3',
       });
     }
-    expect(await trailersOf({})).toEqual([]);
+    expect((await trailersOf({})).map(([name]) => name).sort()).toEqual([...way].sort());
     client.close();
   });
 });
