@@ -301,7 +301,8 @@ describe('a stream of inferences over WebSocket', () => {
     b?.fail(new ServingError('BACKEND_FAILED', 'it broke'));
     const frames = [];
     for (let i = 0; i < 5; i++) frames.push(await client.json());
-    expect(frames.map(({ id, error, parameters }) => [id, error ?? parameters.triton_final_response])).toEqual([
+    const isLast = (parameters: unknown) => (parameters as Record<string, unknown>).triton_final_response;
+    expect(frames.map(({ id, error, parameters }) => [id, error ?? isLast(parameters)])).toEqual([
       ['a', false],
       ['b', false],
       ['a', false],
