@@ -158,7 +158,7 @@ describe('KServe V1 and TensorFlow Serving over REST', () => {
     ['/v1/models/scale:predict', '{"instances":[[1,2,3,"x"]]}', 400, /input "x": element 3 must be a number/],
     ['/v1/models/scale:predict', '{"instances":[[1,2,3,4],[1,2]]}', 400, /shape \[2,4\] expects 4 elements.*came 2/],
     ['/v1/models/scale:predict', '{"instances":[[1,2,3,4]', 400, /JSON at byte/],
-    ['/v1/models/scale:predict', '\u00ff', 400, /no JSON object with "instances" or "inputs"/],
+    ['/v1/models/scale:predict', '\u00ff', 400, /JSON at byte 0: expected a number/],
     ['/v1/models/scale:predict', `{"instances":${'[9,'.repeat(200)}`, 400, /nested more than 64|end of the array/],
     [
       '/v1/models/scale:predict',
