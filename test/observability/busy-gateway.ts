@@ -34,7 +34,7 @@ shadows:
 filters:
   - name: known
     when: { of: { from: header, name: x-known }, exists: true }
-    answer: [{ name: OUTPUT0, datatype: FP32, shape: [1, 4], data: [0, 0, 0, 0] }]
+    answer: [{ name: OUTPUT0, datatype: FP32, shape: [4], data: [0, 0, 0, 0] }]
 `;
 const SCRIPT = 'backend: "script" max_batch_size: 8 dynamic_batching {} version_policy { all {} }';
 
