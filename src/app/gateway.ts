@@ -401,6 +401,8 @@ export class Gateway implements RunningServer {
       const { http, grpc, admin } = this.#listeners;
       const callable = [http, grpc, admin].some((server) => server !== undefined);
       if (callable && this.#tokens.notice !== undefined) this.#log.info(this.#tokens.notice);
+      // Before rollouts move on: what waited comes first.
+      if (callable) this.#webhooks.resume();
       await this.#repository.start();
     } catch (thrown) {
       await this.stop();
@@ -408,7 +410,6 @@ export class Gateway implements RunningServer {
     }
     if (this.#lifetime.state !== 'starting') return;
     this.#lifetime.move('serving', 'models are loaded');
-    if (Object.values(this.addresses).some((address) => address !== undefined)) this.#webhooks.resume();
     this.#listeners.grpc?.refreshHealth();
   }
 
