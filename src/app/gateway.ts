@@ -401,7 +401,6 @@ export class Gateway implements RunningServer {
       const { http, grpc, admin } = this.#listeners;
       const callable = [http, grpc, admin].some((server) => server !== undefined);
       if (callable && this.#tokens.notice !== undefined) this.#log.info(this.#tokens.notice);
-      // Before rollouts move on: what waited comes first.
       if (callable) this.#webhooks.resume();
       await this.#repository.start();
     } catch (thrown) {

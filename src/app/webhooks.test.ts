@@ -56,7 +56,12 @@ class KeptLetters implements LetterStore {
 }
 
 /** Webhooks over a network that answers as told, in the order of the calls. */
-function setup(answers: (number | 'down')[] = [], names = ['ops'], store: LetterStore = new KeptLetters()) {
+function setup(
+  answers: (number | 'down')[] = [],
+  names = ['ops'],
+  store: LetterStore = new KeptLetters(),
+  begun = true,
+) {
   const clock = new FakeClock();
   const sent: Sent[] = [];
   const send = (async (url: string, init: { headers: Record<string, string>; body: string }) => {
@@ -68,6 +73,7 @@ function setup(answers: (number | 'down')[] = [], names = ['ops'], store: Letter
   const hooks = names.map((name) => ({ name, url: `http://127.0.0.1/${name}`, secretFile }));
   const log = new SilentLog();
   const webhooks = new Webhooks({ hooks, clock, log, send, store });
+  if (begun) webhooks.resume();
   /** Lets what was sent be answered, as often as it takes. */
   const settle = async () => {
     for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
@@ -86,12 +92,19 @@ describe('webhooks of rollouts', () => {
     const waiting = store.kept.map(({ id }) => id);
     expect(waiting.length).toBe(4);
 
-    const after = setup([], ['ops'], store);
+    const after = setup([], ['ops'], store, false);
+    after.webhooks.tell(notice(5), ['ops']);
+    await after.settle();
+    expect(after.sent).toEqual([]);
     after.webhooks.resume();
     await after.settle();
     const ids = before.sent.slice(0, 1).map(({ body }) => JSON.parse(body).id);
-    expect(after.sent.map(({ body }) => JSON.parse(body).id)).toEqual([...ids, ...waiting.slice(1, 3)]);
-    expect(after.sent.map(({ url }) => url)).toEqual(new Array(3).fill('http://127.0.0.1/ops'));
+    expect(after.sent.map(({ body }) => JSON.parse(body).id)).toEqual([
+      ...ids,
+      ...waiting.slice(1, 3),
+      expect.stringContaining('/5/'),
+    ]);
+    expect(after.sent.map(({ url }) => url)).toEqual(new Array(4).fill('http://127.0.0.1/ops'));
     expect(store.kept).toEqual([]);
     expect(after.log.lines).toContainEqual(expect.objectContaining({ message: 'a notice that waited is dropped' }));
   });

@@ -39,13 +39,18 @@ export class Webhooks implements RolloutNotices {
     this.#hooks = new Map(hooks.map((hook) => [hook.name, new Webhook({ ...hook, ...around, settled })]));
   }
 
-  /** Sends what waited when the process ended last; letters to webhooks that there are not any more are dropped. */
+  /**
+   * Begins to send: first what waited when the process ended last, then what was told since. Letters to webhooks that there are
+   * not any more are dropped. Before this nothing is sent.
+   */
   resume(): void {
-    for (const letter of this.#store.letters()) {
-      if (this.#hooks.get(letter.webhook)?.take(letter) === true) continue;
-      this.#log.warn('a notice that waited is dropped', { webhook: letter.webhook, id: letter.id });
-      this.#attempt(() => this.#store.forget(letter.webhook, letter.id));
+    const letters = this.#store.letters();
+    for (const { webhook, id } of letters) {
+      if (this.#hooks.has(webhook)) continue;
+      this.#log.warn('a notice that waited is dropped', { webhook, id });
+      this.#attempt(() => this.#store.forget(webhook, id));
     }
+    for (const [name, hook] of this.#hooks) hook.begin(letters.filter(({ webhook }) => webhook === name));
   }
 
   get names(): readonly string[] {
@@ -100,15 +105,24 @@ interface WebhookParts {
 class Webhook {
   readonly #parts: WebhookParts;
   readonly #secret: Buffer | undefined;
-  readonly #waiting: Letter[] = [];
+  #waiting: Letter[] = [];
   readonly #closed = new AbortController();
   readonly #counts = { delivered: 0, failed: 0, dropped: 0 };
+  #begun = false;
   #busy = false;
   #timer: ClockTimer | undefined;
 
   constructor(parts: WebhookParts) {
     this.#parts = parts;
     this.#secret = parts.secretFile === undefined ? undefined : readSecret(parts.secretFile);
+  }
+
+  /** `kept`: what is known to wait, among it what was taken until now, unless that could not be kept. */
+  begin(kept: readonly Letter[]): void {
+    const unkept = this.#waiting.filter(({ id }) => !kept.some((letter) => letter.id === id));
+    this.#waiting = [...kept, ...unkept];
+    this.#begun = true;
+    this.#next();
   }
 
   /** False: too many wait, it is dropped. */
@@ -133,7 +147,7 @@ class Webhook {
 
   #next(): void {
     const [letter] = this.#waiting;
-    if (this.#busy || letter === undefined || this.#closed.signal.aborted) return;
+    if (!this.#begun || this.#busy || letter === undefined || this.#closed.signal.aborted) return;
     this.#busy = true;
     void this.#deliver(letter, 0);
   }
