@@ -17,5 +17,6 @@ export type {
   VersionQueue,
 } from './queue-item.js';
 export type { Decide, Plan, SchedulingView } from './scheduling-view.js';
+export { StandIn } from './stand-in.js';
 export { waitLimits } from './wait-limits.js';
 export { WakeUp } from './wake-up.js';

@@ -1,16 +1,5 @@
-import {
-  type BatchMember,
-  type Charge,
-  type Criticality,
-  DEFAULT_CRITICALITY,
-  NOBODY,
-  ServingError,
-  type Tenant,
-  type Tensor,
-  toServingError,
-  UNROUTED,
-} from '../../core/index.js';
-import type { MemberDone, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
+import { type BatchMember, ServingError, type Tensor, toServingError } from '../../core/index.js';
+import { type MemberDone, type MemberOutcome, type QueueItem, type RequestQueue, StandIn } from '../batcher/index.js';
 import { mergeOutputs, rowsOf } from './request-parts.js';
 
 /**
@@ -131,33 +120,14 @@ class SplitRequest {
 }
 
 /** Some rows of a request, as an item of their own. */
-class Part implements QueueItem {
-  readonly member: BatchMember;
-  readonly key: string;
-  readonly length: number;
-  readonly priority: number;
-  readonly timeoutUs: number;
-  readonly deadlineNs: number;
-  readonly enqueuedNs: number;
-  readonly tenant: Tenant;
-  readonly criticality: Criticality;
-  readonly charge: Charge;
+class Part extends StandIn {
   /** Its outputs are copies: those of the lane do not outlive `settle`. */
   done: MemberDone | undefined;
   ended = false;
   readonly #ended: (outcome: MemberOutcome) => void;
 
   constructor(item: QueueItem, member: BatchMember, ended: (outcome: MemberOutcome) => void) {
-    this.member = member;
-    this.key = item.key;
-    this.length = item.length ?? 0;
-    this.priority = item.priority;
-    this.timeoutUs = item.timeoutUs;
-    this.deadlineNs = item.deadlineNs;
-    this.enqueuedNs = item.enqueuedNs;
-    this.tenant = item.tenant ?? NOBODY;
-    this.criticality = item.criticality ?? DEFAULT_CRITICALITY;
-    this.charge = item.charge ?? UNROUTED;
+    super(item, { member });
     this.#ended = ended;
   }
 

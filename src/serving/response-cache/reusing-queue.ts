@@ -4,15 +4,20 @@ import {
   DEFAULT_CRITICALITY,
   type ModelSpec,
   NO_DEADLINE,
-  NOBODY,
   type Reason,
   type ReuseMetrics,
   ServingError,
   type Tensor,
   toServingError,
-  UNROUTED,
 } from '../../core/index.js';
-import type { MemberDone, MemberFailed, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
+import {
+  type MemberDone,
+  type MemberFailed,
+  type MemberOutcome,
+  type QueueItem,
+  type RequestQueue,
+  StandIn,
+} from '../batcher/index.js';
 import { requestDigest } from './request-digest.js';
 import type { Shelf } from './response-cache.js';
 
@@ -205,38 +210,15 @@ interface Follower {
 }
 
 /** A request that is computed, for itself and for those that follow it. */
-class Leader implements QueueItem {
-  readonly item: QueueItem;
+class Leader extends StandIn {
   readonly digest: string;
   readonly followers = new Map<QueueItem, Follower>();
   readonly settle: (outcome: MemberOutcome) => void;
-  readonly member;
-  readonly key;
-  readonly length;
-  readonly priority;
-  readonly timeoutUs;
-  readonly deadlineNs;
-  readonly enqueuedNs;
-  readonly tenant;
-  readonly criticality;
-  readonly charge;
-  readonly watched;
 
   constructor(item: QueueItem, digest: string, settle: (outcome: MemberOutcome) => void) {
-    this.item = item;
+    super(item);
     this.digest = digest;
     this.settle = settle;
-    this.member = item.member;
-    this.key = item.key;
-    this.length = item.length ?? 0;
-    this.priority = item.priority;
-    this.timeoutUs = item.timeoutUs;
-    this.deadlineNs = item.deadlineNs;
-    this.enqueuedNs = item.enqueuedNs;
-    this.tenant = item.tenant ?? NOBODY;
-    this.criticality = item.criticality ?? DEFAULT_CRITICALITY;
-    this.charge = item.charge ?? UNROUTED;
-    this.watched = item.watched ?? false;
   }
 
   /** Whether one may wait for it: one that matters more, or has another priority, might wait longer than on its own. */

@@ -1,6 +1,5 @@
-import type { BatchMember, Charge, Criticality, ServingError, Tenant, Tensor } from '../../core/index.js';
-import { DEFAULT_CRITICALITY, NOBODY, UNROUTED } from '../../core/index.js';
-import type { MemberOutcome, QueueItem } from '../batcher/index.js';
+import type { BatchMember, ServingError, Tensor } from '../../core/index.js';
+import { type MemberOutcome, type QueueItem, StandIn } from '../batcher/index.js';
 import type { LiveSequence } from './live-sequence.js';
 
 /** A member of an execution that has a row of its own: `direct`. */
@@ -8,10 +7,11 @@ export interface SlottedMember extends BatchMember {
   readonly slot: number;
 }
 
-/** A request of a sequence until it is answered: what waits for its turn, then what its instance's queue is given. */
-export class HeldRequest implements QueueItem {
-  readonly item: QueueItem;
-  readonly sequence: undefined;
+/**
+ * A request of a sequence until it is answered: what waits for its turn, then what its instance's queue is given. Its member are
+ * the clients' inputs, with controls and states from `enter` on.
+ */
+export class HeldRequest extends StandIn {
   readonly of: LiveSequence;
   readonly start: boolean;
   /** As the model is told. */
@@ -22,12 +22,6 @@ export class HeldRequest implements QueueItem {
   verdict: ServingError | undefined;
   heapIndex = -1;
   dueNs = 0;
-  /** Clients' inputs, controls and states; the request's own until `enter`. */
-  member: BatchMember;
-  key: string;
-  enqueuedNs: number;
-  readonly timeoutUs = 0;
-  readonly deadlineNs: number;
   readonly #settled: (held: HeldRequest, outcome: MemberOutcome) => void;
 
   constructor(
@@ -37,32 +31,12 @@ export class HeldRequest implements QueueItem {
     answerByNs: number,
     settled: (held: HeldRequest, outcome: MemberOutcome) => void,
   ) {
-    this.item = item;
+    super(item, { deadlineNs: answerByNs, timeoutUs: 0 });
     this.of = of;
     this.start = flags.start;
     this.end = flags.end;
     this.last = flags.end;
-    this.member = item.member;
-    this.key = item.key;
-    this.enqueuedNs = item.enqueuedNs;
-    this.deadlineNs = answerByNs;
     this.#settled = settled;
-  }
-
-  get priority(): number {
-    return this.item.priority;
-  }
-
-  get tenant(): Tenant {
-    return this.item.tenant ?? NOBODY;
-  }
-
-  get criticality(): Criticality {
-    return this.item.criticality ?? DEFAULT_CRITICALITY;
-  }
-
-  get charge(): Charge {
-    return this.item.charge ?? UNROUTED;
   }
 
   /** Its turn has come: it is what the model takes. */
