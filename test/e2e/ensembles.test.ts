@@ -9,6 +9,17 @@ import { seriesOf } from '../support/scraped-series.js';
 const ENDLESS = 10_000_000n;
 const INTS = (name: string) => `{ name: "${name}" data_type: TYPE_INT32 dims: [ 16 ] }`;
 
+/** By what the caller of the ensemble says of itself. */
+const PICKED = `default: 1
+splits:
+  halves: { arms: [{ to: 1, percent: 50 }, { to: 4, percent: 50 }], key: { from: request-id } }
+rules:
+  - { name: team, when: { of: { from: header, name: x-team }, equals: blue }, to: 2 }
+  - { name: plan, when: { of: { from: parameter, name: plan }, equals: 7 }, to: 3 }
+  - { name: tenant, when: { of: { from: tenant }, equals: beta }, to: 2 }
+  - { name: several, when: { of: { from: request-id }, exists: true }, to: halves }
+`;
+
 let gateway: RunningGateway;
 let forms: InferForms;
 let collector: OtlpReceiver;
@@ -31,6 +42,11 @@ beforeAll(async () => {
       config: 'max_batch_size: 8 version_policy { all {} }',
       files: { 'routes.yaml': 'default: 1\n' },
     },
+    picked: {
+      fixture: { 1: 'add_two', 2: 'add_two', 3: 'add_two', 4: 'add_two' },
+      config: 'max_batch_size: 8 version_policy { all {} }',
+      files: { 'routes.yaml': PICKED },
+    },
     text: {
       fixture: 'echo.cjs',
       config: `backend: "script" max_batch_size: 4
@@ -47,6 +63,7 @@ beforeAll(async () => {
   writeEnsemble(models, 'batched', io, twice('gathered'));
   writeEnsemble(models, 'fragile', io, twice('sums', 'gone'));
   writeEnsemble(models, 'canary', io, twice('routed'));
+  writeEnsemble(models, 'picky', io, twice('picked'));
   writeEnsemble(
     models,
     'late',
@@ -77,6 +94,7 @@ beforeAll(async () => {
     '--log-error=false',
     '--log-warning=false',
     '--tenant-weight=acme=1',
+    '--tenant-weight=beta=1',
     '--tenant-source=header',
     '--tracing-endpoint',
     collector.httpUrl,
@@ -115,6 +133,20 @@ const statistics = async (model: string) =>
     execution_count: number;
     inference_stats: Record<string, { count: number }>;
   };
+
+/** Requests that each version of a model has answered. */
+const stepsOf = async (model: string): Promise<Record<string, number>> => {
+  const stats = (await gateway.call(`/v2/models/${model}/stats`)).json().model_stats;
+  return Object.fromEntries(
+    stats.map((one: { version: string; inference_count: number }) => [one.version, one.inference_count]),
+  );
+};
+const grownBetween = (before: Record<string, number>, after: Record<string, number>) =>
+  Object.fromEntries(
+    Object.entries(after)
+      .map(([version, count]) => [version, count - (before[version] ?? 0)] as const)
+      .filter(([, grown]) => grown > 0),
+  );
 
 describe('an ensemble', () => {
   it('answers every form by what its steps compute, an output of a step before the last included', async () => {
@@ -187,6 +219,30 @@ describe('an ensemble', () => {
       ['1', 2],
       ['2', 0],
     ]);
+  });
+
+  it.each<[string, Partial<NeutralRequest>, Record<string, string>, string]>([
+    ['a header', {}, { 'x-team': 'blue' }, '2'],
+    ['a parameter', { parameters: { plan: 7 } }, {}, '3'],
+    ['the tenant', {}, { 'x-penstock-tenant': 'beta' }, '2'],
+    ['nothing', {}, {}, '1'],
+  ])('has its steps routed by %s of its caller', async (_, more, headers, version) => {
+    const before = await stepsOf('picked');
+    expect((await infer(twice('picky', more), headers)).status).toBe(200);
+    const after = await stepsOf('picked');
+    expect(grownBetween(before, after)).toEqual({ [version]: 2 });
+  });
+
+  it('has the steps of one caller go the same way by the key of a split', async () => {
+    const seen = new Set<string>();
+    for (let i = 0; i < 16; i++) {
+      const before = await stepsOf('picked');
+      expect((await infer(twice('picky', { id: `caller ${i}` }))).status).toBe(200);
+      const grown = grownBetween(before, await stepsOf('picked'));
+      expect(Object.values(grown)).toEqual([2]);
+      for (const version of Object.keys(grown)) seen.add(version);
+    }
+    expect([...seen].sort()).toEqual(['1', '4']);
   });
 
   it('books the time of its steps to whom it answers, once', async () => {

@@ -3,6 +3,7 @@ import type {
   Charge,
   Criticality,
   QueueOutlook,
+  RequestOrigin,
   SchedulerReport,
   SequencePart,
   SequencesReport,
@@ -34,6 +35,8 @@ export interface QueueItem {
   readonly charge?: Charge;
   /** Somebody wants to know what the steps of an ensemble did; absent: nobody does. */
   readonly watched?: boolean;
+  /** What the steps of an ensemble say of themselves; absent: nothing. */
+  readonly origin?: RequestOrigin | undefined;
   /** Its place in a sequence; absent: it is in none. A batcher does not look at it. */
   readonly sequence?: SequencePart | undefined;
   /**

@@ -4,6 +4,7 @@ import {
   type Criticality,
   DEFAULT_CRITICALITY,
   NOBODY,
+  type RequestOrigin,
   type SequencePart,
   type Tenant,
   UNROUTED,
@@ -44,6 +45,10 @@ export abstract class StandIn implements QueueItem {
 
   get watched(): boolean {
     return this.item.watched ?? false;
+  }
+
+  get origin(): RequestOrigin | undefined {
+    return this.item.origin;
   }
 
   get sequence(): SequencePart | undefined {

@@ -14,6 +14,7 @@ import {
   type LatencyBreakdown,
   type Parameters,
   type Reason,
+  type RequestOrigin,
   type RouteMark,
   type SequencePart,
   type ServingError,
@@ -97,6 +98,10 @@ export class InferenceCall implements QueueItem, InferenceHandle {
   /** Of the request: no property of its own, as few have one. */
   get sequence(): SequencePart | undefined {
     return this.#request.sequence;
+  }
+
+  get origin(): RequestOrigin {
+    return this.#request;
   }
 
   get ending(): (() => void) | undefined {

@@ -10,6 +10,7 @@ import {
   type InferenceResponse,
   type ModelSpec,
   NO_DEADLINE,
+  type RequestOrigin,
   ServingError,
   SHADOW,
   SHADOW_COPY,
@@ -45,6 +46,7 @@ class Item implements QueueItem {
   readonly tenant = SHADOW;
   readonly criticality = 4;
   readonly charge = SHADOW_COPY;
+  origin?: RequestOrigin;
   readonly outcomes: MemberOutcome[] = [];
   /** Outputs as they were while they were valid. */
   outputs: number[][] = [];
@@ -340,6 +342,24 @@ describe('a step', () => {
       deadlineNs: NO_DEADLINE,
       behalf: { tenant: SHADOW, criticality: 4, charge: SHADOW_COPY },
     });
+  });
+
+  it('says what the request says of itself', () => {
+    const world = new World(planOf(DIAMOND));
+    const item = new Item(inputsOf(1));
+    item.origin = {
+      id: 'seven',
+      parameters: { user: 'ann' },
+      caller: { headers: { 'x-team': 'blue' }, client: '' },
+      trace: { traceId: 'e'.repeat(32), spanId: 'f'.repeat(16), sampled: true },
+    };
+    world.queue.enqueue(item);
+    world.answer(world.sent[0] as Sent, computed);
+    for (const { request } of world.sent) {
+      expect(request).toMatchObject({ id: 'seven', parameters: { user: 'ann' }, caller: item.origin.caller });
+      const { traceId, spanId, sampled } = request.trace ?? {};
+      expect({ traceId, spanId, sampled }).toEqual(item.origin.trace);
+    }
   });
 
   it('that fails fails the request by its own reason and says which it was; those beside it are cancelled', () => {

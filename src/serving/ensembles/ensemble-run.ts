@@ -1,5 +1,4 @@
 import {
-  type Charge,
   type Clock,
   DEFAULT_CRITICALITY,
   type InferenceHandle,
@@ -97,9 +96,9 @@ export class EnsembleRun implements InferenceHandle {
 
   #send(index: number): void {
     if (this.#settled) return;
-    const { plan, send } = this.#parts;
+    const { plan, item, send } = this.#parts;
     const step = plan.graph.steps[index] as GraphStep;
-    const watch = new StepWatch();
+    const watch = new StepWatch(item.origin?.trace);
     this.#states.sent(index);
     const handle = send(this.#requestOf(step, plan.forms[index] as StepForm, watch), {
       done: (response) => this.#done(step, response, watch),
@@ -123,28 +122,27 @@ export class EnsembleRun implements InferenceHandle {
       inputs.push({ name, dataType: tensor.dataType, shape, data: tensor.data });
     }
     const nowNs = clock.nowNs();
-    const { tenant = NOBODY, criticality = DEFAULT_CRITICALITY, charge = UNROUTED } = item;
-    const request: InferenceRequest = {
+    const { tenant = NOBODY, criticality = DEFAULT_CRITICALITY, charge = UNROUTED, origin } = item;
+    return {
       model: step.model,
       version: step.version,
-      id: '',
+      id: origin?.id ?? '',
       inputs,
       rawInput: undefined,
       lease: JoinedLease.of(leases),
       outputs: step.gives.map(({ name }) => ({ name, classification: 0 })),
-      parameters: NO_PARAMETERS,
+      parameters: origin?.parameters ?? NO_PARAMETERS,
       priority: item.priority,
       timeoutUs: item.timeoutUs,
       deadlineNs: item.deadlineNs,
-      behalf: { tenant, criticality, charge: charge as Charge },
+      behalf: { tenant, criticality, charge },
       trace,
+      ...(origin?.caller === undefined ? {} : { caller: origin.caller }),
+      // As in Triton: each model that serves sequences has the one that the request is in.
       ...(item.sequence === undefined ? {} : { sequence: item.sequence }),
       receivedNs: nowNs,
       decodedNs: nowNs,
     };
-    // As in Triton: each model that serves sequences has the one that the request is in.
-    if (item.sequence !== undefined) request.sequence = item.sequence;
-    return request;
   }
 
   /** Outputs are the lane's until this returns. */

@@ -1,15 +1,30 @@
-import type { RequestTrace, WatchedRun } from '../../core/index.js';
+import type { RequestTrace, TraceContext, WatchedRun } from '../../core/index.js';
 
 /** Watches one step: keeps what is told of the execution that it was part of. Its spans are made with those of the whole request. */
 export class StepWatch implements RequestTrace {
-  readonly traceId = '';
-  readonly spanId = '';
-  readonly sampled = false;
   requestBytes = 0;
   client = '';
   model = '';
   enqueuedNs = 0;
   run: WatchedRun | undefined;
+  /** That of the whole request. */
+  readonly #of: TraceContext | undefined;
+
+  constructor(of: TraceContext | undefined) {
+    this.#of = of;
+  }
+
+  get traceId(): string {
+    return this.#of?.traceId ?? '';
+  }
+
+  get spanId(): string {
+    return this.#of?.spanId ?? '';
+  }
+
+  get sampled(): boolean {
+    return this.#of?.sampled ?? false;
+  }
 
   admitted(enqueuedNs: number): void {
     this.enqueuedNs = enqueuedNs;

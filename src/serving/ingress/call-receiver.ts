@@ -9,6 +9,7 @@ import {
   type Lease,
   type ModelSpec,
   type PartSink,
+  type RequestOrigin,
   type SequencePart,
   type Tenant,
   type Tensor,
@@ -17,7 +18,14 @@ import {
 import type { MemberDone, MemberFailed, MemberOutcome, QueueItem, RequestQueue } from '../batcher/index.js';
 import { BatchKeys } from '../dataplane/index.js';
 import { Bell } from './bell.js';
-import type { BesideCharge, BesideReply, BesideRequest, BesideSequence, BesideTenant } from './call-sender.js';
+import type {
+  BesideCharge,
+  BesideOrigin,
+  BesideReply,
+  BesideRequest,
+  BesideSequence,
+  BesideTenant,
+} from './call-sender.js';
 import { type CallMemory, CallTable } from './call-table.js';
 import { HandleRing } from './handle-ring.js';
 import { ResponseSender } from './response-lines.js';
@@ -151,6 +159,7 @@ export class CallReceiver {
       this.#chargesThere[request.chargeIndex] = this.#charges.of(told.route, told.kind);
     }
     const told = request.inSequence ? (receiveMessageOnPort(this.#beside)?.message as BesideSequence) : undefined;
+    const from = request.originTold ? (receiveMessageOnPort(this.#beside)?.message as BesideOrigin) : undefined;
     let words: ArrayLike<number> = this.#table.words;
     let at = this.#table.inputsAt(row);
     let slots = this.#slots;
@@ -186,6 +195,7 @@ export class CallReceiver {
     const parts = layout.spec.decoupled ? this.#responses.begin(row) : undefined;
     const call = new RemoteCall(this.#answering, row, target, slots, request, tenant, charge, inputs, parts);
     if (told !== undefined) call.sequence = told.sequence;
+    if (from !== undefined) call.origin = from.origin;
     return call;
   }
 
@@ -287,6 +297,8 @@ class RemoteCall implements QueueItem, Lease {
   readonly outputsAt: number;
   /** Only where it is in one. */
   declare sequence?: SequencePart;
+  /** Only where it is for an ensemble. */
+  declare origin?: RequestOrigin;
   readonly #answering: Answering;
   /** The sender's own until the outcome, and those of lanes. */
   #references = 1;

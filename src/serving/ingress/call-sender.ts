@@ -5,6 +5,7 @@ import {
   FIXED_TENANTS,
   type Lease,
   type ModelSpec,
+  type RequestOrigin,
   type SequencePart,
   ServingError,
   type Tenant,
@@ -40,6 +41,11 @@ export interface BesideCharge {
 /** The place of a request in a sequence; after the charge. */
 export interface BesideSequence {
   readonly sequence: SequencePart;
+}
+
+/** What a request says of itself, for the steps of an ensemble; after the sequence. */
+export interface BesideOrigin {
+  readonly origin: RequestOrigin;
 }
 
 /** An answer that does not fit into its row. */
@@ -157,10 +163,23 @@ export class CallSender {
     const named = this.#tellTenant(item.tenant);
     const chargeNamed = this.#tellCharge(item.charge);
     const sent = inside ? words : undefined;
+    const origin = layout.steps ? originOf(item) : undefined;
     const watched = layout.steps && item.watched === true;
-    this.#table.writeRequest(row, version, item, outputsAt, sent, named, chargeNamed, shadow, watched);
+    this.#table.writeRequest(
+      row,
+      version,
+      item,
+      outputsAt,
+      sent,
+      named,
+      chargeNamed,
+      shadow,
+      watched,
+      origin !== undefined,
+    );
     const { sequence } = item;
     if (sequence !== undefined) this.#beside.postMessage({ sequence } satisfies BesideSequence);
+    if (origin !== undefined) this.#beside.postMessage({ origin } satisfies BesideOrigin);
     if (!inside) this.#beside.postMessage({ inputs: words, memory: own } satisfies BesideRequest);
     this.#sent[row] = { item, layout, slot, outputsAt, borrowed: undefined };
     this.#rowOf.set(item, row);
@@ -281,6 +300,16 @@ export class CallSender {
     }
     return { ...this.#table.readDone(row), outputs: outputsOf(sent) };
   }
+}
+
+/** What of its origin there is to tell, as plain data; undefined: nothing. */
+function originOf({ origin }: QueueItem): RequestOrigin | undefined {
+  if (origin === undefined) return undefined;
+  const { id, parameters, caller, trace } = origin;
+  const context = trace?.sampled === true ? { traceId: trace.traceId, spanId: trace.spanId, sampled: true } : undefined;
+  if (id === '' && caller === undefined && context === undefined && Object.keys(parameters).length === 0)
+    return undefined;
+  return { id, parameters, caller, trace: context };
 }
 
 function outputsOf({ item, layout, slot, outputsAt }: Sent): Tensor[] {

@@ -5,9 +5,12 @@ import { FakeClock } from '../../../test/support/fake-clock.js';
 import { modelSpec, tensorSpec } from '../../../test/support/specs.js';
 import {
   Charges,
+  ENSEMBLE_PLATFORM,
   type Lease,
   type ModelSpec,
   NO_DEADLINE,
+  type RequestOrigin,
+  type SequencePart,
   ServingError,
   SHADOW_COPY,
   type Tensor,
@@ -25,7 +28,10 @@ const VARIED = modelSpec({
   inputs: [tensorSpec('text', 'BYTES', [-1]), tensorSpec('mask', 'UINT8', [-1, 2], { optional: true })],
   outputs: [tensorSpec('y', 'BYTES', [-1]), tensorSpec('z', 'FP32', [3])],
 });
+const STEPS = modelSpec({ id: { model: 'steps', version: 1 }, platform: ENSEMBLE_PLATFORM });
 const WIDE = modelSpec({ inputs: Array.from({ length: 15 }, (_, i) => tensorSpec(`x${i}`, 'INT8', [3])) });
+
+const SPECS = [FIXED, VARIED, WIDE, STEPS];
 
 /** What a batcher would hold: settled by hand. */
 class HandQueue implements RequestQueue {
@@ -58,6 +64,8 @@ class Asked implements QueueItem {
   readonly deadlineNs = NO_DEADLINE;
   readonly enqueuedNs = 12_345;
   readonly outcomes: string[] = [];
+  origin?: RequestOrigin;
+  sequence?: SequencePart;
   onSettled: (outcome: MemberOutcome) => void = () => {};
 
   constructor(inputs: readonly (Tensor | undefined)[], rows: number, lease?: Lease) {
@@ -104,8 +112,8 @@ function pair(rows = 8, arenaBytes = 6 * 2 ** 24) {
     charges: new Charges(),
   });
   const queue = new HandQueue();
-  for (const [i, spec] of [FIXED, VARIED, WIDE].entries()) receiver.add(i, spec, queue);
-  const queues = [FIXED, VARIED, WIDE].map((spec: ModelSpec, i) => sender.queueOf(i, spec));
+  for (const [i, spec] of SPECS.entries()) receiver.add(i, spec, queue);
+  const queues = SPECS.map((spec: ModelSpec, i) => sender.queueOf(i, spec));
   return { sender, receiver, arena, queue, queues };
 }
 
@@ -345,6 +353,32 @@ describe('calls between two threads', () => {
     expect(sender.inFlight).toBe(0);
   });
 
+  it('carry what a request says of itself to ensembles, and to nobody else', () => {
+    const { receiver, queue, queues } = pair();
+    const origin: RequestOrigin = {
+      id: 'é',
+      parameters: { big: 2n ** 60n, on: true },
+      caller: { headers: { 'x-team': 'blue' }, client: '10.0.0.1' },
+      trace: { traceId: 'e'.repeat(32), spanId: 'f'.repeat(16), sampled: true },
+    };
+    const row = [{ name: 'x', dataType: 'FP32' as const, shape: [1, 4], data: new Uint8Array(16) }];
+    const asked = (said: RequestOrigin | undefined, sequence?: SequencePart) => {
+      const one = new Asked(row, 1);
+      if (said !== undefined) one.origin = said;
+      if (sequence !== undefined) one.sequence = sequence;
+      return one;
+    };
+    const part = { id: 9, start: true, end: false };
+    queues[3]?.enqueue(asked(origin, part));
+    queues[3]?.enqueue(asked({ id: '', parameters: {} }));
+    queues[3]?.enqueue(asked({ ...origin, trace: { traceId: 'e'.repeat(32), spanId: '', sampled: false } }));
+    queues[0]?.enqueue(asked(origin));
+    receiver.take();
+    const came = [queue.take(), queue.take(), queue.take(), queue.take()];
+    expect(came.map((item) => item.origin)).toEqual([origin, undefined, { ...origin, trace: undefined }, undefined]);
+    expect(came.map((item) => item.sequence)).toEqual([part, undefined, undefined, undefined]);
+  });
+
   it('that are copies go to the queue of copies, and leave half of the rows to others', () => {
     const { sender, receiver, queue } = pair(8);
     const copies = new HandQueue();
@@ -382,7 +416,7 @@ describe('calls between two threads', () => {
   });
 
   it('are refused where their memory is full, and taken where it is free again', () => {
-    const { sender, receiver, queue, queues } = pair(64, 2 ** 24);
+    const { sender, receiver, queue } = pair(64, 2 ** 24);
     const large = modelSpec({ inputs: [tensorSpec('x', 'INT8', [2 ** 23])] });
     receiver.add(9, large, queue);
     const own = sender.queueOf(9, large);
@@ -393,7 +427,6 @@ describe('calls between two threads', () => {
     queue.take().settle(done(outputsOf(0, 1, 0)));
     sender.deliver();
     own.enqueue(body());
-    expect(queues).toHaveLength(3);
   });
 
   it('larger than any slot have memory of their own', () => {
