@@ -277,6 +277,7 @@ export class Gateway implements RunningServer {
       releaseOf: (model, versions) => rollouts.releaseOf(model, versions),
       judged: (model) => this.#slos.wantsFeedback(model),
       placesOf: (model, names) => metrics.routePlaces.placesOf(model, names),
+      labelsAhead: config.labelsForUnavailableVersions,
     });
     const hosting: Hosting = new Hosting({
       traffic,
@@ -338,6 +339,7 @@ export class Gateway implements RunningServer {
     this.#control = new ControlPlane({
       ...server,
       models: this.#repository,
+      routes: traffic,
       statistics: metrics,
       schedulers: hosting,
       latencies: metrics,

@@ -24,12 +24,19 @@ export function routesKeeping(store: Pick<ReleaseStore, 'routes' | 'commit'>, lo
 
 function read(text: string): OperatorRoutes | undefined {
   try {
-    const { document, flags, filters } = JSON.parse(text) as Partial<OperatorRoutes>;
+    const { document, flags, filters, labels } = JSON.parse(text) as Partial<OperatorRoutes>;
     const plain = document === undefined || typeof document === 'string';
-    return plain && switches(flags) && switches(filters) ? { document, flags, filters } : undefined;
+    if (!plain || !switches(flags) || !switches(filters)) return undefined;
+    // Absent where an older Penstock wrote it, or none are set.
+    if (labels === undefined) return { document, flags, filters };
+    return versions(labels) ? { document, flags, filters, labels } : undefined;
   } catch {
     return undefined;
   }
+}
+
+function versions(value: unknown): value is Readonly<Record<string, number>> {
+  return typeof value === 'object' && value !== null && Object.values(value).every(Number.isSafeInteger);
 }
 
 function switches(value: unknown): value is Readonly<Record<string, boolean>> {

@@ -5,12 +5,20 @@ import { tensorSpec } from '../../test/support/specs.js';
 import type { ModelRelease, OperatorRoutes } from '../core/index.js';
 import { Traffic } from './traffic.js';
 
-function traffic(options: { release?: ModelRelease; kept?: Record<string, OperatorRoutes>; refuse?: boolean } = {}) {
+function traffic(
+  options: {
+    release?: ModelRelease;
+    kept?: Record<string, OperatorRoutes>;
+    refuse?: boolean;
+    labelsAhead?: boolean;
+  } = {},
+) {
   const changed: string[] = [];
   const kept: unknown[] = [];
   const log = new SilentLog();
   const made = new Traffic({
     log,
+    labelsAhead: options.labelsAhead ?? false,
     changed: async (model) => void changed.push(model),
     serving: (model) =>
       model === 'm' ? { versions: [1, 2], table: 5, outputs: [tensorSpec('y', 'FP32', [2])] } : undefined,
@@ -98,6 +106,50 @@ describe('the traffic of a model', () => {
     all.filed('m', modelRoutes({ flags: { beta: false } }));
     expect(await reason(all.setFlag('m', 'betta', true, 'me'))).toMatch(/did you mean 'beta'/);
     expect(changed).toEqual([]);
+  });
+
+  it('has labels set over those of its file, each time in the place of those set before', async () => {
+    const { traffic: all, kept, changed } = traffic();
+    const labels = () => all.trafficOf('m', [1, 2]).routes?.labels;
+    await all.setLabels('m', { stable: 1 }, 'me');
+    expect(labels()).toEqual({ stable: 1 });
+    all.filed('m', modelRoutes({ labels: { old: 1, stable: 2 }, default: 'stable' }));
+    expect(labels()).toEqual({ old: 1, stable: 1 });
+    expect([all.hasLabels('m', { stable: 1 }), all.hasLabels('m', {})]).toEqual([true, false]);
+    await all.setLabels('m', { next: 2 }, 'me');
+    expect(labels()).toEqual({ old: 1, stable: 2, next: 2 });
+    await all.setLabels('m', {}, 'me');
+    expect([labels(), all.hasLabels('m', {})]).toEqual([{ old: 1, stable: 2 }, true]);
+    expect(kept.at(-1)).toEqual(['m', { document: undefined, flags: {}, filters: {} }]);
+    expect(changed).toEqual(['m', 'm', 'm']);
+  });
+
+  it('gives labels to versions that serve, and to others where that is allowed and the label is new', async () => {
+    const { traffic: strict, changed } = traffic();
+    const unavailable =
+      'FAILED_PRECONDITION: Request to assign label to version 9 of model m, which is not currently available for inference';
+    expect(await reason(strict.setLabels('m', { stable: 9 }, 'me'))).toBe(unavailable);
+    expect(changed).toEqual([]);
+    const { traffic: ahead } = traffic({ labelsAhead: true });
+    await ahead.setLabels('m', { stable: 1, next: 9 }, 'me');
+    expect(ahead.trafficOf('m', [1, 2]).routes?.labels).toEqual({ stable: 1 });
+    expect(ahead.trafficOf('m', [1, 9]).routes?.labels).toEqual({ stable: 1, next: 9 });
+    expect(await reason(ahead.setLabels('m', { stable: 9 }, 'me'))).toBe(unavailable);
+  });
+
+  it('has no label of a name that is a split, or that cannot be', async () => {
+    const { traffic: all, changed } = traffic();
+    const halves = { halves: { arms: [{ to: 1, percent: 100 }], key: undefined, salt: 's', flag: undefined } };
+    await all.setLabels('m', { halves: 1 }, 'me');
+    all.filed('m', modelRoutes({ splits: halves }));
+    expect(all.trafficOf('m', [1, 2]).routes?.labels).toEqual({});
+    expect(await reason(all.setLabels('m', { halves: 2 }, 'me'))).toMatch(
+      /^MALFORMED_REQUEST: label 'halves': a split/,
+    );
+    expect(await reason(all.setLabels('m', { '': 1 }, 'me'))).toMatch(/^MALFORMED_REQUEST: version_labels/);
+    expect(await reason(all.setLabels('m', { a: 0 }, 'me'))).toMatch(/^MALFORMED_REQUEST: version_labels/);
+    expect(await reason(all.setLabels('other', { a: 1 }, 'me'))).toMatch(/^MODEL_NOT_FOUND/);
+    expect(changed).toEqual(['m']);
   });
 
   it('is not changed where the change cannot be kept', async () => {

@@ -35,6 +35,8 @@ export interface TrafficOptions {
   /** Whether feedback is wanted of all requests for a model; default: no. */
   readonly judged?: (model: string) => boolean;
   readonly keeping?: RoutesKeeping;
+  /** Whether a label that is new may stand for a version that does not serve yet; default: no. */
+  readonly labelsAhead?: boolean;
 }
 
 /** Versions that serve, ascending, the number of the table that says so, and the outputs of the lowest. */
@@ -145,6 +147,36 @@ export class Traffic implements TrafficSource, RouteControl {
     await this.#change(model, { kept: { ...kept, filters }, document }, 'filter set', { by, filter, enabled });
   }
 
+  async setLabels(model: string, labels: Readonly<Record<string, number>>, by: string): Promise<void> {
+    const serving = this.#options.serving(model);
+    if (serving === undefined)
+      throw new ServingError('MODEL_NOT_FOUND', `model '${model}' does not serve: its labels cannot be checked`);
+    const { kept, document } = this.#operated.get(model) ?? NOTHING_SET;
+    const { labels: standing, splits } = this.#routesOf(model) ?? parsedRoutes({});
+    for (const [label, version] of Object.entries(parsedRoutes({ labels }).labels)) {
+      if (Object.hasOwn(splits, label))
+        throw new ServingError(
+          'MALFORMED_REQUEST',
+          `label '${label}': a split of the routes of model '${model}' has this name`,
+        );
+      const moves = Object.hasOwn(standing, label) && standing[label] !== version;
+      if (serving.versions.includes(version) || (this.#options.labelsAhead === true && !moves)) continue;
+      throw new ServingError(
+        'FAILED_PRECONDITION',
+        `Request to assign label to version ${version} of model ${model}, which is not currently available for inference`,
+      );
+    }
+    const { labels: former, ...others } = kept;
+    const to = Object.keys(labels).length === 0 ? others : { ...others, labels };
+    await this.#change(model, { kept: to, document }, 'labels set', { by, labels, former });
+  }
+
+  hasLabels(model: string, labels: Readonly<Record<string, number>>): boolean {
+    const set = this.#operated.get(model)?.kept.labels ?? {};
+    const names = Object.keys(set);
+    return names.length === Object.keys(labels).length && names.every((name) => set[name] === labels[name]);
+  }
+
   async #change(
     model: string,
     to: Operated | undefined,
@@ -164,10 +196,11 @@ export class Traffic implements TrafficSource, RouteControl {
     return fittingTraffic({ routes, release }, versions, outputs);
   }
 
-  /** Flags and filters that a new file or document no longer has are without effect. */
+  /** Flags and filters that a new file or document no longer has, and labels whose names it gives to splits, are without effect. */
   #routesOf(model: string): ModelRoutes | undefined {
     const { kept, document } = this.#operated.get(model) ?? NOTHING_SET;
-    const routes = document ?? this.#files.get(model);
+    const plain = document ?? this.#files.get(model);
+    const routes = kept.labels === undefined ? plain : withLabels(plain, kept.labels);
     if (routes === undefined) return undefined;
     const flags = { ...routes.flags };
     for (const [name, on] of Object.entries(kept.flags)) if (Object.hasOwn(flags, name)) flags[name] = on;
@@ -187,4 +220,16 @@ export class Traffic implements TrafficSource, RouteControl {
       this.#options.log.error('routes that were kept cannot be read; the file counts', { model, cause: thrown });
     }
   }
+}
+
+/** The routes of a model that has none but labels, or its own with these labels over them; a split keeps its name. */
+function withLabels(routes: ModelRoutes | undefined, labels: Readonly<Record<string, number>>): ModelRoutes {
+  const own = routes ?? parsedRoutes({});
+  const free = Object.entries(labels).filter(([label]) => !Object.hasOwn(own.splits, label));
+  return { ...own, labels: { ...own.labels, ...Object.fromEntries(free) } };
+}
+
+/** Throws MALFORMED_REQUEST for names and versions that cannot be. */
+function parsedRoutes(document: object): ModelRoutes {
+  return parseModelRoutes(JSON.stringify(document), 'version_labels').routes;
 }

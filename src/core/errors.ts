@@ -9,6 +9,7 @@ export type GrpcCode =
   | 'DEADLINE_EXCEEDED'
   | 'NOT_FOUND'
   | 'ALREADY_EXISTS'
+  | 'FAILED_PRECONDITION'
   | 'PERMISSION_DENIED'
   | 'RESOURCE_EXHAUSTED'
   | 'ABORTED'
@@ -26,6 +27,7 @@ export const GRPC_CODE_NUMBERS = {
   ALREADY_EXISTS: 6,
   PERMISSION_DENIED: 7,
   RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
   ABORTED: 10,
   UNIMPLEMENTED: 12,
   INTERNAL: 13,
@@ -55,6 +57,8 @@ export const ERRORS = {
   DATA_TYPE_MISMATCH: NO_400,
   SHAPE_MISMATCH: NO_400,
   MODEL_INVALID: NO_400,
+  /** Fits by itself, and not what stands: a label for a version that does not serve. */
+  FAILED_PRECONDITION: { ...NO_400, grpc: 'FAILED_PRECONDITION' },
   BODY_TOO_LARGE: { grpc: 'RESOURCE_EXHAUSTED', http: 413, retry: 'no', logLevel: 'debug' },
   HEADERS_TOO_LARGE: { grpc: 'RESOURCE_EXHAUSTED', http: 431, retry: 'no', logLevel: 'debug' },
   UNSUPPORTED_MEDIA: { grpc: 'INVALID_ARGUMENT', http: 415, retry: 'no', logLevel: 'debug' },

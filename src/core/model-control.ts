@@ -30,6 +30,11 @@ export interface LoadParameters {
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** One version, beside those that serve, which go on as they are; absent = those that the version policy names. */
   readonly version?: number | undefined;
+  /**
+   * A `version_policy` of a ModelConfig as JSON text, in the place of the stored one. Versions that serve and that it names go on
+   * as they are; comes alone.
+   */
+  readonly versionPolicy?: string | undefined;
 }
 
 /** The repository as the control plane sees it. Errors: MODEL_NOT_FOUND, VERSION_NOT_FOUND, MODEL_INVALID, UNSUPPORTED, CONFLICT. */

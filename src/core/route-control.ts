@@ -8,6 +8,8 @@ export interface OperatorRoutes {
   readonly flags: Readonly<Record<string, boolean>>;
   /** Filters that are switched otherwise than it says, by name. */
   readonly filters: Readonly<Record<string, boolean>>;
+  /** Versions by label, over what it says; absent: none. */
+  readonly labels?: Readonly<Record<string, number>> | undefined;
 }
 
 /** The routes of one model as they stand. */
@@ -41,4 +43,11 @@ export interface RouteControl {
   remove(model: string, by: string): Promise<void>;
   setFlag(model: string, flag: string, on: boolean, by: string): Promise<void>;
   setFilter(model: string, filter: string, enabled: boolean, by: string): Promise<void>;
+  /**
+   * Labels over those of document or file, in the place of all that were set so before; none: document or file alone count. Rejects
+   * with FAILED_PRECONDITION for a version that does not serve (unless the server allows it to a label that is new).
+   */
+  setLabels(model: string, labels: Readonly<Record<string, number>>, by: string): Promise<void>;
+  /** Whether these are the labels that are set so. */
+  hasLabels(model: string, labels: Readonly<Record<string, number>>): boolean;
 }

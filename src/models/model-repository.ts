@@ -253,9 +253,7 @@ export class ModelRepository implements ModelControl {
       for (const warning of source.found.warnings) this.#options.log.warn('model config', { model: name, warning });
       try {
         await this.#loadMembers(name, source, parameters, life);
-        const { version } = parameters;
-        const others = version === undefined ? unchanged : othersThan(version, life);
-        await life.load(source, hold, others);
+        await life.load(source, hold, keptOf(parameters, life) ?? unchanged);
       } finally {
         await source.release();
       }
@@ -498,9 +496,10 @@ function membersIn({ found }: ModelSource): readonly string[] {
   return ensembleStepsOf(found.config).map(({ model }) => model);
 }
 
-/** Versions that serve beside one that is loaded alone. */
-function othersThan(version: number, { serving }: ModelLife): ReadonlySet<number> {
-  return new Set([...serving.keys()].filter((other) => other !== version));
+/** Versions that serve and are not opened anew: beside one that is loaded alone, and where only the policy is another. */
+function keptOf({ version, versionPolicy }: LoadParameters, { serving }: ModelLife): ReadonlySet<number> | undefined {
+  if (versionPolicy !== undefined) return new Set(serving.keys());
+  return version === undefined ? undefined : new Set([...serving.keys()].filter((other) => other !== version));
 }
 
 /** Whether nothing of a model serves beside a version that does. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GrpcClient, type Message, MODEL_SERVICE, PREDICTION } from '../support/grpc-server.js';
-import { exampleRepository, RunningGateway } from '../support/running-gateway.js';
+import { exampleRepository, placeVersion, RunningGateway } from '../support/running-gateway.js';
 
 let gateway: RunningGateway;
 let client: GrpcClient;
@@ -103,5 +103,65 @@ describe('TensorFlow Serving over gRPC', () => {
     expect([await states('digit-image'), await states('digits')]).toEqual([['AVAILABLE'], ['AVAILABLE', 'AVAILABLE']]);
     await expect(reload('digits', 'nobody')).rejects.toMatchObject({ code: status.NOT_FOUND });
     expect(await states('digit-image')).toEqual(['AVAILABLE']);
+  });
+
+  it('answers several tasks by one run', async () => {
+    const features = { feature: { pixels: { float_list: { value: THREE } } } };
+    const multi = (...methods: string[]) =>
+      client.unary(
+        'MultiInference',
+        {
+          tasks: methods.map((method) => ({
+            model_spec: { name: 'digits', version_label: 'stable' },
+            method_name: `tensorflow/serving/${method}`,
+          })),
+          input: { example_list: { examples: [{ features }, { features }] } },
+        },
+        { service: PREDICTION },
+      );
+    const { results } = await multi('classify');
+    const [first] = results[0].classification_result.classifications;
+    expect(first.classes.reduce((a: Message, b: Message) => (b.score > a.score ? b : a)).label).toBe('three');
+    expect(results[0].model_spec.version.value).toBe(1);
+    await expect(multi('classify', 'regress')).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
+  });
+});
+
+describe('version policies and labels of a reload', () => {
+  it('hold for the models of the list', async () => {
+    const list = (config: Message) =>
+      model('HandleReloadConfigRequest', {
+        config: { model_config_list: { config: [{ name: 'digits' }, { name: 'versions', ...config }] } },
+      });
+    const available = async () =>
+      (await model('GetModelStatus', { model_spec: { name: 'versions' } })).model_version_status
+        .filter(({ state }: Message) => state === 'AVAILABLE')
+        .map(({ version }: Message) => version);
+    const labelled = (label: string) =>
+      model('GetModelStatus', { model_spec: { name: 'versions', version_label: label } });
+    for (const version of [1, 2, 3]) placeVersion(gateway.models, 'versions', version, 'identity_fp32');
+
+    await list({});
+    expect(await available()).toEqual([3]);
+    await list({ model_version_policy: { latest: { num_versions: 2 } } });
+    expect(await available()).toEqual([3, 2]);
+    await list({ model_version_policy: { all: {} }, version_labels: { stable: 1, canary: 3 } });
+    expect(await available()).toEqual([3, 2, 1]);
+    expect((await labelled('stable')).model_version_status[0].version).toBe(1);
+    await list({ model_version_policy: { specific: { versions: [1, 2] } }, version_labels: { stable: 2 } });
+    expect(await available()).toEqual([2, 1]);
+    expect((await labelled('stable')).model_version_status[0].version).toBe(2);
+    await expect(labelled('canary')).rejects.toMatchObject({ code: status.NOT_FOUND });
+    await expect(list({ version_labels: { stable: 3 } })).rejects.toMatchObject({
+      code: status.FAILED_PRECONDITION,
+      details: 'Request to assign label to version 3 of model versions, which is not currently available for inference',
+    });
+    await expect(list({ model_version_policy: { specific: {} } })).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+    });
+    expect((await labelled('stable')).model_version_status[0].version).toBe(2);
+    expect(await available()).toEqual([2, 1]);
+    await list({ version_labels: {} });
+    await expect(labelled('stable')).rejects.toMatchObject({ code: status.NOT_FOUND });
   });
 });

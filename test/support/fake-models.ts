@@ -54,6 +54,18 @@ export class FakeModels implements ModelControl {
   /** Versions that labels stand for. */
   labels: Record<string, number> = {};
 
+  /** Labels as they were set, by model. */
+  readonly labelsSet: Record<string, Readonly<Record<string, number>>> = {};
+
+  async setLabels(model: string, labels: Readonly<Record<string, number>>): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    this.labelsSet[model] = labels;
+  }
+
+  hasLabels(model: string, labels: Readonly<Record<string, number>>): boolean {
+    return JSON.stringify(this.labelsSet[model] ?? {}) === JSON.stringify(labels);
+  }
+
   labelled(model: string, label: string): number {
     this.spec(model, undefined);
     const version = this.labels[label];

@@ -48,6 +48,7 @@ export type Message = Record<string, any>;
 export const INFERENCE = 'inference.GRPCInferenceService';
 export const HEALTH = 'grpc.health.v1.Health';
 export const PREDICTION = 'tensorflow.serving.PredictionService';
+export const SESSION = 'tensorflow.serving.SessionService';
 export const MODEL_SERVICE = 'tensorflow.serving.ModelService';
 
 interface Method {
@@ -189,6 +190,7 @@ export async function startGrpcFixture(
   const process = { live: true, ready: true };
   const control = new ControlPlane({
     models,
+    routes: models,
     statistics: { statistics: () => undefined },
     schedulers: { scheduler: () => SCHEDULER },
     latencies: { latency: () => undefined },

@@ -87,6 +87,7 @@ export async function startFixture(options: Partial<HttpOptions> = {}): Promise<
   const process = { live: true, ready: true };
   const control = new ControlPlane({
     models,
+    routes: models,
     statistics: { statistics: () => undefined },
     schedulers: { scheduler: () => SCHEDULER },
     latencies: { latency: () => undefined },

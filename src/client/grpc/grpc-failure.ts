@@ -10,6 +10,7 @@ const STATUS_OF_CODE: Readonly<Partial<Record<number, number>>> = {
   [status.ALREADY_EXISTS]: 409,
   [status.PERMISSION_DENIED]: 403,
   [status.RESOURCE_EXHAUSTED]: 429,
+  [status.FAILED_PRECONDITION]: 400,
   [status.ABORTED]: 409,
   [status.UNIMPLEMENTED]: 501,
   [status.UNAVAILABLE]: 503,

@@ -45,6 +45,9 @@ export const FLAGS: readonly Flag[] = [
   triton('load-model', 'loadModels', 'string', { repeatable: true }),
   triton('disable-auto-complete-config', 'autoCompleteConfig', 'boolean', { negates: true }),
   triton('model-config-name', 'modelConfigName'),
+  own('allow-version-labels-for-unavailable-models', 'labelsForUnavailableVersions', 'boolean', {
+    aliases: ['allow_version_labels_for_unavailable_models'],
+  }),
   triton('model-load-thread-count', 'modelLoadThreads', 'number'),
   triton('model-load-retry-count', 'modelLoadRetries', 'number'),
   triton('id', 'serverId'),

@@ -598,6 +598,12 @@ export const serverConfigSchema = z.strictObject({
     .default(15)
     .describe('In mode poll, how often the folders are looked at, in seconds'),
   loadModels: z.array(z.string().min(1)).default([]).describe('Models to load at the start in mode explicit; * = all'),
+  labelsForUnavailableVersions: z
+    .boolean()
+    .default(false)
+    .describe(
+      "A label that is new may be set on a version that does not serve yet, by TensorFlow Serving's reload of configs; it counts when the version serves",
+    ),
   autoCompleteConfig: z
     .boolean()
     .default(true)

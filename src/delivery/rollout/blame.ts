@@ -12,6 +12,7 @@ export const BLAME = {
   DATA_TYPE_MISMATCH: 'caller',
   SHAPE_MISMATCH: 'caller',
   MODEL_INVALID: 'server',
+  FAILED_PRECONDITION: 'caller',
   BODY_TOO_LARGE: 'caller',
   HEADERS_TOO_LARGE: 'caller',
   UNSUPPORTED_MEDIA: 'caller',

@@ -1,7 +1,7 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { type ModelConfig, parseModelConfig } from '../../config/index.js';
-import { ServingError } from '../../core/index.js';
+import { ServingError, toServingError } from '../../core/index.js';
 import { readContained } from './contained-path.js';
 import type { ModelPlace } from './folders.js';
 
@@ -62,6 +62,21 @@ async function hasFile(folder: string, file: string): Promise<boolean> {
 /** The config of a load request, which stands for the stored one. Throws MODEL_INVALID. */
 export function overridingConfig(json: string, name: string): FoundConfig {
   return checked(parseModelConfig(json, 'json', `config of the load request for '${name}'`), name, 'load request');
+}
+
+/** The version policy of a load request, which stands for the stored one. Throws MALFORMED_REQUEST for what is none. */
+export function overridingPolicy(json: string, name: string): ModelConfig['version_policy'] {
+  let policy: unknown;
+  try {
+    policy = JSON.parse(json);
+  } catch {
+    throw new ServingError('MALFORMED_REQUEST', `the version policy of the load request for '${name}' is not JSON`);
+  }
+  try {
+    return overridingConfig(JSON.stringify({ version_policy: policy }), name).config.version_policy;
+  } catch (thrown) {
+    throw new ServingError('MALFORMED_REQUEST', toServingError(thrown).message);
+  }
 }
 
 function checked(

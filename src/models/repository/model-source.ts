@@ -3,7 +3,7 @@ import { isEnsemble } from '../completion/ensemble-steps.js';
 import type { BackendFamily } from './backend-choice.js';
 import { candidateFamilies } from './backend-choice.js';
 import { listModel, type ModelPlace, modelFileOf, placeOf } from './folders.js';
-import { type FoundConfig, overridingConfig, readModelConfig } from './model-config-file.js';
+import { type FoundConfig, overridingConfig, overridingPolicy, readModelConfig } from './model-config-file.js';
 import { OverrideFolder } from './override-folder.js';
 import { readRolloutFile } from './rollout-file.js';
 import { readRoutesFile } from './routes-file.js';
@@ -74,7 +74,9 @@ async function folderSource(
     load.config === undefined
       ? await readModelConfig(place, name, files, places.configName)
       : overridingConfig(load.config, name);
-  const source = inFolder(places, name, place, found, versions);
+  const policy =
+    load.versionPolicy === undefined ? policyOf(places, name, found) : overridingPolicy(load.versionPolicy, name);
+  const source = inFolder(places, name, place, found, pickVersions(policy, versions));
   const routes = await readRoutesFile(place, name, files, source.versions.wanted);
   const rollout = await readRolloutFile(place, name, files);
   const slos = await readSloFile(place, name, files);
@@ -93,7 +95,7 @@ async function overrideSource(places: SourcePlaces, name: string, load: LoadPara
   try {
     const { versions } = await listModel(folder.place, name);
     return {
-      ...inFolder(places, name, folder.place, found, versions),
+      ...inFolder(places, name, folder.place, found, pickVersions(policyOf(places, name, found), versions)),
       // A load request that brings its own files has none of these.
       routes: undefined,
       rollout: undefined,
@@ -112,7 +114,7 @@ function inFolder(
   name: string,
   place: ModelPlace,
   found: FoundConfig,
-  present: readonly number[],
+  versions: VersionPick,
 ): Omit<ModelSource, keyof BesideModel | 'hold' | 'release'> {
   // An ensemble has no file.
   const candidates = isEnsemble(found.config) ? [] : candidateFamilies(places.families, found.config);
@@ -121,7 +123,7 @@ function inFolder(
     name,
     place,
     found,
-    versions: pickVersions(policyOf(places, name, found), present),
+    versions,
     modelFile: async (version) => {
       const { path, file } = await modelFileOf(place, name, version, names);
       const { family } = candidates.find(({ files }) => files.includes(file)) as (typeof candidates)[number];

@@ -43,6 +43,7 @@ export { TEXT_SCHEMAS } from './texts/text-schemas.js';
 export { finished, vectorOf, vectorsOfTokens } from './texts/vectors.js';
 export { decodeExamplesRequest, type ExamplesMessage } from './tf-grpc/example-messages.js';
 export { type NamedModel, namedModel } from './tf-grpc/model-spec.js';
+export { decodeMultiInference, type TaskMethod } from './tf-grpc/multi-inference.js';
 export { decodePredictRequest, encodePredictResponse } from './tf-grpc/predict-messages.js';
 export { classifiedRows, floatsOf, regressedRows } from './tf-serving/method-results.js';
 export { TENSORFLOW_TYPES } from './tf-serving/tensorflow-types.js';
@@ -54,6 +55,7 @@ export {
   modelServiceCalls,
   predictionCalls,
   reflectionCalls,
+  sessionCalls,
 } from './v2-grpc/calls.js';
 export { type CallContext, decodeModelInfer } from './v2-grpc/infer-request.js';
 export {

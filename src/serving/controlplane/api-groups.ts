@@ -17,6 +17,7 @@ export const GROUPS = {
   repositoryIndex: 'model-repository',
   repositoryLoad: 'model-repository',
   repositoryUnload: 'model-repository',
+  setVersionLabels: 'model-repository',
   logSettings: 'logging',
   setLogSettings: 'logging',
   traceSettings: 'trace',

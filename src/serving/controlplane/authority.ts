@@ -40,6 +40,7 @@ export const RIGHTS = {
   repositoryIndex: 'open',
   repositoryLoad: 'admin',
   repositoryUnload: 'admin',
+  setVersionLabels: 'admin',
   logSettings: 'open',
   setLogSettings: 'admin',
   traceSettings: 'open',
@@ -77,6 +78,7 @@ export type ControlCall = keyof typeof RIGHTS;
 const FREE_ON_THIS_MACHINE: ReadonlySet<ControlCall> = new Set([
   'repositoryLoad',
   'repositoryUnload',
+  'setVersionLabels',
   'setLogSettings',
   'setTraceSettings',
   'sharedMemoryRegister',

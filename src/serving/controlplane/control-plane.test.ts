@@ -50,6 +50,7 @@ function setUp(options: { strictReadiness?: boolean; serving?: boolean; figures?
   ]);
   const control = new ControlPlane({
     models,
+    routes: models,
     statistics: { statistics: (id) => (id.model === 'm' && id.version === 3 ? options.figures : undefined) },
     schedulers: { scheduler: (_, version) => (version === 3 ? SCHEDULER : undefined) },
     latencies: { latency: ({ model, version }) => (model === 'm' && version === 3 ? LATENCY : undefined) },
@@ -339,6 +340,9 @@ describe('load and unload', () => {
     ['a file without config', { 'file:1/model.onnx': '' }],
     ['a config that is not text', { config: { name: 'm' } }],
     ['an unknown parameter', { confg: '{}' }],
+    ['a version policy that is not text', { version_policy: { all: {} } }],
+    ['a version policy beside a config', { version_policy: '{}', config: '{}' }],
+    ['a version policy beside a version', { version_policy: '{}', version: 1 }],
     ['a traversing file name', { config: '{}', 'file:1/../../x': '' }],
     ['a traversing version', { config: '{}', 'file:../1/x': '' }],
     ['a version with a zero in front', { config: '{}', 'file:01/x': '' }],

@@ -7,6 +7,7 @@ import {
   type ModelControl,
   type ModelSpec,
   type ModelVersionId,
+  type RouteControl,
   type SchedulerSource,
   ServingError,
   type SloSource,
@@ -38,6 +39,7 @@ import { type TraceSettingsObject, traceChanges, traceSettingsObject } from './t
 
 export interface ControlPlaneOptions {
   readonly models: ModelControl;
+  readonly routes: Pick<RouteControl, 'setLabels' | 'hasLabels'>;
   readonly statistics: StatisticsSource;
   readonly schedulers: SchedulerSource;
   readonly latencies: LatencySource;
@@ -166,6 +168,17 @@ export class ControlPlane {
       const { unloadDependents, version } = parseUnloadParameters(parameters);
       return models.unload(checkModelName(model), unloadDependents, version);
     });
+  }
+
+  /**
+   * Labels of versions, over those of the model's routes (`RouteControl.setLabels`); resolves when all threads route by them.
+   * Rejects with UNAUTHENTICATED or FORBIDDEN before anything else.
+   */
+  async setVersionLabels(model: string, labels: Readonly<Record<string, number>>, caller: Caller): Promise<void> {
+    const { authority, routes } = this.#options;
+    authority.check('setVersionLabels', caller, model);
+    if (routes.hasLabels(checkModelName(model), labels)) return;
+    await authority.change('setVersionLabels', model, caller, (who) => routes.setLabels(model, labels, who));
   }
 
   /**

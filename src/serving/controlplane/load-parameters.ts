@@ -7,24 +7,31 @@ const FILE_PREFIX = 'file:';
 
 /**
  * Reads the parameters of a load: `config`, a ModelConfig as JSON text, `file:<version>/<file name>`, each a file's
- * content, and `version`, the only one to load. Throws MALFORMED_REQUEST for anything else, for a file name that is not a single visible path segment, for
- * broken base64, and for files without `config`.
+ * content, `version`, the only one to load, and `version_policy`, as a ModelConfig has it, as JSON text. Throws MALFORMED_REQUEST for anything else, for a
+ * file name that is not a single visible path segment, for broken base64, for files without `config`, and for a policy beside another parameter.
  */
 export function parseLoadParameters(parameters: RepositoryParameters): LoadParameters {
   const files = new Map<string, Uint8Array>();
   let config: string | undefined;
   let version: number | undefined;
+  let versionPolicy: string | undefined;
   for (const [name, value] of Object.entries(parameters)) {
-    if (name === 'config') config = configText(value);
+    if (name === 'config') config = jsonText(name, value, 'ModelConfig');
+    else if (name === 'version_policy') versionPolicy = jsonText(name, value, 'version policy');
     else if (name === 'version') version = oneVersion(value);
     else if (name.startsWith(FILE_PREFIX)) files.set(filePath(name), fileContent(name, value));
     else
       throw malformed(
-        `unknown parameter ${shownText(name)} of a load; known are config, file:<version>/<file name> and version`,
+        `unknown parameter ${shownText(name)} of a load; known are config, file:<version>/<file name>, version and version_policy`,
       );
   }
   if (files.size > 0 && config === undefined) throw malformed('a load with files needs the parameter config too');
-  return { config, files, version };
+  if (versionPolicy === undefined) return { config, files, version };
+  if (config !== undefined || version !== undefined)
+    throw malformed(
+      'the parameter version_policy of a load comes alone: a config has one of its own, a version is one',
+    );
+  return { config, files, version, versionPolicy };
 }
 
 /** What an unload asks for. */
@@ -58,9 +65,9 @@ function oneVersion(value: unknown): number {
   throw malformed(`the parameter version is a ${typeof value}, expected a positive whole number`);
 }
 
-function configText(value: unknown): string {
+function jsonText(name: string, value: unknown, what: string): string {
   if (typeof value === 'string') return value;
-  throw malformed(`the parameter config is a ${typeof value}, expected a string that holds a ModelConfig as JSON`);
+  throw malformed(`the parameter ${name} is a ${typeof value}, expected a string that holds a ${what} as JSON`);
 }
 
 /** `<version>/<file name>`, both checked, so that joining it to a model's folder cannot leave that folder. */

@@ -25,6 +25,7 @@ const CALLS = {
   repositoryIndex: true,
   repositoryLoad: true,
   repositoryUnload: true,
+  setVersionLabels: true,
   logSettings: true,
   setLogSettings: true,
   traceSettings: true,

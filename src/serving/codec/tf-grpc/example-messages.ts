@@ -32,12 +32,25 @@ type Features = ReadonlyMap<string, Span>;
  * Throws MALFORMED_REQUEST.
  */
 export function decodeExamplesRequest(bytes: Uint8Array, maxBytes: number): ExamplesMessage {
-  const reader = new WireReader(bytes);
   let named: NamedModel | undefined;
+  const inputs = readExamples(bytes, maxBytes, (reader) => {
+    named = readModelSpec(reader);
+  });
+  if (named === undefined) throw new ServingError('MALFORMED_REQUEST', 'the request has no model_spec');
+  return { named, inputs };
+}
+
+/** Reads a message whose field 2 is an `Input`; `head` reads each field 1. Throws as `decodeExamplesRequest`. */
+export function readExamples(
+  bytes: Uint8Array,
+  maxBytes: number,
+  head: (reader: WireReader) => void,
+): ExamplesMessage['inputs'] {
+  const reader = new WireReader(bytes);
   const examples: Features[] = [];
   let context: Features = new Map();
   while (reader.next()) {
-    if (reader.field === 1) named = readModelSpec(reader);
+    if (reader.field === 1) head(reader);
     else if (reader.field === 2) {
       // Input: `example_list` and `example_list_with_context` have their examples in field 1 both.
       inside(reader, () => {
@@ -50,11 +63,8 @@ export function decodeExamplesRequest(bytes: Uint8Array, maxBytes: number): Exam
       });
     } else reader.skip();
   }
-  if (named === undefined) throw new ServingError('MALFORMED_REQUEST', 'the request has no model_spec');
   if (examples.length === 0) throw new ServingError('MALFORMED_REQUEST', 'the request has no examples');
-  const inputs = (specs: readonly ShapedSpec[], batched: boolean) =>
-    specs.flatMap((spec) => inputOf(reader, spec, batched, examples, context, maxBytes) ?? []);
-  return { named, inputs };
+  return (specs, batched) => specs.flatMap((spec) => inputOf(reader, spec, batched, examples, context, maxBytes) ?? []);
 }
 
 function inputOf(

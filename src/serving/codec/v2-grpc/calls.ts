@@ -27,7 +27,7 @@ type PlainObject = Record<string, unknown>;
 /** Calls whose messages are read and written by hand: the hot path. */
 const BY_HAND: readonly string[] = ['ModelInfer', 'ModelStreamInfer', 'Predict'];
 /** Calls whose requests are read by hand, and whose answers are not written so. */
-const READ_BY_HAND: readonly string[] = ['Classify', 'Regress'];
+const READ_BY_HAND: readonly string[] = ['Classify', 'Regress', 'MultiInference'];
 
 /** What differs between a REST answer and its message. */
 const ANSWER_AS_MESSAGE: Readonly<Record<string, (answer: unknown) => unknown>> = {
@@ -47,7 +47,7 @@ export function healthCalls(): readonly Call[] {
   return callsOf('grpc.health.v1.Health');
 }
 
-/** The calls of TensorFlow Serving's `PredictionService`; `Predict`, `Classify` and `Regress` pass their requests through. */
+/** The calls of TensorFlow Serving's `PredictionService`; `Predict` and those with examples pass their requests through. */
 export function predictionCalls(): readonly Call[] {
   return callsOf('tensorflow.serving.PredictionService');
 }
@@ -55,6 +55,11 @@ export function predictionCalls(): readonly Call[] {
 /** Those of its `ModelService`. */
 export function modelServiceCalls(): readonly Call[] {
   return callsOf('tensorflow.serving.ModelService');
+}
+
+/** Those of its `SessionService`. */
+export function sessionCalls(): readonly Call[] {
+  return callsOf('tensorflow.serving.SessionService');
 }
 
 /** Bytes of a message of `protos/` by its full name, from an object with its field names; unknown keys are left out. */

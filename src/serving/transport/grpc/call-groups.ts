@@ -31,6 +31,7 @@ const TENSORFLOW_SERVICES: Readonly<Record<string, ApiGroup>> = {
   Classify: 'inference',
   Regress: 'inference',
   MultiInference: 'inference',
+  SessionRun: 'inference',
   GetModelMetadata: 'metadata',
   GetModelStatus: 'health',
   HandleReloadConfigRequest: 'model-repository',

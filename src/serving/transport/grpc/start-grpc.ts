@@ -6,6 +6,7 @@ import {
   modelServiceCalls,
   predictionCalls,
   reflectionCalls,
+  sessionCalls,
 } from '../../codec/index.js';
 import { groupOf } from './call-groups.js';
 import { controlCall } from './control-calls.js';
@@ -26,6 +27,7 @@ import { drainStreams, type OpenStreams } from './open-streams.js';
 import { reflection } from './reflection-service.js';
 import { streamInfer } from './stream-infer.js';
 import { modelCall } from './tf-serving/model-calls.js';
+import { multiInferenceMethod } from './tf-serving/multi-inference.js';
 import { classifyMethod, predictMethod, regressMethod } from './tf-serving/prediction-forms.js';
 import { unaryInfer } from './unary-infer.js';
 
@@ -42,7 +44,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
     ...(INFERENCES.has(call.name) ? { refused: refusalOf(call, state), watch: undefined } : {}),
     pooled: INFERENCES.has(call.name),
   }));
-  const predictions = [...predictionCalls(), ...modelServiceCalls()].map((call) => ({
+  const predictions = [...predictionCalls(), ...modelServiceCalls(), ...sessionCalls()].map((call) => ({
     ...method(call, groupOf(call), state, tensorFlowHandler(call, state)),
     ...(INFERENCES.has(call.name) ? { refused: refusalOf(call, state), watch: undefined } : {}),
     pooled: INFERENCES.has(call.name),
@@ -70,7 +72,14 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
 }
 
 /** The calls whose refusals are counted. */
-const INFERENCES: ReadonlySet<string> = new Set(['ModelInfer', 'ModelStreamInfer', 'Predict', 'Classify', 'Regress']);
+const INFERENCES: ReadonlySet<string> = new Set([
+  'ModelInfer',
+  'ModelStreamInfer',
+  'Predict',
+  'Classify',
+  'Regress',
+  'MultiInference',
+]);
 
 interface RunningParts {
   readonly listener: GrpcListener;
@@ -158,6 +167,7 @@ function tensorFlowHandler(call: Call, state: GrpcState): (call: ServerCall) => 
   if (call.name === 'Predict') return unaryInfer(state, predictMethod(state));
   if (call.name === 'Classify') return unaryInfer(state, classifyMethod(call, state));
   if (call.name === 'Regress') return unaryInfer(state, regressMethod(call, state));
+  if (call.name === 'MultiInference') return unaryInfer(state, multiInferenceMethod(call, state));
   return modelCall(call, state);
 }
 

@@ -23,7 +23,7 @@ interface ModelRequest {
 
 type ModelHandler = (state: GrpcState, request: ModelRequest, caller: Caller) => Awaitable<unknown>;
 
-/** The calls of `PredictionService` and `ModelService` that are no inferences. */
+/** The calls of TensorFlow Serving's services that are no inferences. */
 const MODEL_CALLS: Readonly<Record<string, ModelHandler>> = {
   GetModelMetadata: async (state, { model_spec, metadata_field }) => {
     const named = namedModel(model_spec);
@@ -64,7 +64,12 @@ export function modelCall(call: Call, state: GrpcState): (surface: ServerCall) =
   return (surface) => ({
     message(bytes) {
       if (handler === undefined) {
-        surface.fail(new ServingError('UNSUPPORTED', `${call.name} is not supported; send one request for each task`));
+        surface.fail(
+          new ServingError(
+            'UNSUPPORTED',
+            `${call.name} is not supported: models have inputs and outputs, and no graph whose nodes a client could name; use Predict`,
+          ),
+        );
         return;
       }
       state.inFlight.enter();

@@ -33,25 +33,29 @@ export function predictMethod(state: GrpcState): () => UnaryForm {
 
 /** `Classify`: labels and scores of each example. */
 export function classifyMethod(call: Call, state: GrpcState): () => UnaryForm {
-  return () =>
-    new ExamplesForm(call, state, (response, spec) => {
-      const { rows, classes, scores, label } = classifiedRows(response, spec);
-      const values = floatsOf(scores);
-      const classesOf = (row: number) =>
-        Array.from({ length: classes }, (_, place) => ({
-          label: label(row, place),
-          score: values[row * classes + place],
-        }));
-      return { classifications: Array.from({ length: rows }, (_, row) => ({ classes: classesOf(row) })) };
-    });
+  return () => new ExamplesForm(call, state, classificationResult);
 }
 
 /** `Regress`: a value for each example. */
 export function regressMethod(call: Call, state: GrpcState): () => UnaryForm {
-  return () =>
-    new ExamplesForm(call, state, (response) => ({
-      regressions: Array.from(floatsOf(regressedRows(response)), (value) => ({ value })),
+  return () => new ExamplesForm(call, state, regressionResult);
+}
+
+/** A `ClassificationResult`. */
+export function classificationResult(response: InferenceResponse, spec: ModelSpec): object {
+  const { rows, classes, scores, label } = classifiedRows(response, spec);
+  const values = floatsOf(scores);
+  const classesOf = (row: number) =>
+    Array.from({ length: classes }, (_, place) => ({
+      label: label(row, place),
+      score: values[row * classes + place],
     }));
+  return { classifications: Array.from({ length: rows }, (_, row) => ({ classes: classesOf(row) })) };
+}
+
+/** A `RegressionResult`. */
+export function regressionResult(response: InferenceResponse): object {
+  return { regressions: Array.from(floatsOf(regressedRows(response)), (value) => ({ value })) };
 }
 
 /** A call whose examples are read by the inputs of the model that it names. */
@@ -84,9 +88,14 @@ class ExamplesForm implements UnaryForm {
   encode(response: InferenceResponse, headBytes: number, room: ReplyRoom): Buffer {
     const { model, version } = response.version;
     const result = this.#resultOf(response, this.#spec as ModelSpec);
-    const message = this.#call.encode({ result, model_spec: specMessage(model, version) });
-    const framed = room.place(headBytes + message.byteLength);
-    framed.set(message, headBytes);
-    return framed;
+    return framedMessage(this.#call, { result, model_spec: specMessage(model, version) }, headBytes, room);
   }
+}
+
+/** An answer of a call, behind the free head of its frame. */
+export function framedMessage(call: Call, answer: object, headBytes: number, room: ReplyRoom): Buffer {
+  const message = call.encode(answer);
+  const framed = room.place(headBytes + message.byteLength);
+  framed.set(message, headBytes);
+  return framed;
 }

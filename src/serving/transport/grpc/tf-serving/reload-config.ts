@@ -10,15 +10,22 @@ export interface ServerConfigMessage {
 interface ModelConfigMessage {
   readonly name: string;
   readonly base_path: string;
-  readonly model_version_policy: object | null;
+  readonly model_version_policy: VersionPolicyMessage | null;
   readonly version_labels: Readonly<Record<string, number>>;
   readonly logging_config: object | null;
 }
 
+/** A decoded `ServableVersionPolicy`: at most one of them. */
+interface VersionPolicyMessage {
+  readonly latest?: { readonly num_versions: number };
+  readonly all?: object;
+  readonly specific?: { readonly versions: readonly number[] };
+}
+
 /**
- * Makes the models of the list those that serve: loads what does not serve yet, then unloads what is not in it. The right is that of
- * loading and unloading. Throws UNSUPPORTED for what the config of a model or its routes say here, MALFORMED_REQUEST for a list
- * that cannot be, and what the loads throw: then nothing is unloaded.
+ * Makes the models of the list those that serve: loads what does not serve yet and those whose versions the list names, sets their labels, then
+ * unloads what is not in it. The right is that of loading and unloading. Throws UNSUPPORTED for what the server has otherwise, MALFORMED_REQUEST for a
+ * list that cannot be, FAILED_PRECONDITION for a label of a version that does not serve, and what the loads throw: then nothing is unloaded.
  */
 export async function reloadConfig(
   control: ControlPort,
@@ -28,16 +35,28 @@ export async function reloadConfig(
   const list = config?.model_config_list?.config;
   if (list === undefined)
     throw new ServingError('MALFORMED_REQUEST', 'the request has no model_config_list, the one config there is');
-  const names = list.map(checked);
-  if (new Set(names).size < names.length)
+  const models = list.map(checked);
+  const names = new Set(models.map(({ name }) => name));
+  if (names.size < models.length)
     throw new ServingError('MALFORMED_REQUEST', 'the model_config_list has a model twice');
   const serving = new Set((await control.repositoryIndex({ ready: true })).map(({ name }) => name));
-  for (const name of names) if (!serving.has(name)) await control.repositoryLoad(name, {}, caller);
-  for (const name of serving) if (!names.includes(name)) await control.repositoryUnload(name, {}, caller);
+  for (const { name, policy } of models) {
+    if (policy !== undefined) await control.repositoryLoad(name, { version_policy: policy }, caller);
+    else if (!serving.has(name)) await control.repositoryLoad(name, {}, caller);
+  }
+  for (const { name, labels } of models) await control.setVersionLabels(name, labels, caller);
+  for (const name of serving) if (!names.has(name)) await control.repositoryUnload(name, {}, caller);
 }
 
-function checked(config: ModelConfigMessage): string {
-  const { name, base_path, model_version_policy, version_labels, logging_config } = config;
+interface WantedModel {
+  readonly name: string;
+  /** Of a load, as its parameter has it; undefined: as the model's own config says. */
+  readonly policy: string | undefined;
+  readonly labels: Readonly<Record<string, number>>;
+}
+
+function checked(config: ModelConfigMessage): WantedModel {
+  const { name, base_path, model_version_policy, version_labels: labels, logging_config } = config;
   checkModelName(name);
   const folder = base_path.replace(/\/+$/, '').split('/').at(-1);
   if (base_path !== '' && folder !== name)
@@ -45,11 +64,16 @@ function checked(config: ModelConfigMessage): string {
       name,
       `base_path ends in ${JSON.stringify(folder)}: models come of the server's own repositories`,
     );
-  if (model_version_policy !== null) throw unsupported(name, 'model_version_policy stands in the config of the model');
-  if (Object.keys(version_labels).length > 0) throw unsupported(name, 'version_labels are those of its routes');
   if (logging_config !== null)
     throw unsupported(name, 'logging_config is not offered: see captures and the payload log');
-  return name;
+  return { name, policy: model_version_policy === null ? undefined : policyText(model_version_policy), labels };
+}
+
+/** A policy without a choice is TensorFlow Serving's default, and so is a latest of no versions. */
+function policyText({ latest, all, specific }: VersionPolicyMessage): string {
+  if (all !== undefined) return JSON.stringify({ all: {} });
+  if (specific !== undefined) return JSON.stringify({ specific: { versions: specific.versions } });
+  return JSON.stringify({ latest: { num_versions: Math.max(1, latest?.num_versions ?? 1) } });
 }
 
 function unsupported(model: string, what: string): ServingError {

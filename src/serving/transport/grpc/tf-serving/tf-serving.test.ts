@@ -5,6 +5,7 @@ import {
   type Message,
   MODEL_SERVICE,
   PREDICTION,
+  SESSION,
   startGrpcFixture,
 } from '../../../../../test/support/grpc-server.js';
 import { fp32, modelSpec, tensorSpec } from '../../../../../test/support/specs.js';
@@ -163,6 +164,54 @@ describe('Classify and Regress', () => {
   });
 });
 
+describe('MultiInference', () => {
+  const task = (method: string, spec: Message = {}) => ({
+    model_spec: { name: 'm', ...spec },
+    method_name: `tensorflow/serving/${method}`,
+  });
+  const multi = (tasks: Message[], list = [floats(1, 2), floats(3, 4)]) =>
+    fixture.client.unary(
+      'MultiInference',
+      { tasks, input: { example_list: { examples: list } } },
+      { service: PREDICTION },
+    );
+
+  it('answers each of its tasks, by one run of the model', async () => {
+    fixture.inference.outputs = [fp32('outputs', [2], [1.5, -2]), fp32('y', [2, 2], [0.25, 0.75, 1, 0])];
+    const { results } = await multi([task('regress'), task('classify')]);
+    expect(results[0].regression_result.regressions).toEqual([{ value: 1.5 }, { value: -2 }]);
+    expect(results[1].classification_result.classifications[0].classes).toEqual([
+      { label: 'no', score: 0.25 },
+      { label: 'yes', score: 0.75 },
+    ]);
+    expect(results.map(({ model_spec }: Message) => model_spec.name)).toEqual(['m', 'm']);
+    const [request, ...others] = fixture.inference.requests;
+    expect([request!.inputs[0]!.shape, others]).toEqual([[2, 2], []]);
+  });
+
+  it.each([
+    [[], status.INVALID_ARGUMENT, /no tasks/],
+    [[{ method_name: 'tensorflow/serving/classify' }], status.INVALID_ARGUMENT, /no model_spec/],
+    [[task('classify'), task('regress', { name: 'other' })], status.INVALID_ARGUMENT, /access the same model name/],
+    [[task('classify'), task('classify')], status.INVALID_ARGUMENT, /Duplicate evaluation of signature/],
+    [[task('classify'), task('regress', { version: { value: 1 } })], status.INVALID_ARGUMENT, /different versions/],
+    [[task('predict')], status.UNIMPLEMENTED, /Unsupported signature method_name: "tensorflow\/serving\/predict"/],
+    [[task('classify', { name: 'no' })], status.NOT_FOUND, /no model/],
+    [Array.from({ length: 65 }, () => task('regress')), status.INVALID_ARGUMENT, /more than 64 tasks/],
+  ])('refuses the tasks %#', async (tasks, code, details) => {
+    await expect(multi(tasks)).rejects.toMatchObject({ code, details: expect.stringMatching(details) });
+    expect(fixture.inference.requests).toEqual([]);
+  });
+
+  it('refuses no examples, and what the model cannot say', async () => {
+    await expect(multi([task('classify')], [])).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    fixture.inference.outputs = [fp32('a', [1, 3])];
+    await expect(multi([task('classify'), task('regress')], [floats(1, 2)])).rejects.toMatchObject({
+      code: status.UNIMPLEMENTED,
+    });
+  });
+});
+
 describe('models as TensorFlow Serving tells of them', () => {
   it('have one signature', async () => {
     const answer = await metadata({ model_spec: { name: 'm' }, metadata_field: ['signature_def'] });
@@ -221,8 +270,6 @@ describe('models as TensorFlow Serving tells of them', () => {
 
   it.each([
     [{ name: 'new', base_path: '/models/other' }, /base_path ends in "other"/],
-    [{ name: 'new', version_labels: { a: 1 } }, /version_labels are those of its routes/],
-    [{ name: 'new', model_version_policy: { all: {} } }, /model_version_policy/],
     [{ name: 'new', logging_config: {} }, /logging_config/],
     [{ name: '../new' }, /the model name/],
   ])('are not changed by the config %j', async (config, details) => {
@@ -231,10 +278,41 @@ describe('models as TensorFlow Serving tells of them', () => {
     expect(fixture.models.calls).toEqual({ load: [], unload: [] });
   });
 
-  it('answer no MultiInference', async () => {
-    await expect(fixture.client.unary('MultiInference', {}, { service: PREDICTION })).rejects.toMatchObject({
+  it('are loaded by the version policy of the list, and get its labels', async () => {
+    const versions = [
+      [{ name: 'a', model_version_policy: { latest: { num_versions: 2 } } }, { latest: { num_versions: 2 } }],
+      [{ name: 'b', model_version_policy: { latest: {} } }, { latest: { num_versions: 1 } }],
+      [{ name: 'c', model_version_policy: {} }, { latest: { num_versions: 1 } }],
+      [{ name: 'd', model_version_policy: { all: {} } }, { all: {} }],
+      [{ name: 'm', model_version_policy: { specific: { versions: [1, 3] } } }, { specific: { versions: [1, 3] } }],
+    ] as const;
+    await reload([...versions.map(([config]) => config), { name: 'e', version_labels: { stable: 1, canary: 2 } }]);
+    expect(fixture.models.calls.load).toEqual([
+      ...versions.map(([{ name }, policy]) => [
+        name,
+        { config: undefined, files: new Map(), version: undefined, versionPolicy: JSON.stringify(policy) },
+      ]),
+      ['e', { config: undefined, files: new Map(), version: undefined }],
+    ]);
+    expect(fixture.models.labelsSet).toEqual({ e: { stable: 1, canary: 2 } });
+    await reload([{ name: 'e' }]);
+    expect(fixture.models.labelsSet).toEqual({ e: {} });
+  });
+
+  it('are not unloaded where a label cannot be set', async () => {
+    const unavailable = new ServingError('FAILED_PRECONDITION', 'not available');
+    fixture.models.setLabels = () => Promise.reject(unavailable);
+    await expect(reload([{ name: 'new', version_labels: { a: 9 } }])).rejects.toMatchObject({
+      code: status.FAILED_PRECONDITION,
+      details: 'not available',
+    });
+    expect(fixture.models.calls.unload).toEqual([]);
+  });
+
+  it('run no graph by the names of its nodes', async () => {
+    await expect(fixture.client.unary('SessionRun', {}, { service: SESSION })).rejects.toMatchObject({
       code: status.UNIMPLEMENTED,
-      details: expect.stringContaining('one request for each task'),
+      details: expect.stringContaining('use Predict'),
     });
   });
 });
