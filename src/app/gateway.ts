@@ -40,7 +40,7 @@ import { Lifetime } from './lifetime.js';
 import { type Listeners, type RequestServers, startListeners, startServers } from './listeners.js';
 import { logOptions } from './log-options.js';
 import { logControl } from './log-settings.js';
-import { OFFLOAD_TASKS } from './offload-tasks.js';
+import { OFFLOAD_TASKS, offloadThreads } from './offload-tasks.js';
 import { openPayloadLog, type PayloadLog } from './payload-log.js';
 import { platformListeners } from './platforms.js';
 import { askGates, releaseGate } from './release-gate.js';
@@ -187,9 +187,9 @@ export class Gateway implements RunningServer {
     this.#metrics = metrics;
     this.#lifetime = new Lifetime(log);
     const cores = usableCores();
-    const offloadThreads = config.offload.threads ?? Math.max(1, Math.floor(cores / 2));
+    const tokenThreads = offloadThreads(config.offload, cores);
     this.#offload = createOffload({
-      threads: offloadThreads,
+      threads: tokenThreads,
       maxQueue: config.offload.maxQueueSize,
       tasks: OFFLOAD_TASKS,
     });
@@ -238,7 +238,7 @@ export class Gateway implements RunningServer {
       const desk = new ControlDesk(() => this.#control, whyAbsent);
       this.#ingress = createIngress(config, {
         threads,
-        offloadThreads,
+        offloadThreads: tokenThreads,
         desk,
         callers,
         charges,

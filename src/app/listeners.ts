@@ -1,6 +1,7 @@
 import type { ServerConfig } from '../config/index.js';
 import type { ClientMemory, Clock, LeaseSource, Log, Offload, Reason, RequestWatch } from '../core/index.js';
 import type { Metrics } from '../insight/index.js';
+import { usableCores } from '../machine/index.js';
 import type { AdminPlane } from '../serving/controlplane/index.js';
 import {
   type ControlPort,
@@ -14,6 +15,7 @@ import {
   startMetricsHttp,
 } from '../serving/transport/index.js';
 import { grpcTls } from './grpc-tls.js';
+import { offloadThreads } from './offload-tasks.js';
 import { startPlatforms } from './platforms.js';
 
 /** What the servers of requests need of the rooms behind. */
@@ -126,15 +128,10 @@ const ALONE: Share = { index: 0, of: 1 };
 /** Bodies in flight together, in the size of the largest one. */
 const BODIES_IN_FLIGHT = 8;
 
-function httpOptions(
-  { http, jsonNan, offload, tenants, texts, tritonCompatibleErrors }: ServerConfig,
-  share: Share = ALONE,
-) {
+function httpOptions(config: ServerConfig, share: Share = ALONE) {
+  const { http, jsonNan, offload, tenants, tritonCompatibleErrors } = config;
   return {
-    texts: {
-      models: { embed: texts.embeddingModel, rerank: texts.rerankModel, classify: texts.classifyModel },
-      maxClientBatchSize: texts.maxClientBatchSize,
-    },
+    texts: textOptions(config),
     tenantHeader: tenantHeader(tenants),
     shared: share.of > 1,
     maxInFlightBytes: bodiesInFlight(http.maxInputBytes, share),
@@ -155,8 +152,21 @@ function httpOptions(
   };
 }
 
-function grpcOptions({ grpc, tenants, tritonCompatibleErrors }: ServerConfig, share: Share = ALONE) {
+/** What protocols of texts go by, over HTTP and gRPC. */
+function textOptions({ texts, offload, maxQueueSize }: ServerConfig) {
+  const { embeddingModel, sparseModel, rerankModel, classifyModel, maxClientBatchSize } = texts;
   return {
+    models: { embed: embeddingModel, sparse: sparseModel, rerank: rerankModel, classify: classifyModel },
+    maxClientBatchSize,
+    maxQueueSize,
+    tokenizationWorkers: offloadThreads(offload, usableCores()),
+  };
+}
+
+function grpcOptions(config: ServerConfig, share: Share = ALONE) {
+  const { grpc, tenants, tritonCompatibleErrors } = config;
+  return {
+    texts: textOptions(config),
     tenantHeader: tenantHeader(tenants),
     shared: share.of > 1,
     maxInFlightBytes: bodiesInFlight(grpc.maxMessageBytes, share),

@@ -1,4 +1,11 @@
+import type { ServerConfig } from '../config/index.js';
+
 const TOKENIZER = new URL('../serving/tokenizer/tokenizer-tasks.js', import.meta.url);
+
+/** How many of them there are: as the config says, else one for two cores. */
+export function offloadThreads({ threads }: ServerConfig['offload'], cores: number): number {
+  return threads ?? Math.max(1, Math.floor(cores / 2));
+}
 
 /** Modules whose pure functions run on pool threads. */
 export const OFFLOAD_TASKS = {

@@ -6,11 +6,11 @@ export interface TokenizerSource {
   readonly json: SharedArrayBuffer;
 }
 
-/** What a text model is for: a vector a text, a score a pair of texts, or scores of classes a text. */
-export type TextTask = 'embed' | 'rerank' | 'classify';
+/** What a text model is for: a vector a text, a weight a token of the vocabulary, a score a pair of texts, or scores of classes a text. */
+export type TextTask = 'embed' | 'sparse' | 'rerank' | 'classify';
 
-/** How an output of one row is made a vector: of its first token, of all, of the last, or it is one. */
-export type Pooling = 'cls' | 'mean' | 'last' | 'none';
+/** How an output of one row is made a vector: of its first token, of all, of the last, of the highest log(1 + relu) of each number (SPLADE), or it is one. */
+export type Pooling = 'cls' | 'mean' | 'last' | 'splade' | 'none';
 
 /** How texts become a model's inputs, and its output what is answered for a text. Frozen. */
 export interface TextModel {

@@ -16,6 +16,7 @@ interface Reference {
     readonly normalized: readonly number[];
     readonly first: readonly number[];
     readonly last: readonly number[];
+    readonly splade: readonly number[];
   }[];
   readonly pairs: readonly { readonly query: string; readonly text: string; readonly logit: number }[];
   readonly prompted: readonly number[];
@@ -48,6 +49,9 @@ beforeAll(async () => {
     cpSync(join(EXAMPLES, name), join(folder.path, name), { recursive: true });
   like('first', 'text: { pooling: cls, normalize: false, auto_truncate: true, max_tokens: 16 }\n');
   like('last', 'max_batch_size: 0\ntext: { pooling: last, normalize: false }\n');
+  like('sparse', 'text: { pooling: splade }\n');
+  like('decoupled', 'text: {}\nmodel_transaction_policy: { decoupled: true }\n');
+  like('mixed', 'text: { task: rerank, pooling: splade }\n');
   like('ranked', 'text: { task: classify }\noutput: [{ name: logits, label_filename: labels.txt }]\n');
   folder.write('ranked/labels.txt', 'fits\n');
   for (const [name, tokenizer] of Object.entries(BROKEN)) like(name, 'text: {}\n', tokenizer);
@@ -190,6 +194,28 @@ describe('text-embeddings-inference', () => {
     }
   });
 
+  it('gives the weights of tokens by SPLADE, those that are not 0, and tells times and counts beside them', async () => {
+    const answer = await gateway.call('/embed_sparse', { method: 'POST', body: JSON.stringify({ inputs: TEXTS }) });
+    for (const [i, values] of answer.json().entries()) {
+      const { splade } = REFERENCE.texts[i]!;
+      const dense = splade.map(() => 0);
+      for (const { index, value } of values) dense[index] = value;
+      expect(apart(dense, splade)).toBeLessThan(1e-5);
+      expect(values).toHaveLength(splade.filter((value) => value !== 0).length);
+    }
+    const characters = TEXTS.reduce((sum, text) => sum + [...text].length, 0);
+    const tokens = REFERENCE.texts.reduce((sum, { ids }) => sum + ids.length, 0);
+    expect(answer.headers).toMatchObject({
+      'x-compute-characters': String(characters),
+      'x-compute-tokens': String(tokens),
+      'x-queue-time': expect.stringMatching(/^\d+$/),
+      'x-inference-time': expect.stringMatching(/^\d+$/),
+      'x-tokenization-time': expect.stringMatching(/^\d+$/),
+      'x-total-time': expect.stringMatching(/^\d+$/),
+      'x-compute-time': expect.stringMatching(/^\d+$/),
+    });
+  });
+
   it('cuts texts that are too long where it is told to, from either side', async () => {
     const long = TEXTS[5]!;
     const refused = await post('/embed', { inputs: long, model: 'first', truncate: false });
@@ -253,6 +279,8 @@ describe('text-embeddings-inference', () => {
       max_input_length: 256,
       max_batch_tokens: 16_384,
       max_client_batch_size: 40,
+      max_concurrent_requests: 10_000,
+      tokenization_workers: expect.any(Number),
       auto_truncate: false,
     });
     expect((await gateway.call('/info?model=relevance')).json().model_type.reranker.id2label).toEqual({ 0: 'LABEL_0' });
@@ -279,7 +307,9 @@ describe('text-embeddings-inference', () => {
     ['/tokenize', '{', 422, 'Validation'],
     ['/decode', { ids: [1, -1] }, 422, 'Validation'],
     ['/decode', { ids: [99_999] }, 422, 'Validation'],
-    ['/embed_sparse', { inputs: 'a' }, 501, 'Backend'],
+    ['/embed_sparse', { inputs: '' }, 400, 'Empty'],
+    ['/embed_sparse', { inputs: 'a', model: 'sentences' }, 422, 'Validation'],
+    ['/embed', { inputs: 'a', model: 'sparse' }, 422, 'Validation'],
   ])('refuses %s of %j with %i', async (path, body, status, kind) => {
     const refused = await post(path, body);
     expect(refused.body).toEqual({ error: expect.stringMatching(/./), error_type: kind });
@@ -293,6 +323,11 @@ describe('a model of texts', () => {
     ['not-json', /tokenizer not-json\/tokenizer.json: not JSON/],
     ['word-level', /expected WordPiece, BPE, Unigram, found "WordLevel"/],
     ['without-vocabulary', /tokenizer without-vocabulary\/tokenizer.json: /],
+    [
+      'decoupled',
+      /(text: expected a model with one answer a request|models of the backend 'script' can give several responses)/,
+    ],
+    ['mixed', /text.pooling: expected none with task rerank, found splade/],
     ['misnamed', /text.mask: expected one of .*, found 'attention_mosk'.*attention_mask/],
   ])('that cannot be one is refused when it is loaded: %s', async (name, why) => {
     const rows = (await gateway.call('/v2/repository/index', { method: 'POST', body: '{}' })).json();

@@ -32,6 +32,7 @@ const FILES = [
   'reflection_v1.proto',
   'reflection_v1alpha.proto',
   'tensorflow_serving.proto',
+  'tei.proto',
 ];
 const DEFINITION = loadSync(FILES, {
   includeDirs: [PROTOS],
@@ -109,6 +110,23 @@ export class GrpcClient {
         callOptions(options),
       ),
     );
+  }
+
+  /** A call of several messages with one answer; rejects with the client's `ServiceError`. */
+  gathered(name: string, messages: readonly object[], options: CallOptions = {}): Promise<Message> {
+    const { path, requestSerialize, responseDeserialize } = methodOf(options.service ?? INFERENCE, name);
+    return new Promise((resolve, reject) => {
+      const call = this.channel.makeClientStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        metadataOf(options),
+        callOptions(options),
+        (error, value) => (error === null ? resolve(value as Message) : reject(error)),
+      );
+      for (const message of messages) call.write(message);
+      call.end();
+    });
   }
 
   watch(service: string): Received {
@@ -211,6 +229,7 @@ export async function startGrpcFixture(
     specs: {
       specOf: (name, version) => models.spec(name, version),
       versionOf: (name, label) => models.labelled(name, label),
+      textModels: () => [],
     },
     control,
     clock: WALL_CLOCK,

@@ -4,10 +4,10 @@ import { fileName, positive32 } from './fields.js';
 /** Texts in, vectors or scores out: what of a model's config the embedding protocols go by. */
 export const textFields = z.strictObject({
   task: z
-    .enum(['embed', 'rerank', 'classify'])
+    .enum(['embed', 'sparse', 'rerank', 'classify'])
     .optional()
     .describe(
-      'What an answer is: a vector of a text (embed, the default), a score of a pair of texts, scores of classes',
+      'What an answer is: a vector of a text (embed, the default), a weight for each token of the vocabulary (sparse: SPLADE), a score of a pair of texts, scores of classes',
     ),
   tokenizer: fileName()
     .optional()
@@ -29,10 +29,10 @@ export const textFields = z.strictObject({
     .optional()
     .describe('Output that is answered; default sentence_embedding, last_hidden_state, logits, or the only output'),
   pooling: z
-    .enum(['cls', 'mean', 'last', 'none'])
+    .enum(['cls', 'mean', 'last', 'splade', 'none'])
     .optional()
     .describe(
-      'How an output of one row a token becomes a vector: the first, the mean, the last; none: it is one already. Default mean where the output has an axis of any size, else none',
+      'How an output of one row a token becomes a vector: the first, the mean, the last, splade (of each number the highest log(1 + relu): logits of a masked language model; task sparse); none: it is one already. Default none where the output has no axis of tokens, else splade with task sparse and mean without',
     ),
   normalize: z.boolean().optional().describe('Vectors have the length 1, where a request does not say; default true'),
   max_tokens: positive32()

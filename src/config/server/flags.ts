@@ -181,6 +181,7 @@ export const FLAGS: readonly Flag[] = [
   triton('trace-count', 'timelines.count', 'number'),
   triton('trace-log-frequency', 'timelines.logFrequency', 'number'),
   own('embedding-model', 'texts.embeddingModel'),
+  own('sparse-model', 'texts.sparseModel'),
   own('rerank-model', 'texts.rerankModel'),
   own('classify-model', 'texts.classifyModel'),
   own('max-client-batch-size', 'texts.maxClientBatchSize', 'number'),

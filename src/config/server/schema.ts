@@ -230,6 +230,7 @@ const texts = z.strictObject({
     .string()
     .optional()
     .describe('Model that requests of embeddings mean which name none; default the only one of task embed'),
+  sparseModel: z.string().optional().describe('The same for /embed_sparse'),
   rerankModel: z.string().optional().describe('The same for /rerank'),
   classifyModel: z.string().optional().describe('The same for /predict'),
   maxClientBatchSize: z

@@ -19,6 +19,9 @@ const NAMES = {
   output: ['sentence_embedding', 'last_hidden_state', 'logits'],
 } as const;
 
+/** Of an output with one row a token, where the config does not say. */
+const POOLINGS = { embed: 'mean', sparse: 'splade', rerank: 'mean', classify: 'mean' } as const;
+
 /** Most tokens of a text where neither config nor tokenizer says it: what BERT's kin take. */
 const MOST_TOKENS = 512;
 /** Of a batch, where the config does not say; text-embeddings-inference's. */
@@ -35,7 +38,7 @@ export interface FoundTokenizer {
  * what was found.
  */
 export function textModelOf(text: TextConfig, tensors: CompletedTensors, { source, facts }: FoundTokenizer): TextModel {
-  const task = text.task ?? 'embed';
+  const task = text.task ?? (text.pooling === 'splade' ? 'sparse' : 'embed');
   const { inputs, outputs } = tensors;
   const ids = picked('ids', text.ids, NAMES.ids, inputs) ?? onlyOne('ids', inputs);
   const mask = picked('mask', text.mask, NAMES.mask, inputs);
@@ -51,7 +54,7 @@ export function textModelOf(text: TextConfig, tensors: CompletedTensors, { sourc
   if (unfed !== undefined)
     throw invalid('ids', `expected no other inputs than ids, mask and types, found '${unfed.name}'`);
   const output = picked('output', text.output, NAMES.output, outputs) ?? onlyOne('output', outputs);
-  const pooling = text.pooling ?? (rankOf(output, tensors.maxBatchSize) === 3 ? 'mean' : 'none');
+  const pooling = text.pooling ?? (rankOf(output, tensors.maxBatchSize) === 3 ? POOLINGS[task] : 'none');
   checkOutput(task, pooling, output, tensors.maxBatchSize);
   const maxTokens = text.max_tokens ?? facts.maxLength ?? MOST_TOKENS;
   const special = task === 'rerank' ? facts.specialTokensOfPair : facts.specialTokens;
@@ -72,6 +75,22 @@ export function textModelOf(text: TextConfig, tensors: CompletedTensors, { sourc
     prompts: { ...text.prompts },
     defaultPrompt: text.default_prompt,
   };
+}
+
+/** Throws MODEL_INVALID where a model of texts is one whose requests are more than one text and its one answer. */
+export function checkTextPolicies(config: ModelConfig): void {
+  const { text, model_transaction_policy: policy, sequence_batching: sequences } = config;
+  if (text === undefined) return;
+  if (policy?.decoupled === true)
+    throw new ServingError(
+      'MODEL_INVALID',
+      'text: expected a model with one answer a request, found model_transaction_policy.decoupled: true; leave one of them out',
+    );
+  if (sequences !== undefined)
+    throw new ServingError(
+      'MODEL_INVALID',
+      'text: expected a model whose requests stand alone, found sequence_batching; leave one of them out',
+    );
 }
 
 /**
@@ -136,6 +155,12 @@ function checkInput(field: string, tensor: AnyTensor, maxBatchSize: number): voi
     );
 }
 
+const POOLINGS_OF: Readonly<Record<TextModel['task'], readonly TextModel['pooling'][]>> = {
+  embed: ['cls', 'mean', 'last', 'none'],
+  sparse: ['splade', 'none'],
+  rerank: ['none'],
+  classify: ['none'],
+};
 const FLOATS = ['TYPE_FP32', 'TYPE_FP16', 'TYPE_BF16', 'TYPE_FP64'];
 
 function checkOutput(
@@ -146,8 +171,9 @@ function checkOutput(
 ): void {
   const { name, data_type: type, dims } = tensor;
   if (!FLOATS.includes(type)) throw invalid('output', `expected an output of floats, found ${type} at '${name}'`);
-  if (task !== 'embed' && pooling !== 'none')
-    throw invalid('pooling', `expected none with task ${task}, found ${pooling}`);
+  const fitting = POOLINGS_OF[task];
+  if (!fitting.includes(pooling))
+    throw invalid('pooling', `expected ${fitting.join(' or ')} with task ${task}, found ${pooling}`);
   const found = shown(tensor, maxBatchSize);
   if (pooling !== 'none') {
     if (rankOf(tensor, maxBatchSize) !== 3)

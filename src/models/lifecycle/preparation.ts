@@ -31,7 +31,7 @@ import { shownSignature } from '../completion/sequence-tensors.js';
 import { shapePolicyOf } from '../completion/shape-policy.js';
 import { shownConfig } from '../completion/shown-config.js';
 import { specOf } from '../completion/spec-of.js';
-import { paddingOfTexts, textModelOf } from '../completion/text-model.js';
+import { checkTextPolicies, paddingOfTexts, textModelOf } from '../completion/text-model.js';
 import { checkOnnxFile } from '../integrity/index.js';
 import { chooseEngine, type Engine } from '../repository/backend-choice.js';
 import type { ModelFile, ModelSource } from '../repository/model-source.js';
@@ -195,12 +195,14 @@ export class Preparation {
 
   /** What a model of texts is to the protocols of texts, and how they share batches. */
   async #texts(
-    { text, padding }: ModelConfig,
+    config: ModelConfig,
     tensors: CompletedTensors,
     { place }: ModelSource,
     model: string,
   ): Promise<{ readonly text: TextModel | undefined; readonly padding: ModelConfig['padding'] }> {
     const { inspectTokenizer } = this.#defaults;
+    const { text, padding } = config;
+    checkTextPolicies(config);
     if (text === undefined || inspectTokenizer === undefined) return { text: undefined, padding };
     const found = await readTokenizer(place, model, text.tokenizer || 'tokenizer.json', inspectTokenizer);
     const completed = textModelOf(text, tensors, found);

@@ -29,14 +29,20 @@ export { V2_REST_SCHEMAS } from './schemas.js';
 export { encodeOpenAiEmbeddings, openAiError } from './texts/openai.js';
 export type { TeiChoice } from './texts/tei.js';
 export {
+  classesOfTexts,
+  rankedTexts,
+  sparseValues,
   teiError,
   teiPredictions,
   teiRanks,
   teiSimilarities,
+  teiSparseVectors,
   teiTokens,
   teiTokenVectors,
   teiVectors,
 } from './texts/tei-answers.js';
+export { embedAllResponse, embedResponse, teiMetadata } from './texts/tei-messages.js';
+export { teiStatus } from './texts/tei-status.js';
 export { decodeTextBody, type TextBody, type TextBodyKind } from './texts/text-bodies.js';
 export { textRequest } from './texts/text-request.js';
 export { TEXT_SCHEMAS } from './texts/text-schemas.js';
@@ -56,6 +62,7 @@ export {
   predictionCalls,
   reflectionCalls,
   sessionCalls,
+  teiCalls,
 } from './v2-grpc/calls.js';
 export { type CallContext, decodeModelInfer } from './v2-grpc/infer-request.js';
 export {

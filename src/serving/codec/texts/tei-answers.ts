@@ -13,18 +13,48 @@ export function teiTokenVectors(texts: readonly (readonly Float32Array[])[]): st
   return `[${texts.map(teiVectors).join(',')}]`;
 }
 
+/** A number of a vector that is not 0, and its place. */
+export interface SparseValue {
+  readonly index: number;
+  readonly value: number;
+}
+
+/** What of a vector is not 0. Throws BACKEND_FAILED where a number is not finite. */
+export function sparseValues(vector: Float32Array): SparseValue[] {
+  const values: SparseValue[] = [];
+  for (let index = 0; index < vector.length; index++) {
+    const value = vector[index] as number;
+    if (!Number.isFinite(value)) throw new ServingError('BACKEND_FAILED', 'the vector of a text is not finite');
+    if (value !== 0) values.push({ index, value });
+  }
+  return values;
+}
+
+/** The answer of `/embed_sparse`: of each text the weights that are not 0. */
+export function teiSparseVectors(texts: readonly (readonly SparseValue[])[]): string {
+  return JSON.stringify(texts);
+}
+
 /** The answer of `/similarity`: how near each vector but the first is to the first. */
 export function teiSimilarities([source, ...others]: readonly Float32Array[]): string {
   return vectorJson(Float32Array.from(others, (one) => cosine(source as Float32Array, one)));
 }
 
 /** The answer of `/rerank`: the texts by their scores, the best first. Throws BACKEND_FAILED where a score is no number. */
-export function teiRanks({ texts, rawScores, returnText }: TeiRerank, logits: readonly Float32Array[]): string {
+export function teiRanks(asked: TeiRerank, logits: readonly Float32Array[]): string {
+  return JSON.stringify(rankedTexts(asked, logits));
+}
+
+/** The same as objects. */
+export function rankedTexts(
+  { texts, rawScores, returnText }: Pick<TeiRerank, 'texts' | 'rawScores' | 'returnText'>,
+  logits: readonly Float32Array[],
+): readonly { readonly index: number; readonly text?: string | undefined; readonly score: number }[] {
   const ranks = logits.map((logit, index) => {
     const score = scored(onlyOf(logit), rawScores);
     return returnText ? { index, text: texts[index], score } : { index, score };
   });
-  return JSON.stringify(ranks.sort((a, b) => b.score - a.score));
+  return ranks.sort((a, b) => b.score - a.score);
 }
 
 /** The answer of `/predict`: the classes of each text by their scores, the best first. */
@@ -33,14 +63,23 @@ export function teiPredictions(
   logits: readonly Float32Array[],
   labels: readonly string[] | undefined,
 ): string {
-  const answers = logits.map((one) => {
+  const answers = classesOfTexts(rawScores, logits, labels);
+  return JSON.stringify(alone ? answers[0] : answers);
+}
+
+/** Of each text its classes by their scores, the best first. Throws BACKEND_FAILED where a score is no number. */
+export function classesOfTexts(
+  rawScores: boolean,
+  logits: readonly Float32Array[],
+  labels: readonly string[] | undefined,
+): readonly (readonly { readonly score: number; readonly label: string }[])[] {
+  return logits.map((one) => {
     const scores = one.length === 1 ? [scored(onlyOf(one), rawScores)] : rawScores ? [...one] : softmax(one);
     if (!scores.every(Number.isFinite)) throw notFinite();
     return scores
       .map((score, i) => ({ score: Math.fround(score), label: labels?.[i] ?? `LABEL_${i}` }))
       .sort((a, b) => b.score - a.score);
   });
-  return JSON.stringify(alone ? answers[0] : answers);
 }
 
 /** The answer of `/tokenize`. Offsets are not told: the tokenizers here do not know them. */

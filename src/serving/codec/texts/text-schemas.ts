@@ -75,6 +75,18 @@ export const TEXT_SCHEMAS = {
   },
   TeiVectors: vectors,
   TeiTokenVectors: { type: 'array', items: vectors },
+  TeiEmbedSparse: { type: 'object', required: ['inputs'], properties: { inputs, ...choice } },
+  TeiSparseVectors: {
+    type: 'array',
+    items: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['index', 'value'],
+        properties: { index: count, value: { type: 'number' } },
+      },
+    },
+  },
   TeiSimilarity: {
     type: 'object',
     required: ['inputs'],

@@ -96,8 +96,23 @@ function floatsOf({ dataType, data }: Tensor): Float32Array {
 
 function pooled(values: Float32Array, rows: number, size: number, pooling: Pooling): Float32Array {
   if (pooling === 'mean') return meanOf(values, rows, size);
+  if (pooling === 'splade') return spladeOf(values, rows, size);
   const row = pooling === 'last' ? rows - 1 : 0;
   return values.slice(row * size, (row + 1) * size);
+}
+
+/** Of each number the highest log(1 + relu(x)) of all tokens (SPLADE); it grows with x, so it is taken of the highest alone. */
+function spladeOf(values: Float32Array, rows: number, size: number): Float32Array {
+  const highest = new Float32Array(size);
+  for (let row = 0, at = 0; row < rows; row++) {
+    for (let i = 0; i < size; i++, at++) {
+      const value = values[at] as number;
+      // Of NaN neither is true: it stays, and is refused as any vector with it.
+      if (!(value <= (highest[i] as number))) highest[i] = value;
+    }
+  }
+  for (let i = 0; i < size; i++) highest[i] = Math.log1p(highest[i] as number);
+  return highest;
 }
 
 function meanOf(values: Float32Array, rows: number, size: number): Float32Array {

@@ -227,7 +227,7 @@ describe('server reflection', () => {
       for (const file of imports) expect(seen).toContain(file);
       seen.add(name);
     }
-    expect(seen.size).toBe(10);
+    expect(seen.size).toBe(11);
   });
 
   it('answers list, file and symbol questions through the wire', () => {

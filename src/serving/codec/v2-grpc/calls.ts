@@ -25,9 +25,17 @@ export interface Call {
 type PlainObject = Record<string, unknown>;
 
 /** Calls whose messages are read and written by hand: the hot path. */
-const BY_HAND: readonly string[] = ['ModelInfer', 'ModelStreamInfer', 'Predict'];
+const BY_HAND: readonly string[] = [
+  'inference.GRPCInferenceService/ModelInfer',
+  'inference.GRPCInferenceService/ModelStreamInfer',
+  'tensorflow.serving.PredictionService/Predict',
+];
 /** Calls whose requests are read by hand, and whose answers are not written so. */
-const READ_BY_HAND: readonly string[] = ['Classify', 'Regress', 'MultiInference'];
+const READ_BY_HAND: readonly string[] = [
+  'tensorflow.serving.PredictionService/Classify',
+  'tensorflow.serving.PredictionService/Regress',
+  'tensorflow.serving.PredictionService/MultiInference',
+];
 
 /** What differs between a REST answer and its message. */
 const ANSWER_AS_MESSAGE: Readonly<Record<string, (answer: unknown) => unknown>> = {
@@ -62,6 +70,11 @@ export function sessionCalls(): readonly Call[] {
   return callsOf('tensorflow.serving.SessionService');
 }
 
+/** The calls of text-embeddings-inference's services. */
+export function teiCalls(): readonly Call[] {
+  return ['Info', 'Embed', 'Predict', 'Rerank', 'Tokenize'].flatMap((service) => callsOf(`tei.v1.${service}`));
+}
+
 /** Bytes of a message of `protos/` by its full name, from an object with its field names; unknown keys are left out. */
 export function messageBytes(type: string, object: PlainObject): Uint8Array {
   const found = protoRoot().lookupType(type);
@@ -87,13 +100,14 @@ function callOf(serviceName: string, method: protobuf.Method): Call {
   const { name, resolvedRequestType: request, resolvedResponseType: response } = method;
   if (request === null || response === null) throw new Error(`${serviceName}.${name} has no types`);
   const asMessage = ANSWER_AS_MESSAGE[name] ?? ((answer: unknown) => answer);
-  const byHand = BY_HAND.includes(name);
+  const place = `${serviceName}/${name}`;
+  const byHand = BY_HAND.includes(place);
   return {
     name,
-    path: `/${serviceName}/${name}`,
+    path: `/${place}`,
     requestStream: method.requestStream === true,
     responseStream: method.responseStream === true,
-    decode: byHand || READ_BY_HAND.includes(name) ? (bytes) => bytes : (bytes) => decodeMessage(request, bytes),
+    decode: byHand || READ_BY_HAND.includes(place) ? (bytes) => bytes : (bytes) => decodeMessage(request, bytes),
     encode: byHand
       ? (answer) => answer as Buffer
       : (answer) => Buffer.from(response.encode(response.fromObject(asMessage(answer) as PlainObject)).finish()),

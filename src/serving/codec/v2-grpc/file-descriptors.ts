@@ -125,6 +125,8 @@ function describeField(field: protobuf.FieldBase, type: protobuf.Type): Plain {
   if (field.map) Object.assign(plain, { type: MESSAGE, typeName: `.${fullName(type)}.${entryName(field)}` });
   else Object.assign(plain, typeOf(field));
   if (field.partOf !== null) plain.oneofIndex = type.oneofsArray.indexOf(field.partOf);
+  // A field that may be absent stands in a oneof of its own, which protobuf runtimes hide by this mark.
+  if (field.options?.proto3_optional === true) plain.proto3Optional = true;
   return plain;
 }
 

@@ -9,6 +9,7 @@ const FILES = [
   'reflection_v1.proto',
   'reflection_v1alpha.proto',
   'tensorflow_serving.proto',
+  'tei.proto',
 ];
 
 let root: protobuf.Root | undefined;

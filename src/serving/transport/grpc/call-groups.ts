@@ -37,8 +37,9 @@ const TENSORFLOW_SERVICES: Readonly<Record<string, ApiGroup>> = {
   HandleReloadConfigRequest: 'model-repository',
 };
 
-/** The group of a call of those services. Throws (our mistake) for one that the table does not know. */
-export function groupOf({ name }: Call): ApiGroup {
+/** The group of a call of those services, and of text-embeddings-inference's. Throws (our mistake) for one that the table does not know. */
+export function groupOf({ name, path }: Call): ApiGroup {
+  if (path.startsWith('/tei.v1.')) return name === 'Info' ? 'metadata' : 'inference';
   const group = INFERENCE_SERVICE[name] ?? TENSORFLOW_SERVICES[name];
   if (group === undefined) throw new Error(`the call ${name} belongs to no group`);
   return group;

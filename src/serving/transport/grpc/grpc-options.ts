@@ -14,6 +14,7 @@ import {
 import { OWN_ROOM, type ReplyRoom } from '../../codec/index.js';
 import { ByteBudget } from '../byte-budget.js';
 import { RequestMemory } from '../client-memory/request-memory.js';
+import type { TextOptions } from '../http/http-options.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer, SpecPort } from '../ports.js';
 import { type ApiKey, apiKeys } from '../restrictions.js';
@@ -22,11 +23,13 @@ import type { TlsKeys } from './grpc-listener.js';
 
 export interface GrpcOptions {
   readonly inference: InferencePort;
-  readonly specs: Pick<SpecPort, 'specOf' | 'versionOf'>;
+  readonly specs: SpecPort;
   readonly control: ControlPort;
   readonly clock: Clock;
   readonly log: Log;
-  /** Inflates large messages; without one zlib's own threads do. */
+  /** What protocols of texts go by; default: texts are not served. */
+  readonly texts?: TextOptions;
+  /** Makes tokens of texts, and inflates large messages; without one texts are not served, and zlib's own threads inflate. */
   readonly offload?: Offload;
   /** Pooled memory for messages; default none: all is garbage-collected. */
   readonly memory?: LeaseSource;
@@ -86,10 +89,13 @@ export interface GrpcServer extends ListeningServer {
 /** What all calls of one gRPC server share. */
 export interface GrpcState {
   readonly inference: InferencePort;
-  readonly specs: Pick<SpecPort, 'specOf' | 'versionOf'>;
+  readonly specs: SpecPort;
   readonly control: ControlPort;
   readonly clock: Clock;
   readonly log: Log;
+  /** Undefined: texts are not served. */
+  readonly texts: TextOptions | undefined;
+  readonly offload: Offload | undefined;
   readonly budget: ByteBudget;
   /** Of answers: memory of their own, for HTTP/2 may read a frame after its stream was reset. */
   readonly room: ReplyRoom;
@@ -125,6 +131,8 @@ export function grpcState(options: GrpcOptions): GrpcState {
     control: options.control,
     clock: options.clock,
     log: options.log,
+    texts: options.texts,
+    offload: options.offload,
     room: { ...OWN_ROOM, copy: options.memory?.copy ?? OWN_ROOM.copy },
     budget,
     inFlight: new InFlight(),

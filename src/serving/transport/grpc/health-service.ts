@@ -1,4 +1,4 @@
-import { ServingError } from '../../../core/index.js';
+import { ServingError, type TextTask } from '../../../core/index.js';
 import type { Call } from '../../codec/index.js';
 import { type Awaitable, mapped } from '../ports.js';
 import { frameOf } from './framing/frame.js';
@@ -9,8 +9,16 @@ import { failureOf } from './grpc-status.js';
 
 type HealthStatus = 'SERVING' | 'NOT_SERVING' | 'SERVICE_UNKNOWN';
 
-/** The server as a whole, and its service: both are ready or not together. */
-const SERVICES: readonly string[] = ['', 'inference.GRPCInferenceService'];
+/** The server as a whole, and its services, which are ready or not together with it; and what models those of texts have to have. */
+const SERVICES: Readonly<Record<string, readonly TextTask[] | undefined>> = {
+  '': undefined,
+  'inference.GRPCInferenceService': undefined,
+  'tei.v1.Info': undefined,
+  'tei.v1.Tokenize': undefined,
+  'tei.v1.Embed': ['embed', 'sparse'],
+  'tei.v1.Predict': ['classify', 'rerank'],
+  'tei.v1.Rerank': ['rerank'],
+};
 
 /** grpc.health.v1 (doc/health-checking.md): the readiness of the control plane, and NOT_SERVING from `drain` on. */
 export class HealthService {
@@ -89,9 +97,12 @@ export class HealthService {
   }
 
   #statusOf(service: string): Awaitable<HealthStatus> {
-    if (!SERVICES.includes(service)) return 'SERVICE_UNKNOWN';
-    const { inFlight, control } = this.#state;
+    if (!Object.hasOwn(SERVICES, service)) return 'SERVICE_UNKNOWN';
+    const { inFlight, control, specs } = this.#state;
     if (inFlight.draining) return 'NOT_SERVING';
+    const tasks = SERVICES[service];
+    if (tasks !== undefined && !specs.textModels().some(({ text }) => text !== undefined && tasks.includes(text.task)))
+      return 'NOT_SERVING';
     return mapped(control.ready(), ({ ready }) => (ready && !inFlight.draining ? 'SERVING' : 'NOT_SERVING'));
   }
 }

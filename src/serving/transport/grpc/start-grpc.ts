@@ -7,6 +7,7 @@ import {
   predictionCalls,
   reflectionCalls,
   sessionCalls,
+  teiCalls,
 } from '../../codec/index.js';
 import { groupOf } from './call-groups.js';
 import { controlCall } from './control-calls.js';
@@ -26,13 +27,14 @@ import { HealthService } from './health-service.js';
 import { drainStreams, type OpenStreams } from './open-streams.js';
 import { reflection } from './reflection-service.js';
 import { streamInfer } from './stream-infer.js';
+import { textCall } from './tei/text-calls.js';
 import { modelCall } from './tf-serving/model-calls.js';
 import { multiInferenceMethod } from './tf-serving/multi-inference.js';
 import { classifyMethod, predictMethod, regressMethod } from './tf-serving/prediction-forms.js';
 import { unaryInfer } from './unary-infer.js';
 
 /**
- * Starts the gRPC server: `inference.GRPCInferenceService`, TensorFlow Serving's services, `grpc.health.v1.Health` and reflection. Rejects with
+ * Starts the gRPC server: `inference.GRPCInferenceService`, TensorFlow Serving's services, text-embeddings-inference's, `grpc.health.v1.Health` and reflection. Rejects with
  * CONFLICT where the address cannot be bound.
  */
 export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
@@ -49,6 +51,13 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
     ...(INFERENCES.has(call.name) ? { refused: refusalOf(call, state), watch: undefined } : {}),
     pooled: INFERENCES.has(call.name),
   }));
+  const texts = teiCalls().map((call) => {
+    const infers = TEXT_INFERENCES.test(call.path);
+    return {
+      ...method(call, groupOf(call), state, textCall(call, state, streams)),
+      ...(infers ? { refused: refusalOf(call, state), watch: undefined } : {}),
+    };
+  });
   const checks = healthCalls().map((call) =>
     method(call, 'health', state, call.responseStream ? health.watch(call) : health.check(call)),
   );
@@ -57,7 +66,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
   );
   const listener = await GrpcListener.bind(
     listenerOptions(options),
-    [...inference, ...predictions, ...checks, ...reflections],
+    [...inference, ...predictions, ...texts, ...checks, ...reflections],
     {
       clock: options.clock,
       log: options.log,
@@ -80,6 +89,9 @@ const INFERENCES: ReadonlySet<string> = new Set([
   'Regress',
   'MultiInference',
 ]);
+
+/** Those of text-embeddings-inference. */
+const TEXT_INFERENCES = /^\/tei\.v1\.(Embed|Predict|Rerank)\//;
 
 interface RunningParts {
   readonly listener: GrpcListener;

@@ -89,6 +89,9 @@ export interface TextOptions {
   readonly models: Readonly<Partial<Record<TextTask, string | undefined>>>;
   /** Most texts of one request of text-embeddings-inference. */
   readonly maxClientBatchSize: number;
+  /** Requests that a model's queue holds where its config does not say; and threads that make tokens: both are only told. */
+  readonly maxQueueSize: number;
+  readonly tokenizationWorkers: number;
 }
 
 export type HttpServer = ListeningServer;
@@ -131,6 +134,8 @@ export interface HttpState {
   readonly notReadyStatus: number;
 }
 
+/** As the flags have them by default. */
+const DEFAULT_TEXTS: TextOptions = { models: {}, maxClientBatchSize: 32, maxQueueSize: 1024, tokenizationWorkers: 1 };
 const MIB = 1024 * 1024;
 export const MAX_INT32 = 2 ** 31 - 1;
 
@@ -161,7 +166,7 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
     streamCompression: options.streamCompression ?? false,
     tenantHeader: options.tenantHeader ?? '',
     startedSeconds: Math.floor(Date.now() / 1000),
-    texts: options.texts ?? { models: {}, maxClientBatchSize: 32 },
+    texts: options.texts ?? DEFAULT_TEXTS,
     nowNs: () => options.clock.nowNs(),
     onRefused: options.onRefused ?? (() => {}),
     watch: options.watch,

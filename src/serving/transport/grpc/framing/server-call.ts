@@ -89,17 +89,17 @@ export class ServerCall implements StreamEvents {
     return replyEncoding(this.headers, this.#encoding);
   }
 
-  /** The one answer of a call and its end, as a sealed frame, `beside` as trailers. No effect once the call has ended. */
-  answer(frame: Buffer, beside?: Readonly<Record<string, string>>): void {
+  /** The one answer of a call and its end, as a sealed frame, `beside` as trailers, `before` as headers. No effect once the call has ended. */
+  answer(frame: Buffer, beside?: Readonly<Record<string, string>>, before?: Readonly<Record<string, string>>): void {
     if (!this.#end()) return;
     this.#watched?.ended(0, frame.byteLength - FRAME_HEAD_BYTES);
     if (beside !== undefined) this.#trailers = { ...OK_TRAILERS, ...beside };
     const encoding = this.answerEncoding;
-    if (encoding === undefined) this.#send(frame, undefined);
+    if (encoding === undefined) this.#send(frame, undefined, before);
     else {
       compressAnswer(encoding, frame.subarray(FRAME_HEAD_BYTES), (compressed) => {
-        if (compressed === undefined) this.#send(frame, undefined);
-        else this.#send(frameOf(compressed, true), encoding);
+        if (compressed === undefined) this.#send(frame, undefined, before);
+        else this.#send(frameOf(compressed, true), encoding, before);
       });
     }
   }
@@ -271,16 +271,14 @@ export class ServerCall implements StreamEvents {
     this.#handler.cancelled();
   }
 
-  #respond(encoding: MessageEncoding | undefined): void {
-    this.#stream.respond(
-      encoding === undefined ? ANSWER_HEADERS : { ...ANSWER_HEADERS, 'grpc-encoding': encoding },
-      WITH_TRAILERS,
-    );
+  #respond(encoding: MessageEncoding | undefined, before?: Readonly<Record<string, string>>): void {
+    const headers = encoding === undefined ? ANSWER_HEADERS : { ...ANSWER_HEADERS, 'grpc-encoding': encoding };
+    this.#stream.respond(before === undefined ? headers : { ...headers, ...before }, WITH_TRAILERS);
   }
 
-  #send(frame: Buffer, encoding: MessageEncoding | undefined): void {
+  #send(frame: Buffer, encoding: MessageEncoding | undefined, before?: Readonly<Record<string, string>>): void {
     if (this.#gone) return;
-    this.#respond(encoding);
+    this.#respond(encoding, before);
     this.#stream.end(frame);
     this.#context.unread.watch(this.#stream, frame.byteLength);
   }

@@ -77,7 +77,9 @@ describe('Predict', () => {
       new Promise<void>((resolve) => {
         told = resolve;
       });
-    fixture = await startGrpcFixture({ specs: { specOf: () => SPECS[0] as ModelSpec, versionOf } });
+    fixture = await startGrpcFixture({
+      specs: { specOf: () => SPECS[0] as ModelSpec, versionOf, textModels: () => [] },
+    });
     const message = { model_spec: { name: 'm', version_label: 'a' } };
     const first = nextAsked();
     await expect(predict(message, { deadlineMs: 50 })).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });

@@ -1,7 +1,8 @@
 import { ServingError } from '../../../../core/index.js';
 import { encodeOpenAiEmbeddings, finished, openAiError, vectorOf } from '../../../codec/index.js';
+import { callOfTexts } from '../../texts/asked-texts.js';
 import type { InferForm } from '../form/infer-form.js';
-import { callOfTexts, textBody } from './embedding-call.js';
+import { textBody } from './text-body.js';
 
 const errorAnswer = (error: ServingError) => ({ contentType: 'application/json', body: openAiError(error) });
 
@@ -22,7 +23,7 @@ export function openAiEmbeddingsForm(): InferForm {
               asked.dimensions,
               text.normalize || asked.dimensions !== undefined,
             ),
-          encode: (vectors, { spec }, tokens) => encodeOpenAiEmbeddings(asked, spec.id.model, vectors, tokens),
+          encode: (vectors, { spec }, { tokens }) => encodeOpenAiEmbeddings(asked, spec.id.model, vectors, tokens),
         },
         context,
       );

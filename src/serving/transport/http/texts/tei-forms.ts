@@ -1,19 +1,22 @@
-import { ServingError } from '../../../../core/index.js';
+import type { ServingError } from '../../../../core/index.js';
 import {
   finished,
+  sparseValues,
   type TextBody,
   type TextBodyKind,
   teiError,
   teiPredictions,
   teiRanks,
   teiSimilarities,
+  teiSparseVectors,
   teiTokenVectors,
   teiVectors,
   vectorOf,
   vectorsOfTokens,
 } from '../../../codec/index.js';
+import { type AskedTexts, callOfTexts } from '../../texts/asked-texts.js';
 import type { InferForm } from '../form/infer-form.js';
-import { type AskedTexts, callOfTexts, textBody } from './embedding-call.js';
+import { textBody } from './text-body.js';
 
 const errorAnswer = (error: ServingError) => ({ contentType: 'application/json', ...teiError(error) });
 
@@ -34,6 +37,14 @@ export const TEI_FORMS = {
     take: (response, { text }, tokens) =>
       vectorsOfTokens(response, text, tokens).map((vector) => finished(vector, undefined, false)),
     encode: teiTokenVectors,
+  })),
+
+  /** `normalize` and `dimensions` are not of this route, and not looked at. */
+  embedSparse: formOf('embed', (asked) => ({
+    ...asked,
+    tasks: ['sparse'],
+    take: (response, { text }, tokens) => sparseValues(vectorOf(response, text, tokens)),
+    encode: teiSparseVectors,
   })),
 
   similarity: formOf('similarity', (asked) => ({
@@ -59,16 +70,6 @@ export const TEI_FORMS = {
       teiPredictions(asked, logits, spec.outputs.find(({ name }) => name === text.output)?.labels),
   })),
 };
-
-/** A route of text-embeddings-inference that is not served, and says why. */
-export function teiRefusal(why: string): () => InferForm {
-  return () => ({
-    errorAnswer,
-    decode: () => {
-      throw new ServingError('UNSUPPORTED', why);
-    },
-  });
-}
 
 function formOf<K extends TextBodyKind, T>(kind: K, asking: (asked: TextBody<K>) => AskedTexts<T>): () => InferForm {
   return () => ({

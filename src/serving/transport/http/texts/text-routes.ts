@@ -1,12 +1,12 @@
+import { MOST_CALL_BYTES } from '../../texts/tokens-of-texts.js';
 import type { InferForm } from '../form/infer-form.js';
 import type { Route } from '../routes.js';
 import { openAiEmbeddingsForm, openAiRefusal } from './openai-form.js';
-import { decodeCall, infoCall, MOST_CALL_BYTES, tokenizeCall } from './tei-calls.js';
-import { TEI_FORMS, teiRefusal } from './tei-forms.js';
+import { decodeCall, infoCall, tokenizeCall } from './tei-calls.js';
+import { TEI_FORMS } from './tei-forms.js';
 
 const NO_GENERATION =
   'text is not generated here: models of texts give vectors and scores, by /v1/embeddings and /rerank';
-const NO_SPARSE = 'sparse vectors are not served; /embed gives dense ones';
 
 /** The routes of embedding servers: OpenAI's, and those of text-embeddings-inference. */
 export const TEXT_ROUTES: readonly Route[] = [
@@ -19,7 +19,13 @@ export const TEXT_ROUTES: readonly Route[] = [
   form('/embed', 'Vectors of texts (text-embeddings-inference)', 'TeiEmbed', 'TeiVectors', TEI_FORMS.embed),
   form('/', 'The same as /embed', 'TeiEmbed', 'TeiVectors', TEI_FORMS.embed),
   form('/embed_all', 'A vector a token (text-embeddings-inference)', 'TeiEmbed', 'TeiTokenVectors', TEI_FORMS.embedAll),
-  form('/embed_sparse', 'Sparse vectors: not served, 501', 'Empty', 'Error', teiRefusal(NO_SPARSE)),
+  form(
+    '/embed_sparse',
+    'Weights of tokens of the vocabulary (text-embeddings-inference)',
+    'TeiEmbedSparse',
+    'TeiSparseVectors',
+    TEI_FORMS.embedSparse,
+  ),
   form(
     '/similarity',
     'How near sentences are to another (text-embeddings-inference)',

@@ -5,8 +5,8 @@ import {
   type RouteMark,
   type ServingError,
   toServingError,
-} from '../../../../core/index.js';
-import type { CallReply, DecodedCall, Infer } from '../form/infer-form.js';
+} from '../../../core/index.js';
+import type { CallReply, DecodedCall, Infer } from '../http/form/infer-form.js';
 
 /** One answer made of the inferences of several texts. */
 export interface TextsCall<T> {
@@ -18,7 +18,9 @@ export interface TextsCall<T> {
   /** What is kept of a response, whose outputs are valid only now. What it throws fails the call. */
   readonly take: (response: InferenceResponse, index: number) => T;
   /** The body, of what was kept in the order of the texts. */
-  readonly encode: (taken: readonly T[]) => string;
+  readonly encode: (taken: readonly T[]) => Uint8Array | string;
+  /** What is told beside it: names and values in turn. */
+  readonly headers?: () => readonly string[];
 }
 
 /**
@@ -135,7 +137,8 @@ class RunningTexts<T> implements InferenceHandle {
     const response = this.#last as InferenceResponse;
     try {
       const body = this.#reply.wanted ? this.#call.encode(this.#taken) : undefined;
-      this.#reply.done({ response, body, contentType: 'application/json' });
+      const headers = this.#call.headers?.() ?? [];
+      this.#reply.done({ response, body, contentType: 'application/json', headers });
     } catch (thrown) {
       this.#reply.failed(toServingError(thrown), response.mark);
     }

@@ -1,5 +1,6 @@
-import { type ModelSpec, ServingError, type TextModel, type TextTask } from '../../../../core/index.js';
-import type { FormServer } from '../form/infer-form.js';
+import { type ModelSpec, ServingError, type TextModel, type TextTask } from '../../../core/index.js';
+import type { TextOptions } from '../http/http-options.js';
+import type { SpecPort } from '../ports.js';
 
 /** A model that serves texts. */
 export interface ServedTexts {
@@ -7,9 +8,16 @@ export interface ServedTexts {
   readonly text: TextModel;
 }
 
+/** What names of models are looked up by. */
+export interface TextModels {
+  readonly specs: Pick<SpecPort, 'specOf' | 'textModels'>;
+  readonly texts: TextOptions;
+}
+
 /** Which settings names the model of a task where a request names none. */
 const SETTINGS: Readonly<Record<TextTask, string>> = {
   embed: '--embedding-model',
+  sparse: '--sparse-model',
   rerank: '--rerank-model',
   classify: '--classify-model',
 };
@@ -20,7 +28,7 @@ const SETTINGS: Readonly<Record<TextTask, string>> = {
  * to a model that does not serve is refused with.
  */
 export async function servedTexts(
-  { specs, texts }: FormServer,
+  { specs, texts }: TextModels,
   named: string,
   tasks: readonly TextTask[],
 ): Promise<ServedTexts> {
@@ -35,6 +43,17 @@ export async function servedTexts(
     );
   return { spec, text };
 }
+
+/** The same of any task: where none is named, of the tasks in turn that has one. */
+export async function anyTexts(server: TextModels, model: string): Promise<ServedTexts> {
+  if (model !== '') return servedTexts(server, model, ANY);
+  const { specs, texts } = server;
+  const served = specs.textModels();
+  const task = ANY.find((one) => texts.models[one] !== undefined || served.some(({ text }) => text?.task === one));
+  return servedTexts(server, '', task === undefined ? ANY : [task]);
+}
+
+const ANY: readonly TextTask[] = ['embed', 'sparse', 'rerank', 'classify'];
 
 function onlyModel(all: readonly ModelSpec[], tasks: readonly TextTask[]): string {
   const names = all.filter(({ text }) => text !== undefined && tasks.includes(text.task)).map(({ id }) => id.model);

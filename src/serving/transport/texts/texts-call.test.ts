@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FakeInference } from '../../../../../test/support/fake-inference.js';
-import { fp32, request } from '../../../../../test/support/specs.js';
+import { FakeInference } from '../../../../test/support/fake-inference.js';
+import { fp32, request } from '../../../../test/support/specs.js';
 import {
   type InferenceReply,
   type InferenceRequest,
   type InferenceResponse,
   ServingError,
-} from '../../../../core/index.js';
-import type { CallReply, EncodedAnswer } from '../form/infer-form.js';
+} from '../../../core/index.js';
+import type { CallReply, EncodedAnswer } from '../http/form/infer-form.js';
 import { type TextsCall, textsCall } from './texts-call.js';
 
 function replies(wanted = true) {
