@@ -17,13 +17,13 @@ export interface PlatformListener {
 export function platformListeners({ sagemaker, vertexAi }: ServerConfig): readonly PlatformListener[] {
   const listeners: PlatformListener[] = [];
   if (sagemaker.enabled) {
-    const { address, port = 8080, defaultModel, ping = 'ready' } = sagemaker;
+    const { address, port = 8080, defaultModel: model, ping = 'ready', multiModel = false } = sagemaker;
     listeners.push({
       name: 'SageMaker',
       address,
       port,
       path: '/invocations',
-      routes: sagemakerRoutes(defaultModel, ping),
+      routes: sagemakerRoutes({ model, ping, multiModel }),
     });
   }
   if (vertexAi.enabled === true) {

@@ -43,6 +43,8 @@ export function openRepository(
     loadThreads: config.modelLoadThreads,
     loadRetries: config.modelLoadRetries,
     configName: config.modelConfigName,
+    adoptFrom:
+      config.sagemaker.enabled && config.sagemaker.multiModel === true ? config.sagemaker.modelsFolder : undefined,
     drainTimeoutMs: config.exitTimeoutSecs * 1000,
     backends: availableBackends({
       log,

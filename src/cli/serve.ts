@@ -1,6 +1,12 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { loadServerConfig, readServerFlags, type ServerConfig, withPlatformEnvironment } from '../config/index.js';
+import {
+  loadServerConfig,
+  readServerFlags,
+  type ServerConfig,
+  takesModelsLater,
+  withPlatformEnvironment,
+} from '../config/index.js';
 import type { IndexEntry } from '../core/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
 import type { CliIo, Listener, RunningServer } from './io.js';
@@ -31,7 +37,7 @@ export interface ServeArguments {
 }
 
 /** The configuration that a command line of `serve` or `validate` asks for. Throws where it is wrong. */
-export function readServeArguments(args: readonly string[], io: Pick<CliIo, 'cwd'>): ServeArguments {
+export function readServeArguments(args: readonly string[], io: Pick<CliIo, 'cwd' | 'env'>): ServeArguments {
   const flags = readServerFlags(args);
   const notes = [...flags.warnings];
   const implied = join(io.cwd, DEFAULT_CONFIG_FILE);
@@ -66,7 +72,7 @@ export function readServeArguments(args: readonly string[], io: Pick<CliIo, 'cwd
   const capture = values.capture as { folder?: string } | undefined;
   if (capture?.folder !== undefined) values.capture = { ...capture, folder: resolve(io.cwd, capture.folder) };
   const config = loadServerConfig({ flags: values, origins: flags.origins, file });
-  if (config.repositories.length + files.length === 0)
+  if (config.repositories.length + files.length === 0 && !takesModelsLater(config, io.env))
     throw new CliError(
       'no models to serve: name a folder of models (NAME/VERSION/model.onnx) or an .onnx file, e.g. penstock serve ./models',
       EXIT_CODES.usage,

@@ -8,7 +8,7 @@ export { type ParsedPlan, parseRolloutPlan } from './rollout/parse.js';
 export { type ParsedRoutes, parseModelRoutes } from './routes/parse.js';
 export { FLAGS, type Flag } from './server/flags.js';
 export { loadServerConfig, type ServerConfigSources } from './server/load.js';
-export { withPlatformEnvironment } from './server/platforms.js';
+export { takesModelsLater, withPlatformEnvironment } from './server/platforms.js';
 export { type ReadFlags, readServerFlags } from './server/read-flags.js';
 export { LOG_FORMATS, type ServerConfig } from './server/schema.js';
 export { parseModelSlos, serverSlos } from './slo/parse.js';

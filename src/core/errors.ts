@@ -77,6 +77,8 @@ export const ERRORS = {
   DEADLINE_EXCEEDED: { grpc: 'DEADLINE_EXCEEDED', http: 504, retry: 'caller', logLevel: 'debug' },
   CLIENT_CANCELLED: { grpc: 'CANCELLED', http: 499, retry: 'no', logLevel: 'debug' },
   BACKEND_FAILED: OURS,
+  /** Of the machine or the device, where a protocol asks for it apart from other failures. */
+  OUT_OF_MEMORY: { grpc: 'RESOURCE_EXHAUSTED', http: 507, retry: 'no', logLevel: 'error' },
   OUTPUT_SHAPE_MISMATCH: OURS,
   INTERNAL: OURS,
   ALREADY_EXISTS: { grpc: 'ALREADY_EXISTS', http: 409, retry: 'no', logLevel: 'debug' },

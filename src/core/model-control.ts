@@ -37,12 +37,26 @@ export interface LoadParameters {
   readonly versionPolicy?: string | undefined;
 }
 
+/** A model that was loaded from a folder of its own. */
+export interface AdoptedModel {
+  readonly model: string;
+  /** As it was asked for. */
+  readonly folder: string;
+}
+
 /** The repository as the control plane sees it. Errors: MODEL_NOT_FOUND, VERSION_NOT_FOUND, MODEL_INVALID, UNSUPPORTED, CONFLICT. */
 export interface ModelControl {
   /** Every model of every repository, each version a row; `readyOnly` keeps rows in state READY. */
   index(readyOnly: boolean): readonly IndexEntry[];
   /** Loads or reloads a model; resolves when it serves. A failed reload keeps the version that served before. */
   load(model: string, parameters: LoadParameters): Promise<void>;
+  /**
+   * Loads a model that no repository has from a folder, which is a model's or holds one that is; resolves when it serves. A failed load
+   * leaves nothing behind. ALREADY_EXISTS where the name is taken; UNSUPPORTED where the server adopts none.
+   */
+  adopt(model: string, folder: string): Promise<void>;
+  /** Models that were adopted and not unloaded since, by name. */
+  adopted(): readonly AdoptedModel[];
   /** Unloads a model, or one version of it; resolves when that is closed. */
   unload(model: string, unloadDependents: boolean, version?: number): Promise<void>;
   /** Spec of a version (highest ready one where undefined). */

@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import {
+  type AdoptedModel,
   type Backend,
   type Clock,
   checkModelName,
@@ -76,6 +77,8 @@ export interface ModelRepositoryOptions {
   readonly loadThreads?: number;
   /** How often a version that fails to load is tried again; default 0. */
   readonly loadRetries?: number;
+  /** Where models lie that are adopted; default: none are. */
+  readonly adoptFrom?: string | undefined;
   /** Models that have `configs/NAME.pbtxt` are served by it; default: by the config in their folder. */
   readonly configName?: string | undefined;
   /** How long a version that is replaced or unloaded may drain; default 30,000. */
@@ -102,6 +105,8 @@ export class ModelRepository implements ModelControl {
   readonly #around: ModelSurroundings;
   readonly #models = new Map<string, ModelLife>();
   readonly #dependents = new Dependents();
+  /** Folders of models that no repository has. */
+  readonly #adopted = new Map<string, string>();
   #places: SourcePlaces;
   #catalogue: Catalogue;
   #poll: RepositoryPoll | undefined;
@@ -138,6 +143,8 @@ export class ModelRepository implements ModelControl {
     this.#places = {
       roots: [],
       versions: options.versions ?? new Map(),
+      adopted: this.#adopted,
+      adoptFrom: options.adoptFrom ?? '',
       configName: options.configName,
       families: familiesOf(options.backends),
       temporaryRoot: options.temporaryRoot ?? tmpdir(),
@@ -215,6 +222,37 @@ export class ModelRepository implements ModelControl {
     const life = this.#model(model);
     this.#dependents.asked(model);
     await this.#load(model, parameters, life);
+  }
+
+  /** See `ModelControl`; in every mode, as nothing that the repositories say is concerned. */
+  async adopt(model: string, folder: string): Promise<void> {
+    if (this.#options.adoptFrom === undefined)
+      throw new ServingError('UNSUPPORTED', 'models are not loaded from folders of their own here');
+    checkModelName(model);
+    this.#checkRunning();
+    const taken = () => new ServingError('ALREADY_EXISTS', `model '${model}' is there already`);
+    if (this.#adopted.has(model) || this.#models.has(model)) throw taken();
+    this.#adopted.set(model, folder);
+    try {
+      if (await this.#catalogue.look(model)) throw taken();
+      await this.#load(model, NO_PARAMETERS, this.#model(model));
+    } catch (thrown) {
+      await this.#abandon(model);
+      throw thrown;
+    }
+  }
+
+  adopted(): readonly AdoptedModel[] {
+    return [...this.#adopted].sort().map(([model, folder]) => ({ model, folder }));
+  }
+
+  /** Of an adopted model nothing stays: such names are without number. */
+  async #abandon(model: string): Promise<void> {
+    const life = this.#models.get(model);
+    this.#dependents.forget(model);
+    await life?.turns.take(`unload of '${model}'`, () => life.unload());
+    this.#models.delete(model);
+    this.#adopted.delete(model);
   }
 
   async #load(
@@ -344,6 +382,7 @@ export class ModelRepository implements ModelControl {
    * ensemble that were loaded along with it and take part in no other. Ensembles over an unloaded model are not ready.
    */
   async unload(model: string, unloadDependents: boolean, version?: number): Promise<void> {
+    if (this.#adopted.has(model) && version === undefined) return this.#abandon(model);
     this.#checkExplicit('unload');
     this.#checkRunning();
     const life = this.#models.get(model);

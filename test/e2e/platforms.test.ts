@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { ModelFolder } from '../support/model-folder.js';
+import { ModelFolder } from '../support/model-folder.js';
 import { exampleRepository, RunningGateway, repositoryOf } from '../support/running-gateway.js';
 
 const SAMPLES = join(import.meta.dirname, '../../deploy/examples/samples');
@@ -136,6 +137,125 @@ describe('Amazon SageMaker', () => {
       `SageMaker: cannot listen on 127.0.0.1 port ${port}`,
     );
     other.close();
+  });
+});
+
+describe('an endpoint of several models of Amazon SageMaker', () => {
+  const TYPE = { 'content-type': 'application/json' };
+  const ROWS = '{"instances": [[1, 2, 3, 4]]}';
+  let served: RunningGateway;
+  let url: string;
+  let archives: ModelFolder;
+  beforeAll(async () => {
+    archives = repositoryOf({
+      // As the platform unpacks them: HASH/model/NAME/VERSION, HASH/model/VERSION.
+      'hash-a/model/identity': { fixture: 'identity_fixed', config: 'name: "identity"\nmax_batch_size: 8\n' },
+      'hash-b/model': 'identity_fixed',
+      'several/model/one': 'identity_fixed',
+      'several/model/two': 'identity_fixed',
+      'broken/model': 'corrupt',
+      'hungry/model': 'hungry',
+    });
+    mkdirSync(join(archives.path, 'empty', 'model'), { recursive: true });
+    symlinkSync(tmpdir(), join(archives.path, 'outside'));
+    [served, url] = await serveSagemaker(repositoryOf({ here: 'identity_fixed' }), [
+      '--sagemaker-multi-model',
+      '--sagemaker-models-folder',
+      archives.path,
+    ]);
+  });
+  afterAll(async () => {
+    expect(await served.stop()).toBe(0);
+    archives.remove();
+  });
+
+  const at = (archive: string) => join(archives.path, archive);
+  const load = (name: unknown, folder: unknown) =>
+    post(`${url}/models`, JSON.stringify({ model_name: name, url: folder }), TYPE);
+  const invoke = (name: string, body = ROWS, headers: Record<string, string> = {}) =>
+    post(`${url}/models/${name}/invoke`, body, { ...TYPE, ...headers });
+  const drop = async (name: string) => (await fetch(`${url}/models/${name}`, { method: 'DELETE' })).status;
+  const told = async (path: string) => {
+    const answer = await fetch(`${url}${path}`);
+    return [answer.status, await answer.json()] as const;
+  };
+
+  it('loads models from folders, invokes them by name, lists them and lets them go', async () => {
+    expect((await fetch(`${url}/ping`)).status).toBe(200);
+    expect(await told('/models')).toEqual([200, { models: [] }]);
+    expect((await invoke('a')).status).toBe(404);
+    expect((await load('a', at('hash-a/model'))).status).toBe(200);
+    expect((await load('b', at('hash-b/model'))).status).toBe(200);
+    const target = { 'X-Amzn-SageMaker-Target-Model': 'a.tar.gz' };
+    expect((await invoke('a', ROWS, target)).json()).toEqual({ predictions: [[1, 2, 3, 4]] });
+    expect((await invoke('b')).json()).toEqual({ predictions: [[1, 2, 3, 4]] });
+    const rows = ['a', 'b'].map((name) => ({ modelName: name, modelUrl: at(`hash-${name}/model`) }));
+    expect(await told('/models')).toEqual([200, { models: rows }]);
+    expect(await told('/models?limit=1')).toEqual([200, { models: rows.slice(0, 1), nextPageToken: '1' }]);
+    expect(await told('/models?limit=1&next_page_token=1')).toEqual([200, { models: rows.slice(1) }]);
+    expect(await told('/models/b')).toEqual([200, rows[1]]);
+    expect([(await load('a', at('hash-b/model'))).status, (await load('here', at('hash-b/model'))).status]).toEqual([
+      409, 409,
+    ]);
+    expect([await drop('a'), await drop('a')]).toEqual([200, 404]);
+    expect([(await invoke('a')).status, (await told('/models/a'))[0]]).toEqual([404, 404]);
+    // A name that is free again.
+    expect([(await load('a', at('hash-b/model'))).status, (await invoke('a')).status]).toEqual([200, 200]);
+    expect([await drop('a'), await drop('b')]).toEqual([200, 200]);
+    expect((await served.post('/v2/repository/index', {})).json()).toMatchObject([{ name: 'here' }]);
+  });
+
+  it('refuses, with the reason, and keeps nothing of what failed', async () => {
+    const refused = async (name: unknown, folder: unknown) => {
+      const answer = await load(name, folder);
+      return [answer.status, (answer.json() as { error: string }).error];
+    };
+    for (const [folder, why] of [
+      ['hash-a/model', 'not an absolute path'],
+      ['/etc', 'not inside the folder of models'],
+      [at('outside'), 'not inside the folder of models'],
+      [at('nowhere'), "the folder of model 'x'"],
+      [at('empty/model'), 'neither versions nor a config'],
+      [at('several/model'), 'holds 2 folders'],
+      [at('broken/model'), "failed to load 'x'"],
+      [7, '"url" is a number'],
+      [undefined, '"url" is a undefined'],
+    ] as const)
+      expect(await refused('x', folder)).toEqual([400, expect.stringContaining(why)]);
+    expect((await refused('../x', at('hash-b/model')))[0]).toBe(400);
+    expect((await refused(undefined, at('hash-b/model')))[0]).toBe(400);
+    expect((await post(`${url}/models`, 'no json', TYPE)).status).toBe(400);
+    expect((await told('/models?limit=0'))[0]).toBe(400);
+    expect((await told('/models?next_page_token=x'))[0]).toBe(400);
+    expect(await drop('here')).toBe(404);
+    expect((await fetch(`${url}/models/here`, { method: 'PUT' })).status).toBe(405);
+    expect(await told('/models')).toEqual([200, { models: [] }]);
+    expect((await served.post('/v2/repository/index', {})).json()).toMatchObject([{ name: 'here', state: 'READY' }]);
+    expect((await load('x', at('hash-b/model'))).status).toBe(200);
+    expect((await invoke('x', '{"instances": [[1]]}')).status).toBe(400);
+    expect(await drop('x')).toBe(200);
+  });
+
+  it('tells of memory that ran out by 507', async () => {
+    expect((await load('hungry', at('hungry/model'))).status).toBe(200);
+    const answer = await invoke('hungry', '{"inputs": {"n": [100000000000000]}}');
+    expect([answer.status, (answer.json() as { error: string }).error]).toEqual([
+      507,
+      expect.stringContaining('memory'),
+    ]);
+    expect((await invoke('hungry', '{"inputs": {"n": [1]}}')).status).toBe(200);
+    expect(await drop('hungry')).toBe(200);
+  });
+
+  it('needs no repository', async () => {
+    const nothing = new ModelFolder();
+    [gateway, url] = await serveSagemaker(nothing, [
+      '--sagemaker-multi-model',
+      '--sagemaker-models-folder',
+      archives.path,
+    ]);
+    expect((await fetch(`${url}/ping`)).status).toBe(200);
+    expect([(await load('a', at('hash-b/model'))).status, (await invoke('a')).status]).toEqual([200, 200]);
   });
 });
 

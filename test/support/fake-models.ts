@@ -42,6 +42,17 @@ export class FakeModels implements ModelControl {
     if (this.failure !== undefined) throw this.failure;
   }
 
+  readonly adoptedFolders = new Map<string, string>();
+
+  async adopt(model: string, folder: string): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    this.adoptedFolders.set(model, folder);
+  }
+
+  adopted() {
+    return [...this.adoptedFolders].map(([model, folder]) => ({ model, folder }));
+  }
+
   spec(model: string, version: number | undefined): ModelSpec {
     const ofModel = this.#specs.filter((spec) => spec.id.model === model);
     if (ofModel.length === 0) throw new ServingError('MODEL_NOT_FOUND', `no model ${JSON.stringify(model)}`);

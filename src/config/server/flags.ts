@@ -114,6 +114,8 @@ export const FLAGS: readonly Flag[] = [
   triton('sagemaker-safe-port-range', 'sagemaker.safePortRange'),
   own('sagemaker-default-model', 'sagemaker.defaultModel'),
   own('sagemaker-ping', 'sagemaker.ping'),
+  own('sagemaker-multi-model', 'sagemaker.multiModel', 'boolean'),
+  own('sagemaker-models-folder', 'sagemaker.modelsFolder'),
   triton('allow-vertex-ai', 'vertexAi.enabled', 'boolean'),
   own('vertex-ai-address', 'vertexAi.address'),
   triton('vertex-ai-port', 'vertexAi.port', 'number'),

@@ -52,6 +52,18 @@ describe('cloud platforms', () => {
     });
   });
 
+  it('hold several models where the platform or a flag says so', () => {
+    const env = { SAGEMAKER_MULTI_MODEL: 'true' };
+    expect(of(['--allow-sagemaker'], env).sagemaker).toMatchObject({
+      multiModel: true,
+      modelsFolder: '/opt/ml/models',
+    });
+    expect(of(['--allow-sagemaker', '--sagemaker-multi-model=false'], env).sagemaker.multiModel).toBe(false);
+    const flags = ['--allow-sagemaker', '--sagemaker-multi-model', '--sagemaker-models-folder', '/models'];
+    expect(of(flags).sagemaker).toMatchObject({ multiModel: true, modelsFolder: '/models' });
+    expect(of(['--allow-sagemaker'], { SAGEMAKER_MULTI_MODEL: 'false' }).sagemaker.multiModel).toBe(false);
+  });
+
   it('are told by AIP_MODE, unless a flag says otherwise', () => {
     expect(of([], VERTEX).vertexAi).toMatchObject({
       enabled: true,
@@ -78,7 +90,6 @@ describe('cloud platforms', () => {
   });
 
   it.each<[string, readonly string[], Record<string, string>]>([
-    ['SAGEMAKER_MULTI_MODEL is true', ['--allow-sagemaker'], { SAGEMAKER_MULTI_MODEL: 'true' }],
     [
       "SAGEMAKER_TRITON_INFERENCE_TYPE is 'generate'",
       ['--allow-sagemaker'],

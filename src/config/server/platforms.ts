@@ -33,6 +33,17 @@ export const sagemakerSchema = z.strictObject({
     .describe(
       "Model of /invocations; default the environment's SAGEMAKER_TRITON_DEFAULT_MODEL_NAME, else the only one",
     ),
+  multiModel: z
+    .boolean()
+    .optional()
+    .describe(
+      "Serve an endpoint of several models: /models, from which the platform loads and unloads them; default where the environment's SAGEMAKER_MULTI_MODEL is true",
+    ),
+  modelsFolder: z
+    .string()
+    .min(1)
+    .default('/opt/ml/models')
+    .describe('Where the folders lie that the platform loads models from'),
   ping: z
     .enum(['ready', 'live'])
     .optional()
@@ -67,11 +78,13 @@ export function withPlatformEnvironment(config: ServerConfig, env: Environment):
   return merged;
 }
 
+/** Whether models come from the platform, while the server serves. */
+export function takesModelsLater({ sagemaker }: ServerConfig, env: Environment): boolean {
+  return sagemaker.enabled && (sagemaker.multiModel ?? env.SAGEMAKER_MULTI_MODEL === 'true');
+}
+
 function sagemakerOf(given: ServerConfig['sagemaker'], env: Environment): ServerConfig['sagemaker'] {
-  if (env.SAGEMAKER_MULTI_MODEL === 'true')
-    throw refusal(
-      'SAGEMAKER_MULTI_MODEL is true: endpoints of several models are not served; use one endpoint a model',
-    );
+  const multiModel = given.multiModel ?? env.SAGEMAKER_MULTI_MODEL === 'true';
   const type = env.SAGEMAKER_TRITON_INFERENCE_TYPE ?? '';
   if (type !== '' && type !== 'infer') throw refusal(`SAGEMAKER_TRITON_INFERENCE_TYPE is '${type}': expected infer`);
   const ping =
@@ -82,7 +95,7 @@ function sagemakerOf(given: ServerConfig['sagemaker'], env: Environment): Server
   const port = given.port ?? portIn(env, 'SAGEMAKER_BIND_TO_PORT') ?? DEFAULT_PORT;
   checkRange('sagemaker.port', port, safePortRange);
   const defaultModel = given.defaultModel ?? filled(env.SAGEMAKER_TRITON_DEFAULT_MODEL_NAME);
-  return { ...given, ping, port, safePortRange, defaultModel };
+  return { ...given, ping, port, safePortRange, defaultModel, multiModel };
 }
 
 function vertexAiOf(given: ServerConfig['vertexAi'], env: Environment): ServerConfig['vertexAi'] {

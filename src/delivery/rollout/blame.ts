@@ -30,6 +30,7 @@ export const BLAME = {
   DEADLINE_EXCEEDED: 'server',
   CLIENT_CANCELLED: 'nobody',
   BACKEND_FAILED: 'server',
+  OUT_OF_MEMORY: 'server',
   OUTPUT_SHAPE_MISMATCH: 'server',
   INTERNAL: 'server',
   ALREADY_EXISTS: 'caller',

@@ -7,6 +7,8 @@ import { containedPath, unreadable } from './contained-path.js';
 export interface ModelPlace {
   readonly root: string;
   readonly folder: string;
+  /** Not in a repository: the model has another name than its folder, and than its config says perhaps. */
+  readonly adopted?: true;
 }
 
 /** The real path of a repository folder. Throws MODEL_INVALID: an operator's mistake, so it names the path. */

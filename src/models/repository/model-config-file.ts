@@ -38,7 +38,7 @@ export async function readModelConfig(
   }
   const shown = `${name}/${file}`;
   const text = (await readContained(place.root, place.folder, file, shown, MOST_CONFIG_BYTES)).toString('utf8');
-  return checked(parseModelConfig(text, SYNTAXES[file], shown), name, file);
+  return checked(parseModelConfig(text, SYNTAXES[file], shown), place.adopted ? undefined : name, file);
 }
 
 /** Triton's `--model-config-name`; undefined where the model has no such config. */
@@ -47,7 +47,7 @@ async function readVariant(place: ModelPlace, name: string, variant: string): Pr
   if (!(await hasFile(place.folder, file))) return undefined;
   const shown = `${name}/${file}`;
   const text = (await readContained(place.root, place.folder, file, shown, MOST_CONFIG_BYTES)).toString('utf8');
-  return checked(parseModelConfig(text, 'pbtxt', shown), name, file);
+  return checked(parseModelConfig(text, 'pbtxt', shown), place.adopted ? undefined : name, file);
 }
 
 async function hasFile(folder: string, file: string): Promise<boolean> {
@@ -81,11 +81,11 @@ export function overridingPolicy(json: string, name: string): ModelConfig['versi
 
 function checked(
   parsed: { readonly config: ModelConfig; readonly warnings: readonly string[] },
-  name: string,
+  name: string | undefined,
   source: string,
 ): FoundConfig {
   const given = parsed.config.name;
-  if (given !== undefined && given !== '' && given !== name) {
+  if (name !== undefined && given !== undefined && given !== '' && given !== name) {
     throw new ServingError('MODEL_INVALID', `the config names the model '${given}', its folder is '${name}'`);
   }
   return { ...parsed, source };

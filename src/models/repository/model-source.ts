@@ -1,5 +1,6 @@
 import { type BesideModel, type LoadParameters, ServingError } from '../../core/index.js';
 import { isEnsemble } from '../completion/ensemble-steps.js';
+import { adoptedPlace } from './adopted-place.js';
 import type { BackendFamily } from './backend-choice.js';
 import { candidateFamilies } from './backend-choice.js';
 import { listModel, type ModelPlace, modelFileOf, placeOf } from './folders.js';
@@ -37,6 +38,9 @@ export interface SourcePlaces {
   /** Versions of a model that count in the place of its version policy. */
   readonly versions: ReadonlyMap<string, readonly number[]>;
   readonly families: readonly BackendFamily[];
+  /** Folders of models that no repository has, by their names; each lies in `adoptFrom`. */
+  readonly adopted: ReadonlyMap<string, string>;
+  readonly adoptFrom: string;
   /** Of `configs/NAME.pbtxt`; undefined: a model's config is the one in its folder. */
   readonly configName: string | undefined;
   readonly temporaryRoot: string;
@@ -50,6 +54,9 @@ const NO_HOLD = { hold: () => {}, release: () => Promise.resolve() };
  */
 export async function findSource(places: SourcePlaces, name: string, load: LoadParameters): Promise<ModelSource> {
   if (load.files.size > 0) return overrideSource(places, name, load);
+  const adopted = places.adopted.get(name);
+  if (adopted !== undefined)
+    return folderSource(places, name, await adoptedPlace(places.adoptFrom, adopted, name), load);
   const found: ModelPlace[] = [];
   for (const root of places.roots) {
     const place = await placeOf(root, name);

@@ -17,6 +17,8 @@ export const GROUPS = {
   repositoryIndex: 'model-repository',
   repositoryLoad: 'model-repository',
   repositoryUnload: 'model-repository',
+  adoptModel: 'model-repository',
+  adoptedModels: 'model-repository',
   setVersionLabels: 'model-repository',
   logSettings: 'logging',
   setLogSettings: 'logging',

@@ -25,6 +25,7 @@ const CALLS = Object.keys(RIGHTS) as ControlCall[];
 const FREE_HERE = [
   'repositoryLoad',
   'repositoryUnload',
+  'adoptModel',
   'setVersionLabels',
   'setLogSettings',
   'setTraceSettings',

@@ -40,6 +40,8 @@ export const RIGHTS = {
   repositoryIndex: 'open',
   repositoryLoad: 'admin',
   repositoryUnload: 'admin',
+  adoptModel: 'admin',
+  adoptedModels: 'open',
   setVersionLabels: 'admin',
   logSettings: 'open',
   setLogSettings: 'admin',
@@ -78,6 +80,7 @@ export type ControlCall = keyof typeof RIGHTS;
 const FREE_ON_THIS_MACHINE: ReadonlySet<ControlCall> = new Set([
   'repositoryLoad',
   'repositoryUnload',
+  'adoptModel',
   'setVersionLabels',
   'setLogSettings',
   'setTraceSettings',

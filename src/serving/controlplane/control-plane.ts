@@ -1,4 +1,5 @@
 import {
+  type AdoptedModel,
   checkModelName,
   type FeedbackIntake,
   type LatencySource,
@@ -168,6 +169,16 @@ export class ControlPlane {
       const { unloadDependents, version } = parseUnloadParameters(parameters);
       return models.unload(checkModelName(model), unloadDependents, version);
     });
+  }
+
+  /** Loads a model from a folder of its own (`ModelControl.adopt`). Rejects with UNAUTHENTICATED or FORBIDDEN before anything else. */
+  async adoptModel(model: string, folder: string, caller: Caller): Promise<void> {
+    const { authority, models } = this.#options;
+    await authority.change('adoptModel', model, caller, () => models.adopt(checkModelName(model), folder));
+  }
+
+  adoptedModels(): readonly AdoptedModel[] {
+    return this.#options.models.adopted();
   }
 
   /**

@@ -25,6 +25,8 @@ const CALLS = {
   repositoryIndex: true,
   repositoryLoad: true,
   repositoryUnload: true,
+  adoptModel: true,
+  adoptedModels: true,
   setVersionLabels: true,
   logSettings: true,
   setLogSettings: true,

@@ -24,7 +24,7 @@ export interface ControlCallInput {
 }
 
 export interface ControlRoute {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly pattern: string;
   /** See `WholeCall`. */
   readonly duringDrain?: boolean;
@@ -47,7 +47,8 @@ export function startControl(
   startWholeCall<ControlCallInput>(
     {
       headOnly,
-      maxBodyBytes: method === 'GET' ? undefined : Math.min(server.maxInputBytes, maxTextBytes ?? server.maxInputBytes),
+      maxBodyBytes:
+        method !== 'POST' ? undefined : Math.min(server.maxInputBytes, maxTextBytes ?? server.maxInputBytes),
       duringDrain: route.duringDrain === true,
       compressed: 'only inference requests may be compressed',
       headers: undefined,

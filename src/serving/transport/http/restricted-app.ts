@@ -6,7 +6,7 @@ import { refuse } from './other-methods.js';
 type Handler = (response: HttpResponse, request: HttpRequest) => void | Promise<void>;
 
 /** What routes are registered on. */
-export type RouteApp = Pick<TemplatedApp, 'get' | 'post' | 'head' | 'ws'>;
+export type RouteApp = Pick<TemplatedApp, 'get' | 'post' | 'head' | 'del' | 'ws'>;
 
 /**
  * Where the routes of a group are registered: the app itself, or, where the group is restricted, one whose handlers refuse
@@ -23,6 +23,7 @@ export function restrictedApp(app: TemplatedApp, state: HttpState, group: ApiGro
     get: (pattern, handler) => app.get(pattern, guarded(handler)),
     post: (pattern, handler) => app.post(pattern, guarded(handler)),
     head: (pattern, handler) => app.head(pattern, guarded(handler)),
+    del: (pattern, handler) => app.del(pattern, guarded(handler)),
     ws: (pattern, behaviour) =>
       app.ws(pattern, {
         ...behaviour,

@@ -245,6 +245,7 @@ export const CONTROL_SCHEMAS: Readonly<Record<string, Schema>> = {
         properties: {
           config: { ...TEXT, description: 'A ModelConfig as JSON text' },
           version: ONE_VERSION,
+          version_policy: { ...TEXT, description: 'A version_policy of a ModelConfig as JSON text; alone' },
         },
         patternProperties: {
           '^file:': {

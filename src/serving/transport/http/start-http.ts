@@ -132,8 +132,9 @@ function registerRoute(whole: TemplatedApp, state: HttpState, streams: StreamCon
       );
       return;
     case 'control':
-      if (route.method === 'POST') {
-        app.post(route.pattern, (response, request) => startControl(route, state, response, request, false));
+      if (route.method !== 'GET') {
+        const register = route.method === 'POST' ? 'post' : 'del';
+        app[register](route.pattern, (response, request) => startControl(route, state, response, request, false));
         return;
       }
       app.get(route.pattern, (response, request) => startControl(route, state, response, request, false));

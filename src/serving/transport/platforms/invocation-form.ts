@@ -31,9 +31,7 @@ export function invocationForm({
       headers: redirectHeader === undefined ? [] : [redirectHeader],
       decode(body, context): Awaitable<DecodedCall> {
         const redirect = redirectHeader === undefined ? '' : context.header(redirectHeader);
-        const target =
-          redirect === '' ? mapped(modelOf(), (name) => ({ model: name, version: undefined })) : redirected(redirect);
-        return chained(target, (named) => {
+        return chained(targetOf(redirect, context.model, modelOf), (named) => {
           const own: FormContext = { ...context, ...named };
           const { contentType } = own;
           if (contentType.toLowerCase().startsWith(binaryType))
@@ -47,6 +45,17 @@ export function invocationForm({
   };
 }
 
+/** What a header, the path or the start of the server names, in this order. */
+function targetOf(redirect: string, inPath: string, modelOf: () => Awaitable<string>): Awaitable<Target> {
+  if (redirect !== '') return redirected(redirect);
+  return mapped(inPath === '' ? modelOf() : inPath, (model) => ({ model, version: undefined }));
+}
+
+interface Target {
+  readonly model: string;
+  readonly version: number | undefined;
+}
+
 function headerLengthOf(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new ServingError(
@@ -56,7 +65,7 @@ function headerLengthOf(text: string): number {
 }
 
 /** The endpoint that a header names; only inferences are. */
-function redirected(path: string): { readonly model: string; readonly version: number | undefined } {
+function redirected(path: string): Target {
   const match = /^v2\/models\/([^/]+)(?:\/versions\/([^/]+))?\/infer$/.exec(path);
   if (match === null)
     throw new ServingError(

@@ -3,11 +3,29 @@ import { GROUPS, RIGHTS } from '../../controlplane/index.js';
 import type { Route } from '../http/routes.js';
 import { mapped } from '../ports.js';
 import { invocationForm } from './invocation-form.js';
+import { multiModelCalls } from './multi-model-routes.js';
+import { tellingOfMemory } from './out-of-memory.js';
 
-/** Amazon SageMaker's routes. `model` undefined: the only one; `ping`: what the health check tells. */
-export function sagemakerRoutes(model: string | undefined, ping: 'ready' | 'live'): readonly Route[] {
+export interface SagemakerOptions {
+  /** Of `/invocations`; undefined: the only one. */
+  readonly model: string | undefined;
+  /** What the health check tells. */
+  readonly ping: 'ready' | 'live';
+  /** Whether the platform loads models, and names them in the path. */
+  readonly multiModel: boolean;
+}
+
+/** Amazon SageMaker's routes. */
+export function sagemakerRoutes({ model, ping, multiModel }: SagemakerOptions): readonly Route[] {
   const binaryType = 'application/vnd.sagemaker-triton.binary+json;json-header-size=';
-  return [health('/ping', ping), invocations('/invocations', { model, binaryType })];
+  const one = [health('/ping', ping), invocations('/invocations', invocationForm({ model, binaryType }))];
+  if (!multiModel) return one;
+  const named = invocationForm({ model: undefined, binaryType });
+  return [
+    ...one,
+    ...multiModelCalls(),
+    invocations('/models/:model/invoke', (server) => tellingOfMemory(named(server))),
+  ];
 }
 
 /** Google Vertex AI's routes, at the paths that it names. */
@@ -17,7 +35,10 @@ export function vertexAiRoutes(
 ): readonly Route[] {
   const binaryType = 'application/vnd.vertex-ai-triton.binary+json;json-header-size=';
   const redirectHeader = 'x-vertex-ai-triton-redirect';
-  return [health(paths.health, 'ready'), invocations(paths.predict, { model, binaryType, redirectHeader })];
+  return [
+    health(paths.health, 'ready'),
+    invocations(paths.predict, invocationForm({ model, binaryType, redirectHeader })),
+  ];
 }
 
 function health(pattern: string, tells: 'ready' | 'live'): Route {
@@ -44,7 +65,7 @@ function health(pattern: string, tells: 'ready' | 'live'): Route {
 
 const NOT_READY_STATUS = ERRORS.VERSION_NOT_READY.http;
 
-function invocations(pattern: string, options: Parameters<typeof invocationForm>[0]): Route {
+function invocations(pattern: string, form: ReturnType<typeof invocationForm>): Route {
   return {
     kind: 'form',
     method: 'POST',
@@ -52,9 +73,9 @@ function invocations(pattern: string, options: Parameters<typeof invocationForm>
     tag: 'inference',
     right: 'open',
     group: 'inference',
-    summary: 'Run an inference of the default model',
+    summary: 'Run an inference of the model that is named, else of the default one',
     request: 'PlainRequest',
     response: 'PlainAnswer',
-    form: invocationForm(options),
+    form,
   };
 }
