@@ -11,26 +11,58 @@ export interface EnsemblesOptions {
   readonly maxBytes: number;
   readonly clock: Clock;
   readonly send: SendStep;
+  /** As `send`, for steps of copies: they run in spare time. */
+  readonly copy: SendStep;
+  /** Most bytes of intermediate tensors of copies. */
+  readonly maxCopiedBytes: number;
   readonly specOf: SpecOf;
   readonly ingress: IngressThreads | undefined;
   readonly reuse: Reuse;
+}
+
+/** Intermediate tensors of requests, and of copies of them. */
+interface KeptOfAll {
+  readonly requests: KeptBytes;
+  readonly copies: KeptBytes;
 }
 
 /** The ensembles of a gateway: what they share, and which of them a publication concerns. */
 export class Ensembles {
   readonly #options: EnsemblesOptions;
   readonly #published = new Map<string, readonly HostedEnsemble[]>();
-  #kept: KeptBytes | undefined;
+  #kept: KeptOfAll | undefined;
 
   constructor(options: EnsemblesOptions) {
     this.#options = options;
   }
 
   start(plan: VersionPlan & { readonly steps: readonly EnsembleStep[] }, figures: VersionMetrics): HostedEnsemble {
-    const { maxInFlight, maxBytes, clock, send, specOf, ingress, reuse } = this.#options;
+    const { maxInFlight, clock, send, copy, specOf, ingress, reuse } = this.#options;
     // Reserved where the first one is loaded: most gateways have none.
-    this.#kept ??= new KeptBytes({ memory: createArena(maxBytes, clock), maxBytes });
-    return new HostedEnsemble({ plan, figures, ingress, specOf, send, kept: this.#kept, clock, maxInFlight, reuse });
+    this.#kept ??= this.#reserve();
+    const { requests: kept, copies } = this.#kept;
+    return new HostedEnsemble({
+      plan,
+      figures,
+      ingress,
+      specOf,
+      send,
+      kept,
+      clock,
+      maxInFlight,
+      reuse,
+      copies: { send: copy, kept: copies },
+    });
+  }
+
+  /** Of one memory; copies have a bound that leaves the rest to requests. */
+  #reserve(): KeptOfAll {
+    const { maxBytes, maxCopiedBytes, clock } = this.#options;
+    const memory = createArena(maxBytes, clock);
+    return {
+      requests: new KeptBytes({ memory, maxBytes }),
+      copies: new KeptBytes({ memory, maxBytes: maxCopiedBytes }),
+    };
   }
 
   /** `versions` of `model` serve from now on: ensembles over it look at it anew, and its own at their models. */

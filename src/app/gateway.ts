@@ -296,6 +296,7 @@ export class Gateway implements RunningServer {
       ledger,
       spareTime: new SpareTime(),
       ensembles: config.ensembles,
+      maxCopiedBytes: config.shadows.maxBytes,
       reuse,
       slos: this.#slos,
       serves: ({ id, batching }) => this.#slowThresholds.watch(metrics.figuresOf(id), batching.sloMs),

@@ -21,6 +21,7 @@ import {
   type TrafficSource,
   type VersionHost,
   type VersionPlan,
+  whyUncopied,
 } from '../core/index.js';
 import type { CostLedger } from '../insight/index.js';
 import type { RequestQueue, VersionQueue } from '../serving/batcher/index.js';
@@ -39,7 +40,7 @@ import { batcherOf, decoupledBatcher } from './batcher-of.js';
 import { Ensembles } from './ensembles.js';
 import type { HostedEnsemble } from './hosted-ensemble.js';
 import type { Reuse } from './reuse.js';
-import { NO_COPIES, sequencerOf } from './sequencer-of.js';
+import { sequencerOf } from './sequencer-of.js';
 import { shadowBatcher } from './shadow-batcher.js';
 import type { ServingModel } from './traffic.js';
 import { VersionCosts } from './version-costs.js';
@@ -81,6 +82,8 @@ export interface HostingOptions {
   readonly spareTime: SpareTime;
   /** Answers that are used again. */
   readonly reuse: Reuse;
+  /** Most bytes that are kept for copies of requests. */
+  readonly maxCopiedBytes: number;
   /** Bounds of ensembles. */
   readonly ensembles: ServerConfig['ensembles'];
 }
@@ -93,13 +96,15 @@ export class Hosting implements VersionHost, SchedulerSource {
 
   constructor(options: HostingOptions) {
     this.#options = options;
-    const { dataplane, clock, ingress, ensembles, reuse } = options;
+    const { dataplane, clock, ingress, ensembles, maxCopiedBytes, reuse } = options;
     this.#ensembles = new Ensembles({
       ...ensembles,
+      maxCopiedBytes,
       clock,
       ingress,
       reuse,
       send: (request, reply) => dataplane.infer(request, reply),
+      copy: (request, reply) => dataplane.copy(request, reply),
       specOf: (model, version) => this.#specOf(model, version),
     });
   }
@@ -129,7 +134,7 @@ export class Hosting implements VersionHost, SchedulerSource {
     const hosted = { executor, costs, ingress, counted, left, sequences, lanes };
     if (sequences !== undefined) {
       const { queue, leave } = sequencerOf({ ...parts, plan: sequences, policy, executor, spareTime });
-      const served = new ServedVersion(spec, queue, figures, NO_COPIES);
+      const served = new ServedVersion(spec, queue, figures);
       return new Hosted({
         ...hosted,
         forget: () => {},
@@ -185,7 +190,8 @@ export class Hosting implements VersionHost, SchedulerSource {
     const [first] = serving;
     if (first === undefined) return undefined;
     const versions = serving.map(({ version }) => version);
-    return { versions, table: table.numberOf(model), outputs: first.target.spec.outputs };
+    const uncopied = (version: number) => this.#uncopied(this.#published.get(model), version);
+    return { versions, table: table.numberOf(model), outputs: first.target.spec.outputs, uncopied };
   }
 
   /** Of a version that serves, the highest where none is named. */
@@ -195,11 +201,19 @@ export class Hosting implements VersionHost, SchedulerSource {
     return specs.sort((a, b) => a.id.version - b.id.version).at(-1);
   }
 
+  /** Why a version takes no copies of requests; undefined: it does. Of a model that is asked for by name, its highest. */
+  #uncopied(hosted: readonly (Hosted | HostedEnsemble)[] | undefined, version?: number): string | undefined {
+    const sorted = [...(hosted ?? [])].sort((a, b) => a.spec.id.version - b.spec.id.version);
+    const one = version === undefined ? sorted.at(-1) : sorted.find(({ spec }) => spec.id.version === version);
+    return one?.uncopied((model) => this.#uncopied(this.#published.get(model)));
+  }
+
   async #route(model: string, hosted: readonly (Hosted | HostedEnsemble)[]): Promise<void> {
     const { dataplane, ingress, traffic } = this.#options;
     const versions = hosted.map(({ spec }) => spec.id.version).sort((a, b) => a - b);
     const served = hosted.map((version) => version.served);
-    const rules = traffic.trafficOf(model, versions, served[0]?.spec.outputs ?? []);
+    const uncopied = (version: number) => this.#uncopied(hosted, version);
+    const rules = traffic.trafficOf(model, versions, { outputs: served[0]?.spec.outputs ?? [], uncopied });
     dataplane.publish(model, served, rules);
     await ingress?.publish(model, served, rules, dataplane.table.number);
   }
@@ -302,6 +316,10 @@ class Hosted implements HostedVersion {
   /** None of its lanes can take anything. */
   get impaired(): boolean {
     return this.#impaired;
+  }
+
+  uncopied(): string | undefined {
+    return whyUncopied(this.spec);
   }
 
   scheduler(): SchedulerReport {

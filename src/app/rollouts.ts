@@ -15,6 +15,7 @@ import {
 } from '../core/index.js';
 import {
   type ArmState,
+  copiesFault,
   type LabelBooks,
   type PlanFault,
   type PlanVersions,
@@ -25,6 +26,7 @@ import {
   signatureFault,
   versionsOf,
 } from '../delivery/index.js';
+import type { ServingModel } from './traffic.js';
 
 export interface RolloutsOptions {
   readonly clock: Clock;
@@ -33,7 +35,7 @@ export interface RolloutsOptions {
   /** Publishes a model anew; in force on this thread when it returns. */
   readonly changed: (model: string) => Promise<void>;
   /** Versions that serve of a model, ascending; undefined: none do. */
-  readonly serving: (model: string) => { readonly versions: readonly number[] } | undefined;
+  readonly serving: (model: string) => Pick<ServingModel, 'versions' | 'uncopied'> | undefined;
   readonly models: () => Pick<ModelControl, 'index' | 'ready' | 'spec'>;
   /** Whether the models of the start are loaded: what is not there before that is on its way. */
   readonly started: () => boolean;
@@ -173,7 +175,9 @@ export class Rollouts implements RolloutControl {
     const { candidate, baseline } = found;
     const spec = (version: number) => this.#options.models().spec(plan.model, version);
     const why = signatureFault(spec(baseline), spec(candidate));
-    return why === undefined ? found : { path: ['candidate'], message: `version ${candidate} ${why}` };
+    if (why !== undefined) return { path: ['candidate'], message: `version ${candidate} ${why}` };
+    const uncopied = this.#options.serving(plan.model)?.uncopied;
+    return copiesFault(plan, (version) => uncopied?.(version), found) ?? found;
   }
 
   #defaultOf(model: string, versions: readonly number[]): number | undefined {

@@ -1,6 +1,6 @@
 import type { ServerConfig } from '../config/index.js';
-import { type CostModel, type SequencePlan, ServingError } from '../core/index.js';
-import type { BatcherOptions, RequestQueue } from '../serving/batcher/index.js';
+import type { CostModel, SequencePlan } from '../core/index.js';
+import type { BatcherOptions } from '../serving/batcher/index.js';
 import type { LaneExecutor, SpareTime } from '../serving/executor/index.js';
 import { Sequencer } from '../serving/sequencer/index.js';
 import { batcherOf } from './batcher-of.js';
@@ -39,11 +39,3 @@ export function sequencerOf(parts: SequencerParts): { readonly queue: Sequencer;
     },
   };
 }
-
-/** Copies of single requests would find no sequence, and would break those that are there. */
-export const NO_COPIES: RequestQueue = {
-  enqueue: () => {
-    throw new ServingError('UNSUPPORTED', 'a model with sequences takes no copies of requests');
-  },
-  cancel: () => {},
-};

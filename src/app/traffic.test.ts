@@ -89,7 +89,7 @@ describe('the traffic of a model', () => {
     expect(changed).toEqual([]);
     expect(await set('{name: y, datatype: FP32, shape: [2], data: [1, 2]}')).toBe('done');
     const outputs = [tensorSpec('y', 'FP32', [3])];
-    expect(all.trafficOf('m', [1, 2], outputs).routes?.filters).toEqual([]);
+    expect(all.trafficOf('m', [1, 2], { outputs }).routes?.filters).toEqual([]);
     expect(log.lines.at(-1)?.fields).toMatchObject({
       leftOut: ["filter 'f' (output 'y' has the shape [3] less the batch axis, the answer has [2])"],
     });

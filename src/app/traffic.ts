@@ -9,8 +9,8 @@ import {
   type OperatorRoutes,
   type RouteControl,
   type RoutesStatus,
+  type ServedTraits,
   ServingError,
-  type TensorSpec,
   type TrafficSource,
 } from '../core/index.js';
 import { routeNames } from '../serving/router/index.js';
@@ -39,11 +39,10 @@ export interface TrafficOptions {
   readonly labelsAhead?: boolean;
 }
 
-/** Versions that serve, ascending, the number of the table that says so, and the outputs of the lowest. */
-export interface ServingModel {
+/** Versions that serve, ascending, and the number of the table that says so. */
+export interface ServingModel extends ServedTraits {
   readonly versions: readonly number[];
   readonly table: number;
-  readonly outputs: readonly TensorSpec[];
 }
 
 /** What an operator set, read. */
@@ -74,8 +73,8 @@ export class Traffic implements TrafficSource, RouteControl {
     else this.#files.set(model, routes);
   }
 
-  trafficOf(model: string, versions: readonly number[], outputs?: readonly TensorSpec[]): ModelTraffic {
-    const { traffic, leftOut } = this.#fitting(model, versions, outputs);
+  trafficOf(model: string, versions: readonly number[], traits?: ServedTraits): ModelTraffic {
+    const { traffic, leftOut } = this.#fitting(model, versions, traits);
     if (leftOut.length > 0)
       this.#options.log.warn('routes that do not fit what serves are left out', { model, leftOut, serving: versions });
     const { placesOf, judged } = this.#options;
@@ -101,7 +100,7 @@ export class Traffic implements TrafficSource, RouteControl {
       ...(document === undefined ? { source: 'file' } : { source: 'operator', document }),
       routes,
       table: serving?.table ?? 0,
-      leftOut: this.#fitting(model, serving?.versions ?? [], serving?.outputs).leftOut,
+      leftOut: this.#fitting(model, serving?.versions ?? [], serving).leftOut,
     };
   }
 
@@ -110,7 +109,7 @@ export class Traffic implements TrafficSource, RouteControl {
     const serving = this.#options.serving(model);
     if (serving === undefined)
       throw new ServingError('MODEL_NOT_FOUND', `model '${model}' does not serve: its routes cannot be checked`);
-    parsed.refuseUnserved(serving.versions, serving.outputs);
+    parsed.refuseUnserved(serving.versions, serving);
     await this.#change(model, { kept: { document, flags: {}, filters: {} }, document: parsed.routes }, 'routes set', {
       by,
     });
@@ -190,10 +189,10 @@ export class Traffic implements TrafficSource, RouteControl {
     await this.#options.changed(model);
   }
 
-  #fitting(model: string, versions: readonly number[], outputs?: readonly TensorSpec[]) {
+  #fitting(model: string, versions: readonly number[], traits?: ServedTraits) {
     const routes = this.#routesOf(model);
     const release = this.#options.releaseOf?.(model, versions);
-    return fittingTraffic({ routes, release }, versions, outputs);
+    return fittingTraffic({ routes, release }, versions, traits);
   }
 
   /** Flags and filters that a new file or document no longer has, and labels whose names it gives to splits, are without effect. */

@@ -1,7 +1,6 @@
 import { foreignAnswer } from './filter-answer.js';
-import type { TensorSpec } from './model.js';
 import type { ModelRelease } from './release.js';
-import type { FilterAction, ModelRoutes, ModelTraffic, VersionName } from './routes.js';
+import type { FilterAction, ModelRoutes, ModelTraffic, ServedTraits, VersionName } from './routes.js';
 
 /** Traffic that leads to versions that serve only, and what had to be left out for that, in words. */
 export interface FittingTraffic {
@@ -12,16 +11,16 @@ export interface FittingTraffic {
 /**
  * What of a model's traffic can be done with these versions. One that went away, or failed to load beside others, takes with
  * it what leads to it: its rules and shadows; its share of a split goes to the first version of that which serves. So do filters
- * that answer what is none of `outputs`. Pure.
+ * that answer what is none of the outputs, and shadows of versions that take no copies. Pure.
  */
 export function fittingTraffic(
   { routes, release }: ModelTraffic,
   versions: readonly number[],
-  outputs?: readonly TensorSpec[],
+  traits: ServedTraits = {},
 ): FittingTraffic {
   const leftOut: string[] = [];
   const traffic = {
-    routes: routes && fittingRoutes(routes, versions, outputs, (what) => leftOut.push(what)),
+    routes: routes && fittingRoutes(routes, versions, traits, (what) => leftOut.push(what)),
     release: release && fittingRelease(release, versions, (what) => leftOut.push(what)),
   };
   return { traffic, leftOut };
@@ -30,11 +29,13 @@ export function fittingTraffic(
 function fittingRoutes(
   routes: ModelRoutes,
   versions: readonly number[],
-  outputs: readonly TensorSpec[] | undefined,
+  { outputs, uncopied }: ServedTraits,
   leaveOut: (what: string) => void,
 ): ModelRoutes {
   const serves = (name: VersionName) =>
     versions.includes(typeof name === 'number' ? name : (routes.labels[name] as number));
+  const whyUncopiedAt = (name: VersionName) =>
+    uncopied?.(typeof name === 'number' ? name : (routes.labels[name] as number));
   const kept = <T>(entries: readonly T[], fits: (entry: T) => boolean, named: (entry: T) => string): readonly T[] =>
     entries.filter((entry) => {
       if (fits(entry)) return true;
@@ -95,8 +96,8 @@ function fittingRoutes(
     ejection: routes.ejection,
     shadows: kept(
       routes.shadows,
-      ({ to }) => serves(to),
-      ({ name }) => `shadow '${name}'`,
+      ({ to }) => serves(to) && whyUncopiedAt(to) === undefined,
+      ({ name, to }) => `shadow '${name}'${serves(to) ? ` (it takes no copies: ${whyUncopiedAt(to)})` : ''}`,
     ),
   };
 }

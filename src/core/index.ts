@@ -66,6 +66,6 @@ export * from './tensor-of-values.js';
 export * from './text-model.js';
 export * from './trace-control.js';
 export * from './triton-errors.js';
-export * from './triton-errors.js';
+export * from './uncopied.js';
 export * from './version-host.js';
 export * from './version-state.js';

@@ -1,7 +1,13 @@
 import { foreignAnswer } from './filter-answer.js';
-import type { TensorSpec } from './model.js';
 import { didYouMean } from './nearest-name.js';
-import { BUCKETS, bucketsOf, type ModelRoutes, type RouteCondition, type VersionName } from './routes.js';
+import {
+  BUCKETS,
+  bucketsOf,
+  type ModelRoutes,
+  type RouteCondition,
+  type ServedTraits,
+  type VersionName,
+} from './routes.js';
 import { plainTensorFault } from './tensor-of-values.js';
 
 /** What is wrong with routes, and where: keys from their root. */
@@ -12,12 +18,12 @@ export interface RouteFault {
 
 /**
  * All that routes say and that cannot be: names nobody defined or that two things have, weights that do not make a whole.
- * `versions`: those that serve or are about to; undefined: not known yet, nothing is said of them. `outputs`: the model's, likewise.
+ * `versions`: those that serve or are about to; undefined: not known yet, nothing is said of them. `traits`: theirs, likewise.
  */
 export function routeFaults(
   routes: ModelRoutes,
   versions?: readonly number[],
-  outputs?: readonly TensorSpec[],
+  { outputs, uncopied }: ServedTraits = {},
 ): RouteFault[] {
   const faults: RouteFault[] = [];
   const fault = (path: RouteFault['path'], message: string) => faults.push({ path, message });
@@ -85,6 +91,9 @@ export function routeFaults(
   unique('shadows', routes.shadows);
   for (const [i, shadow] of routes.shadows.entries()) {
     version(shadow.to, ['shadows', i, 'to']);
+    const candidate = typeof shadow.to === 'number' ? shadow.to : labels[shadow.to];
+    const why = candidate === undefined ? undefined : uncopied?.(candidate);
+    if (why !== undefined) fault(['shadows', i, 'to'], `version ${candidate} takes no copies of requests: ${why}`);
     flag(shadow.flag, ['shadows', i]);
     if (shadow.when !== undefined) faults.push(...conditionFaults(shadow.when, ['shadows', i, 'when']));
   }

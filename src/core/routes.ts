@@ -124,12 +124,20 @@ export interface ModelTraffic {
 /** The traffic of a model that nobody has said anything of. */
 export const PLAIN_TRAFFIC: ModelTraffic = Object.freeze({ routes: undefined, release: undefined });
 
+/** What routes have to fit beside the versions of a model. */
+export interface ServedTraits {
+  /** Of the lowest version. Absent: not known yet. */
+  readonly outputs?: readonly TensorSpec[];
+  /** Why that version takes no copies of requests; undefined: it does. Absent: not known yet. */
+  readonly uncopied?: (version: number) => string | undefined;
+}
+
 /**
  * Asked at each publication, before a version that is new can get a request. Synchronous; never throws. What it gives fits the
- * versions, and the outputs of the lowest: see `fittingTraffic`.
+ * versions and what they are: see `fittingTraffic`.
  */
 export interface TrafficSource {
-  trafficOf(model: string, versions: readonly number[], outputs?: readonly TensorSpec[]): ModelTraffic;
+  trafficOf(model: string, versions: readonly number[], traits?: ServedTraits): ModelTraffic;
 }
 
 /** Buckets that keys fall into; a hundredth of a percent each. */

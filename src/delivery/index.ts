@@ -14,6 +14,7 @@ export {
 } from './judge/canary-judge.js';
 export type { Observation } from './observation.js';
 export { type ObservedUnit, type Power, ratePower } from './power/rate-power.js';
+export { copiesFault } from './rollout/copies-fault.js';
 export { RolloutEngine } from './rollout/engine.js';
 export type { LogEntry, LoggedEntry } from './rollout/log-entry.js';
 export type { RolloutPlan } from './rollout/plan.js';

@@ -4,8 +4,8 @@ import {
   type Reason,
   type RouteFault,
   routeFaults,
+  type ServedTraits,
   ServingError,
-  type TensorSpec,
 } from '../../core/index.js';
 import { type ReadDocument, readDocument } from '../document.js';
 import { faultsOf, pathText } from '../issues.js';
@@ -15,8 +15,8 @@ import { routesSchema } from './schema.js';
 /** A routes document that is whole in itself. */
 export interface ParsedRoutes {
   readonly routes: ModelRoutes;
-  /** Throws where it leads to versions that are not among these, or answers what is none of these outputs, with the line. */
-  refuseUnserved(versions: readonly number[], outputs?: readonly TensorSpec[]): void;
+  /** Throws where it leads to versions that are not among these, or asks of them what they cannot, with the line. */
+  refuseUnserved(versions: readonly number[], traits?: ServedTraits): void;
 }
 
 const MOST_CHARACTERS = 4 * 1024 * 1024;
@@ -40,8 +40,8 @@ export function parseModelRoutes(text: string, path: string, reason: Reason = 'M
   if (faults.length > 0) throw refuse(faults, lineOf);
   return {
     routes,
-    refuseUnserved: (versions, outputs) => {
-      const unserved = routeFaults(routes, versions, outputs);
+    refuseUnserved: (versions, traits) => {
+      const unserved = routeFaults(routes, versions, traits);
       if (unserved.length > 0) throw refuse(unserved, lineOf);
     },
   };

@@ -1,4 +1,4 @@
-import { type BesideModel, type LoadParameters, ServingError } from '../../core/index.js';
+import { type BesideModel, type LoadParameters, ServingError, whyUncopied } from '../../core/index.js';
 import { isEnsemble } from '../completion/ensemble-steps.js';
 import { adoptedPlace } from './adopted-place.js';
 import type { BackendFamily } from './backend-choice.js';
@@ -84,7 +84,13 @@ async function folderSource(
   const policy =
     load.versionPolicy === undefined ? policyOf(places, name, found) : overridingPolicy(load.versionPolicy, name);
   const source = inFolder(places, name, place, found, pickVersions(policy, versions));
-  const routes = await readRoutesFile(place, name, files, source.versions.wanted);
+  const { model_transaction_policy: transactions, sequence_batching: sequences } = found.config;
+  const uncopied = () =>
+    whyUncopied({
+      ...(transactions?.decoupled === true ? { decoupled: true } : {}),
+      ...(sequences === undefined ? {} : { sequences: true }),
+    });
+  const routes = await readRoutesFile(place, name, files, source.versions.wanted, { uncopied });
   const rollout = await readRolloutFile(place, name, files);
   const slos = await readSloFile(place, name, files);
   return { ...source, routes, rollout, slos, ...NO_HOLD };

@@ -1,5 +1,5 @@
 import { parseModelRoutes } from '../../config/index.js';
-import type { ModelRoutes } from '../../core/index.js';
+import type { ModelRoutes, ServedTraits } from '../../core/index.js';
 import { readBeside } from './beside-file.js';
 import type { ModelPlace } from './folders.js';
 
@@ -14,10 +14,11 @@ export async function readRoutesFile(
   name: string,
   files: ReadonlySet<string>,
   wanted: readonly number[],
+  traits: ServedTraits,
 ): Promise<ModelRoutes | undefined> {
   const file = await readBeside(place, name, files, 'routes', MOST_ROUTES_BYTES);
   if (file === undefined) return undefined;
   const parsed = parseModelRoutes(file.text, file.name, 'MODEL_INVALID');
-  parsed.refuseUnserved(wanted);
+  parsed.refuseUnserved(wanted, traits);
   return parsed.routes;
 }

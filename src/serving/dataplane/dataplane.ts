@@ -19,6 +19,7 @@ import { type Filtered, type RouteDecision, RoutingTable } from '../router/index
 import type { Admitted } from './admission.js';
 import type { BudgetGate } from './budget-gate.js';
 import { Callers } from './callers.js';
+import { copyStep } from './copied-step.js';
 import { Ejections } from './ejections.js';
 import { filteredAnswer } from './filtered-answer.js';
 import { InferenceCall } from './inference-call.js';
@@ -126,6 +127,19 @@ export class Dataplane {
       return this.#absent(request, reply, thrown);
     }
     return this.#accept(decision, request, reply);
+  }
+
+  /**
+   * Takes a step of a copy of an ensemble's request: it goes by the routes that hold for requests, and is answered in spare time.
+   * Never throws; `reply` is called exactly once.
+   */
+  copy(request: InferenceRequest, reply: InferenceReply): InferenceHandle {
+    try {
+      return copyStep(this.#table.route(request), request, reply, this.#clock);
+    } catch (thrown) {
+      reply.failed(toServingError(thrown));
+      return NOTHING_TO_CANCEL;
+    }
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { ModelSpec, RequestMetrics } from '../../core/index.js';
+import { type ModelSpec, type RequestMetrics, whyUncopied } from '../../core/index.js';
 import type { RequestQueue } from '../batcher/index.js';
 import { Admission } from './admission.js';
 import { SplitQueue } from './split-queue.js';
@@ -19,8 +19,7 @@ export class ServedVersion {
     const splitting = (one: RequestQueue) =>
       batching.maxRequestRows === undefined ? one : new SplitQueue(one, maxBatchSize);
     this.queue = splitting(queue);
-    // Responses that come one by one are not compared.
-    this.shadowQueue = spec.decoupled ? undefined : shadowQueue && splitting(shadowQueue);
+    this.shadowQueue = whyUncopied(spec) === undefined ? shadowQueue && splitting(shadowQueue) : undefined;
     this.metrics = metrics;
   }
 

@@ -3,6 +3,7 @@ import {
   CRITICALITIES,
   type Criticality,
   NO_DEADLINE,
+  type RequestOrigin,
   SHADOW,
   SHADOW_COPY,
   type Tenant,
@@ -25,12 +26,19 @@ export class ShadowCall implements QueueItem {
   readonly tenant: Tenant = SHADOW;
   readonly criticality: Criticality = LEAST;
   readonly charge = SHADOW_COPY;
+  readonly origin: RequestOrigin;
   readonly settle: (outcome: MemberOutcome) => void;
 
-  constructor({ member, batchKey }: Admitted, enqueuedNs: number, settle: (outcome: MemberOutcome) => void) {
+  constructor(
+    { member, batchKey }: Pick<Admitted, 'member' | 'batchKey'>,
+    origin: RequestOrigin,
+    enqueuedNs: number,
+    settle: (outcome: MemberOutcome) => void,
+  ) {
     this.member = member;
     this.key = batchKey.key;
     this.length = batchKey.length;
+    this.origin = origin;
     this.enqueuedNs = enqueuedNs;
     this.settle = settle;
   }

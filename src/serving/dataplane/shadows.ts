@@ -2,7 +2,6 @@ import { compareOutputs, keptOutputs, type Look, type Tolerances } from '../../c
 import {
   type Clock,
   type InferenceRequest,
-  type Lease,
   type Reason,
   type ReleaseFacts,
   type Tensor,
@@ -39,13 +38,14 @@ export interface ShadowsOptions {
 /** A comparison takes a fifth of a millisecond at most, on the thread that answers requests; most of it is sorting. */
 const LOOK: Look = { elements: 8192, ranked: 1024 };
 
-/** Outcomes that say nothing of the candidate: there was no room or time for the copy, or the version went. */
+/** Outcomes that say nothing of the candidate: there was no room or time for the copy, or the version went or takes none. */
 const NOT_ITS_FAULT: ReadonlySet<Reason> = new Set([
   'QUEUE_FULL',
   'OVERLOADED',
   'DEADLINE_EXCEEDED',
   'DRAINING',
   'CLIENT_CANCELLED',
+  'UNSUPPORTED',
 ]);
 
 /**
@@ -100,7 +100,8 @@ export class Shadows {
     try {
       const admitted = target.admission.admit(copy.request);
       copy.enqueuedNs = clock.nowNs();
-      target.shadowQueue.enqueue(new ShadowCall(admitted, copy.enqueuedNs, (outcome) => this.#settled(copy, outcome)));
+      const settled = (outcome: MemberOutcome) => this.#settled(copy, outcome);
+      target.shadowQueue.enqueue(new ShadowCall(admitted, copy.request, copy.enqueuedNs, settled));
     } catch (thrown) {
       this.#settled(copy, { kind: 'failed', error: toServingError(thrown), execution: 0 });
     }
@@ -173,18 +174,11 @@ class Copy {
   }
 }
 
-/** Where several tensors lie in one lease, it is kept whole. */
-function bytesOf({
-  inputs,
-  rawInput,
-  lease,
-}: {
-  inputs: readonly Tensor[];
-  rawInput: Uint8Array | undefined;
-  lease?: Lease | undefined;
-}): number {
-  let bytes = lease?.bytes.byteLength ?? rawInput?.byteLength ?? 0;
-  if (lease === undefined) for (const { data } of inputs) bytes += data.byteLength;
+/** Where several tensors lie in one lease, it is kept whole; that of a step is not its own, and bounded where it was taken. */
+function bytesOf({ inputs, rawInput, lease, behalf }: InferenceRequest): number {
+  const whole = behalf === undefined ? lease : undefined;
+  let bytes = whole?.bytes.byteLength ?? rawInput?.byteLength ?? 0;
+  if (whole === undefined) for (const { data } of inputs) bytes += data.byteLength;
   return bytes;
 }
 

@@ -2,13 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.js';
 import { POISON, poisonedArena } from '../../../test/support/poisoned-arena.js';
-import { modelSpec, policy, tensorSpec } from '../../../test/support/specs.js';
+import { bytes, computed, expected, inputsOf, planOf, randomEnsemble } from '../../../test/support/random-ensembles.js';
 import {
   type EnsembleStep,
   type InferenceReply,
   type InferenceRequest,
   type InferenceResponse,
-  type ModelSpec,
   NO_DEADLINE,
   type RequestOrigin,
   ServingError,
@@ -17,7 +16,7 @@ import {
   type Tensor,
 } from '../../core/index.js';
 import type { MemberOutcome, QueueItem } from '../batcher/index.js';
-import { type EnsemblePlan, planEnsemble } from './ensemble-plan.js';
+import type { EnsemblePlan } from './ensemble-plan.js';
 import { EnsembleQueue } from './ensemble-queue.js';
 import { KeptBytes } from './kept-tensors.js';
 
@@ -28,13 +27,6 @@ interface Sent {
   cancelled: boolean;
   answered: boolean;
 }
-
-const bytes = (name: string, values: readonly number[]): Tensor => ({
-  name,
-  dataType: 'UINT8',
-  shape: [1, values.length],
-  data: Uint8Array.from(values),
-});
 
 class Item implements QueueItem {
   readonly member;
@@ -72,6 +64,17 @@ const MARK = {
   parameters: {},
 };
 const LATENCY = { decodeNs: 0, queueNs: 0, gatherNs: 0, dispatchNs: 0, computeNs: 0, scatterNs: 0, encodeNs: 0 };
+
+const ANSWER: Omit<InferenceResponse, 'version' | 'outputs'> = {
+  id: '',
+  parameters: {},
+  latency: LATENCY,
+  batchRows: 1,
+  paddingShare: 0,
+  deviceNs: 10,
+  cost: 0.5,
+  mark: MARK,
+};
 
 class World {
   readonly sent: Sent[] = [];
@@ -120,19 +123,7 @@ class World {
     const rest = { batchRows: 1, paddingShare: 0, batchRequests: 1, device: -1, batchFinishedNs: 9 };
     one.request.trace?.admitted(0, '', 'default');
     one.request.trace?.ran({ ...run, ...rest });
-    const response: InferenceResponse = {
-      version: id,
-      id: '',
-      outputs,
-      parameters: {},
-      latency: LATENCY,
-      batchRows: 1,
-      paddingShare: 0,
-      deviceNs: 10,
-      cost: 0.5,
-      mark: MARK,
-    };
-    one.reply.done(response);
+    one.reply.done({ ...ANSWER, version: id, outputs });
     for (const { data } of outputs) data.fill(POISON);
   }
 
@@ -141,104 +132,6 @@ class World {
     one.reply.failed(error);
   }
 }
-
-/** What a step computes: a number that depends on the step and on all bytes it reads. */
-function computed({ model, inputs }: InferenceRequest, output: string): number[] {
-  let value = model.length * 7 + Number(output.slice(1)) + 1;
-  for (const { name, data } of inputs) for (const byte of data) value = (value * 31 + byte + name.length) % 200;
-  return [value, (value * 3) % 200];
-}
-
-const UINT8 = (name: string) => tensorSpec(name, 'UINT8', [-1]);
-
-/** A graph of steps that each take some of what is there before them, all as models of their own. */
-const randomEnsemble = fc
-  .record({
-    inputs: fc.integer({ min: 1, max: 3 }),
-    steps: fc.array(
-      fc.record({ takes: fc.array(fc.nat(), { minLength: 1, maxLength: 3 }), gives: fc.integer({ min: 1, max: 2 }) }),
-      { minLength: 1, maxLength: 7 },
-    ),
-    asked: fc.array(fc.nat(), { minLength: 1, maxLength: 3 }),
-    order: fc.nat(),
-  })
-  .map(({ inputs, steps, asked, order }) => {
-    const names = Array.from({ length: inputs }, (_, i) => `in${i}`);
-    const given: string[] = [];
-    const built: EnsembleStep[] = steps.map(({ takes, gives }, s) => {
-      // The first steps use the inputs that nobody else may.
-      const taken = [...new Set([...takes.map((t) => names[t % names.length] as string), ...(s === 0 ? names : [])])];
-      const outputs = Array.from({ length: gives }, (_, g) => [`y${g}`, `t${s}_${g}`] as const);
-      for (const [, name] of outputs) {
-        names.push(name);
-        given.push(name);
-      }
-      return {
-        model: `m${s}`,
-        version: undefined,
-        inputs: new Map(taken.map((name, i) => [`x${i}`, name])),
-        outputs: new Map(outputs),
-      };
-    });
-    const outputs = [...new Set(asked.map((a) => given[a % given.length] as string))];
-    // Where a step stands says nothing of when it runs.
-    const turned = order % built.length;
-    return { inputs, steps: [...built.slice(turned), ...built.slice(0, turned)], outputs };
-  });
-
-function planOf({
-  inputs,
-  steps,
-  outputs,
-}: {
-  inputs: number;
-  steps: EnsembleStep[];
-  outputs: string[];
-}): EnsemblePlan {
-  const spec = modelSpec({
-    id: { model: 'e', version: 1 },
-    inputs: Array.from({ length: inputs }, (_, i) => UINT8(`in${i}`)),
-    outputs: outputs.map(UINT8),
-  });
-  const members = new Map<string, ModelSpec>(
-    steps.map((step) => [
-      step.model,
-      modelSpec({
-        id: { model: step.model, version: 1 },
-        inputs: [...step.inputs.keys()].map(UINT8),
-        outputs: [...step.outputs.keys()].map(UINT8),
-        batching: policy(),
-      }),
-    ]),
-  );
-  return planEnsemble(spec, steps, (model) => members.get(model));
-}
-
-/** The outputs, computed one step after the other. */
-function expected({
-  inputs,
-  steps,
-  outputs,
-}: {
-  inputs: number;
-  steps: EnsembleStep[];
-  outputs: string[];
-}): number[][] {
-  const values = new Map(Array.from({ length: inputs }, (_, i) => [`in${i}`, [i, 9]]));
-  let left = steps;
-  while (left.length > 0) {
-    const ready = left.filter((step) => [...step.inputs.values()].every((name) => values.has(name)));
-    for (const step of ready) {
-      const given = [...step.inputs].map(([name, tensor]) => bytes(name, values.get(tensor) as number[]));
-      for (const [output, tensor] of step.outputs)
-        values.set(tensor, computed({ model: step.model, inputs: given } as unknown as InferenceRequest, output));
-    }
-    left = left.filter((step) => !ready.includes(step));
-  }
-  return outputs.map((name) => values.get(name) as number[]);
-}
-
-const inputsOf = (count: number) => Array.from({ length: count }, (_, i) => bytes(`in${i}`, [i, 9]));
 
 describe('any ensemble', () => {
   it('sends each step once, when its tensors are there, and is answered once by what its steps compute', () => {
@@ -360,6 +253,40 @@ describe('a step', () => {
       const { traceId, spanId, sampled } = request.trace ?? {};
       expect({ traceId, spanId, sampled }).toEqual(item.origin.trace);
     }
+  });
+
+  it('whose model was answered for by a filter gives what that names, and fails where another takes the rest', () => {
+    const steps = [
+      {
+        model: 'm0',
+        version: undefined,
+        inputs: new Map([['x', 'in0']]),
+        outputs: new Map([
+          ['y0', 'a'],
+          ['y1', 'b'],
+        ]),
+      },
+      { model: 'm1', version: undefined, inputs: new Map([['x', 'b']]), outputs: new Map([['y0', 'c']]) },
+    ] satisfies EnsembleStep[];
+    const asked = (left: string) => {
+      const world = new World(planOf({ inputs: 1, outputs: ['c'], steps }));
+      const item = new Item(inputsOf(1));
+      world.queue.enqueue(item);
+      const [first] = world.sent as [Sent];
+      first.answered = true;
+      const outputs = [bytes(left, [5, 6])];
+      first.reply.done({ ...ANSWER, version: { model: 'm0', version: 1 }, outputs });
+      return { world, item };
+    };
+    const { world, item } = asked('y1');
+    expect([...(world.sent[1]?.request.inputs[0]?.data ?? [])]).toEqual([5, 6]);
+    world.answer(world.sent[1] as Sent, computed);
+    expect(item.outcomes).toMatchObject([{ kind: 'done' }]);
+    const failed = asked('y0').item.outcomes;
+    expect(failed).toMatchObject([{ kind: 'failed', error: { reason: 'OUTPUT_SHAPE_MISMATCH' } }]);
+    expect((failed[0] as { error: ServingError }).error.message).toBe(
+      "in ensemble 'e', step 0 (model 'm0'): output 'y1' was not given",
+    );
   });
 
   it('that fails fails the request by its own reason and says which it was; those beside it are cancelled', () => {

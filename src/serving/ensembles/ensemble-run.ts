@@ -156,12 +156,13 @@ export class EnsembleRun implements InferenceHandle {
     if (cost !== undefined) this.#cost = (this.#cost ?? 0) + cost;
     const rows = this.#rowsOf(step);
     const ready = this.#states.done(step.index);
+    const outputs = givenBy(step, response.outputs);
     if (this.#states.complete) {
-      this.#finish(step, response.outputs, rows);
+      this.#finish(step, outputs, rows);
       return;
     }
     try {
-      this.#keep(step, response.outputs, rows);
+      this.#keep(step, outputs, rows);
     } catch (thrown) {
       this.#failed(step, toServingError(thrown));
       return;
@@ -197,14 +198,16 @@ export class EnsembleRun implements InferenceHandle {
   }
 
   /** Copies what others take; what nobody does is left where it is. */
-  #keep(step: GraphStep, outputs: readonly Tensor[], batchRows: number): void {
+  #keep(step: GraphStep, outputs: readonly (Tensor | undefined)[], batchRows: number): void {
     const places: number[] = [];
-    const wanted = outputs.filter((_, i) => {
-      const place = step.gives[i]?.tensor as number;
-      if (this.#usesOf(place) === 0) return false;
+    const wanted: Tensor[] = [];
+    for (const [i, { name, tensor: place }] of step.gives.entries()) {
+      if (this.#usesOf(place) === 0) continue;
+      const output = outputs[i];
+      if (output === undefined) throw notGiven(`output '${name}'`);
       places.push(place);
-      return true;
-    });
+      wanted.push(output);
+    }
     if (wanted.length === 0) return;
     const { tensors, lease } = this.#parts.kept.keep(wanted);
     tensors.forEach((tensor, i) => {
@@ -225,7 +228,7 @@ export class EnsembleRun implements InferenceHandle {
   }
 
   /** The last step is answered: what it gave goes on without a copy. */
-  #finish(last: GraphStep, outputs: readonly Tensor[], rows: number): void {
+  #finish(last: GraphStep, outputs: readonly (Tensor | undefined)[], rows: number): void {
     const { plan, item, clock, number } = this.#parts;
     const batched = plan.spec.maxBatchSize > 0;
     const given = plan.graph.outputs.map((place, i): Tensor | undefined => {
@@ -240,9 +243,12 @@ export class EnsembleRun implements InferenceHandle {
     const absent = given.indexOf(undefined);
     if (absent >= 0) {
       const name = plan.spec.outputs[absent]?.name;
-      this.fail(
-        new ServingError('MISSING_INPUT', `output '${name}' is an optional input, which the request leaves out`),
-      );
+      const place = plan.graph.outputs[absent] as number;
+      if (plan.graph.tensors[place]?.from === -1)
+        this.fail(
+          new ServingError('MISSING_INPUT', `output '${name}' is an optional input, which the request leaves out`),
+        );
+      else this.#failed(last, notGiven(`output '${last.gives.find(({ tensor }) => tensor === place)?.name}'`));
       return;
     }
     const sum = (of: (step: WatchedStep) => number) => this.#ended.reduce((total, step) => total + of(step), 0);
@@ -275,6 +281,16 @@ export class EnsembleRun implements InferenceHandle {
     for (const held of this.#held) held?.lease?.release();
     this.#held.fill(undefined);
   }
+}
+
+/** What a step gave, as its outputs were asked for: a filter that answers in its model's place may leave some out. */
+function givenBy({ gives }: GraphStep, outputs: readonly Tensor[]): readonly (Tensor | undefined)[] {
+  if (outputs.length === gives.length) return outputs;
+  return gives.map(({ name }) => outputs.find((output) => output.name === name));
+}
+
+function notGiven(what: string): ServingError {
+  return new ServingError('OUTPUT_SHAPE_MISMATCH', `${what} was not given`);
 }
 
 const NO_PARAMETERS = Object.freeze({});
