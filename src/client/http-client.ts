@@ -13,18 +13,15 @@ import type {
   ModelStatistics,
   ServerMetadata,
 } from './protocol.js';
-import { pauseBeforeRetry, type RetryPolicy, retryAfterMs } from './retry.js';
+import { type CallDefaults, retried, retryAfterMs, timeoutOf } from './retry.js';
 import type { OpenSocket } from './socket.js';
 import { type AnyInputs, type AnyOutputs, type InputTensor, wireTensors } from './tensor.js';
-import { TimeLimit } from './time-limit.js';
+import type { TimeLimit } from './time-limit.js';
 
 /** Inputs of any names, each a tensor or left out. */
 export type InputsOf<I> = { readonly [K in keyof I]: InputTensor | undefined };
 
-export interface ClientOptions {
-  /** Of a call, retries included, in milliseconds; 0 = no limit; default 60,000. */
-  readonly timeoutMs?: number;
-  readonly retry?: RetryPolicy;
+export interface ClientOptions extends CallDefaults {
   /** Go with every request, and in Node with the upgrade of streams: `x-penstock-tenant`, `traceparent` ... */
   readonly headers?: Readonly<Record<string, string>>;
   /** Token for calls that need a right: `load`, `unload`. */
@@ -91,7 +88,7 @@ export class HttpClient {
   /** Opens a WebSocket to a model: many requests in flight on one connection. Close it when it is done with. */
   stream(model: string, options: StreamOptions = {}): ModelStream {
     const url = `${this.#url.replace(/^http/, 'ws')}${pathOf(model, options.version)}/stream`;
-    const { timeoutMs = this.#timeoutMs } = options;
+    const timeoutMs = timeoutOf(options, this.#options);
     return new ModelStream(() => this.#openSocket(url, this.#headers), { ...options, timeoutMs });
   }
 
@@ -158,10 +155,6 @@ export class HttpClient {
     await this.#call(`/v2/repository/models/${encodeURIComponent(model)}/unload`, post({}), options);
   }
 
-  get #timeoutMs(): number {
-    return this.#options.timeoutMs ?? 60_000;
-  }
-
   async #infer(model: string, inputs: object, options: InferOptions, k: number): Promise<InferAnswer> {
     const message = inferMessage(wireTensors(inputs), extrasOf(options, k));
     const headers = {
@@ -188,22 +181,8 @@ export class HttpClient {
   }
 
   /** One call with its retries. */
-  async #call(path: string, call: Call, options: CallOptions = {}): Promise<Reply> {
-    const limit = new TimeLimit(options.timeoutMs ?? this.#timeoutMs, options.signal);
-    try {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await this.#try(path, call, limit);
-        } catch (thrown) {
-          const failure = limit.failure(thrown, this.#url);
-          const pauseMs = pauseBeforeRetry(failure, attempt, limit.leftMs, this.#options.retry ?? {});
-          if (pauseMs === undefined) throw failure;
-          await limit.pause(pauseMs);
-        }
-      }
-    } finally {
-      limit.end();
-    }
+  #call(path: string, call: Call, options: CallOptions = {}): Promise<Reply> {
+    return retried(options, this.#options, this.#url, (limit) => this.#try(path, call, limit));
   }
 
   async #try(path: string, { method, body, headers, alsoStatus }: Call, limit: TimeLimit): Promise<Reply> {

@@ -14,17 +14,14 @@ import type {
   ModelStatistics,
   ServerMetadata,
 } from '../protocol.js';
-import { pauseBeforeRetry, type RetryPolicy } from '../retry.js';
+import { type CallDefaults, retried, timeoutOf } from '../retry.js';
 import { type AnyInputs, type AnyOutputs, wireTensors } from '../tensor.js';
-import { TimeLimit } from '../time-limit.js';
+import type { TimeLimit } from '../time-limit.js';
 import { failureOfCall } from './grpc-failure.js';
 import { GrpcStream, type GrpcStreamOptions } from './grpc-stream.js';
 import { answerOf, type MethodCodec, methodCodec, requestMessage } from './messages.js';
 
-export interface GrpcClientOptions {
-  /** Of a call, retries included, in milliseconds; 0 = no limit; default 60,000. The server is told. */
-  readonly timeoutMs?: number;
-  readonly retry?: RetryPolicy;
+export interface GrpcClientOptions extends CallDefaults {
   /** Go with every call as metadata. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Token for calls that need a right: `load`, `unload`. */
@@ -74,7 +71,7 @@ export class PenstockGrpcClient {
   /** Opens a stream: many requests in flight on one call, to any models. Close it when it is done with. */
   stream(options: GrpcStreamOptions = {}): GrpcStream {
     const { path, encode, decode } = this.#codec('ModelStreamInfer');
-    const { timeoutMs = this.#options.timeoutMs ?? 60_000 } = options;
+    const timeoutMs = timeoutOf(options, this.#options);
     return new GrpcStream(this.#client.makeBidiStreamRequest(path, encode, decode, this.#metadata()), {
       ...options,
       timeoutMs,
@@ -159,22 +156,10 @@ export class PenstockGrpcClient {
   }
 
   /** One call with its retries. */
-  async #call<T>(method: string, message: object, options: CallOptions = {}): Promise<T> {
-    const limit = new TimeLimit(options.timeoutMs ?? this.#options.timeoutMs ?? 60_000, options.signal);
-    try {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await this.#try<T>(this.#codec(method), message, limit);
-        } catch (thrown) {
-          const failure = limit.failure(thrown, this.#address);
-          const pauseMs = pauseBeforeRetry(failure, attempt, limit.leftMs, this.#options.retry ?? {});
-          if (pauseMs === undefined) throw failure;
-          await limit.pause(pauseMs);
-        }
-      }
-    } finally {
-      limit.end();
-    }
+  #call<T>(method: string, message: object, options: CallOptions = {}): Promise<T> {
+    return retried(options, this.#options, this.#address, async (limit) =>
+      this.#try<T>(this.#codec(method), message, limit),
+    );
   }
 
   #try<T>({ path, encode, decode }: MethodCodec, message: object, { signal, leftMs }: TimeLimit): Promise<T> {
