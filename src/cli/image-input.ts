@@ -1,8 +1,8 @@
+import type { TensorMetadata } from '../client/index.js';
 import { DATA_TYPES, type DataType, elementCount, type Tensor } from '../core/index.js';
 import { encodeElements } from '../elements/index.js';
 import { decodePicture, type Picture } from '../images/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
-import type { TensorMetadata } from './v2-client.js';
 
 /** Axis orders of an image without its batch axis; `flat`: rows of one grey image in one axis. */
 export const LAYOUTS = ['chw', 'hwc', 'hw', 'flat'] as const;

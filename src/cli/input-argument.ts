@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
+import type { TensorMetadata } from '../client/index.js';
 import { DATA_TYPES, type DataType, didYouMean, elementCount, isDataType, type Tensor } from '../core/index.js';
 import { decodeElements, type Element, encodeElements, readNpy } from '../elements/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
 import { decodeImage, type ImageOptions, imageTensor } from './image-input.js';
-import type { TensorMetadata } from './v2-client.js';
 
 /**
  * The tensors that the words of `--input` stand for: `NAME=@FILE` or `NAME=JSON`; the name may be left out where the model

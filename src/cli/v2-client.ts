@@ -1,20 +1,6 @@
+import type { ModelMetadata } from '../client/index.js';
 import { type DataType, isDataType, type LatencySketchObject, type Tensor } from '../core/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
-
-/** An input or output as the model's metadata tells it, batch axis included; -1 = any size. */
-export interface TensorMetadata {
-  readonly name: string;
-  readonly datatype: string;
-  readonly shape: readonly number[];
-}
-
-export interface ModelMetadata {
-  readonly name: string;
-  readonly versions?: readonly string[];
-  readonly platform: string;
-  readonly inputs: readonly TensorMetadata[];
-  readonly outputs: readonly TensorMetadata[];
-}
 
 /** The part of `GET /v2/models/NAME/scheduler` that the commands read. */
 export interface SchedulerFacts {

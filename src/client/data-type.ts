@@ -1,41 +1,3 @@
-/** Data types of the protocol, as the wire spells them. */
-export type DataType =
-  | 'BOOL'
-  | 'UINT8'
-  | 'UINT16'
-  | 'UINT32'
-  | 'UINT64'
-  | 'INT8'
-  | 'INT16'
-  | 'INT32'
-  | 'INT64'
-  | 'FP16'
-  | 'BF16'
-  | 'FP32'
-  | 'FP64'
-  | 'BYTES';
-
-/** What the elements of an input may come as; row-major. */
-export interface InputData {
-  BOOL: readonly boolean[] | Uint8Array;
-  UINT8: Uint8Array | Uint8ClampedArray;
-  UINT16: Uint16Array;
-  UINT32: Uint32Array;
-  UINT64: BigUint64Array;
-  INT8: Int8Array;
-  INT16: Int16Array;
-  INT32: Int32Array;
-  INT64: BigInt64Array;
-  /** The bits of each element: see `toFloat16`. */
-  FP16: Uint16Array;
-  /** The bits of each element: see `toBfloat16`. */
-  BF16: Uint16Array;
-  FP32: Float32Array;
-  FP64: Float64Array;
-  /** Strings go as UTF-8. */
-  BYTES: readonly (string | Uint8Array)[];
-}
-
 /** What the elements of an output come as; row-major. */
 export interface OutputData {
   /** 0 or 1 each. */
@@ -57,6 +19,17 @@ export interface OutputData {
   /** See `textsOf` for them as strings. */
   BYTES: readonly Uint8Array[];
 }
+
+/** What the elements of an input may come as; row-major. Halves are bits: see `toFloat16`, `toBfloat16`. */
+export interface InputData extends Omit<OutputData, 'BOOL' | 'UINT8' | 'BYTES'> {
+  BOOL: readonly boolean[] | Uint8Array;
+  UINT8: Uint8Array | Uint8ClampedArray;
+  /** Strings go as UTF-8. */
+  BYTES: readonly (string | Uint8Array)[];
+}
+
+/** Data types of the protocol, as the wire spells them. */
+export type DataType = keyof OutputData;
 
 /** Typed arrays that hold elements of fixed size. */
 export type ElementArray = Exclude<OutputData[DataType], readonly Uint8Array[]>;

@@ -1,14 +1,12 @@
 import { Reader, Writer } from 'protobufjs/minimal.js';
+import type { ModelMetadata, TensorMetadata } from '../../client/index.js';
 import { CliError, EXIT_CODES } from '../exit-codes.js';
-import { type TensorMetadata, V2Client } from '../v2-client.js';
+import { V2Client } from '../v2-client.js';
 import { callModelMetadata } from './grpc-channel.js';
 import type { LoadTarget } from './load-job.js';
 
 /** Inputs and outputs of a model as its server tells them; batch axis included, -1 = any size. */
-export interface ModelSignature {
-  readonly inputs: readonly TensorMetadata[];
-  readonly outputs: readonly TensorMetadata[];
-}
+export type ModelSignature = Pick<ModelMetadata, 'inputs' | 'outputs'>;
 
 /** Asks the server over the protocol that is measured; WebSocket servers answer HTTP on the same port. */
 export async function modelSignature(

@@ -1,7 +1,7 @@
+import type { TensorMetadata } from '../../client/index.js';
 import { DATA_TYPES, type DataType, elementCount, isDataType, type Tensor } from '../../core/index.js';
 import { type Element, encodeElements } from '../../elements/index.js';
 import { CliError, EXIT_CODES } from '../exit-codes.js';
-import type { TensorMetadata } from '../v2-client.js';
 import type { RandomSource } from './random-source.js';
 
 /** What fills inputs that are not given. */
