@@ -24,7 +24,7 @@ export default defineConfig({
           name: 'ingress threads',
           include: ['test/e2e/*.test.ts'],
           exclude: [
-            'test/e2e/{copies,docs-examples,model-cache,ingress-threads,rollout-kills,rollout-tour,tune}.test.ts',
+            'test/e2e/{client-readme,copies,docs-examples,model-cache,ingress-threads,rollout-kills,rollout-tour,tune}.test.ts',
           ],
           env: { PENSTOCK_TEST_FLAGS: '--ingress-threads=2' },
         },

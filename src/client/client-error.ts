@@ -1,4 +1,4 @@
-/** Reasons of failures that no server told: what became of the request is not known, but for the last two. */
+/** Reasons of failures that no server told: what became of the request is not known, but where nothing was sent. */
 export type ClientReason =
   /** `timeoutMs` is over. */
   | 'TIMEOUT'
@@ -11,7 +11,9 @@ export type ClientReason =
   /** The request cannot be sent as it is. Nothing was sent. */
   | 'BAD_REQUEST'
   /** More requests wait than `maxWaiting` lets. Nothing was sent. */
-  | 'TOO_MANY_WAITING';
+  | 'TOO_MANY_WAITING'
+  /** More of an answer came than is kept for a loop that does not take it, over a socket that cannot wait (browsers). */
+  | 'TOO_MUCH_UNREAD';
 
 export interface ClientErrorFacts {
   /** HTTP status of the answer (of gRPC: the one that means the same); 0 where there was no answer. */

@@ -1,5 +1,13 @@
 import { type ClassifyOptions, classesOf } from './classification.js';
-import { PenstockError } from './client-error.js';
+import type { PenstockError } from './client-error.js';
+import {
+  type GenerateAnswer,
+  type GenerateOptions,
+  generateAnswer,
+  generateBody,
+  type PlainInputs,
+} from './generate.js';
+import { type Call, jsonCall, post, type Reply, send } from './http-call.js';
 import { extrasOf, inferMessage, joined, parsed, readAnswer } from './infer-message.js';
 import { ModelStream, type StreamOptions } from './model-stream.js';
 import type {
@@ -13,8 +21,12 @@ import type {
   ModelStatistics,
   ServerMetadata,
 } from './protocol.js';
-import { type CallDefaults, retried, retryAfterMs, timeoutOf } from './retry.js';
+import { type CallDefaults, retried, timeoutOf } from './retry.js';
+import { Sequence, type SequenceOptions } from './sequence.js';
+import { eventsOf } from './server-events.js';
 import type { OpenSocket } from './socket.js';
+import { socketParts } from './socket-parts.js';
+import { type Parts, streamed } from './streamed.js';
 import { type AnyInputs, type AnyOutputs, type InputTensor, wireTensors } from './tensor.js';
 import type { TimeLimit } from './time-limit.js';
 
@@ -30,24 +42,10 @@ export interface ClientOptions extends CallDefaults {
   readonly fetch?: typeof fetch;
 }
 
-interface Call {
-  readonly method?: 'GET' | 'POST';
-  readonly body?: Uint8Array<ArrayBuffer> | string;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Statuses beside 2xx whose bodies are answers. */
-  readonly alsoStatus?: number;
-}
-
-interface Reply {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: Uint8Array;
-}
-
 const NOT_READY_STATUS = 503;
 const JSON_LENGTH_HEADER = 'inference-header-content-length';
 
-/** A client of a gateway over HTTP; `stream` opens WebSockets. Holds no connection of its own: nothing has to be closed. */
+/** A client of a gateway over HTTP; `stream` and `openStream` open WebSockets. Holds no connection of its own: nothing has to be closed. */
 export class HttpClient {
   readonly #url: string;
   readonly #options: ClientOptions;
@@ -85,9 +83,54 @@ export class HttpClient {
     return classesOf(output, outputs[output]);
   }
 
+  /**
+   * An answer in several parts, of a decoupled model (any other has one part), over a WebSocket of its own. Leaving the loop, or
+   * aborting the signal, ends the request on the server; a loop that is slow makes the model wait. `timeoutMs` is for all parts.
+   */
+  stream<I extends InputsOf<I> = AnyInputs, O extends object = AnyOutputs>(
+    model: string,
+    inputs: I,
+    options: InferOptions = {},
+  ): Parts<InferAnswer<O>> {
+    const url = this.#streamUrl(model, options.version);
+    const open = () => this.#openSocket(url, this.#headers);
+    const start = (limit: TimeLimit) => socketParts(open, inferMessage(wireTensors(inputs), extrasOf(options)), limit);
+    return streamed(options, this.#options, this.#url, start) as Parts<InferAnswer<O>>;
+  }
+
+  /** The one answer of a model of text, or of any whose inputs are values or flat lists: plain values both ways. */
+  async generate<I extends InputsOf<I> = AnyInputs, O extends object = AnyOutputs>(
+    model: string,
+    inputs: PlainInputs<NoInfer<I>>,
+    options: GenerateOptions = {},
+  ): Promise<GenerateAnswer<O>> {
+    const call = generateCall(inputs, options);
+    const { body } = await this.#call(`${pathOf(model, options.version)}/generate`, call, options);
+    return generateAnswer(new TextDecoder().decode(body)) as GenerateAnswer<O>;
+  }
+
+  /** The same in several parts, as `stream` has them, over HTTP: server-sent events. */
+  generateStream<I extends InputsOf<I> = AnyInputs, O extends object = AnyOutputs>(
+    model: string,
+    inputs: PlainInputs<NoInfer<I>>,
+    options: GenerateOptions = {},
+  ): Parts<GenerateAnswer<O>> {
+    const path = `${pathOf(model, options.version)}/generate_stream`;
+    const start = (limit: TimeLimit) => this.#events(path, generateCall(inputs, options), limit);
+    return streamed(options, this.#options, this.#url, start) as Parts<GenerateAnswer<O>>;
+  }
+
+  /** Requests of one sequence, each sent when the one before it is answered. `openStream` has them many at once. */
+  sequence<I extends InputsOf<I> = AnyInputs, O extends object = AnyOutputs>(
+    model: string,
+    options: SequenceOptions = {},
+  ): Sequence<I, O> {
+    return new Sequence<I, O>((inputs, step) => this.infer(model, inputs, step), false, options);
+  }
+
   /** Opens a WebSocket to a model: many requests in flight on one connection. Close it when it is done with. */
-  stream(model: string, options: StreamOptions = {}): ModelStream {
-    const url = `${this.#url.replace(/^http/, 'ws')}${pathOf(model, options.version)}/stream`;
+  openStream(model: string, options: StreamOptions = {}): ModelStream {
+    const url = this.#streamUrl(model, options.version);
     const timeoutMs = timeoutOf(options, this.#options);
     return new ModelStream(() => this.#openSocket(url, this.#headers), { ...options, timeoutMs });
   }
@@ -185,49 +228,32 @@ export class HttpClient {
     return retried(options, this.#options, this.#url, (limit) => this.#try(path, call, limit));
   }
 
-  async #try(path: string, { method, body, headers, alsoStatus }: Call, limit: TimeLimit): Promise<Reply> {
-    const send = this.#options.fetch ?? fetch;
-    const { leftMs } = limit;
-    const told = Number.isFinite(leftMs) ? { 'x-request-timeout-ms': String(Math.max(1, Math.ceil(leftMs))) } : {};
-    const reply = await send(this.#url + path, {
-      method: method ?? (body === undefined ? 'GET' : 'POST'),
-      headers: { ...this.#headers, ...headers, ...told },
-      signal: limit.signal,
-      ...(body === undefined ? {} : { body }),
-    });
-    const bytes = new Uint8Array(await reply.arrayBuffer());
-    if (reply.ok || reply.status === alsoStatus) return { status: reply.status, headers: reply.headers, body: bytes };
-    throw refusalOf(reply, bytes);
+  #streamUrl(model: string, version: number | string | undefined): string {
+    return `${this.#url.replace(/^http/, 'ws')}${pathOf(model, version)}/stream`;
+  }
+
+  async #try(path: string, call: Call, limit: TimeLimit): Promise<Reply> {
+    const reply = await this.#send(path, call, limit);
+    return { status: reply.status, headers: reply.headers, body: new Uint8Array(await reply.arrayBuffer()) };
+  }
+
+  async *#events(path: string, call: Call, limit: TimeLimit): Parts<GenerateAnswer> {
+    const { body } = await this.#send(path, call, limit);
+    if (body !== null) for await (const event of eventsOf(body)) yield generateAnswer(event);
+  }
+
+  #send(path: string, call: Call, limit: TimeLimit): Promise<Response> {
+    return send(this.#options.fetch ?? fetch, this.#url + path, this.#headers, call, limit);
   }
 }
 
-function post(content: object): Call {
-  return { body: JSON.stringify(content), headers: { 'content-type': 'application/json' } };
+function generateCall(inputs: object, options: GenerateOptions): Call {
+  return jsonCall(generateBody(inputs, options));
 }
 
 function pathOf(model: string, version: number | string | undefined): string {
   const versioned = version === undefined ? '' : `/versions/${encodeURIComponent(version)}`;
   return `/v2/models/${encodeURIComponent(model)}${versioned}`;
-}
-
-function refusalOf({ status, headers }: Response, body: Uint8Array): PenstockError {
-  return new PenstockError(messageOf(status, body), {
-    status,
-    reason: headers.get('x-penstock-reason') ?? '',
-    retryAfterMs: retryAfterMs(headers.get('retry-after'), Date.now()),
-  });
-}
-
-/** What a refusal says; of a proxy on the way too, which sends pages. */
-function messageOf(status: number, body: Uint8Array): string {
-  try {
-    const { error } = parsed<{ error?: unknown }>(body);
-    if (typeof error === 'string' && error !== '') return error;
-  } catch {
-    // Not the protocol's form.
-  }
-  const text = new TextDecoder().decode(body.subarray(0, 300)).trim();
-  return text === '' ? `status ${status}` : `status ${status}: ${text}`;
 }
 
 function base64(bytes: Uint8Array): string {

@@ -1,5 +1,6 @@
 import { clientError, type PenstockError } from './client-error.js';
 import type { InferAnswer } from './protocol.js';
+import { randomId } from './random-id.js';
 import { TimeLimit } from './time-limit.js';
 
 export interface InFlightOptions {
@@ -28,7 +29,7 @@ export class InFlight<Message> {
   /** By id; undefined: nobody waits for it any more, yet the server has it until it answers. */
   readonly #sent = new Map<string, Entry<Message> | undefined>();
   readonly #waiting = new Map<string, Entry<Message>>();
-  readonly #prefix = crypto.randomUUID().slice(0, 8);
+  readonly #prefix = randomId().toString(36);
   #count = 0;
   #open = false;
   #onIdle: (() => void) | undefined;
@@ -69,7 +70,7 @@ export class InFlight<Message> {
     try {
       return await new Promise<InferAnswer>((resolve, reject) => {
         this.#waiting.set(id, { id, message, limit, resolve, reject });
-        limit.signal.addEventListener('abort', () => this.#giveUp(id, limit.signal.reason as PenstockError));
+        limit.signal.addEventListener('abort', () => this.failed(id, limit.signal.reason as PenstockError));
         this.#next();
       });
     } finally {
@@ -92,6 +93,15 @@ export class InFlight<Message> {
       else entry.resolve(outcome);
     }
     this.#next();
+  }
+
+  /** A request fails before its answer has come as a whole: it keeps its place until then. */
+  failed(id: string, error: PenstockError): void {
+    const entry = this.#waiting.get(id) ?? this.#sent.get(id);
+    if (this.#sent.has(id)) this.#sent.set(id, undefined);
+    this.#waiting.delete(id);
+    entry?.reject(error);
+    this.#tellIdle();
   }
 
   /** The connection is gone: what was sent fails, for nobody knows what became of it. What waits goes on waiting. */
@@ -127,14 +137,6 @@ export class InFlight<Message> {
       this.#sent.set(id, entry);
       this.#send(id, entry.message);
     }
-    this.#tellIdle();
-  }
-
-  #giveUp(id: string, error: PenstockError): void {
-    const entry = this.#waiting.get(id) ?? this.#sent.get(id);
-    if (this.#sent.has(id)) this.#sent.set(id, undefined);
-    this.#waiting.delete(id);
-    entry?.reject(error);
     this.#tellIdle();
   }
 

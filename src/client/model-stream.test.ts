@@ -42,7 +42,7 @@ describe('a stream whose connection breaks', () => {
       if (connection === 1) socket.terminate();
       else answer(socket, id);
     });
-    const stream = client.stream('m', SOON);
+    const stream = client.openStream('m', SOON);
     const first = failure(stream.infer({}, { id: 'a' }));
     const second = stream.infer({}, { id: 'b' });
     expect((await first).reason).toBe('UNREACHABLE');
@@ -53,7 +53,7 @@ describe('a stream whose connection breaks', () => {
 
   it('ends with it where it may not reconnect', async () => {
     const client = await serve((_id, socket) => socket.terminate());
-    const stream = client.stream('m', { maxInFlight: 1 });
+    const stream = client.openStream('m', { maxInFlight: 1 });
     const both = await Promise.all([failure(stream.infer({})), failure(stream.infer({}))]);
     expect(both.map(({ reason }) => reason)).toEqual(['UNREACHABLE', 'UNREACHABLE']);
     expect((await failure(stream.infer({}))).reason).toBe('UNREACHABLE');
@@ -61,7 +61,7 @@ describe('a stream whose connection breaks', () => {
 
   it('gives up after so many tries', async () => {
     const client = await serve(() => {});
-    const stream = client.stream('m', SOON);
+    const stream = client.openStream('m', SOON);
     const asked = failure(stream.infer({}));
     server.close();
     for (const socket of server.clients) socket.terminate();
@@ -75,7 +75,7 @@ describe('a stream', () => {
   it('answers what it took before it closes', async () => {
     const waiting: (() => void)[] = [];
     const client = await serve((id, socket) => waiting.push(() => answer(socket, id)));
-    const stream = client.stream('m');
+    const stream = client.openStream('m');
     const asked = [stream.infer({}), stream.infer({})];
     const closed = stream.close();
     expect((await failure(stream.infer({}))).reason).toBe('ABORTED');
@@ -91,7 +91,7 @@ describe('a stream', () => {
       if (id === 'slow') late = () => answer(socket, id);
       else answer(socket, id);
     });
-    const stream = client.stream('m', { maxInFlight: 1 });
+    const stream = client.openStream('m', { maxInFlight: 1 });
     expect((await failure(stream.infer({}, { id: 'slow', timeoutMs: 300 }))).reason).toBe('TIMEOUT');
     const next = stream.infer({}, { id: 'next' });
     expect(stream.inFlight).toBe(1);
@@ -106,7 +106,7 @@ describe('a stream', () => {
     ['a short binary frame', Buffer.from([1, 2])],
   ])('ends at %s, and everything with it', async (_what, frame) => {
     const client = await serve((_id, socket) => socket.send(frame));
-    const stream = client.stream('m');
+    const stream = client.openStream('m');
     const [one, two] = await Promise.all([failure(stream.infer({})), failure(stream.infer({}))]);
     expect(one.message).toBe(two.message);
     expect((await failure(stream.infer({}))).message).toBe(one.message);
@@ -114,7 +114,7 @@ describe('a stream', () => {
 
   it('refuses more waiting requests than it may have', async () => {
     const client = await serve(() => {});
-    const stream = client.stream('m', { maxInFlight: 1, maxWaiting: 2 });
+    const stream = client.openStream('m', { maxInFlight: 1, maxWaiting: 2 });
     const asked = Array.from({ length: 3 }, () => failure(stream.infer({})));
     expect((await Promise.race(asked)).reason).toBe('TOO_MANY_WAITING');
     stream.abort();

@@ -1,9 +1,12 @@
 import { clientError, PenstockError } from './client-error.js';
+import { partOf, severalParts } from './final-mark.js';
 import type { InputsOf } from './http-client.js';
 import { InFlight, type InFlightOptions } from './in-flight.js';
-import { extrasOf, type InferMessage, inferMessage, joined, parsed, readAnswer } from './infer-message.js';
+import { extrasOf, type InferMessage, inferMessage } from './infer-message.js';
 import type { InferAnswer, InferOptions } from './protocol.js';
-import type { Socket } from './socket.js';
+import { Sequence, type SequenceOptions } from './sequence.js';
+import { closingText, type Socket } from './socket.js';
+import { frameOf, readFrame } from './stream-frame.js';
 import { type AnyInputs, type AnyOutputs, wireTensors } from './tensor.js';
 
 /** What a stream does when its connection breaks. Requests in flight are lost either way, and never sent again. */
@@ -24,8 +27,6 @@ export interface StreamOptions extends InFlightOptions {
   /** Default: none, the stream ends with its connection. */
   readonly reconnect?: ReconnectPolicy;
 }
-
-const LENGTH_BYTES = 4;
 
 /**
  * Requests to one model over a WebSocket, many in flight, answered as they finish. It connects when it is made; requests wait until
@@ -64,6 +65,13 @@ export class ModelStream {
     const message = inferMessage(wireTensors(inputs), extrasOf({ ...options, id }));
     const { timeoutMs = this.#options.timeoutMs, signal } = options;
     return (await this.#requests.add(id, message, { timeoutMs, signal })) as InferAnswer<O>;
+  }
+
+  /** A sequence over this connection. Those that are not ended when it closes are over. */
+  sequence<I extends InputsOf<I> = AnyInputs, O extends object = AnyOutputs>(
+    options: Pick<SequenceOptions, 'id'> = {},
+  ): Sequence<I, O> {
+    return new Sequence<I, O>((inputs, step) => this.infer(inputs, step), true, options);
   }
 
   /** Takes no more requests; resolves when those it has are answered and the connection is closed. */
@@ -107,44 +115,27 @@ export class ModelStream {
       this.#requests.open = true;
     };
     socket.onmessage = ({ data }: { data: string | ArrayBuffer }) => this.#receive(data);
-    socket.onclose = ({ code, reason }: { code?: number; reason?: string }) => {
-      const how = [code, reason, why].filter((word) => word !== undefined && word !== '').join(' ');
-      this.#lost(clientError('UNREACHABLE', `the connection of the stream is gone (${how})`));
+    socket.onclose = (event: { code?: number; reason?: string }) => {
+      this.#lost(clientError('UNREACHABLE', `the connection of the stream is gone (${closingText(event, why)})`));
     };
   }
 
   #receive(frame: string | ArrayBuffer): void {
     try {
-      if (typeof frame === 'string') {
-        this.#refused(frame);
-        return;
-      }
-      const jsonBytes = new DataView(frame).getUint32(0, true);
-      // In front of the tensors is a length of four bytes: to where theirs suits, the rest is copied once.
-      const body = new Uint8Array(frame, LENGTH_BYTES);
-      const answer = readAnswer(body, jsonBytes);
-      this.#requests.answered(answer.id, answer);
+      const { id, outcome } = readFrame(frame);
+      // An error of nobody's: nobody could be told of it.
+      if (id === undefined) this.#end(outcome as PenstockError);
+      else if (outcome instanceof PenstockError) this.#requests.answered(id, outcome);
+      else this.#answered(id, outcome);
     } catch (thrown) {
-      this.#end(
-        thrown instanceof PenstockError ? thrown : clientError('BAD_ANSWER', 'a frame is not to be read', thrown),
-      );
+      this.#end(thrown as PenstockError);
     }
   }
 
-  /** A text frame: outputs were asked for as binary tensors, so it is an error, or an answer without outputs. */
-  #refused(text: string): void {
-    const bytes = new TextEncoder().encode(text);
-    const { error, id, reason, status } = parsed<{ error?: string; id?: string; reason?: string; status?: number }>(
-      bytes,
-    );
-    if (error === undefined) {
-      this.#requests.answered(String(id), readAnswer(bytes, bytes.length));
-      return;
-    }
-    const refusal = new PenstockError(error, { status: status ?? 0, reason: reason ?? '' });
-    // An error of nobody's: nobody could be told of it.
-    if (id === undefined) this.#end(refusal);
-    else this.#requests.answered(id, refusal);
+  #answered(id: string, outcome: InferAnswer): void {
+    const { answer, last } = partOf(outcome);
+    if (last) this.#requests.answered(id, answer ?? severalParts());
+    else this.#requests.failed(id, severalParts());
   }
 
   /** The connection broke, or did not come about. */
@@ -172,10 +163,4 @@ export class ModelStream {
     this.#socket?.close();
     this.#socket = undefined;
   }
-}
-
-function frameOf(message: InferMessage): Uint8Array<ArrayBuffer> {
-  const frame = joined(message, LENGTH_BYTES);
-  new DataView(frame.buffer).setUint32(0, message.json.length, true);
-  return frame;
 }

@@ -46,12 +46,12 @@ type Infer = (model: string, inputs: Client.AnyInputs, options?: Client.InferOpt
 /** One inference over a stream of its own. */
 async function overWebSocket(...[model, inputs, options]: Parameters<Infer>): Promise<Client.InferAnswer> {
   const { version, ...others } = options ?? {};
-  const stream = http.stream(model, version === undefined ? {} : { version });
+  const stream = http.openStream(model, version === undefined ? {} : { version });
   return alone(stream, stream.infer(inputs, others));
 }
 
 async function overGrpcStream(...[model, inputs, options]: Parameters<Infer>): Promise<Client.InferAnswer> {
-  const stream = grpc.stream();
+  const stream = grpc.openStream();
   return alone(stream, stream.infer(model, inputs, options));
 }
 
@@ -274,8 +274,8 @@ describe('streams of the client', () => {
 
   /** Both kinds, for one model. */
   const open = (model: string, options: Client.InFlightOptions = {}) => {
-    const socket = http.stream(model, options);
-    const call = grpc.stream(options);
+    const socket = http.openStream(model, options);
+    const call = grpc.openStream(options);
     return [
       { stream: socket, infer: (inputs: Client.AnyInputs) => socket.infer(inputs) },
       { stream: call, infer: (inputs: Client.AnyInputs) => call.infer(model, inputs) },
@@ -294,7 +294,7 @@ describe('streams of the client', () => {
   });
 
   it('refuse what nobody waits for, and an id that is in flight', async () => {
-    const stream = http.stream('slow', { maxInFlight: 1, maxWaiting: 2 });
+    const stream = http.openStream('slow', { maxInFlight: 1, maxWaiting: 2 });
     const first = stream.infer(slow, { id: 'a' });
     const same = await failure(stream.infer(slow, { id: 'a' }));
     expect(same.message).toMatch(/in flight/);
@@ -320,7 +320,7 @@ describe('streams of the client', () => {
   });
 
   it('fail where there is no such model', async () => {
-    const stream = http.stream('nobody');
+    const stream = http.openStream('nobody');
     const error = await failure(stream.infer(input(1)));
     expect(error.status === 404 || error.reason === 'UNREACHABLE').toBe(true);
     stream.abort();

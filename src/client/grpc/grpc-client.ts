@@ -1,4 +1,11 @@
-import { type ChannelCredentials, Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import {
+  type CallOptions as CallOptionsOfGrpc,
+  type ChannelCredentials,
+  Client,
+  credentials,
+  Metadata,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { type ClassifyOptions, classesOf } from '../classification.js';
 import type { PenstockError } from '../client-error.js';
 import type { InputsOf } from '../http-client.js';
@@ -15,10 +22,13 @@ import type {
   ServerMetadata,
 } from '../protocol.js';
 import { type CallDefaults, retried, timeoutOf } from '../retry.js';
+import { Sequence, type SequenceOptions } from '../sequence.js';
+import { type Parts, streamed } from '../streamed.js';
 import { type AnyInputs, type AnyOutputs, wireTensors } from '../tensor.js';
 import type { TimeLimit } from '../time-limit.js';
+import { callParts } from './call-parts.js';
 import { failureOfCall } from './grpc-failure.js';
-import { GrpcStream, type GrpcStreamOptions } from './grpc-stream.js';
+import { GrpcStream, type GrpcStreamOptions, type StreamCall } from './grpc-stream.js';
 import { answerOf, type MethodCodec, methodCodec, requestMessage } from './messages.js';
 
 export interface GrpcClientOptions extends CallDefaults {
@@ -68,14 +78,29 @@ export class PenstockGrpcClient {
     return classesOf(output, outputs[output]);
   }
 
+  /** An answer in several parts, over a call of its own. As `PenstockClient.stream`. */
+  stream<I extends InputsOf<I> = AnyInputs, O extends object = AnyOutputs>(
+    model: string,
+    inputs: I,
+    options: InferOptions = {},
+  ): Parts<InferAnswer<O>> {
+    const open = ({ leftMs }: TimeLimit) => this.#openCall({ deadlineMs: leftMs, errorsEndIt: true });
+    const start = (limit: TimeLimit) =>
+      callParts(open, requestMessage(model, options.version, wireTensors(inputs), extrasOf(options)), limit);
+    return streamed(options, this.#options, this.#address, start) as Parts<InferAnswer<O>>;
+  }
+
+  /** Requests of one sequence, each sent when the one before it is answered. */
+  sequence<I extends InputsOf<I> = AnyInputs, O extends object = AnyOutputs>(
+    model: string,
+    options: SequenceOptions = {},
+  ): Sequence<I, O> {
+    return new Sequence<I, O>((inputs, step) => this.infer(model, inputs, step), false, options);
+  }
+
   /** Opens a stream: many requests in flight on one call, to any models. Close it when it is done with. */
-  stream(options: GrpcStreamOptions = {}): GrpcStream {
-    const { path, encode, decode } = this.#codec('ModelStreamInfer');
-    const timeoutMs = timeoutOf(options, this.#options);
-    return new GrpcStream(this.#client.makeBidiStreamRequest(path, encode, decode, this.#metadata()), {
-      ...options,
-      timeoutMs,
-    });
+  openStream(options: GrpcStreamOptions = {}): GrpcStream {
+    return new GrpcStream(this.#openCall({}), { ...options, timeoutMs: timeoutOf(options, this.#options) });
   }
 
   serverMetadata(options?: CallOptions): Promise<ServerMetadata> {
@@ -164,16 +189,24 @@ export class PenstockGrpcClient {
 
   #try<T>({ path, encode, decode }: MethodCodec, message: object, { signal, leftMs }: TimeLimit): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const deadline = Number.isFinite(leftMs) ? { deadline: Date.now() + leftMs } : {};
       const settle = (error: ServiceError | null, answer?: T) => {
         signal.removeEventListener('abort', cancel);
         if (error === null) resolve(answer as T);
         else reject(failureOfCall(error));
       };
+      const deadline = deadlineIn(leftMs);
       const call = this.#client.makeUnaryRequest(path, encode, decode, message, this.#metadata(), deadline, settle);
       const cancel = () => call.cancel();
       signal.addEventListener('abort', cancel);
     });
+  }
+
+  /** `errorsEndIt`: errors are the status of the call, which has a reason, in place of messages. */
+  #openCall({ deadlineMs = Number.POSITIVE_INFINITY, errorsEndIt = false }): StreamCall {
+    const { path, encode, decode } = this.#codec('ModelStreamInfer');
+    const metadata = this.#metadata();
+    if (errorsEndIt) metadata.set('triton_grpc_error', 'true');
+    return this.#client.makeBidiStreamRequest(path, encode, decode, metadata, deadlineIn(deadlineMs));
   }
 
   #codec(method: string): MethodCodec {
@@ -195,4 +228,8 @@ export class PenstockGrpcClient {
 
 function named(name: string, version: number | string | undefined): object {
   return { name, version: version === undefined ? '' : String(version) };
+}
+
+function deadlineIn(leftMs: number): CallOptionsOfGrpc {
+  return Number.isFinite(leftMs) ? { deadline: Date.now() + leftMs } : {};
 }

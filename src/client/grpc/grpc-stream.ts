@@ -1,9 +1,11 @@
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { clientError, PenstockError } from '../client-error.js';
+import { partOf, severalParts } from '../final-mark.js';
 import type { InputsOf } from '../http-client.js';
 import { InFlight, type InFlightOptions } from '../in-flight.js';
 import { extrasOf } from '../infer-message.js';
 import type { InferAnswer, InferOptions } from '../protocol.js';
+import { Sequence, type SequenceOptions } from '../sequence.js';
 import { type AnyInputs, type AnyOutputs, wireTensors } from '../tensor.js';
 import { failureOfCall } from './grpc-failure.js';
 import { answerOf, requestMessage } from './messages.js';
@@ -14,7 +16,7 @@ export interface GrpcStreamOptions extends InFlightOptions {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the answers' fields are those of the .proto file
-type StreamCall = ClientDuplexStream<object, any>;
+export type StreamCall = ClientDuplexStream<object, any>;
 
 /** Requests to any models over one `ModelStreamInfer` call, many in flight. It does not reconnect: when the call ends, so does the stream. */
 export class GrpcStream {
@@ -51,6 +53,14 @@ export class GrpcStream {
     return (await this.#requests.add(id, message, { timeoutMs, signal })) as InferAnswer<O>;
   }
 
+  /** A sequence over this call. */
+  sequence<I extends InputsOf<I> = AnyInputs, O extends object = AnyOutputs>(
+    model: string,
+    options: SequenceOptions = {},
+  ): Sequence<I, O> {
+    return new Sequence<I, O>((inputs, step) => this.infer(model, inputs, step), true, options);
+  }
+
   /** Takes no more requests; resolves when those it has are answered. */
   async close(): Promise<void> {
     this.#ended ??= clientError('ABORTED', 'the stream is closed');
@@ -71,7 +81,9 @@ export class GrpcStream {
       return;
     }
     try {
-      this.#requests.answered(answer.id, answerOf(answer));
+      const { answer: one, last } = partOf(answerOf(answer));
+      // The server does not say here when the parts end: the place is free at once.
+      this.#requests.answered(answer.id, last && one !== undefined ? one : severalParts());
     } catch (thrown) {
       this.#requests.answered(answer.id, thrown as PenstockError);
     }
