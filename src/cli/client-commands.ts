@@ -34,7 +34,7 @@ function addInfer(program: Command, io: CliIo, exit: (code: number) => void): vo
     .option('--url <url>', 'HTTP address of the gateway', DEFAULT_URL)
     .option(
       '--input <NAME=@file|NAME=json>',
-      'An input: .npy, .json, .png, .jpg, .bin file, or JSON; NAME= may be left out where there is one',
+      'An input: .npy, .json, .png, .jpg, .webp, .gif, .bin file, or JSON; NAME= may be left out where there is one',
       (word: string, words: string[] | undefined) => [...(words ?? []), word],
     )
     .option('--version <number>', 'Version of the model; default the highest that is ready')

@@ -84,19 +84,21 @@ describe('an image as an input', () => {
     expect(() => tensor(grey(3, 3, Array(9).fill(0) as number[]), shape)).toThrow(/input 'x'/);
   });
 
-  it('is decoded from PNG and JPEG files by their content', () => {
+  it('is decoded from PNG and JPEG files by their content', async () => {
     const png = PNG.sync.write(Object.assign(new PNG({ width: 2, height: 1 }), { data: Buffer.from(colours.data) }));
-    expect([...decodeImage(png, 'x').data]).toEqual([...colours.data]);
+    expect([...(await decodeImage(png, 'x')).data]).toEqual([...colours.data]);
     const jpg = jpeg.encode({ width: 16, height: 16, data: Buffer.alloc(16 * 16 * 4, 128) }, 95).data;
-    expect(decodeImage(jpg, 'x')).toMatchObject({ width: 16, height: 16 });
-    expect(() => decodeImage(png.subarray(0, 40), 'x')).toThrow(/cannot be decoded/);
-    expect(() => decodeImage(Buffer.from('GIF89a'), 'x')).toThrow(/PNG or JPEG/);
+    expect(await decodeImage(jpg, 'x')).toMatchObject({ width: 16, height: 16 });
+    await expect(decodeImage(png.subarray(0, 40), 'x')).rejects.toThrow(/cannot be decoded/);
+    await expect(decodeImage(Buffer.from('BM......'), 'x')).rejects.toThrow(/expected a PNG.*BMP/);
   });
 
-  it('gives the pixels of the bundled sample as the model was trained on them', () => {
+  it('gives the pixels of the bundled sample as the model was trained on them', async () => {
     const samples = join(import.meta.dirname, '../../deploy/examples/samples');
     const request = JSON.parse(readFileSync(join(samples, 'digit-3.json'), 'utf8')) as { inputs: [{ data: number[] }] };
-    const made = tensor(decodeImage(readFileSync(join(samples, 'digit-3.png')), 'x'), [-1, 64], { scale: 16 / 255 });
+    const made = tensor(await decodeImage(readFileSync(join(samples, 'digit-3.png')), 'x'), [-1, 64], {
+      scale: 16 / 255,
+    });
     expect(made.values.map((value) => Math.round(Number(value)))).toEqual(request.inputs[0].data);
   });
 });

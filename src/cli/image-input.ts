@@ -17,10 +17,10 @@ export interface ImageOptions {
 
 const MOST_PIXELS = 100_000_000;
 
-/** Decodes a PNG or JPEG file by its first bytes. */
-export function decodeImage(file: Buffer, input: string): Picture {
+/** Decodes a PNG, JPEG, WebP or GIF file by its first bytes, turned as its EXIF mark says. */
+export async function decodeImage(file: Buffer, input: string): Promise<Picture> {
   try {
-    return decodePicture(file, MOST_PIXELS, `input '${input}'`);
+    return await decodePicture(file, { maxPixels: MOST_PIXELS, orientation: 'exif' }, `input '${input}'`);
   } catch (thrown) {
     throw new CliError((thrown as Error).message, EXIT_CODES.usage);
   }

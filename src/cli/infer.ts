@@ -35,7 +35,7 @@ export async function infer(model: string, options: InferOptions, io: CliIo): Pr
   const answer = await client.infer(
     model,
     options.version,
-    readInputs(options.inputs, metadata.inputs, io.cwd, options.image),
+    await readInputs(options.inputs, metadata.inputs, io.cwd, options.image),
   );
   if (options.output === 'npy') {
     const [only] = answer.outputs;

@@ -10,13 +10,13 @@ import { decodeImage, type ImageOptions, imageTensor } from './image-input.js';
  * The tensors that the words of `--input` stand for: `NAME=@FILE` or `NAME=JSON`; the name may be left out where the model
  * has one input. A JSON file may hold a whole V2 request, whose inputs are then taken. Throws where one does not fit.
  */
-export function readInputs(
+export async function readInputs(
   words: readonly string[],
   specs: readonly TensorMetadata[],
   cwd: string,
   image: ImageOptions,
-): Tensor[] {
-  const tensors = words.flatMap((word) => readInput(word, specs, cwd, image));
+): Promise<Tensor[]> {
+  const tensors = (await Promise.all(words.map((word) => readInput(word, specs, cwd, image)))).flat();
   const seen = new Set<string>();
   for (const { name } of tensors) {
     if (seen.has(name)) throw usage(`input '${name}' is given twice`);
@@ -25,7 +25,12 @@ export function readInputs(
   return tensors;
 }
 
-function readInput(word: string, specs: readonly TensorMetadata[], cwd: string, image: ImageOptions): Tensor[] {
+async function readInput(
+  word: string,
+  specs: readonly TensorMetadata[],
+  cwd: string,
+  image: ImageOptions,
+): Promise<Tensor[]> {
   const named = /^([^=@[{"]+)=([\s\S]*)$/.exec(word);
   const value = named === null ? word : named[2]!;
   const spec = () => specOf(named?.[1], specs);
@@ -38,7 +43,9 @@ function readInput(word: string, specs: readonly TensorMetadata[], cwd: string, 
     case '.png':
     case '.jpg':
     case '.jpeg':
-      return [imageTensor(decodeImage(file, spec().name), spec(), image)];
+    case '.webp':
+    case '.gif':
+      return [imageTensor(await decodeImage(file, spec().name), spec(), image)];
     case '.json': {
       const parsed = parseJson(file.toString('utf8'), value.slice(1));
       const request = (parsed as { inputs?: unknown } | null)?.inputs;
@@ -50,7 +57,7 @@ function readInput(word: string, specs: readonly TensorMetadata[], cwd: string, 
     case '.raw':
       return [rawTensor(file, spec())];
     default:
-      throw usage(`${value.slice(1)}: expected a file ending in .npy, .json, .png, .jpg or .bin`);
+      throw usage(`${value.slice(1)}: expected a file ending in .npy, .json, .png, .jpg, .webp, .gif or .bin`);
   }
 }
 

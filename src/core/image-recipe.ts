@@ -16,8 +16,13 @@ export type ImageSizing = (typeof IMAGE_SIZINGS)[number];
 export const IMAGE_COLORS = { rgb: 3, bgr: 3, rgba: 4, gray: 1 } as const;
 export type ImageColor = keyof typeof IMAGE_COLORS;
 
+/** Whether a picture is turned as its EXIF mark says: as people see it; or as its pixels lie in the file. */
+export const IMAGE_ORIENTATIONS = ['exif', 'ignore'] as const;
+export type ImageOrientation = (typeof IMAGE_ORIENTATIONS)[number];
+
 /** How a picture becomes the elements of an input: a channel's value is (byte * scale - mean) / std. Plain data. */
 export interface ImageRecipe {
+  readonly orientation: ImageOrientation;
   readonly sizing: ImageSizing;
   /** Size that the model takes; undefined with `none`: the picture's own. */
   readonly width: number | undefined;
@@ -28,6 +33,8 @@ export interface ImageRecipe {
   /** Whether the filter grows with what it shrinks (Pillow, torchvision); false: it looks at its nearest pixels (OpenCV, TensorFlow). */
   readonly antialias: boolean;
   readonly color: ImageColor;
+  /** Red, green and blue, 0 to 255, that lie behind what is transparent; undefined: alpha is dropped. Not with rgba. */
+  readonly background: readonly number[] | undefined;
   /** Order of the axes: channels, height, width; or height, width, channels. */
   readonly layout: 'chw' | 'hwc';
   readonly scale: number;

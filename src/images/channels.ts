@@ -1,5 +1,5 @@
 import { IMAGE_COLORS, type ImageColor } from '../core/index.js';
-import type { Picture } from './decode-picture.js';
+import type { Picture } from './picture.js';
 
 /** Bytes of a picture, `channels` a pixel, row by row. */
 export interface Plane {
@@ -35,4 +35,21 @@ export function channelsOf({ width, height, data }: Picture, color: ImageColor):
     out[i + 2] = data[at + third] as number;
   }
   return { width, height, channels, data: out };
+}
+
+/** A picture laid over a colour, as Pillow's `paste` with its alpha as mask. Its own bytes where it has no alpha, or no colour is given. */
+export function onBackground(picture: Picture, background: readonly number[] | undefined): Picture {
+  if (background === undefined) return picture;
+  const { width, height } = picture;
+  const data = new Uint8Array(picture.data);
+  for (let at = 0; at < data.length; at += 4) {
+    const alpha = data[at + 3] as number;
+    if (alpha === 255) continue;
+    for (let c = 0; c < 3; c++) {
+      const sum = (data[at + c] as number) * alpha + (background[c] as number) * (255 - alpha) + 128;
+      data[at + c] = ((sum >> 8) + sum) >> 8;
+    }
+    data[at + 3] = 255;
+  }
+  return { width, height, data };
 }

@@ -1,1 +1,2 @@
-export { decodePicture, type Picture } from './decode-picture.js';
+export { decodePicture } from './decode-picture.js';
+export type { Picture } from './picture.js';

@@ -10,22 +10,22 @@ import {
   ServingError,
   type TypedArray,
 } from '../core/index.js';
-import { channelsOf, type Plane } from './channels.js';
+import { channelsOf, onBackground, type Plane } from './channels.js';
 import { decodePicture } from './decode-picture.js';
 import { sizePicture } from './size-picture.js';
 
 /**
- * Decodes pictures and makes the elements of one input of them, a row each. Pure; for a pool thread. Throws
+ * Decodes pictures and makes the elements of one input of them, a row each. Pure; for a pool thread. Rejects with
  * MALFORMED_REQUEST where one is no picture, SHAPE_MISMATCH where one does not fit the model or the others, each naming the
  * input and, of several, the row.
  */
-export function picturesToRows({ input, dataType, recipe, body, places }: PictureBatch): PictureRows {
+export async function picturesToRows({ input, dataType, recipe, body, places }: PictureBatch): Promise<PictureRows> {
   let shape: readonly number[] | undefined;
   let data = new Uint8Array(0);
-  places.forEach(({ start, bytes }, row) => {
+  for (const [row, { start, bytes }] of places.entries()) {
     const what = places.length === 1 ? `input '${input}'` : `input '${input}', image ${row}`;
-    const picture = decodePicture(body.subarray(start, start + bytes), recipe.maxPixels, what);
-    const plane = sizePicture(channelsOf(picture, recipe.color), recipe, what);
+    const picture = await decodePicture(body.subarray(start, start + bytes), recipe, what);
+    const plane = sizePicture(channelsOf(onBackground(picture, recipe.background), recipe.color), recipe, what);
     const own = shapeOf(plane, recipe);
     if (shape === undefined) {
       shape = own;
@@ -37,7 +37,7 @@ export function picturesToRows({ input, dataType, recipe, body, places }: Pictur
       );
     const rowBytes = data.byteLength / places.length;
     writeRow(plane, recipe, dataType, data, row * rowBytes);
-  });
+  }
   return { shape: shape ?? [], data };
 }
 

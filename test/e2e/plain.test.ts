@@ -8,6 +8,10 @@ const SAMPLES = join(import.meta.dirname, '../../deploy/examples/samples');
 const png = (digit: number) => readFileSync(join(SAMPLES, `digit-${digit}.png`));
 const PIXELS = (JSON.parse(readFileSync(join(SAMPLES, 'digit-3.json'), 'utf8')) as { inputs: [{ data: number[] }] })
   .inputs[0].data;
+const FORMATS = JSON.parse(readFileSync(join(import.meta.dirname, '../fixtures/images/formats.json'), 'utf8')) as {
+  label: string;
+  file: string;
+}[];
 const JSON_TYPE = { 'content-type': 'application/json' };
 const PNG_TYPE = { 'content-type': 'image/png' };
 
@@ -93,6 +97,31 @@ describe('plain routes of the example models', () => {
     expect(answer.json()).toMatchObject({ digit: 3 });
   });
 
+  it('decode WebP and GIF, and turn what EXIF says is turned', async () => {
+    const named = (label: string) => {
+      const file = FORMATS.find((one) => one.label === label)?.file ?? expect.fail(`no file '${label}'`);
+      return Buffer.from(file, 'base64');
+    };
+    const answerTo = async (label: string, type: string) => {
+      const answer = await gateway.call('/predict/digits', { body: named(label), headers: { 'content-type': type } });
+      expect([label, answer.status]).toEqual([label, 200]);
+      return answer.json();
+    };
+    // One photo, in formats without loss: the same pixels, the same answer.
+    const expected = await answerTo('PNG rgb', 'image/png');
+    expect(await answerTo('WebP lossless photo', 'image/webp')).toEqual(expected);
+    expect(await answerTo('WEBP of orientation 0', 'application/octet-stream')).toEqual(expected);
+    expect(await answerTo('WEBP of orientation 6', 'image/webp')).toEqual(
+      await answerTo('PNG of orientation 6', 'image/png'),
+    );
+    await answerTo('GIF animated', 'image/gif');
+    const broken = named('WebP lossless photo').subarray(0, 900);
+    const refused = await gateway.call('/predict/digits', { body: broken, headers: { 'content-type': 'image/webp' } });
+    expect([refused.status, refused.json().error]).toEqual([400, expect.stringContaining('the file is cut short')]);
+    const heic = await gateway.call('/predict/digits', { body: 'x', headers: { 'content-type': 'image/heic' } });
+    expect([heic.status, heic.json().error]).toEqual([415, expect.stringContaining("'image/heic' is not taken")]);
+  });
+
   it('decode large JSON on pool threads, to the same answers', async () => {
     const rows = new Array<number[]>(60).fill(PIXELS);
     const [first, ...rest] = (await gateway.post('/predict/digits', rows, JSON_TYPE)).json() as unknown[];
@@ -135,10 +164,10 @@ describe('plain routes of the example models', () => {
       [{ body: '{"pixels":[1]}', headers: JSON_TYPE }, 400, 'expected shape [-1,64], got [1,1]'],
       [{ body: '', headers: JSON_TYPE }, 400, 'expected a JSON object or array'],
       [{ body: '{"pixels":', headers: JSON_TYPE }, 400, 'JSON at byte'],
-      [{ body: 'x', headers: PNG_TYPE }, 400, "input 'pixels': expected a PNG or JPEG image"],
+      [{ body: 'x', headers: PNG_TYPE }, 400, "input 'pixels': expected a PNG, JPEG, WebP or GIF image"],
       [{ body: png(1).subarray(0, 60), headers: PNG_TYPE }, 400, 'the file is cut short'],
       [{ body: '', headers: PNG_TYPE }, 400, 'it is empty'],
-      [form(['pixels', png(1)], ['pixels', Buffer.from('x')]), 400, "input 'pixels', image 1: expected a PNG or JPEG"],
+      [form(['pixels', png(1)], ['pixels', Buffer.from('x')]), 400, "input 'pixels', image 1: expected a PNG, JPEG"],
       [{ body: 'x', headers: { 'content-type': 'multipart/form-data' } }, 400, 'no boundary'],
       [
         { body: '<a/>', headers: { 'content-type': 'application/xml' } },

@@ -109,7 +109,7 @@ export async function preparedRequests(options: PreparedRequests, io: CliIo): Pr
   const { target, model: name, version, format, data } = options;
   const { inputs: specs } = await modelSignature(target, name, version);
   const image = { layout: undefined, scale: undefined, resize: 'area' } as const;
-  const given: readonly Tensor[] = readInputs(options.inputs, specs, io.cwd, image);
+  const given: readonly Tensor[] = await readInputs(options.inputs, specs, io.cwd, image);
   const open = specs.filter((spec) => !given.some((tensor) => tensor.name === spec.name));
   const shapes = new Map(options.shapes.map(parseShape).map(({ name, axes }) => [name, axes]));
   const random = randomSource(options.seed);

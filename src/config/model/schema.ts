@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { IMAGE_COLORS, IMAGE_FILTERS, IMAGE_SIZINGS, type ImageColor } from '../../core/index.js';
+import { IMAGE_COLORS, IMAGE_FILTERS, IMAGE_ORIENTATIONS, IMAGE_SIZINGS, type ImageColor } from '../../core/index.js';
 import { checkModelConfig } from './checks.js';
 import {
   count32,
@@ -182,6 +182,19 @@ const image = z.strictObject({
     .enum(Object.keys(IMAGE_COLORS) as [ImageColor, ...ImageColor[]])
     .optional()
     .describe('Channels and their order; default rgb, gray where the input has no place for three'),
+  background: z
+    .array(z.int().min(0).max(255))
+    .length(3)
+    .optional()
+    .describe(
+      'Red, green and blue behind transparent pixels; default: alpha is dropped, as by `convert("RGB")` of Pillow',
+    ),
+  orientation: z
+    .enum(IMAGE_ORIENTATIONS)
+    .optional()
+    .describe(
+      'exif (default): turned as its EXIF mark says, as viewers and OpenCV show it; ignore: as it lies in the file, as Pillow and torchvision open it',
+    ),
   layout: z
     .enum(['NCHW', 'NHWC'])
     .optional()
@@ -206,7 +219,7 @@ const image = z.strictObject({
   max_pixels: positive32()
     .optional()
     .describe(
-      'Larger images are refused before they are decoded; default 16000000. Decoding takes some 40 bytes a pixel',
+      'Larger images are refused before they are decoded; default 16000000. Decoding takes some 15 bytes a pixel',
     ),
 });
 
@@ -322,7 +335,7 @@ const fields = z.strictObject({
     .array(image)
     .min(1)
     .optional()
-    .describe('Inputs that take PNG and JPEG images on plain routes, and how. Ours'),
+    .describe('Inputs that take images (PNG, JPEG, WebP, GIF) on plain routes, and how. Ours'),
   plain_answer: plainAnswer.optional().describe('How answers of plain routes look. Ours'),
 });
 

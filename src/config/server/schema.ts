@@ -15,6 +15,12 @@ const bytes = () =>
     .int()
     .min(1)
     .max(2 ** 32);
+/** 0 = none. */
+const memoryBytes = () =>
+  z
+    .int()
+    .min(0)
+    .max(2 ** 36);
 const durationMs = () =>
   z
     .int()
@@ -242,10 +248,7 @@ const texts = z.strictObject({
 });
 
 const buffers = z.strictObject({
-  maxBytes: z
-    .int()
-    .min(0)
-    .max(2 ** 36)
+  maxBytes: memoryBytes()
     .default(256 * 1024 * 1024)
     .describe(
       'Pooled memory for request and reply bodies, in bytes, used in parts of 16 MiB; taken from the system as it is ' +
@@ -254,10 +257,7 @@ const buffers = z.strictObject({
 });
 
 const responseCache = z.strictObject({
-  maxBytes: z
-    .int()
-    .min(0)
-    .max(2 ** 36)
+  maxBytes: memoryBytes()
     .default(0)
     .describe(
       'Bytes that answers of models with `response_cache` may take together; those not used for longest go first. 0 = no answer is kept',
@@ -273,10 +273,7 @@ const ensembles = z.strictObject({
     .describe(
       'Requests of one version of an ensemble that are not answered, at most; more are refused with QUEUE_FULL',
     ),
-  maxBytes: z
-    .int()
-    .min(0)
-    .max(2 ** 36)
+  maxBytes: memoryBytes()
     .default(256 * 1024 * 1024)
     .describe(
       'Intermediate tensors of all ensembles, in bytes, at most; a request that needs more is refused with OVERLOADED',

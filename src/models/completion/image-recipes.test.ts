@@ -33,6 +33,7 @@ function refusal(run: () => unknown): string {
 describe('images of a config', () => {
   it('are completed from the dims of their input', () => {
     expect(recipe('', tensors([3, 224, 200]))).toEqual({
+      orientation: 'exif',
       sizing: 'stretch',
       width: 200,
       height: 224,
@@ -40,6 +41,7 @@ describe('images of a config', () => {
       filter: 'bilinear',
       antialias: true,
       color: 'rgb',
+      background: undefined,
       layout: 'chw',
       scale: 1 / 255,
       mean: [0, 0, 0],

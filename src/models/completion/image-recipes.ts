@@ -69,7 +69,10 @@ function recipeOf(field: string, declared: Declared, input: Input): ImageRecipe 
       `${field}.resize_to`,
       `expected at least ${Math.max(size.width ?? 1, size.height ?? 1)}, the larger of width and height, found ${shorterSide}`,
     );
+  if (declared.background !== undefined && color === 'rgba')
+    throw invalid(`${field}.background`, 'only where alpha is no channel of the input, found color rgba');
   return {
+    orientation: declared.orientation ?? 'exif',
     sizing: size.sizing,
     width: size.width,
     height: size.height,
@@ -77,6 +80,7 @@ function recipeOf(field: string, declared: Declared, input: Input): ImageRecipe 
     filter: declared.filter ?? 'bilinear',
     antialias: declared.antialias ?? true,
     color,
+    background: declared.background,
     layout,
     scale: declared.scale ?? (json === 'integer' ? 1 : 1 / 255),
     mean: perChannel('mean', 0),
