@@ -1,5 +1,14 @@
 import type { ServerConfig } from '../config/index.js';
-import type { ClientMemory, Clock, LeaseSource, Log, Offload, Reason, RequestWatch } from '../core/index.js';
+import {
+  type ClientMemory,
+  type Clock,
+  forwardPattern,
+  type LeaseSource,
+  type Log,
+  type Offload,
+  type Reason,
+  type RequestWatch,
+} from '../core/index.js';
 import type { Metrics } from '../insight/index.js';
 import { usableCores } from '../machine/index.js';
 import type { AdminPlane } from '../serving/controlplane/index.js';
@@ -111,7 +120,8 @@ export async function startServers(config: ServerConfig, parts: ServerParts, sha
     const options = httpOptions(config, share);
     const http = config.http.enabled ? kept(await startHttp({ ...options, ...parts })) : undefined;
     const grpc = config.grpc.enabled ? kept(await startGrpc({ ...grpcOptions(config, share), ...parts })) : undefined;
-    const { unixSocket: _, ...limits } = options;
+    // As in Triton: the routes of platforms forward no headers.
+    const { unixSocket: _, forward: _forward, ...limits } = options;
     return { http, grpc, platforms: await startPlatforms(config, limits, parts) };
   } catch (thrown) {
     await Promise.all(opened.map((server) => server.close()));
@@ -133,6 +143,7 @@ function httpOptions(config: ServerConfig, share: Share = ALONE) {
   return {
     texts: textOptions(config),
     tenantHeader: tenantHeader(tenants),
+    forward: patternOf(http.headerForwardPattern),
     shared: share.of > 1,
     maxInFlightBytes: bodiesInFlight(http.maxInputBytes, share),
     address: http.address,
@@ -168,6 +179,7 @@ function grpcOptions(config: ServerConfig, share: Share = ALONE) {
   return {
     texts: textOptions(config),
     tenantHeader: tenantHeader(tenants),
+    forward: patternOf(grpc.headerForwardPattern),
     shared: share.of > 1,
     maxInFlightBytes: bodiesInFlight(grpc.maxMessageBytes, share),
     maxWatchers: partOf(HEALTH_WATCHERS, share),
@@ -191,6 +203,10 @@ function grpcOptions(config: ServerConfig, share: Share = ALONE) {
 function unixSocketOf({ unixSocket, unixSocketMode }: ServerConfig['http' | 'grpc'], { index }: Share) {
   if (unixSocket === undefined || index !== 0) return {};
   return { unixSocket: { path: unixSocket, mode: Number.parseInt(unixSocketMode, 8) } };
+}
+
+function patternOf(text: string): RegExp | undefined {
+  return text === '' ? undefined : forwardPattern(text);
 }
 
 /** Empty: no header names a tenant. */

@@ -111,6 +111,14 @@ export interface CarrierUse {
   readonly runUs: number;
 }
 
+/** Memory that an opened model has taken from the system for weights and intermediate results. */
+export interface MemoryUse {
+  readonly type: 'CPU' | 'CPU_PINNED' | 'GPU';
+  /** Of the device; 0 for the CPU's. */
+  readonly id: number;
+  readonly bytes: number;
+}
+
 /**
  * A model file opened on its devices: weights in memory once per device, no buffers yet.
  */
@@ -127,6 +135,8 @@ export interface OpenedModel {
   readonly lanesPerInstance: number;
   /** How runs are carried, by device; absent where there is one way only. */
   carriers?(): readonly CarrierUse[];
+  /** What it has of each kind of memory at the time of the call; absent, or without a kind: that is not measured. */
+  memory?(): readonly MemoryUse[];
   /** Where to keep what was learned of its executions; absent where nothing is kept. */
   readonly kept?: KeptText | undefined;
   /** Releases everything; all lanes are closed before. Gives memory back to the system. */

@@ -1,6 +1,7 @@
 import type { DeviceMeter } from './cost-meter.js';
 import type { DeviceFault } from './device-state.js';
 import type { ServingError } from './errors.js';
+import type { Parameters } from './inference.js';
 import type { Lease } from './lease.js';
 import type { ModelVersionId } from './model.js';
 import type { Tensor } from './tensor.js';
@@ -12,6 +13,8 @@ export interface BatchMember {
   readonly rows: number;
   /** Of the request: a lane that reads the inputs in place holds it until its run has returned (see `Lease`). */
   readonly lease?: Lease | undefined;
+  /** Of the request, where the model takes them (`ModelSpec.takesParameters`) and it has any; absent: none. */
+  readonly parameters?: Parameters | undefined;
   /** Of a decoupled model's request: where the responses before the last one go; absent: nobody wants them. */
   readonly parts?: PartSink;
 }

@@ -23,6 +23,7 @@ export * from './feedback.js';
 export * from './feedback-store.js';
 export * from './fitting-traffic.js';
 export * from './float-bits.js';
+export * from './forward-pattern.js';
 export * from './gate.js';
 export * from './given-curve.js';
 export * from './image-recipe.js';

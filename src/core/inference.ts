@@ -46,7 +46,7 @@ export interface InferenceRequest {
   /** As the transport's headers or metadata name them; absent or empty = they do not. Who is believed: `dataplane`. */
   readonly tenantHeader?: string | undefined;
   readonly criticalityHeader?: string | undefined;
-  /** What routes in force want to know of the caller; absent: they want nothing. */
+  /** What routes in force want to know of the caller, and headers that are forwarded; absent: they want nothing, and none is. */
   readonly caller?: CallerTraits | undefined;
   /** Set where it is a step of another request; absent: it came from a client. */
   readonly behalf?: Behalf | undefined;
@@ -72,6 +72,8 @@ export interface CallerTraits {
   readonly headers: Readonly<Record<string, string>>;
   /** Without a port, an IPv4 address as such; empty: not known, or not wanted. */
   readonly client: string;
+  /** Headers that are parameters of the request, by their names in lower case; absent: none is. */
+  readonly forwarded?: Parameters | undefined;
 }
 
 /** The way a request took, as its answer names it. Made once for a table, never for a request. */

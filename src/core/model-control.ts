@@ -1,5 +1,5 @@
-import type { CarrierUse } from './backend.js';
-import type { ModelSpec } from './model.js';
+import type { CarrierUse, MemoryUse } from './backend.js';
+import type { ModelSpec, ModelVersionId } from './model.js';
 import type { ProtocolState } from './version-state.js';
 
 /** One row of the repository index. `version` is undefined where no version could be told (a broken model). */
@@ -68,6 +68,8 @@ export interface ModelControl {
   /** Whether it takes requests (any version where undefined); MODEL_NOT_FOUND and VERSION_NOT_FOUND for what nobody has. */
   ready(model: string, version: number | undefined): boolean;
   status(model: string, version: number | undefined): VersionStatus;
+  /** What a version holds of memory, as far as its backend measures it. */
+  memory(id: ModelVersionId): readonly MemoryUse[];
   /** True where every declared version is ready. */
   allReady(): boolean;
 }

@@ -111,6 +111,8 @@ export interface ModelSpec {
   readonly sequences?: true;
   /** Triton's decoupled transaction policy: a request has any number of responses, and is an execution of its own. */
   readonly decoupled?: true;
+  /** The parameters of its requests reach the model (scripts); absent: they do not. Steps of an ensemble have those of its request in any case. */
+  readonly takesParameters?: true;
   /** Warning counters and docs may name where the spec came from: `config.pbtxt`, `config.yaml`, `model`. */
   readonly source: string;
   /** Of a model of texts: what protocols of texts go by. */

@@ -32,6 +32,7 @@ const CODES: Partial<Record<Reason, Codes>> = {
 };
 
 const NOT_FOUND: Codes = { http: 404, grpc: 'NOT_FOUND' };
+const INTERNAL: Codes = { http: 500, grpc: 'INTERNAL' };
 const BATCH_NOTE =
   'NOTE: Setting a non-zero max_batch_size in the model config requires a batch dimension to be prepended to each input ' +
   'shape. If you want to specify the full shape including the batch dim in your input dims config, try setting ' +
@@ -44,7 +45,7 @@ const WORDS: Partial<Record<Reason, readonly Wording[]>> = {
     {
       ours: /^(failed to load '.*', failed to poll from model repository)$/s,
       tritons: '$1',
-      codes: { http: 500, grpc: 'INTERNAL' },
+      codes: INTERNAL,
     },
   ],
   VERSION_NOT_FOUND: [
@@ -113,6 +114,24 @@ const WORDS: Partial<Record<Reason, readonly Wording[]>> = {
       ours: /^input "(.*)": \w+ of shape \[.*\] takes (\d+) bytes, came (\d+)$/s,
       tritons: "input byte size mismatch for input '$1' for model '{model}'. Expected $2, got $3",
       named: true,
+    },
+  ],
+  MODEL_INVALID: [
+    {
+      ours: /^(failed to load '[^']*', )config of the load request/s,
+      tritons: '$1failed to poll from model repository',
+      codes: INTERNAL,
+    },
+  ],
+  MALFORMED_REQUEST: [
+    {
+      ours: /^header '(.*)' is reserved: it is not forwarded as a parameter$/s,
+      tritons: "Header '$1' is reserved for Triton usage and cannot be forwarded.",
+    },
+    {
+      ours: /^(failed to load '[^']*', )the (?:parameter "file:|file name in the parameter )/s,
+      tritons: '$1failed to poll from model repository',
+      codes: INTERNAL,
     },
   ],
   QUEUE_FULL: [{ ours: /^/, tritons: 'Exceeds maximum queue size', named: true }],

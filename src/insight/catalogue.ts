@@ -1,6 +1,7 @@
 import {
   type CarrierUse,
   type DeviceStatus,
+  type MemoryUse,
   type ModelVersionId,
   PROTOCOL_STATES,
   type ProviderShares,
@@ -23,6 +24,8 @@ export interface VersionInfo {
   readonly providers: ProviderShares;
   /** How runs are carried at the time of the call. */
   readonly carriers?: () => readonly CarrierUse[];
+  /** What it holds of memory at the time of the call. */
+  readonly memory?: () => readonly MemoryUse[];
 }
 
 /** Threads that handle requests, the control thread included. */
@@ -45,6 +48,12 @@ export interface Figures {
   readonly devices: () => readonly DeviceStatus[];
   readonly releases: ReleaseFigures;
 }
+
+const MEMORY_NAMES: Readonly<Record<MemoryUse['type'], (id: number) => string>> = {
+  CPU: () => 'cpu',
+  CPU_PINNED: () => 'cpu_pinned',
+  GPU: (id) => `cuda:${id}`,
+};
 
 const SECONDS = TIME_BOUNDS_NS.map((ns) => ns / 1e9);
 /** Rows of an execution. */
@@ -289,6 +298,19 @@ export function penstockFamilies(figures: Figures): Family[] {
           })),
         ),
       ['model', 'version', 'device', 'carrier'],
+    ),
+    new Family(
+      'penstock_model_memory_bytes',
+      'gauge',
+      'Memory that the arenas of the model version have taken, weights included, and the weights that it maps from a file; where its backend tells.',
+      () =>
+        eachInfo((info, labels) =>
+          (info.memory?.() ?? []).map(({ type, id, bytes }) => ({
+            labels: { ...labels, device: MEMORY_NAMES[type](id) },
+            value: bytes,
+          })),
+        ),
+      ['model', 'version', 'device'],
     ),
   ];
 }

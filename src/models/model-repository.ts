@@ -7,6 +7,7 @@ import {
   type IndexEntry,
   type LoadParameters,
   type Log,
+  type MemoryUse,
   type ModelControl,
   type ModelFiles,
   type ModelSpec,
@@ -483,6 +484,10 @@ export class ModelRepository implements ModelControl {
     if (life !== undefined) return life.status(known.failure);
     if (version !== undefined) throw versionNotFound(model, version);
     throw notReady(model, undefined, known.failure);
+  }
+
+  memory({ model, version }: ModelVersionId): readonly MemoryUse[] {
+    return this.#models.get(model)?.serving.get(version)?.info()?.memory() ?? [];
   }
 
   allReady(): boolean {

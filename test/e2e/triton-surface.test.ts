@@ -213,6 +213,14 @@ describe('settings and models at run time', () => {
     expect(await states()).toEqual(['1 READY', '2 READY', '3 UNAVAILABLE']);
   });
 
+  it.each([
+    ['{"max_batch_size": {{16}}}', {}, 400, /^failed to load 'many', config of the load request/],
+    ['{}', { 'file:AAAA': 'AQID' }, 400, /^failed to load 'many', the parameter "file:AAAA" is not of the form/],
+  ])('says that a load fails, and why: %s %j', async (config, files, status, why) => {
+    const answer = await gateway.post('/v2/repository/models/many/load', { parameters: { config, ...files } });
+    expect([answer.status, answer.json().error]).toEqual([status, expect.stringMatching(why)]);
+  });
+
   it('tries a version that fails to load again', async () => {
     const failed = gateway.post('/v2/repository/models/broken/load');
     expect((await failed).status).toBe(400);

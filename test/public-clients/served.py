@@ -113,3 +113,9 @@ def examples(folder):
     _same(folder, "custom_identity_int32", T.INT32, ("INPUT0", "OUTPUT0"))
     _image_classifier(folder)
     _sequence(folder, "simple_sequence")
+
+
+def numbered(folder, count):
+    """So many models, the first of which is NVIDIA's `simple`."""
+    for i in range(count):
+        _numbers(folder, "simple" if i == 0 else f"simple_{i}", T.INT32)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from report import Report
-from served import SHARED_MEMORY, examples, gateway
+from served import SHARED_MEMORY, examples, gateway, numbered
 
 FOLDER = pathlib.Path(os.environ["TRITON_CLIENT_EXAMPLES"])
 report = Report()
@@ -47,11 +47,10 @@ WAYS = {
     "simple_http_shm_string_client.py": [(HTTP, [])],
     "simple_http_string_infer_client.py": [(HTTP, [])],
 }
+# Load and unload models, and count them: each has a gateway of its own, which has loaded none, with as many models as it wants.
+CONTROL = {"simple_http_model_control.py": (HTTP, 7), "simple_grpc_model_control.py": (GRPC, 8)}
 NEEDS_CUDA = "needs a CUDA device, whose memory the gateway does not take"
-WORDING = "wants Triton's words for a load request that is wrong (`failed to load`), where the gateway says what is wrong with it"
 LEFT_OUT = {
-    "simple_http_model_control.py": WORDING,
-    "simple_grpc_model_control.py": WORDING,
     "simple_grpc_custom_repeat.py": "needs the decoupled model repeat_int32, which is not made here yet",
     "simple_grpc_cudashm_client.py": NEEDS_CUDA,
     "simple_http_cudashm_client.py": NEEDS_CUDA,
@@ -69,12 +68,15 @@ def run(script, served, protocol, words, picture):
     assert not any(line.startswith("FAIL") or line.startswith("error:") for line in told.splitlines()), told[-500:]
 
 
-flags = ["--id", "triton", "--triton-compatible-errors", "--model-control-mode", "explicit", "--load-model", "*", *SHARED_MEMORY]
-with tempfile.TemporaryDirectory() as scratch, gateway(examples, "--strict-readiness", "false", *flags) as served:
+common = ["--strict-readiness", "false", "--id", "triton", "--triton-compatible-errors", "--model-control-mode", "explicit"]
+flags = [*common, "--load-model", "*", *SHARED_MEMORY]
+with tempfile.TemporaryDirectory() as scratch, gateway(examples, *flags) as served:
     picture = pathlib.Path(scratch) / "picture.jpg"
     Image.fromarray(np.random.default_rng(1).integers(0, 255, (240, 320, 3), np.uint8)).save(picture)
     for path in sorted(FOLDER.glob("*.py")):
         name = path.name
+        if name in CONTROL:
+            continue
         if name in LEFT_OUT:
             report.leave_out(f"{name}: {LEFT_OUT[name]}")
             continue
@@ -83,4 +85,7 @@ with tempfile.TemporaryDirectory() as scratch, gateway(examples, "--strict-readi
             continue
         for protocol, words in WAYS[name]:
             report.attempt(protocol, f"{name} {' '.join(words)}".strip(), lambda: run(name, served, protocol, words, picture))
+for name, (protocol, count) in CONTROL.items():
+    with gateway(lambda folder: numbered(folder, count), *common) as served:
+        report.attempt(protocol, name, lambda: run(name, served, protocol, [], None))
 report.write()

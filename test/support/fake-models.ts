@@ -1,8 +1,10 @@
 import {
   type IndexEntry,
   type LoadParameters,
+  type MemoryUse,
   type ModelControl,
   type ModelSpec,
+  type ModelVersionId,
   ServingError,
   type VersionStatus,
 } from '../../src/core/index.js';
@@ -96,6 +98,13 @@ export class FakeModels implements ModelControl {
   ready(model: string, version: number | undefined): boolean {
     this.spec(model, version);
     return true;
+  }
+
+  /** By the number of the version. */
+  memories: Record<number, readonly MemoryUse[]> = {};
+
+  memory({ version }: ModelVersionId): readonly MemoryUse[] {
+    return this.memories[version] ?? [];
   }
 
   status(model: string, version: number | undefined): VersionStatus {

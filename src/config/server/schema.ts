@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { serverSlosSchema } from '../slo/schema.js';
 import { cost } from './cost.js';
+import { forwardPatternSchema } from './forward-pattern.js';
 import { payloadLogSchema } from './payload-log.js';
 import { sagemakerSchema, vertexAiSchema } from './platforms.js';
 import { restrictedApisSchema } from './restricted-apis.js';
@@ -75,6 +76,9 @@ const http = z.strictObject({
   restrictedApis: restrictedApisSchema.describe(
     'Groups of calls that need a header, GROUP[,GROUP...]:KEY=VALUE; others are refused with 403',
   ),
+  headerForwardPattern: forwardPatternSchema.describe(
+    'Headers whose names match this regular expression (anywhere in the name, in any case) become parameters of their requests',
+  ),
   websocket: websocket.prefault({}).describe('WebSocket connections'),
 });
 
@@ -103,6 +107,9 @@ const grpc = z.strictObject({
   tls: grpcTlsSchema.prefault({}).describe('TLS of gRPC'),
   restrictedProtocols: restrictedApisSchema.describe(
     'Groups of calls that need the metadata triton-grpc-protocol-KEY, GROUP[,GROUP...]:KEY=VALUE; others are refused with PERMISSION_DENIED',
+  ),
+  headerForwardPattern: forwardPatternSchema.describe(
+    'Metadata whose keys match this regular expression (anywhere in the key, in any case) become parameters of their requests',
   ),
   streamForm: z
     .enum(['triton', 'mlserver'])

@@ -16,14 +16,8 @@ export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
   'model-namespacing': error('models of two repositories with the same name are refused'),
   'enable-peer-access': warning('GPUs do not exchange memory'),
   'reuse-http-port': error('a port is held by one server'),
-  'http-header-forward-pattern': error(
-    'models do not see the parameters of requests; routes and payload logs see headers by name',
-  ),
   'http-thread-count': warning('use --ingress-threads: they serve HTTP and gRPC'),
   'reuse-grpc-port': error('a port is held by one server'),
-  'grpc-header-forward-pattern': error(
-    'models do not see the parameters of requests; routes and payload logs see metadata by name',
-  ),
   'grpc-infer-thread-count': warning('use --ingress-threads: they serve HTTP and gRPC'),
   'grpc-infer-allocation-pool-size': warning('messages are not pooled'),
   'grpc-max-response-pool-size': warning('messages are not pooled'),

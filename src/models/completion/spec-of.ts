@@ -57,6 +57,7 @@ export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
     },
     ...(facts.plainAnswer === undefined ? {} : { plainAnswer: facts.plainAnswer }),
     ...(facts.decoupled ? { decoupled: true } : {}),
+    ...(facts.backend === 'script' ? { takesParameters: true as const } : {}),
     source: facts.source,
     ...(facts.text === undefined ? {} : { text: facts.text }),
     ...(facts.sequences === true ? { sequences: true as const } : {}),

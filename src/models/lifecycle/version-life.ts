@@ -2,6 +2,7 @@ import {
   type CarrierUse,
   type HostedVersion,
   type Log,
+  type MemoryUse,
   type ModelFiles,
   type ModelSpec,
   type ModelVersionId,
@@ -33,6 +34,8 @@ export interface VersionInfo {
   readonly instances: number;
   /** How runs are carried at the time of the call. */
   readonly carriers: () => readonly CarrierUse[];
+  /** What it holds of memory at the time of the call. */
+  readonly memory: () => readonly MemoryUse[];
 }
 
 /** States an operator wants to read of; the way there is for debugging. */
@@ -232,6 +235,7 @@ export class VersionLife {
       fallback: opened.fallback,
       instances: prepared.plan.instances.reduce((sum, group) => sum + group.count, 0),
       carriers: () => opened.carriers?.() ?? [],
+      memory: () => opened.memory?.() ?? [],
     };
   }
 

@@ -61,7 +61,12 @@ async function hasFile(folder: string, file: string): Promise<boolean> {
 
 /** The config of a load request, which stands for the stored one. Throws MODEL_INVALID. */
 export function overridingConfig(json: string, name: string): FoundConfig {
-  return checked(parseModelConfig(json, 'json', `config of the load request for '${name}'`), name, 'load request');
+  try {
+    return checked(parseModelConfig(json, 'json', 'config of the load request'), name, 'load request');
+  } catch (thrown) {
+    const { reason, message } = toServingError(thrown);
+    throw new ServingError(reason, `failed to load '${name}', ${message}`);
+  }
 }
 
 /** The version policy of a load request, which stands for the stored one. Throws MALFORMED_REQUEST for what is none. */

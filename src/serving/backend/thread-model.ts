@@ -1,4 +1,4 @@
-import type { DataType, ModelSignature, OpenRequest, ProviderShares } from '../../core/index.js';
+import type { DataType, ModelSignature, OpenRequest, Parameters, ProviderShares } from '../../core/index.js';
 
 /** One input or output of a batch inside a worker thread, in the raw form of core's `Tensor`. */
 export interface ThreadTensor {
@@ -28,6 +28,8 @@ export interface ThreadBatch {
   readonly outputs: readonly ThreadOutputSpec[];
   /** Rows along the batch axis; undefined where the model has none. */
   readonly rows: number | undefined;
+  /** Of the request that each row is of (one row where the model has no batch axis); undefined: no request has any. */
+  readonly parameters: readonly Parameters[] | undefined;
 }
 
 /** Where the responses of a request go that come before its last one. */

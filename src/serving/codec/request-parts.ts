@@ -1,4 +1,10 @@
-import type { InferenceRequest, OutputRequest, Parameters, Tensor } from '../../core/index.js';
+import {
+  type InferenceRequest,
+  type OutputRequest,
+  type Parameters,
+  type Tensor,
+  withForwarded,
+} from '../../core/index.js';
 import { NO_PARAMETERS } from './request-parameters.js';
 import type { RequestContext } from './v2-rest/infer-request.js';
 
@@ -22,7 +28,7 @@ export function requestOfParts(context: RequestContext, parts: RequestParts): In
     rawInput: undefined,
     lease: context.lease,
     outputs: parts.outputs ?? [],
-    parameters: parts.parameters ?? NO_PARAMETERS,
+    parameters: withForwarded(parts.parameters ?? NO_PARAMETERS, context.caller),
     priority: parts.priority ?? 0,
     timeoutUs: parts.timeoutUs ?? 0,
     deadlineNs: context.deadlineNs,

@@ -5,7 +5,14 @@ import { FakeModels } from '../../../test/support/fake-models.js';
 import { FakeTraceControl } from '../../../test/support/fake-trace-control.js';
 import { adminAuthority } from '../../../test/support/kept-audit.js';
 import { modelSpec, tensorSpec } from '../../../test/support/specs.js';
-import { type SchedulerReport, ServingError, type VersionLatency, type VersionStatistics } from '../../core/index.js';
+import {
+  type SchedulerReport,
+  ServingError,
+  toServingError,
+  tritonError,
+  type VersionLatency,
+  type VersionStatistics,
+} from '../../core/index.js';
 import { type Caller, ControlPlane } from './index.js';
 
 const SCHEDULER: SchedulerReport = {
@@ -183,7 +190,9 @@ describe('statistics', () => {
   };
 
   it("have Triton's shape, with whole nanoseconds", () => {
-    expect(setUp({ figures }).control.modelStatistics('m', 3)).toEqual({
+    const { control, models } = setUp({ figures });
+    models.memories[3] = [{ type: 'GPU', id: 1, bytes: 4096 }];
+    expect(control.modelStatistics('m', 3)).toEqual({
       model_stats: [
         {
           name: 'm',
@@ -212,7 +221,7 @@ describe('statistics', () => {
             },
           },
           batch_stats: [{ batch_size: 2, compute_input: of(3, 1), compute_infer: of(3, 2), compute_output: of(3, 3) }],
-          memory_usage: [],
+          memory_usage: [{ type: 'GPU', id: 1, byte_size: 4096 }],
         },
       ],
     });
@@ -393,6 +402,17 @@ describe('load and unload', () => {
     await expect(setUp().control.repositoryLoad('../x', { bad: 1 }, elsewhere)).rejects.toThrowError(
       reason('UNAUTHENTICATED'),
     );
+  });
+
+  it.each([
+    [{ config: '{}', 'file:A/x': 'AQID' }, /^failed to load 'm', /],
+    [{ config: '{}', 'file:AAA': 'AQID' }, "failed to load 'm', failed to poll from model repository"],
+    [{ config: '{}', 'file:1/..': 'AQID' }, "failed to load 'm', failed to poll from model repository"],
+  ])("say of %j in Triton's words that the load failed", async (parameters, said) => {
+    const found = await setUp().control.repositoryLoad('m', parameters, LOCAL).catch(toServingError);
+    const shown = tritonError(found as ServingError, {});
+    expect(shown.message).toMatch(said);
+    if (typeof said === 'string') expect(shown.facts).toMatchObject({ http: 500, grpc: 'INTERNAL' });
   });
 
   it('pass on why the repository refused', async () => {

@@ -19,7 +19,7 @@ import {
 import type { Authority, Caller } from './authority.js';
 import { type FeedbackReport, takeFeedback } from './feedback-items.js';
 import { latencyObject, sketchForm } from './latency-object.js';
-import { parseLoadParameters, parseUnloadParameters, type RepositoryParameters } from './load-parameters.js';
+import { parametersOfLoad, parseUnloadParameters, type RepositoryParameters } from './load-parameters.js';
 import { changeLogSettings, type LogSettingsObject, logSettingsObject, type SettingValues } from './log-settings.js';
 import type {
   IndexRow,
@@ -141,8 +141,9 @@ export class ControlPlane {
         `statistics of version ${version} were asked for without the name of a model`,
       );
     }
-    const { statistics } = this.#options;
-    return { model_stats: this.#versions(model, version).map((id) => statisticsObject(id, statistics.statistics(id))) };
+    const { models, statistics } = this.#options;
+    const of = (id: ModelVersionId) => statisticsObject(id, statistics.statistics(id), models.memory(id));
+    return { model_stats: this.#versions(model, version).map(of) };
   }
 
   repositoryIndex(filter: { readonly ready: boolean }): readonly IndexRow[] {
@@ -158,7 +159,7 @@ export class ControlPlane {
   async repositoryLoad(model: string, parameters: RepositoryParameters, caller: Caller): Promise<void> {
     const { authority, models } = this.#options;
     await authority.change('repositoryLoad', model, caller, () =>
-      models.load(checkModelName(model), parseLoadParameters(parameters)),
+      models.load(checkModelName(model), parametersOfLoad(model, parameters)),
     );
   }
 

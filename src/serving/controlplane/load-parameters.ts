@@ -1,4 +1,11 @@
-import { type LoadParameters, parseVersion, ServingError, shownText, wrongName } from '../../core/index.js';
+import {
+  type LoadParameters,
+  parseVersion,
+  ServingError,
+  shownText,
+  toServingError,
+  wrongName,
+} from '../../core/index.js';
 
 /** Parameters of a load or an unload as they came: base64 text for files in JSON, bytes in gRPC. */
 export type RepositoryParameters = Readonly<Record<string, unknown>>;
@@ -32,6 +39,15 @@ export function parseLoadParameters(parameters: RepositoryParameters): LoadParam
       'the parameter version_policy of a load comes alone: a config has one of its own, a version is one',
     );
   return { config, files, version, versionPolicy };
+}
+
+/** The same, as the load of `model` fails by them: the message begins with that. */
+export function parametersOfLoad(model: string, parameters: RepositoryParameters): LoadParameters {
+  try {
+    return parseLoadParameters(parameters);
+  } catch (thrown) {
+    throw malformed(`failed to load '${model}', ${toServingError(thrown).message}`);
+  }
 }
 
 /** What an unload asks for. */

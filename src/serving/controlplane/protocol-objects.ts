@@ -68,8 +68,12 @@ export interface ModelStatistics {
     readonly compute_infer: Duration;
     readonly compute_output: Duration;
   }[];
-  /** Not measured: always empty. */
-  readonly memory_usage: readonly never[];
+  /** As far as its backend measures it (`OpenedModel.memory`). */
+  readonly memory_usage: readonly {
+    readonly type: 'CPU' | 'CPU_PINNED' | 'GPU';
+    readonly id: number;
+    readonly byte_size: number;
+  }[];
 }
 
 export interface IndexRow {

@@ -1,10 +1,14 @@
-import type { DurationStatistic, ModelVersionId, VersionStatistics } from '../../core/index.js';
+import type { DurationStatistic, MemoryUse, ModelVersionId, VersionStatistics } from '../../core/index.js';
 import type { ModelStatistics } from './protocol-objects.js';
 
 const NONE: DurationStatistic = { count: 0, ns: 0 };
 
 /** One version's figures in the shape of the statistics extension; a version that never served has zeros. */
-export function statisticsObject(id: ModelVersionId, figures: VersionStatistics | undefined): ModelStatistics {
+export function statisticsObject(
+  id: ModelVersionId,
+  figures: VersionStatistics | undefined,
+  memory: readonly MemoryUse[],
+): ModelStatistics {
   return {
     name: id.model,
     version: String(id.version),
@@ -28,7 +32,7 @@ export function statisticsObject(id: ModelVersionId, figures: VersionStatistics 
       compute_infer: duration(batch.computeInfer),
       compute_output: duration(batch.computeOutput),
     })),
-    memory_usage: [],
+    memory_usage: memory.map(({ type, id, bytes }) => ({ type, id, byte_size: bytes })),
   };
 }
 

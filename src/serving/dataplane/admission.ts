@@ -4,6 +4,7 @@ import {
   type InferenceRequest,
   type ModelSpec,
   type OutputRequest,
+  type Parameters,
   ServingError,
   type Tensor,
   type TensorSpec,
@@ -51,7 +52,12 @@ export class Admission {
     const inputs = this.#orderInputs(given);
     const rows = this.#batched ? this.#rowsOf(inputs) : 1;
     const outputs = request.outputs.length === 0 ? undefined : this.#pickOutputs(request.outputs);
-    return { member: { inputs, rows, lease: request.lease }, batchKey: this.#keys.of(inputs), outputs };
+    const { lease } = request;
+    const member: BatchMember =
+      this.#spec.takesParameters === true && hasAny(request.parameters)
+        ? { inputs, rows, lease, parameters: request.parameters }
+        : { inputs, rows, lease };
+    return { member, batchKey: this.#keys.of(inputs), outputs };
   }
 
   #orderInputs(given: readonly Tensor[]): (Tensor | undefined)[] {
@@ -210,4 +216,9 @@ export class Admission {
       `unexpected ${what} '${shown}' for model '${this.#spec.id.model}'; it has: ${list}`,
     );
   }
+}
+
+function hasAny(parameters: Parameters): boolean {
+  for (const _ in parameters) return true;
+  return false;
 }

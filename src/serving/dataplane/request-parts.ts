@@ -13,6 +13,7 @@ export function rowsOf(member: BatchMember, from: number, to: number): BatchMemb
     inputs: member.inputs.map((tensor) => tensor && tensorRows(tensor, from, to)),
     rows: to - from,
     ...(member.lease === undefined ? {} : { lease: member.lease as Lease }),
+    ...(member.parameters === undefined ? {} : { parameters: member.parameters }),
   };
 }
 

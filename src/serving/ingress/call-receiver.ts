@@ -8,7 +8,6 @@ import {
   FIXED_TENANTS,
   type Lease,
   type ModelSpec,
-  type PartSink,
   type RequestOrigin,
   type SequencePart,
   type Tenant,
@@ -21,6 +20,7 @@ import { Bell } from './bell.js';
 import type {
   BesideCharge,
   BesideOrigin,
+  BesideParameters,
   BesideReply,
   BesideRequest,
   BesideSequence,
@@ -160,6 +160,9 @@ export class CallReceiver {
     }
     const told = request.inSequence ? (receiveMessageOnPort(this.#beside)?.message as BesideSequence) : undefined;
     const from = request.originTold ? (receiveMessageOnPort(this.#beside)?.message as BesideOrigin) : undefined;
+    const given = request.withParameters
+      ? (receiveMessageOnPort(this.#beside)?.message as BesideParameters)
+      : undefined;
     let words: ArrayLike<number> = this.#table.words;
     let at = this.#table.inputsAt(row);
     let slots = this.#slots;
@@ -193,7 +196,11 @@ export class CallReceiver {
     const tenant = this.#tenant(request.tenantIndex, request.enqueuedNs);
     const charge = this.#chargesThere[request.chargeIndex] as Charge;
     const parts = layout.spec.decoupled ? this.#responses.begin(row) : undefined;
-    const call = new RemoteCall(this.#answering, row, target, slots, request, tenant, charge, inputs, parts);
+    const more =
+      parts === undefined && given === undefined
+        ? undefined
+        : { ...(parts && { parts }), ...(given && { parameters: given.parameters }) };
+    const call = new RemoteCall(this.#answering, row, target, slots, request, tenant, charge, inputs, more);
     if (told !== undefined) call.sequence = told.sequence;
     if (from !== undefined) call.origin = from.origin;
     return call;
@@ -312,7 +319,7 @@ class RemoteCall implements QueueItem, Lease {
     tenant: Tenant,
     charge: Charge,
     inputs: BatchMember['inputs'],
-    parts: PartSink | undefined,
+    more: Pick<BatchMember, 'parts' | 'parameters'> | undefined,
   ) {
     this.#answering = answering;
     this.row = row;
@@ -320,7 +327,7 @@ class RemoteCall implements QueueItem, Lease {
     this.queue = request.shadow ? (target.shadowQueue as RequestQueue) : target.queue;
     this.slots = slots;
     const { rows } = request;
-    this.member = parts === undefined ? { inputs, rows, lease: this } : { inputs, rows, lease: this, parts };
+    this.member = more === undefined ? { inputs, rows, lease: this } : { inputs, rows, lease: this, ...more };
     const { key, length } = target.keys.of(inputs);
     this.key = key;
     this.length = length;

@@ -5,6 +5,7 @@ import {
   FIXED_TENANTS,
   type Lease,
   type ModelSpec,
+  type Parameters,
   type RequestOrigin,
   type SequencePart,
   ServingError,
@@ -46,6 +47,11 @@ export interface BesideSequence {
 /** What a request says of itself, for the steps of an ensemble; after the sequence. */
 export interface BesideOrigin {
   readonly origin: RequestOrigin;
+}
+
+/** The parameters of a request whose model is told of them; after the origin. */
+export interface BesideParameters {
+  readonly parameters: Parameters;
 }
 
 /** An answer that does not fit into its row. */
@@ -144,7 +150,7 @@ export class CallSender {
         `${this.#table.size} requests of this ingress thread are in flight, its most`,
       );
     }
-    const { inputs, rows } = item.member;
+    const { inputs, rows, parameters } = item.member;
     let slot: Slot;
     let copiedBytes: number;
     try {
@@ -180,6 +186,7 @@ export class CallSender {
     const { sequence } = item;
     if (sequence !== undefined) this.#beside.postMessage({ sequence } satisfies BesideSequence);
     if (origin !== undefined) this.#beside.postMessage({ origin } satisfies BesideOrigin);
+    if (parameters !== undefined) this.#beside.postMessage({ parameters } satisfies BesideParameters);
     if (!inside) this.#beside.postMessage({ inputs: words, memory: own } satisfies BesideRequest);
     this.#sent[row] = { item, layout, slot, outputsAt, borrowed: undefined };
     this.#rowOf.set(item, row);

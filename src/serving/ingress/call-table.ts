@@ -20,8 +20,9 @@ const STEPS_WATCHED = 8;
 const IN_SEQUENCE = 16;
 /** What it says of itself for the steps of an ensemble comes beside it. */
 const ORIGIN_TOLD = 32;
+const WITH_PARAMETERS = 64;
 /** Beyond that the place of its charge. */
-const CHARGE_PLACES = 64;
+const CHARGE_PLACES = 128;
 
 /** Ways in which an answer may be another request's, by number. */
 const REUSED: readonly MemberDone['reused'][] = [undefined, 'cached', 'coalesced'];
@@ -73,7 +74,7 @@ export class CallTable {
   /**
    * `inputs` undefined: they are the next message beside the table. At most `ROW_INPUT_WORDS`. `named`: before that comes
    * the name of the tenant, whose place says it from then on, and with `chargeNamed` after it that of the charge; then its
-   * place in a sequence, where it has one, and its origin (`told`). `shadow`: it is for the version's queue of copies. `watched`: its answer tells of
+   * place in a sequence, where it has one, its origin (`told`), and its parameters, where its model is told of them. `shadow`: it is for the version's queue of copies. `watched`: its answer tells of
    * the steps of an ensemble.
    */
   writeRequest(
@@ -99,6 +100,7 @@ export class CallTable {
       (watched ? STEPS_WATCHED : 0) +
       (item.sequence === undefined ? 0 : IN_SEQUENCE) +
       (told ? ORIGIN_TOLD : 0) +
+      (item.member.parameters === undefined ? 0 : WITH_PARAMETERS) +
       charge.index * CHARGE_PLACES;
     words[at + 2] = item.member.rows;
     words[at + 3] = item.priority;
@@ -141,6 +143,7 @@ export class CallTable {
       chargeNamed: ((words[at + 1] as number) & CHARGE_NAMED) !== 0,
       watched: ((words[at + 1] as number) & STEPS_WATCHED) !== 0,
       inSequence: ((words[at + 1] as number) & IN_SEQUENCE) !== 0,
+      withParameters: ((words[at + 1] as number) & WITH_PARAMETERS) !== 0,
       originTold: ((words[at + 1] as number) & ORIGIN_TOLD) !== 0,
       chargeIndex: Math.floor((words[at + 1] as number) / CHARGE_PLACES),
       ...callerOf(words[at + 8] as number),

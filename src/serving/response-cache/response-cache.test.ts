@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BatchMember, Tensor } from '../../core/index.js';
+import type { BatchMember, Parameters, Tensor } from '../../core/index.js';
 import { requestDigest } from './request-digest.js';
 import { ResponseCache } from './response-cache.js';
 
@@ -10,7 +10,8 @@ const tensor = (bytes: readonly number[], shape: readonly number[] = [bytes.leng
   shape,
   data: Uint8Array.from(bytes),
 });
-const digest = (...inputs: (Tensor | undefined)[]) => requestDigest({ inputs, rows: 1 } satisfies BatchMember);
+const digest = (...inputs: (Tensor | undefined)[]) =>
+  requestDigest({ inputs, rows: 1 } satisfies BatchMember, undefined);
 
 describe('the digest of a request', () => {
   it('is the same for the same inputs, wherever they lie', () => {
@@ -18,6 +19,16 @@ describe('the digest of a request', () => {
     shared.set([1, 2]);
     expect(digest({ ...tensor([1, 2]), data: shared })).toBe(digest(tensor([1, 2])));
     expect(digest(tensor([1, 2]))).toHaveLength(32);
+  });
+
+  it('goes by parameters, but for those of the server itself, whatever their order', () => {
+    const member = { inputs: [tensor([1, 2])], rows: 1 };
+    const of = (parameters: Parameters) => requestDigest(member, parameters);
+    const kinds: Parameters[] = [{}, { a: 1 }, { a: '1' }, { a: true }, { b: 1 }, { a: 1, b: 1 }, { a: 'x"],["b' }];
+    expect(new Set(kinds.map(of)).size).toBe(kinds.length);
+    expect(of({ a: 1n })).not.toBe(of({ a: 1 }));
+    expect(of({ b: 1, a: 1 })).toBe(of({ a: 1, b: 1 }));
+    expect(of({ penstock_explain: true, triton_x: 1, traceparent: '00' })).toBe(requestDigest(member, undefined));
   });
 
   it('differs in each byte, in shapes, in which inputs are there, and in which of them has what', () => {

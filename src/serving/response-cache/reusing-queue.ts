@@ -2,6 +2,7 @@ import {
   type Clock,
   type ClockTimer,
   DEFAULT_CRITICALITY,
+  ENSEMBLE_PLATFORM,
   type ModelSpec,
   NO_DEADLINE,
   type Reason,
@@ -55,14 +56,16 @@ export class ReusingQueue implements RequestQueue {
 
   /** Throws as the queue behind it; then the item is not settled. */
   enqueue(item: QueueItem): void {
-    const { queue, clock, metrics, shelf, coalesce, maxFollowing } = this.#options;
+    const { queue, spec, clock, metrics, shelf, coalesce, maxFollowing } = this.#options;
     // An ensemble may pass it on to a model that keeps state.
     if (item.sequence !== undefined) {
       queue.enqueue(item);
       return;
     }
     const beganNs = clock.nowNs();
-    const digest = requestDigest(item.member);
+    // Steps of an ensemble may read the parameters of its request.
+    const parameters = spec.platform === ENSEMBLE_PLATFORM ? item.origin?.parameters : item.member.parameters;
+    const digest = requestDigest(item.member, parameters);
     const kept = shelf?.get(digest);
     if (kept !== undefined) {
       const foundNs = clock.nowNs();

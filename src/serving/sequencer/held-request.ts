@@ -41,8 +41,8 @@ export class HeldRequest extends StandIn {
 
   /** Its turn has come: it is what the model takes. */
   enter(own: readonly Tensor[], key: string, slot: number, nowNs: number): void {
-    const { inputs, rows, lease } = this.item.member;
-    const member: SlottedMember = { inputs: [...inputs, ...own], rows, lease, slot };
+    const { inputs, rows, lease, parameters } = this.item.member;
+    const member: SlottedMember = { inputs: [...inputs, ...own], rows, lease, parameters, slot };
     this.member = member;
     this.key = this.item.key + key;
     this.enqueuedNs = nowNs;

@@ -166,6 +166,11 @@ export const ORT_FUNCTIONS = {
   GetResizedStringTensorElementBuffer: row(252, 15, 'ptr', 'ptr size size ptr'),
   /** () -> text that lives as long as the library */
   GetBuildInfoString: row(254, 15, 'text', ''),
+  /** (pairs, key) -> text owned by the pairs; null where there is no such key */
+  GetKeyValue: row(297, 22, 'text', 'ptr text'),
+  ReleaseKeyValuePairs: row(300, 22, 'void', 'ptr'),
+  /** (allocator, OrtKeyValuePairs** out): empty where the allocator keeps no figures */
+  AllocatorGetStats: row(319, 23, 'ptr', 'ptr ptr'),
   /** (memory info) -> 0 the device's own memory, 5 memory that the host reaches too */
   MemoryInfoGetDeviceMemType: row(321, 23, 'int', 'ptr'),
   /** (session, const OrtMemoryInfo** out, inputs): where the session reads each input from, in its order */

@@ -215,6 +215,10 @@ describe('every bound call', () => {
     api.ReleaseIoBinding(binding);
     api.ReleaseRunOptions(options);
     for (const release of [input, output]) api.ReleaseValue(release);
+    const figures = ok('AllocatorGetStats', here, out);
+    expect(Number(api.GetKeyValue(figures, 'InUse'))).toBeGreaterThan(256);
+    expect(api.GetKeyValue(figures, 'no such key')).toBeNull();
+    api.ReleaseKeyValuePairs(figures);
     ok('AllocatorFree', here, place);
     api.ReleaseAllocator(here);
     const pinned = ok('CreateMemoryInfo', 'CudaPinned', 0, 0, -1, out);

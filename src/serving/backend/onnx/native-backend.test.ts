@@ -284,3 +284,27 @@ describe('the provider policy on a machine without the CUDA provider', () => {
     });
   });
 });
+
+describe('the memory that a model holds', () => {
+  it('has its weights, and grows with what its runs need', async () => {
+    const model = await open('mlp');
+    const weights = model.memory?.();
+    // 64 x 128, 128, 128 x 10 and 10 floats are more than 37 KB.
+    expect(weights).toEqual([{ type: 'CPU', id: 0, bytes: expect.any(Number) }]);
+    const before = weights?.[0]?.bytes ?? 0;
+    expect(before).toBeGreaterThan(37_000);
+    expect(before).toBeLessThan(200_000);
+    const spec = specOf('mlp', model.signature, 512);
+    const lane = await model.createLane(spec, 0);
+    await outputsOf(lane, batchOf([[tensorOf('x', 'FP32', [512, 64], new Float32Array(512 * 64))]]));
+    await lane.close();
+    expect(model.memory?.()[0]?.bytes).toBeGreaterThan(before);
+  });
+
+  it('is not told where no arena keeps figures, and is none once the model is closed', async () => {
+    expect((await open('mlp', { parameters: { enable_mem_arena: 'false' } })).memory?.()).toEqual([]);
+    const model = await open('mlp');
+    await model.close();
+    expect(model.memory?.()).toEqual([]);
+  });
+});

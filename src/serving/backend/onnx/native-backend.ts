@@ -5,6 +5,7 @@ import {
   type KeptText,
   type Lane,
   type Log,
+  type MemoryUse,
   type ModelSignature,
   type ModelSpec,
   type OpenedModel,
@@ -149,6 +150,10 @@ class OnnxModel implements OpenedModel {
 
   carriers(): CarrierUse[] {
     return this.#carriers.uses();
+  }
+
+  memory(): MemoryUse[] {
+    return this.#closing === undefined ? this.#opening.memory() : [];
   }
 
   close(): Promise<void> {

@@ -1,11 +1,19 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { type DeviceKind, type InstanceGroup, type Log, type OpenRequest, ServingError } from '../../../core/index.js';
+import {
+  type DeviceKind,
+  type InstanceGroup,
+  type Log,
+  type MemoryUse,
+  type OpenRequest,
+  ServingError,
+} from '../../../core/index.js';
 import { createCompiledSession } from './compiled/compiled-session.js';
 import type { ModelCache } from './compiled/model-cache.js';
 import { appendCuda, requireProviderFiles, unsupportedCuda } from './cuda-provider.js';
 import { type GpuWait, initDevice } from './cuda-runtime.js';
 import type { GpuMemory } from './gpu-memory.js';
+import { heldMemory } from './held-memory.js';
 import type { OrtLibrary } from './library.js';
 import { countAssignedNodes, RECORD_ASSIGNMENT } from './provider-shares.js';
 import { createSession, type OrtSession, releaseSession, type SessionRequest } from './session.js';
@@ -46,6 +54,8 @@ export class Opening {
   readonly #log: Log;
   readonly #cache: ModelCache | undefined;
   readonly #gpu: OpeningParts['gpu'];
+  /** By the key of a session: the GPU that it runs on. */
+  readonly #gpus = new Map<string, number>();
   /** Give back the GPU memory that its sessions reserved. */
   readonly #reservations: (() => void)[] = [];
   fallback: string | undefined;
@@ -131,7 +141,13 @@ export class Opening {
       release();
       throw error;
     }
+    this.#gpus.set(key, deviceId);
     this.#reservations.push(release);
+  }
+
+  /** What its sessions hold of memory now. */
+  memory(): MemoryUse[] {
+    return heldMemory([...this.sessions].map(([key, session]) => ({ session, gpu: this.#gpus.get(key) })));
   }
 
   /** Releases its sessions, after their lanes. */

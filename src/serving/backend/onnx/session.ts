@@ -15,6 +15,8 @@ export interface OrtSession {
   readonly onGpu: boolean;
   /** Folders of this machine that no caller shall read in a message. */
   readonly folders: readonly string[];
+  /** Of weights that lie in a mapped file: pages of the system, shared by all sessions on the file. */
+  readonly mappedBytes: number;
   /** Lanes that are open. */
   readonly lanes: Set<Lane>;
   /** Native runs in flight; a session is released at 0 only. */
@@ -30,6 +32,8 @@ export interface SessionRequest {
   readonly config: readonly (readonly [string, string])[];
   /** Adds execution providers to the options; ONNX Runtime adds the CPU's by itself, last. */
   readonly appendProviders: (sessionOptions: Address) => void;
+  /** Bytes of weights that the model maps; default none. */
+  readonly mappedBytes?: number;
   /** Where the optimised model is written to while the session is created; absent = nowhere. */
   readonly saveTo?: string;
 }
@@ -64,7 +68,8 @@ export async function createSession(request: SessionRequest): Promise<OrtSession
   } finally {
     api.ReleaseSessionOptions(options);
   }
-  return { library, address: out.word(0), onGpu, folders, lanes: new Set(), runs: 0 };
+  const { mappedBytes = 0 } = request;
+  return { library, address: out.word(0), onGpu, folders, mappedBytes, lanes: new Set(), runs: 0 };
 }
 
 /** Releases a session after its lanes, off the event loop. Waits for runs in flight. */

@@ -4,6 +4,7 @@ import {
   isDataType,
   type ModelSignature,
   type OpenRequest,
+  type Parameters,
   ServingError,
   type SignatureTensor,
 } from '../../../core/index.js';
@@ -58,19 +59,17 @@ class ScriptModel implements ThreadModel {
   }
 
   async infer(batch: ThreadBatch): Promise<readonly ThreadTensor[]> {
-    const { inputs, outputs, rows } = batch;
-    const result = await inScript(() => this.#module.infer({ rows: rows ?? 1, inputs: scriptInputs(inputs) }));
+    const { outputs, rows } = batch;
+    const result = await inScript(() => this.#module.infer(given(batch)));
     return scriptOutputs(result, outputs, rows);
   }
 
-  async stream({ inputs, outputs, rows }: ThreadBatch, outlet: PartOutlet): Promise<readonly ThreadTensor[]> {
+  async stream(batch: ThreadBatch, outlet: PartOutlet): Promise<readonly ThreadTensor[]> {
+    const { outputs, rows } = batch;
     const { signal } = outlet;
-    const given = await inScript(
-      () => this.#module.infer({ rows: rows ?? 1, inputs: scriptInputs(inputs), signal }),
-      signal,
-    );
-    const responses = iteratorOf(given);
-    if (responses === undefined) return given === undefined ? [] : scriptOutputs(given, outputs, rows);
+    const answer = await inScript(() => this.#module.infer({ ...given(batch), signal }), signal);
+    const responses = iteratorOf(answer);
+    if (responses === undefined) return answer === undefined ? [] : scriptOutputs(answer, outputs, rows);
     let ended = false;
     try {
       while (!signal.aborted) {
@@ -92,6 +91,13 @@ class ScriptModel implements ThreadModel {
   }
 }
 
+/** What `infer` is given of a batch. */
+function given({ inputs, rows = 1, parameters = new Array<Parameters>(rows).fill(NO_PARAMETERS) }: ThreadBatch) {
+  return { rows, inputs: scriptInputs(inputs), parameters };
+}
+
+const NO_PARAMETERS: Parameters = Object.freeze({});
+
 /** Calls the script. The console goes to the server's log; the caller gets the message alone. */
 async function inScript<T>(call: () => T | Promise<T>, signal?: AbortSignal): Promise<T> {
   try {
@@ -107,14 +113,14 @@ async function inScript<T>(call: () => T | Promise<T>, signal?: AbortSignal): Pr
 type Responses = Iterator<unknown, unknown> | AsyncIterator<unknown, unknown>;
 
 /** The responses of a generator, sync or async; undefined: `infer` gave one answer itself. */
-function iteratorOf(given: unknown): Responses | undefined {
-  if (typeof given !== 'object' || given === null || ArrayBuffer.isView(given) || Array.isArray(given))
+function iteratorOf(answer: unknown): Responses | undefined {
+  if (typeof answer !== 'object' || answer === null || ArrayBuffer.isView(answer) || Array.isArray(answer))
     return undefined;
-  const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = given as {
+  const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = answer as {
     [Symbol.asyncIterator]?: () => Responses;
     [Symbol.iterator]?: () => Responses;
   };
-  return later?.call(given) ?? now?.call(given);
+  return later?.call(answer) ?? now?.call(answer);
 }
 
 async function guarded<T>(what: string, call: () => T | Promise<T>): Promise<T> {

@@ -137,7 +137,7 @@ describe('control calls', () => {
             last_inference: 1763698155000,
             inference_count: 5,
             execution_count: 4,
-            memory_usage: [],
+            memory_usage: [{ type: 'CPU', id: 0, byte_size: 41_000 }],
           },
           ...{
             inference_stats: { success: duration, queue: duration },
@@ -217,6 +217,24 @@ describe('server reflection', () => {
     };
     walk(protoRoot());
     expect(compared).toBeGreaterThan(100);
+  });
+
+  it("describes ModelStreamInfer as MLServer's proto has it, where the server answers so", () => {
+    const { FileDescriptorProto } = descriptor as unknown as { FileDescriptorProto: protobuf.Type };
+    const answers = (form: 'triton' | 'mlserver') => {
+      const file = fileDescriptors(form).find(({ name }) => name === 'grpc_service.proto');
+      const decoded = FileDescriptorProto.decode(file?.bytes as Buffer) as unknown as {
+        service: { method: { name: string; outputType: string }[] }[];
+      };
+      return Object.fromEntries(decoded.service[0]?.method.map(({ name, outputType }) => [name, outputType]) ?? []);
+    };
+    const { ModelStreamInfer, ...others } = answers('mlserver');
+    const { ModelStreamInfer: tritons, ...same } = answers('triton');
+    expect([ModelStreamInfer, tritons]).toEqual([
+      '.inference.ModelInferResponse',
+      '.inference.ModelStreamInferResponse',
+    ]);
+    expect(others).toEqual(same);
   });
 
   it('names the imports that the files have, each before what needs it', () => {

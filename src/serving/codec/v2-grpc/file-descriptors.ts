@@ -33,21 +33,28 @@ const ENUM = 14;
 const OPTIONAL = 1;
 const REPEATED = 3;
 
-let files: readonly FileDescriptor[] | undefined;
+/** What ModelStreamInfer answers with: Triton's message, or MLServer's. */
+export type StreamForm = 'triton' | 'mlserver';
+
+const files = new Map<StreamForm, readonly FileDescriptor[]>();
 
 /**
- * The files of `protos/`, each after those it imports. Built here and not by protobufjs's own `toDescriptor`, which puts
+ * The files of `protos/`, as a server of that form of streams speaks them, each after those it imports. Built here and not by protobufjs's own `toDescriptor`, which puts
  * a package's files into one and names map entries in a way protobuf runtimes refuse.
  */
-export function fileDescriptors(): readonly FileDescriptor[] {
-  files ??= build();
-  return files;
+export function fileDescriptors(form: StreamForm = 'triton'): readonly FileDescriptor[] {
+  let built = files.get(form);
+  if (built === undefined) {
+    built = build(form);
+    files.set(form, built);
+  }
+  return built;
 }
 
-function build(): FileDescriptor[] {
+function build(form: StreamForm): FileDescriptor[] {
   const root = protoRoot();
   const names = root.files.map(baseName);
-  const described = names.map((name) => describeFile(root, name, IMPORTS[name] ?? []));
+  const described = names.map((name) => describeFile(root, name, IMPORTS[name] ?? [], form));
   // No imported file imports another.
   return described.sort((a, b) => a.imports.length - b.imports.length);
 }
@@ -58,7 +65,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   'tensorflow_serving.proto': ['any.proto', 'tensorflow_core.proto', 'tensorflow_error.proto', 'wrappers.proto'],
 };
 
-function describeFile(root: protobuf.Root, name: string, imports: readonly string[]): FileDescriptor {
+function describeFile(root: protobuf.Root, name: string, imports: readonly string[], form: StreamForm): FileDescriptor {
   const members = membersOf(root, name);
   const types = members.filter((member) => member instanceof protobuf.Type);
   const enums = members.filter((member) => member instanceof protobuf.Enum);
@@ -70,7 +77,7 @@ function describeFile(root: protobuf.Root, name: string, imports: readonly strin
     dependency: imports,
     messageType: types.map(describeType),
     enumType: enums.map(describeEnum),
-    service: services.map(describeService),
+    service: services.map((service) => describeService(service, form)),
     syntax: 'proto3',
   };
   const { FileDescriptorProto } = descriptor as unknown as { FileDescriptorProto: protobuf.Type };
@@ -153,17 +160,23 @@ function describeEnum(type: protobuf.ReflectionObject): Plain {
   return { name: type.name, value: Object.entries(values).map(([name, number]) => ({ name, number })) };
 }
 
-function describeService(service: protobuf.Service): Plain {
+function describeService(service: protobuf.Service, form: StreamForm): Plain {
   return {
     name: service.name,
     method: service.methodsArray.map((method) => ({
       name: method.name,
       inputType: `.${fullName(method.resolvedRequestType as protobuf.Type)}`,
-      outputType: `.${fullName(method.resolvedResponseType as protobuf.Type)}`,
+      outputType: `.${fullName(answerOf(service, method, form))}`,
       clientStreaming: method.requestStream === true,
       serverStreaming: method.responseStream === true,
     })),
   };
+}
+
+/** MLServer's proto has the streams' method with the answer of the unary one. */
+function answerOf(service: protobuf.Service, method: protobuf.Method, form: StreamForm): protobuf.Type {
+  const same = form === 'mlserver' && method.name === 'ModelStreamInfer' ? service.methods.ModelInfer : method;
+  return same?.resolvedResponseType as protobuf.Type;
 }
 
 function symbolsOf(type: protobuf.Type): string[] {

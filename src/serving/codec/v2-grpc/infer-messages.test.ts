@@ -376,11 +376,11 @@ describe('ModelInferResponse', () => {
     expect(answer).toMatchObject({ error_message: '', infer_response: { id: 'r', outputs: [{ name: 'y' }] } });
     expect(StreamResponse.decode(encodeStreamResponseError('bäd', 'r'))).toMatchObject({
       error_message: 'bäd',
-      infer_response: { id: 'r' },
+      infer_response: { id: 'r', parameters: { triton_final_response: { bool_param: true } } },
     });
     expect(StreamResponse.decode(encodeStreamResponseError('bad', ''))).toMatchObject({
       error_message: 'bad',
-      infer_response: null,
+      infer_response: { id: '', parameters: { triton_final_response: { bool_param: true } } },
     });
   });
 

@@ -9,6 +9,7 @@ import {
   type ParameterValue,
   ServingError,
   type Tensor,
+  withForwarded,
 } from '../../../core/index.js';
 import { checkData, checkedCount, MAX_RANK, MAX_TENSORS, shown, TensorLabel } from '../checked-tensor.js';
 import { isPlaceParameter, type PlacedTensors, PlaceParameters } from '../placed-tensors.js';
@@ -85,7 +86,7 @@ export function decodeModelInfer(bytes: Uint8Array, context: CallContext): Infer
     rawInput: undefined,
     lease: context.lease,
     outputs,
-    parameters: parameters.rest,
+    parameters: withForwarded(parameters.rest, context.caller),
     priority: parameters.priority,
     timeoutUs: parameters.timeoutUs,
     deadlineNs: context.deadlineNs,

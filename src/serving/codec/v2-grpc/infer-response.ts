@@ -35,15 +35,18 @@ export function encodeStreamResponse(
   return writer.bytes;
 }
 
-/** A `ModelStreamInferResponse` that carries an error; `id` names the request, empty where it is not known. */
+/**
+ * A `ModelStreamInferResponse` that carries an error; `id` names the request, empty where it is not known. As in Triton it
+ * says that it is the last response to its request.
+ */
 export function encodeStreamResponseError(message: string, id: string): Buffer {
-  const inner = textFieldBytes(id);
-  const writer = new WireWriter(Buffer.allocUnsafe(textFieldBytes(message) + (inner === 0 ? 0 : fieldBytes(inner))));
+  const last = fieldBytes(entryBytes(FINAL));
+  const inner = textFieldBytes(id) + last;
+  const writer = new WireWriter(Buffer.allocUnsafe(textFieldBytes(message) + fieldBytes(inner)));
   writer.text(1, message);
-  if (inner > 0) {
-    writer.open(2, inner);
-    writer.text(3, id);
-  }
+  writer.open(2, inner);
+  writer.text(3, id);
+  writeEntry(writer, FINAL);
   return writer.bytes;
 }
 
@@ -51,6 +54,8 @@ export function encodeStreamResponseError(message: string, id: string): Buffer {
 type Places = ReadonlyMap<string, MemoryPlace> | undefined;
 
 type Entry = readonly [name: string, message: Buffer];
+
+const FINAL: Entry = ['triton_final_response', parameterMessage(true)];
 
 /** Sizes before it writes: lengths stand before contents on the wire. */
 class SizedResponse {

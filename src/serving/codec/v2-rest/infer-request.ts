@@ -1,4 +1,10 @@
-import { type CallerTraits, type InferenceRequest, type Lease, ServingError } from '../../../core/index.js';
+import {
+  type CallerTraits,
+  type InferenceRequest,
+  type Lease,
+  ServingError,
+  withForwarded,
+} from '../../../core/index.js';
 import type { PlacedTensors } from '../placed-tensors.js';
 import { NO_PARAMETERS } from '../request-parameters.js';
 import type { DecodedBody } from './decoded-body.js';
@@ -57,7 +63,7 @@ export function requestOf(body: DecodedBody, context: RequestContext): DecodedRe
     rawInput: undefined,
     lease: context.lease,
     outputs: body.outputs,
-    parameters: body.parameters,
+    parameters: withForwarded(body.parameters, context.caller),
     priority: body.priority,
     timeoutUs: body.timeoutUs,
     deadlineNs: context.deadlineNs,
@@ -82,7 +88,7 @@ function rawRequest(body: Uint8Array, context: RequestContext): InferenceRequest
     rawInput: body,
     lease: context.lease,
     outputs: [],
-    parameters: NO_PARAMETERS,
+    parameters: withForwarded(NO_PARAMETERS, context.caller),
     priority: 0,
     timeoutUs: 0,
     deadlineNs: context.deadlineNs,

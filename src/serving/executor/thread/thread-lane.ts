@@ -6,6 +6,7 @@ import {
   executedRows,
   type Lane,
   type ModelSpec,
+  type Parameters,
   ServingError,
   type Tensor,
   type TensorSpec,
@@ -123,6 +124,7 @@ export class ThreadLane implements Lane {
       rows: batched ? executedRows(batch) : undefined,
       layout,
       memory: this.#inputs.toSend(),
+      parameters: parametersByRow(batch),
       inputs: places,
     };
   }
@@ -175,3 +177,13 @@ export class ThreadLane implements Lane {
     return { takenNs, gatheredNs, startedNs: Math.max(gatheredNs, finishedNs - computeNs), finishedNs };
   }
 }
+
+/** One object a request, so that it is copied to the worker once. Rows of padding have none. */
+function parametersByRow(batch: Batch): Parameters[] | undefined {
+  if (batch.members.every(({ parameters }) => parameters === undefined)) return undefined;
+  const rows = batch.members.flatMap(({ rows, parameters = NONE }) => new Array<Parameters>(rows).fill(parameters));
+  while (rows.length < executedRows(batch)) rows.push(NONE);
+  return rows;
+}
+
+const NONE: Parameters = Object.freeze({});

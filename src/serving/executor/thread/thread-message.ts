@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { ModelSignature, OpenRequest, ProviderShares, Reason } from '../../../core/index.js';
+import type { ModelSignature, OpenRequest, Parameters, ProviderShares, Reason } from '../../../core/index.js';
 import type { ThreadOutputSpec } from '../../backend/index.js';
 
 /** What the main thread asks of a worker; tensors lie in shared memory, only their places travel. */
@@ -34,6 +34,8 @@ export interface RunTask {
   readonly layout: LaneLayout | undefined;
   /** Where the inputs lie, when that memory is another than at the lane's last run. */
   readonly memory: SharedArrayBuffer | undefined;
+  /** Of the request that each row is of; undefined: no request of the batch has any. */
+  readonly parameters: readonly Parameters[] | undefined;
   /** In the order of the layout; null = absent. */
   readonly inputs: readonly (TensorPlace | null)[];
 }

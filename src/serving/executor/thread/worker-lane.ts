@@ -28,10 +28,10 @@ export class WorkerLane {
 
   async #infer(
     model: ThreadModel,
-    { inputs, rows, stream }: RunTask,
+    { inputs, rows, parameters, stream }: RunTask,
     parts: PartPort | undefined,
   ): Promise<readonly ThreadTensor[]> {
-    const batch = { inputs: this.#views(inputs), outputs: this.#layout.outputs, rows };
+    const batch = { inputs: this.#views(inputs), outputs: this.#layout.outputs, rows, parameters };
     if (stream === undefined) return await model.infer(batch);
     if (parts === undefined || model.stream === undefined) throw new Error('a run with parts of a model without');
     const emitter = parts.begin(stream);

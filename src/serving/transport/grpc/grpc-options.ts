@@ -65,6 +65,8 @@ export interface GrpcOptions {
   readonly maxConnectionAgeGraceMs?: number;
   /** Metadata key that names a request's tenant, in lower case; default none. */
   readonly tenantHeader?: string;
+  /** Names of metadata that become parameters of requests (`forwardPattern`); default none. */
+  readonly forward?: RegExp | undefined;
   /** Whether errors are answered with Triton's codes and words; default false. */
   readonly tritonErrors?: boolean;
   /** Groups of calls that need a key; default none. */
@@ -105,6 +107,7 @@ export interface GrpcState {
   readonly streamForm: 'triton' | 'mlserver';
   readonly maxWatchers: number;
   readonly tenantHeader: string;
+  readonly forward: RegExp | undefined;
   readonly nowNs: () => number;
   readonly onRefused: (reason: Reason) => void;
   readonly watch: RequestWatch | undefined;
@@ -141,6 +144,7 @@ export function grpcState(options: GrpcOptions): GrpcState {
     streamForm: options.streamForm ?? 'triton',
     maxWatchers: options.maxWatchers ?? 1024,
     tenantHeader: options.tenantHeader ?? '',
+    forward: options.forward,
     nowNs: () => options.clock.nowNs(),
     onRefused: options.onRefused ?? (() => {}),
     watch: options.watch,

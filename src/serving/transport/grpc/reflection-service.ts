@@ -18,7 +18,7 @@ export function reflection(call: Call, state: GrpcState, streams: OpenStreams): 
     return {
       message(bytes) {
         try {
-          const answer = answerReflection(call.decode(bytes) as ReflectionRequest);
+          const answer = answerReflection(call.decode(bytes) as ReflectionRequest, state.streamForm);
           surface.pause();
           surface.write(frameOf(call.encode(answer)), () => surface.resume());
         } catch (thrown) {

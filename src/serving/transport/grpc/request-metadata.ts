@@ -1,5 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http2';
-import type { CallerTraits, RequestTrace, RequestWatch, WantedTraits } from '../../../core/index.js';
+import {
+  type CallerTraits,
+  ForwardedHeaders,
+  type RequestTrace,
+  type RequestWatch,
+  type WantedTraits,
+} from '../../../core/index.js';
 import { addressOfPeer } from '../client-address.js';
 import type { CallFacts } from './grpc-caller.js';
 
@@ -31,15 +37,35 @@ export function traceIn(
   return trace;
 }
 
-/** What routes want to know of the caller. */
-export function callerTraits(wanted: WantedTraits | undefined, call: CallFacts): CallerTraits | undefined {
-  if (wanted === undefined) return undefined;
+/**
+ * What routes want to know of the caller, and the metadata that `forward` matches. Throws MALFORMED_REQUEST where a key that
+ * matches is reserved.
+ */
+export function callerTraits(
+  wanted: WantedTraits | undefined,
+  forward: RegExp | undefined,
+  call: CallFacts,
+): CallerTraits | undefined {
+  if (wanted === undefined && forward === undefined) return undefined;
   const headers: Record<string, string> = Object.create(null);
-  for (const name of wanted.headers) {
+  for (const name of wanted?.headers ?? []) {
     const value = textOf(call.headers[name]);
     if (value !== undefined && value !== '') headers[name] = value;
   }
-  return { headers, client: wanted.client ? addressOfPeer(call.peer) : '' };
+  const client = wanted?.client === true ? addressOfPeer(call.peer) : '';
+  return forward === undefined ? { headers, client } : { headers, client, forwarded: forwardedOf(forward, call) };
+}
+
+/** Keys of HTTP/2 and of gRPC itself, which are no metadata, and keys of bytes. */
+const NO_METADATA = /^(?::|grpc-|te$|content-type$)|-bin$/;
+
+function forwardedOf(forward: RegExp, { headers }: CallFacts) {
+  const forwarded = new ForwardedHeaders(forward);
+  for (const [name, value] of Object.entries(headers)) {
+    if (NO_METADATA.test(name)) continue;
+    for (const one of Array.isArray(value) ? value : [value ?? '']) forwarded.add(name, one);
+  }
+  return forwarded.found;
 }
 
 function textOf(value: string | string[] | undefined): string | undefined {

@@ -154,7 +154,7 @@ class InferStream implements CallHandler, SlotOwner {
       slot.placed = this.#state.requestMemory?.();
       const { deadlineNs } = this.#call;
       const { tenantHeader, criticalityHeader } = this.#caller;
-      const caller = callerTraits(this.#state.inference.wanted, this.#call);
+      const caller = callerTraits(this.#state.inference.wanted, this.#state.forward, this.#call);
       const { lease, placed } = slot;
       const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, caller, lease, placed };
       const request = decodeModelInfer(bytes, context);

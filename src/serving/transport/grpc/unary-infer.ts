@@ -81,7 +81,7 @@ class UnaryInfer implements CallHandler, InferenceReply {
       this.#placed = this.#state.requestMemory?.();
       const { tenantHeader, criticalityHeader } = callerIn(this.#call.headers, this.#state.tenantHeader);
       const { deadlineNs } = this.#call;
-      const caller = callerTraits(inference.wanted, this.#call);
+      const caller = callerTraits(inference.wanted, this.#state.forward, this.#call);
       const placed = this.#placed;
       const context = { deadlineNs, receivedNs, nowNs, tenantHeader, criticalityHeader, caller, lease, placed };
       const request = this.#form.decode(bytes, context);

@@ -67,6 +67,8 @@ export interface HttpOptions {
   readonly streamCompression?: boolean;
   /** Header that names a request's tenant, in lower case; default none. */
   readonly tenantHeader?: string;
+  /** Names of headers that become parameters of requests (`forwardPattern`); default none. */
+  readonly forward?: RegExp | undefined;
   /** Whether errors are answered with Triton's codes and words; default false. */
   readonly tritonErrors?: boolean;
   /** Groups of calls that need a key; default none. */
@@ -119,6 +121,7 @@ export interface HttpState {
   readonly maxStreamBacklogBytes: number;
   readonly streamCompression: boolean;
   readonly tenantHeader: string;
+  readonly forward: RegExp | undefined;
   readonly texts: TextOptions;
   /** When it began to serve, in seconds since 1970. */
   readonly startedSeconds: number;
@@ -165,6 +168,7 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
     maxStreamBacklogBytes: Math.min(options.maxStreamBacklogBytes ?? 64 * MIB, MAX_INT32),
     streamCompression: options.streamCompression ?? false,
     tenantHeader: options.tenantHeader ?? '',
+    forward: options.forward,
     startedSeconds: Math.floor(Date.now() / 1000),
     texts: options.texts ?? DEFAULT_TEXTS,
     nowNs: () => options.clock.nowNs(),

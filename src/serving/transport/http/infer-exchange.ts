@@ -98,7 +98,7 @@ class InferExchange extends BodyExchange implements InferenceReply {
       deadlineNs: this.deadlineNs(headers.timeoutMs, receivedNs),
       tenantHeader: headers.tenant,
       criticalityHeader: headers.criticality,
-      caller: callerTraits(server.inference.wanted, request, response),
+      caller: callerTraits(server.inference.wanted, server.forward, request, response),
       lease: undefined,
       placed: this.#requestMemory(),
     };

@@ -76,7 +76,7 @@ export class StreamConnections {
       const caller = {
         tenantHeader: tenant,
         criticalityHeader: criticality,
-        caller: callerTraits(this.#server.inference.wanted, request, response),
+        caller: callerTraits(this.#server.inference.wanted, this.#server.forward, request, response),
         traceparent: traced.traceparent,
         tracestate: traced.tracestate,
         userAgent: traced.userAgent,

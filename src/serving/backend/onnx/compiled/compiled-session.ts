@@ -94,9 +94,14 @@ async function compile(request: SessionRequest, folder: string): Promise<ModelSi
   }
 }
 
-function load(request: SessionRequest, folder: string): Promise<OrtSession> {
+async function load(request: SessionRequest, folder: string): Promise<OrtSession> {
   const settings = { ...request.settings, graphOptimization: NO_OPTIMISATION };
-  return createSession({ ...request, settings, modelPath: join(folder, ENTRY_MODEL) });
+  // None where all weights are small.
+  const mappedBytes = await stat(join(folder, ENTRY_DATA)).then(
+    ({ size }) => size,
+    () => 0,
+  );
+  return createSession({ ...request, settings, mappedBytes, modelPath: join(folder, ENTRY_MODEL) });
 }
 
 async function factsOf(request: CompiledSessionRequest): Promise<CompiledFrom> {

@@ -151,7 +151,7 @@ export class TextJob implements CallReply {
       receivedNs,
       nowNs,
       ...callerIn(headers, state.tenantHeader),
-      caller: callerTraits(state.inference.wanted, surface),
+      caller: callerTraits(state.inference.wanted, state.forward, surface),
       server: { specs, texts, offload },
       signal: () => this.#abort.signal,
       serverVersion: () => control.serverMetadata(),

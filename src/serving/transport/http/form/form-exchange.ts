@@ -72,7 +72,7 @@ export class FormExchange extends BodyExchange implements CallReply {
       deadlineNs: this.deadlineNs(headers.timeoutMs, receivedNs),
       tenantHeader: headers.tenant,
       criticalityHeader: headers.criticality,
-      caller: callerTraits(server.inference.wanted, request, response),
+      caller: callerTraits(server.inference.wanted, server.forward, request, response),
       lease: undefined,
       server,
       header: (name) => asked.get(name) ?? '',
