@@ -369,7 +369,9 @@ export class Gateway implements RunningServer {
   get addresses(): RunningServer['addresses'] {
     const place = (name: 'http' | 'grpc' | 'metrics' | 'admin'): Listener | undefined => {
       const server = this.#listeners?.[name];
-      return server === undefined ? undefined : { address: this.#config[name].address, port: server.port };
+      if (server === undefined) return undefined;
+      const tls = name === 'http' && this.#config.http.tls.certFile !== undefined;
+      return { address: this.#config[name].address, port: server.port, tls };
     };
     return { http: place('http'), grpc: place('grpc'), metrics: place('metrics'), admin: place('admin') };
   }
@@ -380,7 +382,7 @@ export class Gateway implements RunningServer {
 
   get hint(): string | undefined {
     const { http } = this.addresses;
-    return http && exampleHint(this.#config.repositories, http.address, http.port, this.#cwd);
+    return http && exampleHint(this.#config.repositories, http, this.#cwd);
   }
 
   models(): ReturnType<RunningServer['models']> {

@@ -23,9 +23,9 @@ import {
   startHttp,
   startMetricsHttp,
 } from '../serving/transport/index.js';
-import { grpcTls } from './grpc-tls.js';
 import { offloadThreads } from './offload-tasks.js';
 import { startPlatforms } from './platforms.js';
+import { grpcTls, httpTls } from './tls.js';
 
 /** What the servers of requests need of the rooms behind. */
 export interface ServerParts {
@@ -121,7 +121,7 @@ export async function startServers(config: ServerConfig, parts: ServerParts, sha
     const http = config.http.enabled ? kept(await startHttp({ ...options, ...parts })) : undefined;
     const grpc = config.grpc.enabled ? kept(await startGrpc({ ...grpcOptions(config, share), ...parts })) : undefined;
     // As in Triton: the routes of platforms forward no headers.
-    const { unixSocket: _, forward: _forward, ...limits } = options;
+    const { unixSocket: _, forward: _forward, tls: _tls, ...limits } = options;
     return { http, grpc, platforms: await startPlatforms(config, limits, parts) };
   } catch (thrown) {
     await Promise.all(opened.map((server) => server.close()));
@@ -149,6 +149,7 @@ function httpOptions(config: ServerConfig, share: Share = ALONE) {
     address: http.address,
     port: http.port,
     ...unixSocketOf(http, share),
+    tls: httpTls(http.tls),
     maxInputBytes: http.maxInputBytes,
     jsonNan,
     offloadJsonBytes: offload.jsonBytes,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ERRORS } from '../core/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
+import { gatewayFetch, unreachable } from './gateway-fetch.js';
 import type { CliIo } from './io.js';
 
 export const DEFAULT_ADMIN_URL = 'http://127.0.0.1:8003';
@@ -45,17 +46,18 @@ export class AdminClient {
   async #call<T>(method: string, path: string, body?: string): Promise<T> {
     let reply: Response;
     try {
-      reply = await fetch(this.#url + path, {
+      reply = await gatewayFetch(this.#url + path, {
         method,
         headers: this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` },
         signal: AbortSignal.timeout(60_000),
         ...(body === undefined ? {} : { body }),
       });
     } catch (thrown) {
-      const cause = (thrown as { cause?: { code?: string } }).cause?.code ?? (thrown as Error).message;
-      throw new CliError(
-        `no admin API answers at ${this.#url} (${cause}); start the gateway with --admin-port 8003, or give its address with --url`,
-        EXIT_CODES.unreachable,
+      throw unreachable(
+        this.#url,
+        thrown,
+        'admin API',
+        'start the gateway with --admin-port 8003, or give its address with --url',
       );
     }
     const text = await reply.text();

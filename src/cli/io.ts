@@ -10,6 +10,8 @@ export interface Sink {
 export interface Listener {
   readonly address: string;
   readonly port: number;
+  /** Whether it speaks TLS: HTTPS and WSS. */
+  readonly tls?: boolean;
 }
 
 /** A gateway that runs in this process. */

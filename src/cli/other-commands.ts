@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addBench } from './bench/index.js';
 import { addClientCommands } from './client-commands.js';
 import { addCost } from './cost/index.js';
+import { addTlsOptions } from './gateway-fetch.js';
 import { addGenerateTypes } from './generate-types/index.js';
 import type { CliIo } from './io.js';
 import { addLocalCommands } from './local-commands.js';
@@ -27,4 +28,5 @@ export function addOtherCommands(program: Command, io: CliIo, exit: (code: numbe
   addToken(program, io, exit);
   addTune(program, io, exit);
   addGenerateTypes(program, io, exit);
+  addTlsOptions(program, io);
 }

@@ -147,7 +147,10 @@ export function startText(server: RunningServer, version: string): string {
   const at = (listener: Listener) =>
     `${listener.address.includes(':') ? `[${listener.address}]` : listener.address}:${listener.port}`;
   const lines = [`Penstock ${version} is serving`];
-  if (http !== undefined) lines.push(`  HTTP and WebSocket  http://${at(http)}   (documentation at /v2/docs)`);
+  if (http !== undefined)
+    lines.push(
+      `  HTTP and WebSocket  ${http.tls === true ? 'https' : 'http'}://${at(http)}   (documentation at /v2/docs)`,
+    );
   if (grpc !== undefined) lines.push(`  gRPC                ${at(grpc)}`);
   for (const { name, path, ...listener } of server.platforms ?? [])
     lines.push(`  ${name.padEnd(18)}  http://${at(listener)}${path}`);

@@ -1,6 +1,7 @@
 import type { ModelMetadata } from '../client/index.js';
 import { type DataType, isDataType, type LatencySketchObject, type Tensor } from '../core/index.js';
 import { CliError, EXIT_CODES } from './exit-codes.js';
+import { gatewayFetch, unreachable } from './gateway-fetch.js';
 
 /** The part of `GET /v2/models/NAME/scheduler` that the commands read. */
 export interface SchedulerFacts {
@@ -186,18 +187,14 @@ export class V2Client {
   ): Promise<Response> {
     let reply: Response;
     try {
-      reply = await fetch(this.#url + path, {
+      reply = await gatewayFetch(this.#url + path, {
         method,
         headers: this.#token === undefined ? headers : { ...headers, authorization: `Bearer ${this.#token}` },
         signal: AbortSignal.timeout(this.#timeoutMs),
         ...(body === undefined ? {} : { body: new Uint8Array(body) }),
       });
     } catch (thrown) {
-      const cause = (thrown as { cause?: { code?: string } }).cause?.code ?? (thrown as Error).message;
-      throw new CliError(
-        `no gateway answers at ${this.#url} (${cause}); start one with penstock serve, or give its address with --url`,
-        EXIT_CODES.unreachable,
-      );
+      throw unreachable(this.#url, thrown, 'gateway', 'start one with penstock serve, or give its address with --url');
     }
     if (!reply.ok && !anyStatus) throw new CliError(`${this.#url} refuses: ${await messageOf(reply)}`);
     return reply;

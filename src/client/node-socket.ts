@@ -1,3 +1,4 @@
+import type { ClientTls } from './node-fetch.js';
 import type { Socket } from './socket.js';
 
 const HANDSHAKE_MS = 30_000;
@@ -5,10 +6,14 @@ const HANDSHAKE_MS = 30_000;
 const SIGN_OF_LIFE_MS = 5_000;
 
 /** A WebSocket of the package `ws`: Node 20 has none of its own, and those of later ones take no headers. */
-export async function openNodeSocket(url: string, headers: Readonly<Record<string, string>>): Promise<Socket> {
+export async function openNodeSocket(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  tls: ClientTls | undefined,
+): Promise<Socket> {
   const { WebSocket } = await import('ws');
   // Compression is the server's to offer; it costs more than it saves beside a gateway.
-  const options = { headers, handshakeTimeout: HANDSHAKE_MS, perMessageDeflate: false, maxPayload: 0 };
+  const options = { ...tls, headers, handshakeTimeout: HANDSHAKE_MS, perMessageDeflate: false, maxPayload: 0 };
   const socket = new WebSocket(url, options);
   let beat: NodeJS.Timeout | undefined;
   const quiet = () => clearInterval(beat);

@@ -59,7 +59,10 @@ describe('gRPC over TLS', () => {
   it.each([
     [['--grpc-use-ssl'], /certFile and keyFile/],
     [['--grpc-use-ssl', '--grpc-server-cert=/none', '--grpc-server-key=/none'], /'\/none' cannot be read \(ENOENT\)/],
-    [['--grpc-use-ssl', KEYS[0] as string, `--grpc-server-key=${fixture('client.key')}`], /grpc\.tls: .*key/i],
+    [
+      ['--grpc-use-ssl', KEYS[0] as string, `--grpc-server-key=${fixture('client.key')}`],
+      /grpc\.tls\.keyFile: .* is not the key of/,
+    ],
     [['--grpc-use-ssl-mutual', ...KEYS], /rootFile/],
   ])('refuses to start with %j', (flags, why) => {
     const models = repositoryOf({ steady: 'identity_fixed' });

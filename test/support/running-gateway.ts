@@ -237,7 +237,7 @@ export function sampleOf(text: string, name: string, labels: Readonly<Record<str
 }
 
 function portsOf(text: string): number[] {
-  return ['HTTP and WebSocket +http://[^:]+', 'gRPC +[^:]+', 'Metrics +http://[^:]+', 'Admin +http://[^:]+'].map(
+  return ['HTTP and WebSocket +https?://[^:]+', 'gRPC +[^:]+', 'Metrics +http://[^:]+', 'Admin +http://[^:]+'].map(
     (listener) => Number(new RegExp(`${listener}:(\\d+)`).exec(text)?.[1]),
   );
 }

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { PenstockClient, PenstockError } from '../../client/index.js';
 import { CliError, EXIT_CODES } from '../exit-codes.js';
+import { gatewayFetch } from '../gateway-fetch.js';
 import type { CliIo } from '../io.js';
 import { readServeArguments, withoutListeners } from '../serve.js';
 import { type ModelTypes, typesOfModels } from './model-types.js';
@@ -57,7 +58,7 @@ function checkFile(out: string, text: string, io: CliIo): number {
 
 async function fromGateway(url: string, models: readonly string[]): Promise<ModelTypes[]> {
   try {
-    return await typesOfModels(new PenstockClient(url), models);
+    return await typesOfModels(new PenstockClient(url, { fetch: gatewayFetch }), models);
   } catch (thrown) {
     if (!(thrown instanceof PenstockError)) throw thrown;
     const { reason, message } = thrown;
@@ -80,7 +81,7 @@ async function fromRepositories(
   const closed = withoutListeners(config);
   const server = await io.serve({
     ...closed,
-    http: { ...config.http, enabled: true, address: '127.0.0.1', port: 0 },
+    http: { ...config.http, enabled: true, address: '127.0.0.1', port: 0, unixSocket: undefined, tls: {} },
     ingress: { ...config.ingress, threads: 0 },
     costs: { ...config.costs, sweepMs: 0 },
     log: { ...config.log, info: false },

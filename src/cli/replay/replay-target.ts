@@ -51,7 +51,7 @@ async function start(
   for (const note of notes) io.stderr.write(`penstock: ${note}\n`);
   const own = {
     ...withoutListeners(config),
-    http: { ...config.http, enabled: true, address: '127.0.0.1', port: 0 },
+    http: { ...config.http, enabled: true, address: '127.0.0.1', port: 0, unixSocket: undefined, tls: {} },
     log: { ...config.log, info: false },
     modelControlMode: 'explicit' as const,
     loadModels: [model],

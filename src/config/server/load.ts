@@ -6,6 +6,7 @@ import { type ConfigFault, faultsOf, pathText } from '../issues.js';
 import { checkBudgets } from './budget-checks.js';
 import { PAYLOAD_LOG_PATHS } from './payload-log.js';
 import { type ServerConfig, serverConfigSchema } from './schema.js';
+import { TLS_PATHS } from './tls.js';
 
 export interface ServerConfigSources {
   /** Part of the configuration from the command line, nested as the schema is (`readServerFlags`). Wins over the file. */
@@ -121,8 +122,8 @@ function readConfigFile(file: string): Record<string, unknown> {
     );
   for (const name of ['http', 'grpc']) {
     const listener = config[name];
-    if (isPlain(listener) && listener.unixSocket !== undefined)
-      config[name] = { ...listener, unixSocket: absolute(listener.unixSocket) };
+    if (listener === undefined) continue;
+    config[name] = withPaths(listener, ['unixSocket', ...TLS_PATHS], absolute);
   }
   if (isPlain(config.log) && config.log.file !== undefined)
     config.log = { ...config.log, file: absolute(config.log.file) };

@@ -7,7 +7,7 @@ import { sagemakerSchema, vertexAiSchema } from './platforms.js';
 import { restrictedApisSchema } from './restricted-apis.js';
 import { slowRequestsSchema } from './slow-requests.js';
 import { timelinesSchema } from './timelines.js';
-import { grpcTlsSchema } from './tls.js';
+import { grpcTlsSchema, httpTlsSchema } from './tls.js';
 
 const port = () => z.int().min(0).max(65535);
 const address = () => z.string().min(1);
@@ -73,6 +73,7 @@ const http = z.strictObject({
   maxInputBytes: bytes()
     .default(64 * 1024 * 1024)
     .describe('Largest request body, in bytes, before and after decompression'),
+  tls: httpTlsSchema.prefault({}).describe('TLS of HTTP and WebSocket'),
   restrictedApis: restrictedApisSchema.describe(
     'Groups of calls that need a header, GROUP[,GROUP...]:KEY=VALUE; others are refused with 403',
   ),

@@ -1,7 +1,6 @@
 export { type AdminOptions, startAdmin } from './admin/start-admin.js';
 export { type KnownRegion, NO_REGIONS, Regions } from './client-memory/regions.js';
 export { ThreadRegions } from './client-memory/thread-regions.js';
-export type { TlsKeys } from './grpc/grpc-listener.js';
 export type { GrpcOptions, GrpcServer } from './grpc/grpc-options.js';
 export { startGrpc } from './grpc/start-grpc.js';
 export type { HttpOptions, HttpServer } from './http/http-options.js';
@@ -10,4 +9,5 @@ export { type MetricsHttpOptions, startMetricsHttp } from './metrics-http.js';
 export { sagemakerRoutes, vertexAiRoutes } from './platforms/platform-routes.js';
 export { type HeldPort, holdPort } from './port-conflict.js';
 export type { ControlPort, InferencePort, ListeningServer, SpecPort } from './ports.js';
+export type { TlsFiles } from './tls/tls-files.js';
 export { loadUws } from './uws/load-uws.js';

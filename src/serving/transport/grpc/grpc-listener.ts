@@ -2,6 +2,8 @@ import { createSecureServer, createServer, type Http2SecureServer, type Http2Ser
 import { createServer as createNetServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { ServingError } from '../../../core/index.js';
 import { cannotListen } from '../port-conflict.js';
+import type { TlsFiles, TlsKeys } from '../tls/tls-files.js';
+import { TlsSource } from '../tls/tls-source.js';
 import { type UnixSocketPlace, unixSocket } from '../unix-socket.js';
 import { Connection, type ConnectionOptions } from './framing/connection.js';
 import type { CallContext, Method } from './framing/method.js';
@@ -18,17 +20,7 @@ export interface ListenerOptions {
   readonly maxConcurrentStreams: number;
   readonly connections: ConnectionOptions;
   /** Undefined: no TLS. */
-  readonly tls: TlsKeys | undefined;
-}
-
-/** What a server shows its clients, and asks of them. In PEM. */
-export interface TlsKeys {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  /** What certificates of clients are checked by. */
-  readonly ca?: Buffer;
-  /** Whether clients need a certificate. */
-  readonly mutual: boolean;
+  readonly tls: TlsFiles | undefined;
 }
 
 /** Time that a client has to say hello. */
@@ -41,15 +33,18 @@ export class GrpcListener {
   readonly #sockets: ReadonlySet<Socket>;
   readonly #connections: ReadonlySet<Connection>;
   readonly #beside: BesideListener | undefined;
+  readonly #source: TlsSource | undefined;
 
   private constructor(
     server: Http2Server | Http2SecureServer,
+    source: TlsSource | undefined,
     sockets: ReadonlySet<Socket>,
     connections: ReadonlySet<Connection>,
     port: number,
     beside: BesideListener | undefined,
   ) {
     this.#server = server;
+    this.#source = source;
     this.#sockets = sockets;
     this.#connections = connections;
     this.port = port;
@@ -58,7 +53,8 @@ export class GrpcListener {
 
   /** Binds and serves `methods`. Rejects with CONFLICT where the address cannot be bound. */
   static async bind(options: ListenerOptions, methods: readonly Method[], context: CallContext): Promise<GrpcListener> {
-    const server = serverOf(options, context.maxMessageBytes);
+    const source = options.tls && new TlsSource(options.tls, { name: 'gRPC', clock: context.clock, log: context.log });
+    const server = serverOf(options, source?.keys, context.maxMessageBytes);
     const sockets = new Set<Socket>();
     const connections = new Set<Connection>();
     const byPath = new Map(methods.map((method) => [method.path, method]));
@@ -85,7 +81,8 @@ export class GrpcListener {
     const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
     try {
       const beside = options.unixSocket && (await listenBeside(server, options.unixSocket));
-      return new GrpcListener(server, sockets, connections, port, beside);
+      source?.follow((keys) => (server as Http2SecureServer).setSecureContext(secretsOf(keys)));
+      return new GrpcListener(server, source, sockets, connections, port, beside);
     } catch (thrown) {
       server.close();
       throw thrown;
@@ -95,6 +92,7 @@ export class GrpcListener {
   /** Takes no more connections and tells the clients of those it has to go; resolves when all are closed. */
   close(): Promise<void> {
     this.#beside?.close();
+    this.#source?.close();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
       for (const connection of [...this.#connections]) connection.leave();
@@ -107,12 +105,16 @@ export class GrpcListener {
   }
 }
 
-function serverOf({ maxConcurrentStreams, tls }: ListenerOptions, maxMessageBytes: number) {
+function serverOf({ maxConcurrentStreams }: ListenerOptions, keys: TlsKeys | undefined, maxMessageBytes: number) {
   const limits = serverLimits(maxConcurrentStreams, maxMessageBytes);
-  if (tls === undefined) return createServer(limits);
-  const { mutual, ...keys } = tls;
+  if (keys === undefined) return createServer(limits);
+  const mutual = keys.ca !== undefined;
   const asked = { requestCert: mutual, rejectUnauthorized: mutual, handshakeTimeout: HANDSHAKE_MS };
-  return createSecureServer({ ...limits, ...keys, ...asked, minVersion: 'TLSv1.2' });
+  return createSecureServer({ ...limits, ...secretsOf(keys), ...asked });
+}
+
+function secretsOf({ cert, key, ca }: TlsKeys) {
+  return { cert, key, ...(ca === undefined ? {} : { ca }), minVersion: 'TLSv1.2' as const };
 }
 
 /** A second place whose connections a server takes. */

@@ -18,8 +18,8 @@ import type { TextOptions } from '../http/http-options.js';
 import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer, SpecPort } from '../ports.js';
 import { type ApiKey, apiKeys } from '../restrictions.js';
+import type { TlsFiles } from '../tls/tls-files.js';
 import type { UnixSocketPlace } from '../unix-socket.js';
-import type { TlsKeys } from './grpc-listener.js';
 
 export interface GrpcOptions {
   readonly inference: InferencePort;
@@ -74,7 +74,7 @@ export interface GrpcOptions {
   /** Memory that clients have registered; default: none may. */
   readonly clientMemory?: ClientMemory | undefined;
   /** TLS on the port and the Unix socket; default: none. */
-  readonly tls?: TlsKeys | undefined;
+  readonly tls?: TlsFiles | undefined;
   /** How long `close` waits for answers that clients read slowly; default 10000. */
   readonly closeTimeoutMs?: number;
   /** Told of each inference that was refused here, before the data path saw it (malformed, too large, draining). */

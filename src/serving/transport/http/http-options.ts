@@ -20,6 +20,7 @@ import { InFlight } from '../in-flight.js';
 import type { ControlPort, InferencePort, ListeningServer, SpecPort } from '../ports.js';
 import { ReplyMemory } from '../reply-memory.js';
 import { type ApiKey, apiKeys } from '../restrictions.js';
+import type { TlsFiles } from '../tls/tls-files.js';
 import type { UnixSocketPlace } from '../unix-socket.js';
 import type { Uws } from '../uws/uws-types.js';
 import type { Route } from './routes.js';
@@ -43,6 +44,8 @@ export interface HttpOptions {
   readonly port: number;
   /** A Unix socket to listen on beside the port; default none. */
   readonly unixSocket?: UnixSocketPlace;
+  /** Speak TLS by these files, and nothing else; default none. */
+  readonly tls?: TlsFiles | undefined;
   /** Whether servers of other threads listen on the port as well; default false: a port is one server's. */
   readonly shared?: boolean;
   /** Largest body, as sent and after decompression; default 64 MiB (Triton's). */

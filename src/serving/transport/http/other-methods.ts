@@ -1,6 +1,7 @@
 import { ServingError } from '../../../core/index.js';
-import type { HttpRequest, HttpResponse, TemplatedApp } from '../uws/uws-types.js';
+import type { HttpRequest, HttpResponse } from '../uws/uws-types.js';
 import { Exchange, type ExchangeState } from './exchange.js';
+import type { RouteApp } from './guarded-app.js';
 import { statusLine } from './status-line.js';
 
 export interface Refusals {
@@ -10,7 +11,7 @@ export interface Refusals {
 
 /** Answers OPTIONS of each pattern with its methods, and refuses every other method and path. To be registered last. */
 export function registerOtherMethods(
-  app: TemplatedApp,
+  app: Pick<RouteApp, 'options' | 'any'>,
   state: ExchangeState,
   methods: ReadonlyMap<string, readonly string[]>,
   { unknownMethod, unknownPath }: Refusals,

@@ -1,18 +1,22 @@
 import { type Clock, type ClockTimer, ServingError } from '../../../core/index.js';
-import { listen, listenUnix } from '../listen.js';
+import { type Listener, listen, listenUnix } from '../listen.js';
+import { TlsSource } from '../tls/tls-source.js';
 import { unixSocket } from '../unix-socket.js';
 import { loadUws } from '../uws/load-uws.js';
 import type { TemplatedApp } from '../uws/uws-types.js';
 import { StreamConnections } from '../websocket/stream-connections.js';
+import { clientCertificateGuard } from './client-certificate.js';
 import { startControl } from './control-exchange.js';
 import { formPattern } from './form/form-path.js';
 import { registerForms } from './form/register-forms.js';
+import { guardedApp, type RouteApp } from './guarded-app.js';
 import { type HttpOptions, type HttpServer, type HttpState, httpState } from './http-options.js';
 import { startInfer } from './infer-exchange.js';
 import { isVersioned } from './model-path.js';
 import { refuse, registerOtherMethods } from './other-methods.js';
 import { restrictedApp } from './restricted-app.js';
 import { ROUTES, type Route } from './routes.js';
+import { plainApps, tlsApps } from './served-apps.js';
 
 /**
  * Starts the V2 REST and WebSocket server. Rejects with `UNSUPPORTED` where uWebSockets.js does not load here, and with
@@ -21,24 +25,30 @@ import { ROUTES, type Route } from './routes.js';
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const uws = loadUws();
-  const app = uws.App();
   const state = httpState(uws, options);
   const streams = new StreamConnections(state);
-  const { name = 'HTTP', routes = ROUTES } = options;
-  registerRoutes(app, state, streams, routes);
+  const { name = 'HTTP', routes = ROUTES, tls, clock, log } = options;
   let openConnections = 0;
-  // biome-ignore lint/suspicious/useIterableCallbackReturn: not an array; told of each connection that opens or closes
-  app.filter((_, change) => {
-    openConnections += Number(change);
-  });
+  const register = (app: TemplatedApp): void => {
+    registerRoutes(guarded(app, state, options), state, streams, routes);
+    // biome-ignore lint/suspicious/useIterableCallbackReturn: not an array; told of each connection that opens or closes
+    app.filter((_, change) => {
+      openConnections += Number(change);
+    });
+  };
   const { address = '127.0.0.1', port, shared = false } = options;
   const socket = options.unixSocket && (await unixSocket(name, options.unixSocket));
-  const listener = listen(uws, app, name, { address, port, shared });
+  const apps =
+    tls === undefined
+      ? plainApps(uws, register)
+      : tlsApps(uws, new TlsSource(tls, { name, clock, log }), clock, register);
+  let listener: Listener;
   let unixListener: ReturnType<typeof listenUnix> | undefined;
   try {
-    unixListener = socket && listenUnix(uws, app, name, socket);
+    listener = listen(uws, apps.listening, name, { address, port, shared });
+    unixListener = socket && listenUnix(uws, apps.listening, name, socket);
   } catch (thrown) {
-    app.close();
+    apps.close();
     throw thrown;
   }
   let closed: Promise<void> | undefined;
@@ -68,7 +78,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   };
   let open = true;
   const abort = (): void => {
-    if (open) app.close();
+    if (open) apps.close();
     open = false;
     socket?.remove();
   };
@@ -93,12 +103,12 @@ function wait(clock: Clock, ms: number): { readonly passed: Promise<void>; clear
   return { passed, clear: () => timer?.clear() };
 }
 
-function registerRoutes(
-  app: TemplatedApp,
-  state: HttpState,
-  streams: StreamConnections,
-  routes: readonly Route[],
-): void {
+/** The app, or one whose handlers see only the requests that may come at all. */
+function guarded(app: RouteApp, state: HttpState, { tls }: HttpOptions): RouteApp {
+  return tls?.clientCa === undefined ? app : guardedApp(app, clientCertificateGuard(state));
+}
+
+function registerRoutes(app: RouteApp, state: HttpState, streams: StreamConnections, routes: readonly Route[]): void {
   for (const route of routes) registerRoute(app, state, streams, route);
   registerForms(
     app,
@@ -109,7 +119,7 @@ function registerRoutes(
   registerOtherMethods(app, state, methodsByPattern(routes), refusals);
 }
 
-function registerRoute(whole: TemplatedApp, state: HttpState, streams: StreamConnections, route: Route): void {
+function registerRoute(whole: RouteApp, state: HttpState, streams: StreamConnections, route: Route): void {
   const app = restrictedApp(whole, state, route.group);
   switch (route.kind) {
     case 'infer': {

@@ -1,6 +1,6 @@
 import { type ApiGroup, ServingError } from '../../../../core/index.js';
-import type { TemplatedApp } from '../../uws/uws-types.js';
 import { startExchange } from '../body-exchange.js';
+import type { RouteApp } from '../guarded-app.js';
 import type { HttpState } from '../http-options.js';
 import { refuse } from '../other-methods.js';
 import { mayPass } from '../restricted-app.js';
@@ -24,7 +24,7 @@ export interface FormRoute {
 }
 
 /** Serves the forms; those whose patterns differ in their verb only share a path of the library. */
-export function registerForms(app: TemplatedApp, state: HttpState, routes: readonly FormRoute[]): void {
+export function registerForms(app: RouteApp, state: HttpState, routes: readonly FormRoute[]): void {
   const paths = new Map<string, Map<string | undefined, ServedForm>>();
   for (const route of routes) {
     const pattern = formPattern(route.pattern);
@@ -37,7 +37,7 @@ export function registerForms(app: TemplatedApp, state: HttpState, routes: reado
 }
 
 function registerPath(
-  app: TemplatedApp,
+  app: RouteApp,
   state: HttpState,
   path: string,
   byVerb: ReadonlyMap<string | undefined, ServedForm>,
