@@ -95,6 +95,18 @@ export interface PlainAnswer {
   readonly bare: boolean;
 }
 
+/** A model as TensorFlow Serving's clients may ask for it by `signature_name`. */
+export interface DeclaredSignature {
+  readonly name: string;
+  /** The method that it is for; `predict` takes every one. */
+  readonly method: SignatureMethod;
+  /** Inputs and outputs of the model by their names in the signature, in its order. */
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+export type SignatureMethod = 'predict' | 'classify' | 'regress';
+
 /** What the data path needs to know of a version that serves. Frozen. */
 export interface ModelSpec {
   readonly id: ModelVersionId;
@@ -107,6 +119,8 @@ export interface ModelSpec {
   readonly batching: BatchPolicy;
   /** How answers of plain JSON look, as the config declares it; absent: every output, by its name. */
   readonly plainAnswer?: PlainAnswer;
+  /** Declared ones; `serving_default` is all of the model where none has that name. Absent: none. */
+  readonly signatures?: readonly DeclaredSignature[];
   /** Its requests are in sequences; absent: each is its own. */
   readonly sequences?: true;
   /** Triton's decoupled transaction policy: a request has any number of responses, and is an execution of its own. */

@@ -50,6 +50,8 @@ export interface OffloadTasks {
       readonly inputs: readonly Pick<TensorSpec, 'name' | 'dataType' | 'optional' | 'dims'>[];
       /** Whether the dimensions are without the batch axis. */
       readonly batched: boolean;
+      /** The one whose inputs they are. */
+      readonly signature: string;
     };
     output: unknown;
   };

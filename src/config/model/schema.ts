@@ -232,6 +232,22 @@ const plainAnswer = z.strictObject({
   bare: z.boolean().optional().describe('The only output stands for itself, without its name'),
 });
 
+const signatureTensors = (what: string) =>
+  z
+    .record(z.string().min(1).max(255), z.string().min(1))
+    .refine((names) => Object.keys(names).length > 0, 'expected at least one')
+    .optional()
+    .describe(`Name in the signature to ${what} of the model; default all, by their own names`);
+
+const signature = z.strictObject({
+  method: z
+    .enum(['predict', 'classify', 'regress'])
+    .optional()
+    .describe('Method that it is for: classify and regress take that one and predict; default predict'),
+  inputs: signatureTensors('input'),
+  outputs: signatureTensors('output'),
+});
+
 const fields = z.strictObject({
   name: z.string().optional().describe('Name of the model; where given it equals the name of its folder'),
   platform: z.string().optional().describe('Older form of `backend`: onnxruntime_onnx'),
@@ -337,12 +353,18 @@ const fields = z.strictObject({
     .optional()
     .describe('Inputs that take images (PNG, JPEG, WebP, GIF) on plain routes, and how. Ours'),
   plain_answer: plainAnswer.optional().describe('How answers of plain routes look. Ours'),
+  signatures: z
+    .record(z.string().min(1).max(255), signature)
+    .optional()
+    .describe(
+      "Signatures by name, for TensorFlow Serving's clients: some of the inputs and outputs, by other names. serving_default, where it is not among them, is all of the model. Ours",
+    ),
 });
 
 /**
  * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it
  * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `device_weight`, `batch_limit`, `cost_sweep_ms`, `split_large_requests`, `coalesce`, `padding`,
- * `allowed_batch_sizes`, `max_sequence_state_bytes`, `text`, `provider`, `images`, `plain_answer`). Everything is optional: what is absent is completed from
+ * `allowed_batch_sizes`, `max_sequence_state_bytes`, `text`, `provider`, `images`, `plain_answer`, `signatures`). Everything is optional: what is absent is completed from
  * the model. Unknown fields are refused.
  */
 export const modelConfigSchema = fields.superRefine(checkModelConfig);

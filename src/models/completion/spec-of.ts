@@ -1,5 +1,6 @@
 import {
   type DataType,
+  type DeclaredSignature,
   dataTypeOfTriton,
   type ImageRecipe,
   type LengthAxes,
@@ -30,6 +31,7 @@ export interface SpecFacts {
   /** By name of the input. */
   readonly images?: ReadonlyMap<string, ImageRecipe>;
   readonly plainAnswer?: PlainAnswer | undefined;
+  readonly signatures?: readonly DeclaredSignature[] | undefined;
   /** It serves sequences; default no. */
   readonly sequences?: boolean;
 }
@@ -56,6 +58,7 @@ export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
       ...(facts.decoupled ? { dynamic: false } : {}),
     },
     ...(facts.plainAnswer === undefined ? {} : { plainAnswer: facts.plainAnswer }),
+    ...(facts.signatures === undefined ? {} : { signatures: facts.signatures }),
     ...(facts.decoupled ? { decoupled: true } : {}),
     ...(facts.backend === 'script' ? { takesParameters: true as const } : {}),
     source: facts.source,

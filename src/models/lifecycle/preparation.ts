@@ -30,6 +30,7 @@ import { batchingOfSequences, sequencePlanOf } from '../completion/sequence-plan
 import { shownSignature } from '../completion/sequence-tensors.js';
 import { shapePolicyOf } from '../completion/shape-policy.js';
 import { shownConfig } from '../completion/shown-config.js';
+import { signaturesOf } from '../completion/signatures.js';
 import { specOf } from '../completion/spec-of.js';
 import { checkTextPolicies, paddingOfTexts, textModelOf } from '../completion/text-model.js';
 import { checkOnnxFile } from '../integrity/index.js';
@@ -160,6 +161,7 @@ export class Preparation {
       labels: await readLabels(source.place, id.model, tensors.outputs),
       images: imageRecipesOf(config, tensors),
       plainAnswer: plainAnswerOf(config, tensors),
+      signatures: signaturesOf(config, tensors),
       sequences: batching !== undefined,
       scalars: scalarsOf([...opened.signature.inputs, ...opened.signature.outputs]),
     });

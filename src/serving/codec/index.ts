@@ -19,7 +19,7 @@ export { encodePlainReply } from './plain/plain-reply.js';
 export { PLAIN_SCHEMAS } from './plain/plain-schemas.js';
 export { imageInput } from './plain/plain-table.js';
 export { attachPredict, type DetachedPredict, decodePredictInput } from './predict-rest/offload-predict.js';
-export { type PredictBody, SIGNATURE } from './predict-rest/predict-body.js';
+export type { PredictBody } from './predict-rest/predict-body.js';
 export { encodePredictReply } from './predict-rest/predict-reply.js';
 export { PREDICT_SCHEMAS } from './predict-rest/predict-schemas.js';
 export { encodeClassifyReply, encodeRegressReply } from './predict-rest/results-reply.js';
@@ -52,6 +52,7 @@ export { type NamedModel, namedModel } from './tf-grpc/model-spec.js';
 export { decodeMultiInference, type TaskMethod } from './tf-grpc/multi-inference.js';
 export { decodePredictRequest, encodePredictResponse } from './tf-grpc/predict-messages.js';
 export { classifiedRows, floatsOf, regressedRows } from './tf-serving/method-results.js';
+export { SIGNATURE, signatureIn, unknownSignature } from './tf-serving/signature-name.js';
 export { TENSORFLOW_TYPES } from './tf-serving/tensorflow-types.js';
 export {
   type Call,

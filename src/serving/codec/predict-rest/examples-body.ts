@@ -1,16 +1,21 @@
 import { isUtf8 } from 'node:buffer';
 import { elementCount, ServingError, type Tensor } from '../../../core/index.js';
 import { type ShapedSpec, shapeOfExamples } from '../tf-serving/row-shape.js';
+import { checkSignature, SIGNATURE } from '../tf-serving/signature-name.js';
 import { JsonScanner } from '../v2-rest/json-scanner.js';
 import { readNamedRows } from './named-rows.js';
-import { checkSignature } from './predict-body.js';
 
 /**
  * Decodes a body of `:classify` or `:regress`, `{"context"?, "examples": [...]}`: the features of each example are a row of the inputs
  * of their names, those of the context of every row. Features that the model has no input for are passed over, as TensorFlow's parsers do. Lists
  * are flat: they take the shape of the input. Throws as `decodePredictBody`.
  */
-export function decodeExamplesBody(body: Uint8Array, specs: readonly ShapedSpec[], batched: boolean): Tensor[] {
+export function decodeExamplesBody(
+  body: Uint8Array,
+  specs: readonly ShapedSpec[],
+  batched: boolean,
+  signature = SIGNATURE,
+): Tensor[] {
   if (!isUtf8(body)) throw new ServingError('MALFORMED_REQUEST', 'the JSON text is not valid UTF-8');
   const scan = new JsonScanner(body);
   let common: ReadonlyMap<string, number> | undefined;
@@ -18,7 +23,7 @@ export function decodeExamplesBody(body: Uint8Array, specs: readonly ShapedSpec[
   scan.openObject('the request');
   for (let key = scan.key(true); key !== undefined; key = scan.key(false)) {
     if (key === 'signature_name') {
-      checkSignature(scan.string('signature_name'));
+      checkSignature(scan.string('signature_name'), signature, 'classify');
       continue;
     }
     if ((key === 'context' && common !== undefined) || (key === 'examples' && examples !== undefined))

@@ -11,9 +11,15 @@ export type DetachedPredict =
 type PredictInput = OffloadTasks['decodePredict']['input'];
 
 /** A body of `:predict` as it says itself, of `:classify` and `:regress` (`examples`) as rows. Throws as their decoders. */
-export function decodePredictInput({ body, method, inputs, batched }: PredictInput): PredictBody | undefined {
-  if (method === 'predict') return decodePredictBody(body, inputs, batched);
-  return { kind: 'rows', inputs: decodeExamplesBody(body, inputs, batched) };
+export function decodePredictInput({
+  body,
+  method,
+  inputs,
+  batched,
+  signature,
+}: PredictInput): PredictBody | undefined {
+  if (method === 'predict') return decodePredictBody(body, inputs, batched, signature);
+  return { kind: 'rows', inputs: decodeExamplesBody(body, inputs, batched, signature) };
 }
 
 /** The worker's side of the `decodePredict` task. */

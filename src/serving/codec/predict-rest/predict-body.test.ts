@@ -5,7 +5,7 @@ import type { ShapedSpec } from '../tf-serving/row-shape.js';
 import { attachPredict, decodePredict } from './offload-predict.js';
 import { decodePredictBody, type PredictBody } from './predict-body.js';
 
-const HOW = { method: 'predict', batched: true } as const;
+const HOW = { method: 'predict', batched: true, signature: 'serving_default' } as const;
 const X: ShapedSpec = { name: 'x', dataType: 'FP32', optional: false, dims: [] };
 const spec = (name: string, dataType: DataType, optional = false): ShapedSpec => ({
   name,
@@ -128,7 +128,7 @@ describe('bodies of :predict', () => {
     expect(inputs({ signature_name: 'serving_default', instances: [1], extra: { deep: [1] } })).toEqual([
       ['x', [1], [1]],
     ]);
-    expect(refusal({ signature_name: 'other', instances: [1] })).toMatch(/"other", expected "serving_default"/);
+    expect(refusal({ signature_name: 'other', instances: [1] })).toMatch(/Serving signature key "other" not found/);
   });
 
   it.each([['[1, 2]'], ['{"x": 1}'], ['{}'], ['"text"'], ['']])('is not for %s', (body) => {

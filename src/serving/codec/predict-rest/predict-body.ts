@@ -2,15 +2,13 @@ import { isUtf8 } from 'node:buffer';
 import { ServingError, type Tensor } from '../../../core/index.js';
 import { shown } from '../checked-tensor.js';
 import { type ShapedSpec, withUnitAxes } from '../tf-serving/row-shape.js';
+import { checkSignature, SIGNATURE } from '../tf-serving/signature-name.js';
 import { JsonScanner } from '../v2-rest/json-scanner.js';
 import { INSTANCES, listed, readNamedRows, unknownInput } from './named-rows.js';
 import { type InputSpec, readTensorValue } from './tensor-value.js';
 
 const OPEN_ARRAY = 0x5b;
 const OPEN_OBJECT = 0x7b;
-
-/** The one signature that every model has, by the name that TensorFlow gives it. */
-export const SIGNATURE = 'serving_default';
 
 /** A body of `:predict`, in rows (`instances`) or columns (`inputs`); the answer has the same form. */
 export interface PredictBody {
@@ -19,15 +17,16 @@ export interface PredictBody {
 }
 
 /**
- * Decodes a body of KServe V1 or of TensorFlow Serving's REST API for a model with these inputs; undefined: it is neither, as it
+ * Decodes a body of KServe V1 or of TensorFlow Serving's REST API for a model with these inputs, by those of `signature`; undefined: it is neither, as it
  * is no JSON object, or has no key of theirs. One value a row is enough for inputs with one element a row, whatever their axes. Unknown keys beside theirs are ignored. Tensors have memory of their own. Throws
- * MALFORMED_REQUEST, UNKNOWN_INPUT, MISSING_INPUT, SHAPE_MISMATCH, DATA_TYPE_MISMATCH, each naming the input, what was
+ * MALFORMED_REQUEST, FAILED_PRECONDITION for another signature, UNKNOWN_INPUT, MISSING_INPUT, SHAPE_MISMATCH, DATA_TYPE_MISMATCH, each naming the input, what was
  * expected and what came.
  */
 export function decodePredictBody(
   body: Uint8Array,
   specs: readonly ShapedSpec[],
   batched: boolean,
+  signature = SIGNATURE,
 ): PredictBody | undefined {
   const scan = new JsonScanner(body);
   if (scan.peek() !== OPEN_OBJECT) return undefined;
@@ -42,7 +41,7 @@ export function decodePredictBody(
     }
     if (seen.has(key)) throw new ServingError('MALFORMED_REQUEST', `the request has "${key}" twice`);
     seen.add(key);
-    if (key === 'signature_name') checkSignature(scan.string('signature_name'));
+    if (key === 'signature_name') checkSignature(scan.string('signature_name'), signature, 'predict');
     else if (read !== undefined) throw malformed('the request has both "instances" and "inputs", expected one of them');
     else if (key === 'instances') read = { kind: 'rows', inputs: readInstances(scan, specs) };
     else read = { kind: 'columns', inputs: readColumns(scan, specs) };
@@ -57,12 +56,6 @@ export function decodePredictBody(
     return spec === undefined ? input : withUnitAxes(input, spec, batched);
   });
   return { kind: read.kind, inputs };
-}
-
-/** Throws MALFORMED_REQUEST for another signature than the one there is. */
-export function checkSignature(name: string): void {
-  if (name === SIGNATURE || name === '') return;
-  throw malformed(`the signature_name is ${shown(name)}, expected "${SIGNATURE}"`);
 }
 
 function readInstances(scan: JsonScanner, specs: readonly InputSpec[]): Tensor[] {

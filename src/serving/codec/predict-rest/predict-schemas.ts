@@ -74,7 +74,10 @@ export const PREDICT_SCHEMAS = {
     type: 'object',
     description: 'Either "instances" or "inputs".',
     properties: {
-      signature_name: { type: 'string', description: '"serving_default", the one there is.' },
+      signature_name: {
+        type: 'string',
+        description: '"serving_default", or one that the config of the model declares.',
+      },
       instances: {
         type: 'array',
         minItems: 1,
@@ -93,7 +96,10 @@ export const PREDICT_SCHEMAS = {
     type: 'object',
     required: ['examples'],
     properties: {
-      signature_name: { type: 'string', description: '"serving_default", the one there is.' },
+      signature_name: {
+        type: 'string',
+        description: '"serving_default", or one that the config of the model declares.',
+      },
       context: { ...features, description: 'Features that every example has.' },
       examples: { type: 'array', minItems: 1, items: features },
     },

@@ -1,5 +1,4 @@
 import { checkModelName, MAX_VERSION, ServingError } from '../../../core/index.js';
-import { checkSignature, SIGNATURE } from '../predict-rest/predict-body.js';
 import { VARINT, type WireReader } from '../v2-grpc/wire-reader.js';
 import { fieldBytes, textFieldBytes, varintBytes, type WireWriter } from '../v2-grpc/wire-writer.js';
 
@@ -9,29 +8,32 @@ export interface NamedModel {
   readonly version: number | undefined;
   /** Empty = none. */
   readonly label: string;
+  /** Empty = none. */
+  readonly signature: string;
 }
 
-/** Reads the `ModelSpec` that follows. Throws MALFORMED_REQUEST for names, versions and signatures that cannot be. */
+/** Reads the `ModelSpec` that follows. Throws MALFORMED_REQUEST for names and versions that cannot be. */
 export function readModelSpec(reader: WireReader): NamedModel {
   const outer = reader.end;
   reader.end = reader.delimited();
   let name = '';
   let version: number | bigint | undefined;
   let label = '';
+  let signature = '';
   while (reader.next()) {
     // Version and label are one choice: the later one counts.
     if (reader.field === 1) name = reader.string();
     else if (reader.field === 2) {
       version = readInt64Value(reader);
       label = '';
-    } else if (reader.field === 3) checkSignature(reader.string());
+    } else if (reader.field === 3) signature = reader.string();
     else if (reader.field === 4) {
       label = reader.string();
       version = undefined;
     } else reader.skip();
   }
   reader.end = outer;
-  return named(name, version, label);
+  return named(name, version, label, signature);
 }
 
 /** The same of a decoded `ModelSpec`. */
@@ -44,14 +46,13 @@ export function namedModel(
   } | null,
 ): NamedModel {
   if (spec === null) throw new ServingError('MALFORMED_REQUEST', 'the request has no model_spec');
-  checkSignature(spec.signature_name);
-  return named(spec.name, spec.version?.value, spec.version_label ?? '');
+  return named(spec.name, spec.version?.value, spec.version_label ?? '', spec.signature_name);
 }
 
-function named(name: string, version: number | bigint | undefined, label: string): NamedModel {
+function named(name: string, version: number | bigint | undefined, label: string, signature: string): NamedModel {
   const model = checkModelName(name);
-  if (version === undefined) return { model, version: undefined, label };
-  if (version >= 1 && version <= MAX_VERSION) return { model, version: Number(version), label };
+  if (version === undefined) return { model, version: undefined, label, signature };
+  if (version >= 1 && version <= MAX_VERSION) return { model, version: Number(version), label, signature };
   throw new ServingError(
     'MALFORMED_REQUEST',
     `the version of model_spec must be an integer from 1 to ${MAX_VERSION}, came ${version}`,
@@ -72,15 +73,15 @@ function readInt64Value(reader: WireReader): number | bigint {
   return value;
 }
 
-/** Bytes of a `ModelSpec` with name and version. */
-export function modelSpecBytes(model: string, version: number): number {
-  return textFieldBytes(model) + fieldBytes(1 + varintBytes(version)) + textFieldBytes(SIGNATURE);
+/** Bytes of a `ModelSpec` with name, version and signature. */
+export function modelSpecBytes(model: string, version: number, signature: string): number {
+  return textFieldBytes(model) + fieldBytes(1 + varintBytes(version)) + textFieldBytes(signature);
 }
 
-export function writeModelSpec(writer: WireWriter, model: string, version: number): void {
+export function writeModelSpec(writer: WireWriter, model: string, version: number, signature: string): void {
   writer.text(1, model);
   writer.open(2, 1 + varintBytes(version));
   writer.bytes[writer.at++] = 0x08;
   writer.varint(version);
-  writer.text(3, SIGNATURE);
+  writer.text(3, signature);
 }

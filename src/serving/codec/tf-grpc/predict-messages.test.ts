@@ -87,11 +87,12 @@ describe('PredictRequest', () => {
   it('reads the model, its version or label, and the outputs asked for', () => {
     const read = (model_spec: Record<string, unknown>) =>
       decodePredictRequest(request({}, { model_spec }), MAX_BYTES).named;
-    expect(read({ name: 'm', version: { value: 7 } })).toEqual({ model: 'm', version: 7, label: '' });
+    expect(read({ name: 'm', version: { value: 7 } })).toEqual({ model: 'm', version: 7, label: '', signature: '' });
     expect(read({ name: 'm', version_label: 'stable', signature_name: 'serving_default' })).toEqual({
       model: 'm',
       version: undefined,
       label: 'stable',
+      signature: 'serving_default',
     });
     expect(decodePredictRequest(request({}, { output_filter: ['y'] }), MAX_BYTES).outputs).toEqual([
       { name: 'y', classification: 0 },
@@ -143,10 +144,6 @@ describe('PredictRequest', () => {
     [
       request({}, { model_spec: { name: 'm', version: { value: -1 } } }),
       /version of model_spec must be an integer from 1/,
-    ],
-    [
-      request({}, { model_spec: { name: 'm', signature_name: 'other' } }),
-      /signature_name is "other", expected "serving_default"/,
     ],
     [Buffer.from([0x2a, 0x00]), /UNSUPPORTED: predict_streamed_options/],
     [Buffer.from([0x0a, 0x7f]), /MALFORMED_REQUEST: protocol buffer/],

@@ -9,6 +9,7 @@ import {
 } from '../../../core/index.js';
 import { MAX_TENSORS, shown } from '../checked-tensor.js';
 import type { ReplyRoom } from '../reply-room.js';
+import { SIGNATURE } from '../tf-serving/signature-name.js';
 import { TENSORFLOW_TYPES } from '../tf-serving/tensorflow-types.js';
 import { WireReader } from '../v2-grpc/wire-reader.js';
 import { fieldBytes, textFieldBytes, varintBytes, WireWriter } from '../v2-grpc/wire-writer.js';
@@ -82,10 +83,15 @@ interface SizedOutput {
  * A `PredictResponse`: elements in the fields of their types, as TensorFlow Serving answers by default and clients read them
  * (`float_val` ...). `headBytes` are left free before it.
  */
-export function encodePredictResponse(response: InferenceResponse, headBytes: number, room: ReplyRoom): Buffer {
+export function encodePredictResponse(
+  response: InferenceResponse,
+  headBytes: number,
+  room: ReplyRoom,
+  signature = SIGNATURE,
+): Buffer {
   const { version, outputs } = response;
   const sized = outputs.map(sizedOutput);
-  const specBytes = modelSpecBytes(version.model, version.version);
+  const specBytes = modelSpecBytes(version.model, version.version, signature);
   let bytes = headBytes + fieldBytes(specBytes);
   for (const one of sized) bytes += fieldBytes(entryBytes(one));
   const writer = new WireWriter(room.place(bytes), room.copy);
@@ -97,7 +103,7 @@ export function encodePredictResponse(response: InferenceResponse, headBytes: nu
     writeOutput(writer, one);
   }
   writer.open(2, specBytes);
-  writeModelSpec(writer, version.model, version.version);
+  writeModelSpec(writer, version.model, version.version, signature);
   return writer.bytes;
 }
 

@@ -1,8 +1,8 @@
 import { ServingError } from '../../../../core/index.js';
-import { type Call, messageBytes, type NamedModel, namedModel, SIGNATURE } from '../../../codec/index.js';
+import { type Call, messageBytes, type NamedModel, namedModel } from '../../../codec/index.js';
 import type { Caller } from '../../../controlplane/index.js';
 import type { Awaitable } from '../../ports.js';
-import { signatureDef } from '../../tf-serving/model-metadata.js';
+import { signatureDefMap } from '../../tf-serving/model-metadata.js';
 import { modelStatus } from '../../tf-serving/model-status.js';
 import { frameOf } from '../framing/frame.js';
 import type { CallHandler } from '../framing/method.js';
@@ -36,9 +36,9 @@ const MODEL_CALLS: Readonly<Record<string, ModelHandler>> = {
         `metadata_field is ${JSON.stringify(unknown)}, expected "${METADATA}"`,
       );
     const spec = await state.specs.specOf(named.model, await versionOf(state, named));
-    const value = messageBytes(SIGNATURE_MAP, { signature_def: { [SIGNATURE]: signatureDef(spec) } });
+    const value = messageBytes(SIGNATURE_MAP, signatureDefMap(spec));
     return {
-      model_spec: specMessage(spec.id.model, spec.id.version),
+      model_spec: specMessage(spec.id.model, spec.id.version, ''),
       metadata: { [METADATA]: { type_url: `type.googleapis.com/${SIGNATURE_MAP}`, value } },
     };
   },
@@ -97,8 +97,8 @@ async function answer(
 }
 
 /** A `ModelSpec` of an answer. */
-export function specMessage(name: string, version: number): object {
-  return { name, version: { value: version }, signature_name: SIGNATURE };
+export function specMessage(name: string, version: number, signature: string): object {
+  return { name, version: { value: version }, signature_name: signature };
 }
 
 /** The version that a request names, by number or label; undefined: none. */

@@ -10,39 +10,61 @@ import {
   type ReplyRoom,
   regressedRows,
   requestOfParts,
+  type TaskMethod,
 } from '../../../codec/index.js';
 import { chained, mapped } from '../../ports.js';
+import { ownNames, type SignedModel, signedModel, signedResponse } from '../../tf-serving/signed-model.js';
 import type { GrpcState } from '../grpc-options.js';
 import type { UnaryForm } from '../unary-infer.js';
 import { specMessage, versionOf } from './model-calls.js';
 
-/** `PredictionService.Predict`: one for all calls, as its messages say all there is. */
+/** `PredictionService.Predict`. */
 export function predictMethod(state: GrpcState): () => UnaryForm {
-  const form: UnaryForm = {
-    name: 'Predict',
-    decode(bytes, context) {
-      const { named, inputs, outputs } = decodePredictRequest(bytes, state.maxInputBytes);
-      return mapped(versionOf(state, named), (version) =>
-        requestOfParts({ ...context, model: named.model, version }, { inputs, outputs }),
-      );
-    },
-    encode: encodePredictResponse,
-  };
-  return () => form;
+  return () => new PredictForm(state);
+}
+
+class PredictForm implements UnaryForm {
+  readonly name = 'Predict';
+  readonly #state: GrpcState;
+  #model: SignedModel | undefined;
+
+  constructor(state: GrpcState) {
+    this.#state = state;
+  }
+
+  decode(bytes: Uint8Array, context: CallContext) {
+    const { named, inputs, outputs } = decodePredictRequest(bytes, this.#state.maxInputBytes);
+    return chained(versionOf(this.#state, named), (version) =>
+      mapped(this.#state.specs.specOf(named.model, version), (spec) => {
+        this.#model = signedModel(spec, named.signature, 'predict');
+        return requestOfParts({ ...context, model: named.model, version }, ownNames(this.#model, { inputs, outputs }));
+      }),
+    );
+  }
+
+  encode(response: InferenceResponse, headBytes: number, room: ReplyRoom): Buffer {
+    const model = this.#model as SignedModel;
+    return encodePredictResponse(signedResponse(model, response), headBytes, room, model.signature);
+  }
 }
 
 /** `Classify`: labels and scores of each example. */
 export function classifyMethod(call: Call, state: GrpcState): () => UnaryForm {
-  return () => new ExamplesForm(call, state, classificationResult);
+  return () => new ExamplesForm(call, state, 'classify');
 }
 
 /** `Regress`: a value for each example. */
 export function regressMethod(call: Call, state: GrpcState): () => UnaryForm {
-  return () => new ExamplesForm(call, state, regressionResult);
+  return () => new ExamplesForm(call, state, 'regress');
 }
 
-/** A `ClassificationResult`. */
-export function classificationResult(response: InferenceResponse, spec: ModelSpec): object {
+/** A `ClassificationResult` or `RegressionResult` of a response, by a signature of its model. */
+export function resultOf(method: TaskMethod, model: SignedModel, response: InferenceResponse): object {
+  const signed = signedResponse(model, response);
+  return method === 'classify' ? classificationResult(signed, model.spec) : regressionResult(signed);
+}
+
+function classificationResult(response: InferenceResponse, spec: ModelSpec): object {
   const { rows, classes, scores, label } = classifiedRows(response, spec);
   const values = floatsOf(scores);
   const classesOf = (row: number) =>
@@ -53,8 +75,7 @@ export function classificationResult(response: InferenceResponse, spec: ModelSpe
   return { classifications: Array.from({ length: rows }, (_, row) => ({ classes: classesOf(row) })) };
 }
 
-/** A `RegressionResult`. */
-export function regressionResult(response: InferenceResponse): object {
+function regressionResult(response: InferenceResponse): object {
   return { regressions: Array.from(floatsOf(regressedRows(response)), (value) => ({ value })) };
 }
 
@@ -63,14 +84,14 @@ class ExamplesForm implements UnaryForm {
   readonly name: string;
   readonly #call: Call;
   readonly #state: GrpcState;
-  readonly #resultOf: (response: InferenceResponse, spec: ModelSpec) => object;
-  #spec: ModelSpec | undefined;
+  readonly #method: TaskMethod;
+  #model: SignedModel | undefined;
 
-  constructor(call: Call, state: GrpcState, resultOf: (response: InferenceResponse, spec: ModelSpec) => object) {
+  constructor(call: Call, state: GrpcState, method: TaskMethod) {
     this.name = call.name;
     this.#call = call;
     this.#state = state;
-    this.#resultOf = resultOf;
+    this.#method = method;
   }
 
   decode(bytes: Uint8Array, context: CallContext) {
@@ -78,17 +99,20 @@ class ExamplesForm implements UnaryForm {
     const { named, inputs } = decodeExamplesRequest(bytes, maxInputBytes);
     return chained(versionOf(this.#state, named), (version) =>
       mapped(specs.specOf(named.model, version), (spec) => {
-        this.#spec = spec;
-        const parts = { inputs: inputs(spec.inputs, spec.maxBatchSize > 0) };
-        return requestOfParts({ ...context, model: named.model, version }, parts);
+        const model = signedModel(spec, named.signature, this.#method);
+        this.#model = model;
+        const asked = { inputs: inputs(model.spec.inputs, spec.maxBatchSize > 0), outputs: [] };
+        return requestOfParts({ ...context, model: named.model, version }, ownNames(model, asked));
       }),
     );
   }
 
   encode(response: InferenceResponse, headBytes: number, room: ReplyRoom): Buffer {
     const { model, version } = response.version;
-    const result = this.#resultOf(response, this.#spec as ModelSpec);
-    return framedMessage(this.#call, { result, model_spec: specMessage(model, version) }, headBytes, room);
+    const signed = this.#model as SignedModel;
+    const result = resultOf(this.#method, signed, response);
+    const answer = { result, model_spec: specMessage(model, version, signed.signature) };
+    return framedMessage(this.#call, answer, headBytes, room);
   }
 }
 

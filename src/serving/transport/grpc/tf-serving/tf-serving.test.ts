@@ -104,7 +104,11 @@ describe('Predict', () => {
     [{ model_spec: null }, status.INVALID_ARGUMENT, /no model_spec/],
     [{ inputs: { x: { ...X, dtype: 'DT_QINT8' } } }, status.INVALID_ARGUMENT, /input "x": its dtype 11/],
     [{ inputs: { x: { ...X, float_val: [1, 2, 3] } } }, status.INVALID_ARGUMENT, /2 elements, more came/],
-    [{ model_spec: { name: 'm', signature_name: 'x' } }, status.INVALID_ARGUMENT, /expected "serving_default"/],
+    [
+      { model_spec: { name: 'm', signature_name: 'x' } },
+      status.FAILED_PRECONDITION,
+      /^Serving signature key "x" not found\.$/,
+    ],
   ])('refuses %j', async (message, code, details) => {
     await expect(predict(message)).rejects.toMatchObject({ code, details: expect.stringMatching(details) });
     expect(await predict({})).toBeDefined();

@@ -260,7 +260,7 @@ describe('predictions over HTTP', () => {
     [{ context: { x: [1, 2] }, examples: [{ x: [1, 2] }] }, /example 0 has input "x", which the context has/],
     [{ examples: [[1]] }, /expected an object \(example 0\), came "\[1/],
     [{ examples: [{ x: ['a', 'b'] }] }, /input "x": element 0 must be a number/],
-    [{ signature_name: 'no', examples: [{ x: [1, 2] }] }, /expected "serving_default"/],
+    [{ signature_name: 'no', examples: [{ x: [1, 2] }] }, /No signature was found with the name: "no"/],
     ['[]', /expected an object \(the request\)/],
   ])('refuses the examples %j', async (body, message) => {
     await start();

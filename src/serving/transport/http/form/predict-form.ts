@@ -1,4 +1,4 @@
-import { type InferenceResponse, type ModelSpec, ServingError } from '../../../../core/index.js';
+import { type InferenceResponse, type ModelSpec, ServingError, type SignatureMethod } from '../../../../core/index.js';
 import {
   attachPredict,
   type DetachedPredict,
@@ -9,8 +9,10 @@ import {
   type PredictBody,
   type ReplyRoom,
   requestOfParts,
+  signatureIn,
 } from '../../../codec/index.js';
 import { type Awaitable, chained } from '../../ports.js';
+import { ownNames, type SignedModel, signedModel, signedResponse } from '../../tf-serving/signed-model.js';
 import { decodePlainBody, isJsonMedia, plainJsonCall } from '../plain/plain-form.js';
 import { oneRequest } from './decoded-call.js';
 import type { DecodedCall, FormContext, InferForm } from './infer-form.js';
@@ -28,12 +30,12 @@ export function predictForm(): InferForm {
 
 /** TensorFlow Serving's `:classify`. */
 export function classifyForm(): InferForm {
-  return methodForm('examples', (response, spec, room) => encodeClassifyReply(response, spec, room));
+  return methodForm('classify', (response, spec, room) => encodeClassifyReply(response, spec, room));
 }
 
 /** TensorFlow Serving's `:regress`. */
 export function regressForm(): InferForm {
-  return methodForm('examples', (response, _, room) => encodeRegressReply(response, room));
+  return methodForm('regress', (response, _, room) => encodeRegressReply(response, room));
 }
 
 /** KServe V1's `:explain`: nothing here explains. */
@@ -45,23 +47,28 @@ export function explainForm(): InferForm {
   };
 }
 
-function methodForm(method: 'predict' | 'examples', encode: Encode): InferForm {
+function methodForm(method: SignatureMethod, encode: Encode): InferForm {
   return {
     decode(body, context) {
       const { specs } = context.server;
       const { model, label } = context;
       const version = label === '' ? context.version : specs.versionOf(model, label);
       return chained(version, (named) =>
-        chained(specs.specOf(model, named), (spec) =>
-          decoded(body, method, spec, { ...context, version: named }, (read) => {
+        chained(specs.specOf(model, named), (spec) => {
+          const own = { ...context, version: named };
+          if (method === 'predict' && !isJsonMedia(context.contentType)) return decodePlainBody(body, spec, own);
+          // Named behind the inputs perhaps, and they are read by it.
+          const signature = spec.signatures === undefined ? '' : signatureIn(body);
+          const signed = signedModel(spec, signature, method);
+          return decoded(body, method, signed, spec, own, (read) => {
             const { replies } = context.server;
-            const request = requestOfParts({ ...context, version: named }, { inputs: read.inputs });
+            const request = requestOfParts(own, ownNames(signed, { inputs: read.inputs, outputs: [] }));
             return oneRequest(request, (response) => ({
               contentType: 'application/json',
-              body: encode(response, spec, replies, read),
+              body: encode(signedResponse(signed, response), signed.spec, replies, read),
             }));
-          }),
-        ),
+          });
+        }),
       );
     },
   };
@@ -69,21 +76,22 @@ function methodForm(method: 'predict' | 'examples', encode: Encode): InferForm {
 
 function decoded(
   body: Uint8Array,
-  method: 'predict' | 'examples',
+  asked: SignatureMethod,
+  { signature, spec: { inputs: specs, maxBatchSize } }: SignedModel,
   spec: ModelSpec,
   context: FormContext,
   call: (read: PredictBody) => DecodedCall,
 ): Awaitable<DecodedCall> {
-  if (method === 'predict' && !isJsonMedia(context.contentType)) return decodePlainBody(body, spec, context);
   const { offload, offloadJsonBytes } = context.server;
-  const batched = spec.maxBatchSize > 0;
+  const method = asked === 'predict' ? 'predict' : 'examples';
+  const batched = maxBatchSize > 0;
   if (body.byteLength < offloadJsonBytes) {
-    const read = decodePredictInput({ body, method, inputs: spec.inputs, batched });
+    const read = decodePredictInput({ body, method, inputs: specs, batched, signature });
     return read === undefined ? decodePlainBody(body, spec, context) : call(read);
   }
-  const inputs = spec.inputs.map(({ name, dataType, optional, dims }) => ({ name, dataType, optional, dims }));
+  const inputs = specs.map(({ name, dataType, optional, dims }) => ({ name, dataType, optional, dims }));
   return offload
-    .run('decodePredict', { body: context.ownedBody(), method, inputs, batched }, context.signal())
+    .run('decodePredict', { body: context.ownedBody(), method, inputs, batched, signature }, context.signal())
     .then((output) => {
       const detached = output as DetachedPredict;
       return detached.kind === 'other' ? plainJsonCall(detached.body, spec, context) : call(attachPredict(detached));
