@@ -289,24 +289,27 @@ describe('sequences of the client', () => {
   const input = (value: number) => ({ INPUT: { shape: [1, 1], data: Int32Array.of(value) } });
   const VALUES = [5, 7, 1, 4];
 
-  it('keep their sums over every way, several at a time', async () => {
+  it('keep their sums over every way, two at a time', async () => {
     const socket = http.openStream('sums');
     const call = grpc.openStream();
-    for (const begin of [
+    const ways: readonly ((nth: number) => Client.Sequence)[] = [
       () => http.sequence('sums'),
-      () => grpc.sequence('sums', { id: 2n ** 60n }),
+      (nth) => grpc.sequence('sums', { id: 2n ** 60n + BigInt(nth) }),
       () => socket.sequence(),
       () => call.sequence('sums'),
-    ]) {
-      // One after the other: `direct` has a slot each, and the two of one way run at once.
-      const sequences = [begin()];
-      const sums = await Promise.all(
-        sequences.map(async (sequence) => {
-          const answers = VALUES.map((value, at) => sequence.infer(input(value), { end: at === VALUES.length - 1 }));
-          return (await Promise.all(answers)).map(({ outputs }) => outputs.OUTPUT?.data[0]);
-        }),
-      );
-      expect(sums).toEqual([[5, 12, 13, 17]]);
+    ];
+    for (const begin of ways) {
+      // The model has one slot: the second waits until the first is over.
+      const sequences = [begin(0), begin(1)];
+      const sums = sequences.map(async (sequence, nth) => {
+        const last = VALUES.length - 1;
+        const answers = VALUES.map((value, at) => sequence.infer(input(value * (nth + 1)), { end: at === last }));
+        return (await Promise.all(answers)).map(({ outputs }) => outputs.OUTPUT?.data[0]);
+      });
+      expect(await Promise.all(sums)).toEqual([
+        [5, 12, 13, 17],
+        [10, 24, 26, 34],
+      ]);
       await expect(sequences[0]?.infer(input(1))).rejects.toMatchObject({ reason: 'BAD_REQUEST' });
     }
     await Promise.all([socket.close(), call.close()]);

@@ -1,15 +1,17 @@
 """NVIDIA's perf_analyzer (the binary of tritonclient 2.41.1), over HTTP and gRPC, by what it can be told to do."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 
 from onnx import TensorProto as T
 from onnx import helper
 
 from report import LeftOut, Report
-from served import SHARED_MEMORY, gateway, models, usual
+from served import SHARED_MEMORY, gateway, models, repeat, usual
 
 PERF = os.environ["PERF_ANALYZER"]
 report = Report()
@@ -57,6 +59,13 @@ sequence_batching {
 def all_models(folder):
     usual(folder)
     sequences(folder)
+    repeat(folder)
+
+
+# Three responses a request, without a pause.
+REPEAT = tempfile.NamedTemporaryFile("w", suffix=".json")
+json.dump({"data": [{"IN": {"content": [4, 2, 7], "shape": [3]}, "DELAY": {"content": [0, 0, 0], "shape": [3]}, "WAIT": {"content": [0], "shape": [1]}}]}, REPEAT)
+REPEAT.flush()
 
 
 CASES = [
@@ -69,6 +78,7 @@ CASES = [
     ("shapes given", "same_fp32", ["http", "grpc"], ["--shape", "x:16"]),
     ("text", "same_bytes", ["http", "grpc"], ["--shape", "x:4", "--string-length", "32"]),
     ("streaming", "mlp", ["grpc"], ["--streaming", "--async", "--concurrency-range", "4"]),
+    ("decoupled, streaming", "repeat_int32", ["grpc"], ["--streaming", "--async", "--concurrency-range", "4", "--input-data", REPEAT.name]),
     ("compression", "mlp", ["grpc"], ["--grpc-compression-algorithm", "gzip"]),
     ("JSON tensors", "mlp", ["http"], ["--input-tensor-format", "json", "--output-tensor-format", "json"]),
     ("sequences", "summed", ["http", "grpc"], ["--sequence-length", "5", "--concurrency-range", "4", "--async"]),

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -104,8 +105,65 @@ sequence_batching {
     models.save(folder, name, models.graph(nodes, io[:2], io[2:]), config=config)
 
 
+# Files of JPEG to [3, 224, 224], each decoded and sized by the gateway's own code for images.
+_PREPROCESS = """import { picturesToRows } from 'DIST/images/picture-rows.js';
+const recipe = {
+  orientation: 'exif', background: undefined, sizing: 'stretch', width: 224, height: 224, shorterSide: 0, filter: 'bilinear', antialias: true, color: 'rgb', layout: 'chw',
+  scale: 1 / 127.5, mean: [1, 1, 1], std: [1, 1, 1], fill: 0, maxPixels: 2 ** 24, shape: undefined,
+};
+export async function infer({ rows, inputs }) {
+  const files = inputs.INPUT.data;
+  let end = 0;
+  const places = files.map(({ length: bytes }) => ({ start: (end += bytes) - bytes, bytes }));
+  const { data } = await picturesToRows({ input: 'INPUT', dataType: 'FP32', recipe, body: Buffer.concat(files), places });
+  return { OUTPUT: { data: new Float32Array(data.buffer, data.byteOffset, data.byteLength / 4), shape: [rows, 3, 224, 224] } };
+}
+"""
+
+
+def _image_ensemble(folder):
+    """Files of JPEG in, classes out: the ensemble that NVIDIA's client asks for. Its class is the colour that a picture has most of."""
+    dist = (ROOT / "dist").as_uri()
+    step = folder / "preprocess"
+    (step / "1").mkdir(parents=True)
+    (step / "1" / "model.mjs").write_text(_PREPROCESS.replace("DIST", dist))
+    (step / "config.pbtxt").write_text("""backend: "script"
+max_batch_size: 8
+input [ { name: "INPUT" data_type: TYPE_STRING dims: [ 1 ] } ]
+output [ { name: "OUTPUT" data_type: TYPE_FP32 dims: [ 3, 224, 224 ] } ]
+instance_group [ { count: 1, kind: KIND_CPU } ]
+""")
+    graph = models.graph(
+        [helper.make_node("ReduceMean", ["image"], ["colour"], axes=[2, 3], keepdims=0), helper.make_node("Softmax", ["colour"], ["scores"], axis=1)],
+        [("image", T.FLOAT, ["batch", 3, 224, 224])],
+        [("scores", T.FLOAT, ["batch", 3])],
+    )
+    models.save(folder, "colour", graph, config="max_batch_size: 8\n")
+    whole = folder / "preprocess_inception_ensemble"
+    (whole / "1").mkdir(parents=True)
+    (whole / "colours.txt").write_text("red\ngreen\nblue\n")
+    (whole / "config.pbtxt").write_text("""platform: "ensemble"
+max_batch_size: 8
+input [ { name: "INPUT" data_type: TYPE_STRING dims: [ 1 ] } ]
+output [ { name: "OUTPUT" data_type: TYPE_FP32 dims: [ 3 ] label_filename: "colours.txt" } ]
+ensemble_scheduling {
+  step [
+    { model_name: "preprocess" model_version: -1 input_map { key: "INPUT" value: "INPUT" } output_map { key: "OUTPUT" value: "image" } },
+    { model_name: "colour" model_version: -1 input_map { key: "image" value: "image" } output_map { key: "scores" value: "OUTPUT" } }
+  ]
+}
+""")
+
+
+def repeat(folder):
+    """What NVIDIA's decoupled backend `repeat` is: a response for each element of IN, after the DELAY of its own."""
+    shutil.copytree(ROOT / "deploy/examples/streaming/repeat_int32", folder / "repeat_int32")
+
+
 def examples(folder):
-    """The seven models of the repository that NVIDIA's examples run against, by their names, shapes and what they answer."""
+    """The models of the repository that NVIDIA's examples run against, by their names, shapes and what they answer."""
+    repeat(folder)
+    _image_ensemble(folder)
     _numbers(folder, "simple", T.INT32)
     _numbers(folder, "simple_int8", T.INT8)
     _numbers(folder, "simple_string", T.STRING)
