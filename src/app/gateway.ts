@@ -163,7 +163,9 @@ export class Gateway implements RunningServer {
     this.#billing = billing;
     const { maxQueueSize: maxFollowing } = config;
     const reuse = new Reuse({ maxBytes: config.responseCache.maxBytes, maxFollowing, clock, log });
+    const { counterLatencies: counters, histogramLatencies: histograms } = config.metrics;
     const metrics = createMetrics({
+      tritonLatencies: { counters, histograms },
       slos: () => this.#slos.tracked(),
       rollouts: () => ({
         running: this.#rollouts.engine.running(),

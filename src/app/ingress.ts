@@ -120,8 +120,10 @@ async function startOnPorts(config: ServerConfig, ingress: IngressThreads): Prom
 async function freePorts(config: ServerConfig): Promise<ListeningPorts> {
   const { http, grpc } = config;
   const held: HeldPort[] = [];
-  const hold = async (what: string, { enabled, address, port }: ServerConfig['http' | 'grpc']) => {
+  const hold = async (what: string, { enabled, address, port, reusePort }: ServerConfig['http' | 'grpc']) => {
     if (!enabled) return undefined;
+    // Others may have it already: the threads find out whether they may too.
+    if (reusePort && port !== 0) return port;
     const one = await holdPort(what, address, port);
     held.push(one);
     return one.port;

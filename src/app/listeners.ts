@@ -120,8 +120,9 @@ export async function startServers(config: ServerConfig, parts: ServerParts, sha
     const options = httpOptions(config, share);
     const http = config.http.enabled ? kept(await startHttp({ ...options, ...parts })) : undefined;
     const grpc = config.grpc.enabled ? kept(await startGrpc({ ...grpcOptions(config, share), ...parts })) : undefined;
-    // As in Triton: the routes of platforms forward no headers.
-    const { unixSocket: _, forward: _forward, tls: _tls, ...limits } = options;
+    // As in Triton: the servers of platforms forward no headers and share no port.
+    const { unixSocket: _, forward: _forward, tls: _tls, ...usual } = options;
+    const limits = { ...usual, shared: share !== undefined && share.of > 1 };
     return { http, grpc, platforms: await startPlatforms(config, limits, parts) };
   } catch (thrown) {
     await Promise.all(opened.map((server) => server.close()));
@@ -144,7 +145,7 @@ function httpOptions(config: ServerConfig, share: Share = ALONE) {
     texts: textOptions(config),
     tenantHeader: tenantHeader(tenants),
     forward: patternOf(http.headerForwardPattern),
-    shared: share.of > 1,
+    shared: share.of > 1 || http.reusePort,
     maxInFlightBytes: bodiesInFlight(http.maxInputBytes, share),
     address: http.address,
     port: http.port,
@@ -181,7 +182,7 @@ function grpcOptions(config: ServerConfig, share: Share = ALONE) {
     texts: textOptions(config),
     tenantHeader: tenantHeader(tenants),
     forward: patternOf(grpc.headerForwardPattern),
-    shared: share.of > 1,
+    shared: share.of > 1 || grpc.reusePort,
     maxInFlightBytes: bodiesInFlight(grpc.maxMessageBytes, share),
     maxWatchers: partOf(HEALTH_WATCHERS, share),
     address: grpc.address,

@@ -9,7 +9,7 @@ const unread = (): never => {
 };
 
 /** Every option that brings families of its own. */
-const ALL: Required<Omit<MetricsOptions, 'processMetrics' | 'wallMs'>> = {
+const ALL: Required<Omit<MetricsOptions, 'processMetrics' | 'wallMs' | 'tritonLatencies'>> = {
   devices: unread,
   feedback: unread,
   capture: unread,

@@ -44,7 +44,7 @@ import type { TrackedSlo } from './slo/tracked-slo.js';
 import { stateFamilies } from './state-families.js';
 import { traceFamilies } from './trace-families.js';
 import type { TraceSums } from './traces/trace-figures.js';
-import { tritonFamilies } from './triton-aliases.js';
+import { type TritonLatencies, tritonFamilies } from './triton-aliases.js';
 import { VersionFigures } from './version-figures.js';
 
 export interface MetricsOptions {
@@ -76,6 +76,8 @@ export interface MetricsOptions {
   readonly budgets?: (() => readonly BudgetStatus[]) | undefined;
   /** The response cache; default: there is none. */
   readonly responseCache?: () => ResponseCacheFigures | undefined;
+  /** Which of Triton's figures of time there are; default: all. */
+  readonly tritonLatencies?: TritonLatencies;
   /** The cost ledger; default: nothing is told of it. */
   readonly costs?: (() => LedgerSnapshot) | undefined;
   /** The payload log; default: nothing is told of it. */
@@ -188,7 +190,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ...(options.slos === undefined ? [] : sloFamilies(options.slos)),
     ...ofCosts,
     ...ofBudgets,
-    ...tritonFamilies(figures),
+    ...tritonFamilies(figures, options.tritonLatencies ?? { counters: true, histograms: true }),
     ...(readings === undefined ? [] : tritonDeviceFamilies(readings)),
   ];
   for (const family of families) registry.registerMetric(family.registered);

@@ -23,8 +23,22 @@ const BY_REASON: Partial<Record<Reason, TritonReason>> = {
   OUTPUT_SHAPE_MISMATCH: 'BACKEND',
 };
 
+/** Which of them there are (`--metrics-config`). */
+export interface TritonLatencies {
+  /** Counters of time. */
+  readonly counters: boolean;
+  readonly histograms: boolean;
+}
+
 /** Triton's metrics under their own names, labels, units and help texts (core `src/metrics.cc`), for its dashboards. */
-export function tritonFamilies(figures: Figures): Family[] {
+export function tritonFamilies(figures: Figures, { counters, histograms }: TritonLatencies): Family[] {
+  return everyFamily(figures).filter(({ name }) => {
+    if (name === FIRST_RESPONSE_MS) return histograms;
+    return counters || !/_duration_(?:us|per_model)$/.test(name);
+  });
+}
+
+function everyFamily(figures: Figures): Family[] {
   const { each } = readers(figures);
   const counter = (name: string, help: string, value: (version: VersionFigures) => number) =>
     new Family(name, 'counter', help, () => each((version, labels) => [{ labels, value: value(version) }]), [

@@ -1,6 +1,8 @@
+import { Agent } from 'node:http';
 import type { ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { holdPort } from '../../src/serving/transport/index.js';
 import { GrpcClient } from '../support/grpc-server.js';
 import { jsonBody, tensor } from '../support/infer-forms.js';
 import { eventually, placeVersion, RunningGateway, repositoryOf } from '../support/running-gateway.js';
@@ -293,3 +295,38 @@ function answerOf(url: string, frame: string): Promise<unknown> {
     socket.once('error', reject);
   });
 }
+
+describe('ports and metrics as flags of Triton ask for them', () => {
+  it('listens beside another gateway with --reuse-http-port and --reuse-grpc-port, and not without', async () => {
+    const held = await Promise.all([holdPort('HTTP', '127.0.0.1', 0), holdPort('gRPC', '127.0.0.1', 0)]);
+    await Promise.all(held.map((one) => one.release()));
+    const ports = [`--http-port=${held[0].port}`, `--grpc-port=${held[1].port}`];
+    const shared = ['--reuse-http-port=true', '--reuse-grpc-port=true'];
+    const models = () => repositoryOf({ one: 'identity_fixed' });
+    const first = await RunningGateway.start(models(), [...shared, ...ports]);
+    await expect(RunningGateway.start(models(), ports)).rejects.toThrow(/cannot listen/);
+    const second = await RunningGateway.start(models(), [...shared, ...ports, '--id=second']);
+    const answered = new Set<string>();
+    await eventually(async () => {
+      // A connection of its own each time: the system chooses by connection.
+      const answer = await first.call('/v2', { agent: new Agent() });
+      answered.add(answer.json().name);
+      return answered.size === 2;
+    }, 'both have answered');
+    expect(await second.stop()).toBe(0);
+    expect(await first.stop()).toBe(0);
+  });
+
+  it('leaves out the counters of time where --metrics-config says so', async () => {
+    const gateway = await RunningGateway.start(repositoryOf({ one: 'identity_fixed' }), [
+      '--metrics-config=counter_latencies=false',
+    ]);
+    const page = await gateway.scrape();
+    expect(page).toContain('nv_inference_request_success');
+    expect(page).not.toMatch(/nv_inference_.*duration_us/);
+    const memory = /^penstock_model_memory_bytes\{model="one",version="1",device="cpu"\} (\d+)$/m.exec(page)?.[1];
+    const { model_stats } = (await gateway.call('/v2/models/one/stats')).json();
+    expect(model_stats[0].memory_usage).toEqual([{ type: 'CPU', id: 0, byte_size: Number(memory) }]);
+    expect(await gateway.stop()).toBe(0);
+  });
+});

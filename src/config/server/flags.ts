@@ -4,8 +4,8 @@ export interface Flag {
   readonly name: string;
   /** Where it lands in the schema; undefined: `--config`, which names the file itself. */
   readonly path: readonly string[] | undefined;
-  /** How its text is read. `pair`: `BACKEND,KEY=VALUE`; `weight`: `NAME=NUMBER`; `cache`: `local,size=BYTES`; `count`: a whole number, or a word that stands for one; `trace`: Triton's `KEY=VALUE` of traces. */
-  readonly kind: 'string' | 'number' | 'count' | 'boolean' | 'pair' | 'weight' | 'trace' | 'cache';
+  /** How its text is read. `pair`: `BACKEND,KEY=VALUE`; `weight`: `NAME=NUMBER`; `cache`: `local,size=BYTES`; `count`: a whole number, or a word that stands for one; `trace`: Triton's `KEY=VALUE` of traces; `metrics`: that of metrics. */
+  readonly kind: 'string' | 'number' | 'count' | 'boolean' | 'pair' | 'weight' | 'trace' | 'cache' | 'metrics';
   /** True where it may be given several times; its values make a list. */
   readonly repeatable: boolean;
   /** True where Triton has it, with this meaning. */
@@ -44,6 +44,7 @@ export const FLAGS: readonly Flag[] = [
   triton('repository-poll-secs', 'repositoryPollSecs', 'number'),
   triton('load-model', 'loadModels', 'string', { repeatable: true }),
   triton('disable-auto-complete-config', 'autoCompleteConfig', 'boolean', { negates: true }),
+  triton('strict-model-config', 'autoCompleteConfig', 'boolean', { negates: true }),
   triton('model-config-name', 'modelConfigName'),
   own('allow-version-labels-for-unavailable-models', 'labelsForUnavailableVersions', 'boolean', {
     aliases: ['allow_version_labels_for_unavailable_models'],
@@ -83,6 +84,7 @@ export const FLAGS: readonly Flag[] = [
   triton('http-max-input-size', 'http.maxInputBytes', 'number'),
   own('http-unix-socket', 'http.unixSocket'),
   own('http-unix-socket-mode', 'http.unixSocketMode'),
+  triton('reuse-http-port', 'http.reusePort', 'boolean'),
   triton('http-header-forward-pattern', 'http.headerForwardPattern'),
   own('http-tls-cert-file', 'http.tls.certFile'),
   own('http-tls-key-file', 'http.tls.keyFile'),
@@ -104,6 +106,7 @@ export const FLAGS: readonly Flag[] = [
   triton('grpc-server-cert', 'grpc.tls.certFile'),
   triton('grpc-server-key', 'grpc.tls.keyFile'),
   triton('grpc-root-cert', 'grpc.tls.rootFile'),
+  triton('reuse-grpc-port', 'grpc.reusePort', 'boolean'),
   triton('grpc-header-forward-pattern', 'grpc.headerForwardPattern'),
   triton('grpc-restricted-protocol', 'grpc.restrictedProtocols', 'string', { repeatable: true }),
   own('grpc-max-message-bytes', 'grpc.maxMessageBytes', 'number'),
@@ -130,6 +133,7 @@ export const FLAGS: readonly Flag[] = [
   triton('allow-metrics', 'metrics.enabled', 'boolean'),
   triton('metrics-address', 'metrics.address'),
   triton('metrics-port', 'metrics.port', 'number'),
+  triton('metrics-config', 'metrics', 'metrics', { repeatable: true }),
   triton('allow-cpu-metrics', 'metrics.cpu', 'boolean'),
   triton('allow-gpu-metrics', 'metrics.gpu', 'boolean'),
   own('gpu-metrics-always', 'metrics.gpuAlways', 'boolean'),
@@ -183,6 +187,7 @@ export const FLAGS: readonly Flag[] = [
   own('tracing-keep-slower-than-ms', 'tracing.keepSlowerThanMs', 'number'),
   own('tracing-max-traces-per-second', 'tracing.maxTracesPerSecond', 'number'),
   triton('trace-config', 'timelines', 'trace', { repeatable: true }),
+  triton('trace-level', 'timelines', 'trace', { repeatable: true }),
   triton('trace-file', 'timelines.file'),
   triton('trace-rate', 'timelines.rate', 'number'),
   triton('trace-count', 'timelines.count', 'number'),

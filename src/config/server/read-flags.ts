@@ -58,7 +58,8 @@ export function readServerFlags(args: readonly string[]): ReadFlags {
     if (flag.path === undefined) configFile = text ?? missingValue(flag);
     else {
       store(values, flag, readValue(flag, text, name), origins);
-      origins.set(flag.path.join('.'), `--${name}`);
+      // Its path holds what other flags set.
+      if (flag.kind !== 'metrics') origins.set(flag.path.join('.'), `--${name}`);
     }
   }
   return { values, origins, configFile, operands, warnings };
@@ -112,7 +113,12 @@ function store(
     return;
   }
   if (flag.kind === 'trace') {
-    storeTrace(child(values, path[0]!), String(value));
+    // Deprecated in Triton: the level alone.
+    storeTrace(child(values, path[0]!), flag.name === 'trace-level' ? `level=${value}` : String(value));
+    return;
+  }
+  if (flag.kind === 'metrics') {
+    storeMetrics(child(values, path[0]!), String(value));
     return;
   }
   const owner = path.slice(0, -1).reduce(child, values);
@@ -163,6 +169,29 @@ function storeTrace(timelines: Record<string, unknown>, text: string): void {
   if (name !== 'file' && !/^-?\d+$/.test(value))
     throw refusal(`--trace-config ${key} expects a whole number, got '${value}'`);
   timelines[name] = name === 'file' ? value : Number(value);
+}
+
+/** Settings of `--metrics-config`, and what they set. */
+const METRICS_KEYS: Readonly<Record<string, string>> = {
+  counter_latencies: 'counterLatencies',
+  histogram_latencies: 'histogramLatencies',
+};
+
+const NO_SUMMARIES =
+  'there are no summaries: histograms have what they have (histogram_quantile), and /v2/models/NAME/latency the quantiles of requests';
+
+function storeMetrics(metrics: Record<string, unknown>, text: string): void {
+  const [, key = '', value = ''] = /^([^=,]+)=([\s\S]*)$/.exec(text) ?? [];
+  const summaries = key === 'summary_latencies' || key === 'summary_quantiles';
+  if (key === 'summary_latencies' && value === 'false') return;
+  if (summaries) throw refusal(`--metrics-config ${text}: ${NO_SUMMARIES}`);
+  const name = METRICS_KEYS[key];
+  if (name === undefined || (value !== 'true' && value !== 'false'))
+    throw refusal(
+      `--metrics-config expects ${Object.keys(METRICS_KEYS).join(' or ')}, with =true or =false, got '${text}'`,
+    );
+  if (Object.hasOwn(metrics, name)) throw refusal(`--metrics-config ${key} is given twice`);
+  metrics[name] = value === 'true';
 }
 
 function child(owner: Record<string, unknown>, key: string): Record<string, unknown> {

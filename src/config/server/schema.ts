@@ -43,6 +43,14 @@ const unixSocketMode = () =>
     .default('660')
     .describe('Permissions of the Unix socket, octal: who may write may connect');
 
+const reusePort = () =>
+  z
+    .boolean()
+    .default(false)
+    .describe(
+      'Listen on the port beside other servers that do so too (SO_REUSEPORT, Linux): the system shares connections out among them',
+    );
+
 const websocket = z.strictObject({
   maxConnections: count().default(10_000).describe('Most WebSocket connections at once'),
   maxInFlight: count().default(64).describe('Most requests of one connection that are not answered yet'),
@@ -77,6 +85,7 @@ const http = z.strictObject({
   restrictedApis: restrictedApisSchema.describe(
     'Groups of calls that need a header, GROUP[,GROUP...]:KEY=VALUE; others are refused with 403',
   ),
+  reusePort: reusePort(),
   headerForwardPattern: forwardPatternSchema.describe(
     'Headers whose names match this regular expression (anywhere in the name, in any case) become parameters of their requests',
   ),
@@ -109,6 +118,7 @@ const grpc = z.strictObject({
   restrictedProtocols: restrictedApisSchema.describe(
     'Groups of calls that need the metadata triton-grpc-protocol-KEY, GROUP[,GROUP...]:KEY=VALUE; others are refused with PERMISSION_DENIED',
   ),
+  reusePort: reusePort(),
   headerForwardPattern: forwardPatternSchema.describe(
     'Metadata whose keys match this regular expression (anywhere in the key, in any case) become parameters of their requests',
   ),
@@ -147,6 +157,14 @@ const metrics = z.strictObject({
       'Figures of the GPUs (energy, power, memory, use, temperature) once a model runs on one, by NVML, else by one nvidia-smi',
     ),
   gpuAlways: z.boolean().default(false).describe('Also where no model runs on a GPU'),
+  counterLatencies: z
+    .boolean()
+    .default(true)
+    .describe("Triton's counters of time (nv_inference_*_duration_us, nv_cache_*_duration_per_model)"),
+  histogramLatencies: z
+    .boolean()
+    .default(true)
+    .describe("Triton's histogram of the time to the first response, of models that answer in parts"),
 });
 
 const admin = z.strictObject({

@@ -120,6 +120,25 @@ describe('flags', () => {
     expect(load([]).responseCache).toEqual({ maxBytes: 0 });
   });
 
+  it('takes the metrics that Triton chooses by --metrics-config', () => {
+    const { counterLatencies, histogramLatencies, port } = load([
+      '--metrics-port=9',
+      '--metrics-config=counter_latencies=false',
+      '--metrics-config',
+      'histogram_latencies=false',
+      '--metrics-config=summary_latencies=false',
+    ]).metrics;
+    expect([counterLatencies, histogramLatencies, port]).toEqual([false, false, 9]);
+  });
+
+  it("takes Triton's older names of settings", () => {
+    expect(load(['--strict-model-config=true']).autoCompleteConfig).toBe(false);
+    expect(load(['--trace-level', 'TENSORS', '--trace-level=TIMESTAMPS', '--trace-file=f']).timelines).toMatchObject({
+      level: ['TENSORS', 'TIMESTAMPS'],
+      file: 'f',
+    });
+  });
+
   it('switches the completion of configs off by a flag without value', () => {
     expect(load(['--disable-auto-complete-config']).autoCompleteConfig).toBe(false);
   });
@@ -138,7 +157,17 @@ describe('flags', () => {
     [['--cache-config=redis,host=a'], /--cache-config expects local,size=BYTES/],
     [['--cache-config=local,size=1', '--response-cache-byte-size=2'], /--response-cache-byte-size is given twice/],
     [['--grpc-use-ssl=true'], /grpc\.tls: TLS needs certFile and keyFile/],
-    [['--reuse-grpc-port=true'], /--reuse-grpc-port is not supported: a port is held by one server/],
+    [['--model-namespacing=true'], /--model-namespacing is not supported: models of two repositories/],
+    [['--metrics-config', 'summary_latencies=true'], /--metrics-config summary_latencies=true: there are no summaries/],
+    [['--metrics-config=summary_quantiles=0.5:0.05'], /there are no summaries/],
+    [
+      ['--metrics-config=counter_latencies=maybe'],
+      /expects counter_latencies or histogram_latencies, with =true or =f/,
+    ],
+    [['--metrics-config=x,counter_latencies=true'], /--metrics-config expects/],
+    [['--metrics-config=counter_latencies=true', '--metrics-config=counter_latencies=false'], /is given twice/],
+    [['--trace-level=SOME'], /--trace-level: expected one of TIMESTAMPS, TENSORS/],
+    [['--http-header-forward-pattern=('], /--http-header-forward-pattern: /],
   ])('refuses %j', (args, message) => {
     expect(() => load(args)).toThrow(message);
   });

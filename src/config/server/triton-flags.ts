@@ -15,9 +15,7 @@ const THREADS = warning('use --ingress-threads: they serve the routes of cloud p
 export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
   'model-namespacing': error('models of two repositories with the same name are refused'),
   'enable-peer-access': warning('GPUs do not exchange memory'),
-  'reuse-http-port': error('a port is held by one server'),
   'http-thread-count': warning('use --ingress-threads: they serve HTTP and gRPC'),
-  'reuse-grpc-port': error('a port is held by one server'),
   'grpc-infer-thread-count': warning('use --ingress-threads: they serve HTTP and gRPC'),
   'grpc-infer-allocation-pool-size': warning('messages are not pooled'),
   'grpc-max-response-pool-size': warning('messages are not pooled'),
@@ -33,8 +31,6 @@ export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
   'sagemaker-thread-count': THREADS,
   'vertex-ai-thread-count': THREADS,
   'metrics-interval-ms': warning('figures are taken when they are asked for'),
-  'metrics-config': warning('the kinds of series are fixed'),
-  'trace-level': error('deprecated; use --trace-config level=TIMESTAMPS'),
   'cache-directory': warning('the cache is built in'),
   'pinned-memory-pool-byte-size': MEMORY_POOL,
   'cuda-memory-pool-byte-size': MEMORY_POOL,
@@ -47,5 +43,4 @@ export const UNSERVED_TRITON_FLAGS: Readonly<Record<string, UnservedFlag>> = {
   ),
   'backend-directory': warning('backends are built in'),
   'repoagent-directory': error('repository agents are not run'),
-  'strict-model-config': error('deprecated; use --disable-auto-complete-config'),
 };
