@@ -49,6 +49,16 @@ export interface SequencePlan {
   readonly states: readonly SequenceState[];
   /** Bytes that the states of one sequence may have; an answer with more ends it. */
   readonly maxStateBytes: number;
+  /** A request is run again for as long as the model asks for it; absent: once. */
+  readonly iterative?: Iterations | undefined;
+}
+
+/** How a request is run again and again: Triton's iterative sequences. */
+export interface Iterations {
+  /** Output of the model by which it asks: BOOL, one element a row. */
+  readonly output: string;
+  /** Runs of one request; a model that asks for more fails it. */
+  readonly most: number;
 }
 
 /** The live sequences of a version, for people and metrics. */

@@ -9,6 +9,8 @@ export function checkDecoupled(config: ModelConfig, refuse: (path: string[], mes
       refuse(['requests_per_instance'], 'only a decoupled model answers several requests in one instance');
     return;
   }
+  // Each of its runs has one response, and is in a batch.
+  if (config.sequence_batching?.iterative_sequence === true) return;
   const atOnce = config.requests_per_instance ?? 1;
   if (atOnce > MOST_PER_INSTANCE)
     refuse(['requests_per_instance'], `expected 1 to ${MOST_PER_INSTANCE}, got ${atOnce}`);

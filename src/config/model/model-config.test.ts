@@ -291,7 +291,6 @@ describe('checks of a model config', () => {
 
 describe('fields that are not honoured', () => {
   it.each([
-    'sequence_batching { iterative_sequence: true }',
     'input { name: "x" allow_ragged_batch: true }',
     'input { name: "x" is_shape_tensor: true }',
     'output { name: "x" is_shape_tensor: true }',

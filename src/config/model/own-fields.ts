@@ -13,6 +13,8 @@ const OWN_PARAMETERS: Readonly<Record<string, readonly [string] | readonly [stri
   'penstock.coalesce': ['coalesce'],
   'penstock.allowed_batch_sizes': ['allowed_batch_sizes'],
   'penstock.max_sequence_state_bytes': ['max_sequence_state_bytes'],
+  'penstock.iterative_output': ['iterative_output'],
+  'penstock.max_iterations': ['max_iterations'],
   'penstock.requests_per_instance': ['requests_per_instance'],
   'penstock.padding.inputs': ['padding', 'inputs'],
   'penstock.padding.outputs': ['padding', 'outputs'],

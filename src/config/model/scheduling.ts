@@ -99,7 +99,10 @@ const sequenceBatching = z.strictObject({
     .optional()
     .describe('Inputs by which the model is told of sequences'),
   state: z.array(sequenceState).optional().describe('Tensors that are kept for a sequence between its requests'),
-  iterative_sequence: z.boolean().optional(),
+  iterative_sequence: z
+    .boolean()
+    .optional()
+    .describe('A request is run again for as long as the model asks for it (iterative_output)'),
 });
 
 const ensembleScheduling = z.strictObject({

@@ -340,6 +340,14 @@ const fields = z.strictObject({
     .max(64)
     .optional()
     .describe('Sizes that executions may have, ascending, the last max_batch_size; dummy rows fill them. Ours'),
+  iterative_output: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('BOOL output by which a model with iterative_sequence asks to be run again; default again. Ours'),
+  max_iterations: positive32()
+    .optional()
+    .describe('Most runs of one request of a model with iterative_sequence; default 4096. Ours'),
   max_sequence_state_bytes: positive64()
     .optional()
     .describe('Most bytes of state that are kept for one sequence; default 67108864. Ours'),
@@ -364,8 +372,8 @@ const fields = z.strictObject({
 /**
  * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it
  * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `device_weight`, `batch_limit`, `cost_sweep_ms`, `split_large_requests`, `coalesce`, `padding`,
- * `allowed_batch_sizes`, `max_sequence_state_bytes`, `text`, `provider`, `images`, `plain_answer`, `signatures`). Everything is optional: what is absent is completed from
- * the model. Unknown fields are refused.
+ * `allowed_batch_sizes`, `max_sequence_state_bytes`, `iterative_output`, `max_iterations`, `text`, `provider`, `images`, `plain_answer`, `signatures`). Everything is
+ * optional: what is absent is completed from the model. Unknown fields are refused.
  */
 export const modelConfigSchema = fields.superRefine(checkModelConfig);
 

@@ -65,7 +65,7 @@ describe('sequence_batching', () => {
       `state [ { ${STATE} initial_state { name: "i" data_type: TYPE_FP32 dims: [ 2 ] data_file: "../x" } } ]`,
       'a file name must not leave its folder',
     ],
-    ['iterative_sequence: true', 'sequence_batching.iterative_sequence'],
+    ['iterative_sequence: true oldest { preserve_ordering: true }', 'requests end as they end'],
   ])('refuses %s', (text, message) => {
     expect(sequences(text)).toContain(message);
   });

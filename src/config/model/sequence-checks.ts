@@ -13,8 +13,12 @@ const ID_TYPES = ['TYPE_UINT64', 'TYPE_INT64', 'TYPE_UINT32', 'TYPE_INT32', 'TYP
 /** What of `sequence_batching` can be said without the model: what Triton's `ValidateModelConfig` and scheduler refuse. */
 export function checkSequences(config: ModelConfig, refuse: Refuse): void {
   const batching = config.sequence_batching;
+  for (const field of ['iterative_output', 'max_iterations'] as const)
+    if (config[field] !== undefined && batching?.iterative_sequence !== true)
+      refuse([field], `${field} is for models with sequence_batching.iterative_sequence`);
   if (batching === undefined) return;
   const at = (...path: Path): Path => ['sequence_batching', ...path];
+  if (batching.iterative_sequence === true) checkIterations(config, batching, refuse);
   if (batching.direct !== undefined && batching.oldest !== undefined)
     refuse(at(), 'only one of direct, oldest can be set, got direct and oldest');
   const share = batching.direct?.minimum_slot_utilization ?? 0;
@@ -35,6 +39,17 @@ export function checkSequences(config: ModelConfig, refuse: Refuse): void {
     if (config[field] !== undefined && config[field] !== false)
       refuse([field], `${field} does not go with sequence_batching: a row of a batch is one request of one sequence`);
   }
+}
+
+/** How often a request is run, and so how long it takes, is the model's to say. */
+function checkIterations(config: ModelConfig, { oldest }: SequenceBatching, refuse: Refuse): void {
+  const why = 'does not go with iterative_sequence:';
+  if ((config.slo_ms ?? 0) > 0)
+    refuse(['slo_ms'], `slo_ms ${why} how often a request is run is not predicted; limit it by deadlines of requests`);
+  if (oldest?.preserve_ordering === true)
+    refuse(['sequence_batching', 'oldest', 'preserve_ordering'], `preserve_ordering ${why} requests end as they end`);
+  if (config.requests_per_instance !== undefined)
+    refuse(['requests_per_instance'], `requests_per_instance ${why} runs of several requests are a batch`);
 }
 
 function checkOldest(config: ModelConfig, { oldest }: SequenceBatching, refuse: Refuse): void {

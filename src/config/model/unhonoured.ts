@@ -22,12 +22,6 @@ const filled = (value: object | undefined) => value !== undefined && Object.keys
 /** The fields of Triton's ModelConfig that are not honoured. The reference page lists them from here. */
 export const UNHONOURED: readonly Unhonoured[] = [
   {
-    field: 'sequence_batching.iterative_sequence',
-    effect: 'error',
-    why: 'a request is run once: no backend asks for it to be run again',
-    asked: (config) => config.sequence_batching?.iterative_sequence === true,
-  },
-  {
     field: 'input.allow_ragged_batch',
     effect: 'error',
     why: 'requests are not concatenated into a ragged batch',

@@ -1,9 +1,13 @@
 import type { ModelConfig } from '../../config/index.js';
 import { type Decoupled, type InstanceGroup, ServingError } from '../../core/index.js';
 
-/** How a decoupled model is run; undefined: it is none. Only scripts can give several responses. Throws UNSUPPORTED. */
+/**
+ * How a decoupled model is run; undefined: it is none, or one whose runs have a response each (iterative sequences). Only
+ * scripts can give several responses in one run. Throws UNSUPPORTED.
+ */
 export function decoupledOf(config: ModelConfig, backend: string): Decoupled | undefined {
-  if (config.model_transaction_policy?.decoupled !== true) return undefined;
+  if (config.model_transaction_policy?.decoupled !== true || config.sequence_batching?.iterative_sequence === true)
+    return undefined;
   if (backend === 'script') return { requestsPerInstance: config.requests_per_instance ?? 1 };
   throw new ServingError(
     'UNSUPPORTED',

@@ -6,6 +6,7 @@ import {
   type DataType,
   dataTypeOfTriton,
   elementCount,
+  type Iterations,
   type ModelSignature,
   type SequenceControl,
   type SequenceControlKind,
@@ -17,7 +18,7 @@ import {
 import { readContained } from '../repository/contained-path.js';
 import type { ModelPlace } from '../repository/folders.js';
 import type { CompletedTensors } from './config-parts.js';
-import { checkNeeded, type NeededTensor } from './sequence-tensors.js';
+import { checkNeeded, iterativeOutput, type NeededTensor } from './sequence-tensors.js';
 
 type SequenceBatching = NonNullable<ModelConfig['sequence_batching']>;
 type ConfigControl = NonNullable<NonNullable<SequenceBatching['control_input']>[number]['control']>[number];
@@ -26,6 +27,7 @@ type DynamicBatching = NonNullable<ModelConfig['dynamic_batching']>;
 
 /** Triton's `SEQUENCE_IDLE_DEFAULT_MICROSECONDS`. */
 export const DEFAULT_IDLE_US = 1_000_000;
+const MOST_ITERATIONS = 4096;
 const DEFAULT_STATE_BYTES = 64 * 1024 * 1024;
 /** Of the folder of the model. */
 const STATE_FOLDER = 'initial_state';
@@ -65,7 +67,8 @@ export async function sequencePlanOf(
   const maxStateBytes = config.max_sequence_state_bytes ?? DEFAULT_STATE_BYTES;
   const states: SequenceState[] = [];
   for (const state of batching.state ?? []) states.push(await stateOf(state, batched, place, maxStateBytes));
-  checkNeeded(needed(controls, states), signature, maxBatchSize);
+  const iterative = iterationsOf(config);
+  checkNeeded(needed(controls, states, iterative), signature, maxBatchSize);
   const initialBytes = states.reduce((sum, { initial }) => sum + initial.data.byteLength, 0);
   if (initialBytes > maxStateBytes) {
     throw new ServingError(
@@ -81,7 +84,14 @@ export async function sequencePlanOf(
     controls,
     states,
     maxStateBytes,
+    ...(iterative === undefined ? {} : { iterative }),
   };
+}
+
+/** How requests are run again; undefined: they are run once. */
+function iterationsOf(config: ModelConfig): Iterations | undefined {
+  if (config.sequence_batching?.iterative_sequence !== true) return undefined;
+  return { output: iterativeOutput(config), most: config.max_iterations ?? MOST_ITERATIONS };
 }
 
 const KINDS: Readonly<Record<NonNullable<ConfigControl['kind']>, SequenceControlKind>> = {
@@ -174,8 +184,15 @@ async function stateFile({ name, dataType, elements, bytes, file, place }: State
   throw new ServingError('MODEL_INVALID', `${shown} has ${data.byteLength} bytes, expected ${bytes}`);
 }
 
-function needed(controls: readonly SequenceControl[], states: readonly SequenceState[]): NeededTensor[] {
+function needed(
+  controls: readonly SequenceControl[],
+  states: readonly SequenceState[],
+  iterative: Iterations | undefined,
+): NeededTensor[] {
   return [
+    ...(iterative === undefined
+      ? []
+      : [{ what: 'iterative output', name: iterative.output, dataType: 'BOOL' as const, dims: [1] }]),
     ...controls.map(({ name, dataType }) => ({ what: 'control input', name, dataType, dims: [1] })),
     ...states.flatMap(({ inputName, outputName, dataType, dims }) => [
       { what: 'state input', name: inputName, dataType, dims },

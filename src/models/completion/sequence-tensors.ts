@@ -9,7 +9,7 @@ import {
 import { isUntold, showType } from './config-parts.js';
 import { checkDimsFit } from './dims-fit.js';
 
-/** What clients see of a model's signature: without control inputs and states, but for states' outputs that the config shows. */
+/** What clients see of a model's signature: without control inputs, states and what asks for another run, but for outputs that the config shows. */
 export function shownSignature(config: ModelConfig, signature: ModelSignature): ModelSignature {
   const batching = config.sequence_batching;
   if (batching === undefined) return signature;
@@ -19,6 +19,7 @@ export function shownSignature(config: ModelConfig, signature: ModelSignature): 
   ]);
   const shown = new Set((config.output ?? []).map(({ name }) => name));
   const hidden = new Set((batching.state ?? []).map(({ output_name: name }) => name));
+  if (batching.iterative_sequence === true) hidden.add(iterativeOutput(config));
   const clients = ({ name }: SignatureTensor) => !ownInputs.has(name);
   return {
     inputs: signature.inputs.filter(clients),
@@ -27,9 +28,14 @@ export function shownSignature(config: ModelConfig, signature: ModelSignature): 
   };
 }
 
+/** The output by which a model asks to be run again. */
+export function iterativeOutput(config: ModelConfig): string {
+  return config.iterative_output ?? 'again';
+}
+
 /** A tensor of the model that sequences need, as the config names it. */
 export interface NeededTensor {
-  /** For messages: `control input`, `state input`, `state output`. */
+  /** For messages: `control input`, `state input`, `state output`, `iterative output`. */
   readonly what: string;
   readonly name: string;
   readonly dataType: DataType;
@@ -40,7 +46,7 @@ export interface NeededTensor {
 export function checkNeeded(needed: readonly NeededTensor[], signature: ModelSignature, maxBatchSize: number): void {
   if (isUntold(signature)) return;
   for (const { what, name, dataType, dims } of needed) {
-    const output = what === 'state output';
+    const output = what.endsWith('output');
     const given = output ? signature.outputs : [...signature.inputs, ...(signature.overridable ?? [])];
     const tensor = given.find((candidate) => candidate.name === name);
     if (tensor === undefined) {

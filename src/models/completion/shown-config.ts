@@ -168,6 +168,8 @@ function shownParameters(config: ModelConfig): Json {
     cost_sweep_ms: config.cost_sweep_ms,
     split_large_requests: config.split_large_requests,
     requests_per_instance: config.requests_per_instance,
+    iterative_output: config.iterative_output,
+    max_iterations: config.max_iterations,
     coalesce: config.coalesce,
     allowed_batch_sizes: config.allowed_batch_sizes?.join(','),
     'padding.inputs': config.padding?.inputs.map(({ name, axis, value }) => `${name}:${axis}=${value ?? 0}`).join(','),

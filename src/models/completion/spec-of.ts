@@ -22,6 +22,8 @@ export interface SpecFacts {
   readonly source: string;
   readonly aims: BatchAims;
   readonly decoupled: boolean;
+  /** Each of its requests is an execution of its own. */
+  readonly alone: boolean;
   readonly shapes: ShapePolicy;
   readonly text: TextModel | undefined;
   /** Class names by output. */
@@ -55,7 +57,7 @@ export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
       ...batchPolicyOf(tensors.dynamicBatching, tensors.maxBatchSize, facts.aims),
       ...facts.shapes.batching,
       // Each has its own time; of `dynamic_batching` the queue's policies are left.
-      ...(facts.decoupled ? { dynamic: false } : {}),
+      ...(facts.alone ? { dynamic: false } : {}),
     },
     ...(facts.plainAnswer === undefined ? {} : { plainAnswer: facts.plainAnswer }),
     ...(facts.signatures === undefined ? {} : { signatures: facts.signatures }),

@@ -142,7 +142,7 @@ export class Preparation {
     const { name: backend, platform } = file.family;
     const { text, padding } = await this.#texts(config, tensors, source, id.model);
     // Of an ensemble the models plan, each by its own; how long a generation takes is not predicted.
-    const planned = steps === undefined && decoupled === undefined;
+    const planned = steps === undefined && decoupled === undefined && batching?.iterative_sequence !== true;
     const sloMs = planned ? (config.slo_ms ?? this.#defaults.sloMs) : 0;
     const gathering = batching && { ...tensors, dynamicBatching: batchingOfSequences(batching, tensors.maxBatchSize) };
     const spec = specOf(gathering ?? tensors, {
@@ -155,7 +155,8 @@ export class Preparation {
         split: config.split_large_requests ?? false,
         ...(config.batch_limit === undefined ? {} : { batchLimit: config.batch_limit }),
       },
-      decoupled: decoupled !== undefined,
+      decoupled: config.model_transaction_policy?.decoupled === true,
+      alone: decoupled !== undefined,
       shapes: shapePolicyOf({ ...config, padding }, tensors),
       text,
       labels: await readLabels(source.place, id.model, tensors.outputs),

@@ -38,6 +38,15 @@ export class ControlTensors {
     return this.#tensor(control, data);
   }
 
+  /** The id of a request that names none, as the model takes it: a number of the server's, round where its data type ends. */
+  numbered(number: number): Tensor | undefined {
+    const control = this.#corrid;
+    if (control === undefined) return undefined;
+    if (control.dataType === 'BYTES') return this.idTensor(String(number));
+    const { max } = DATA_TYPES[control.dataType];
+    return this.idTensor(((BigInt(number) - 1n) % (max as bigint)) + 1n);
+  }
+
   /** In the order of the plan. */
   of({ start, end }: Omit<SequencePart, 'id'>, id: Tensor | undefined): readonly Tensor[] {
     return this.#controls.map((control) => {

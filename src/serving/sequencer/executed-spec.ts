@@ -2,20 +2,27 @@ import type { BatchMember, ModelSpec, SequencePlan, Tensor, TensorSpec } from '.
 import { ControlTensors } from './control-tensors.js';
 
 /**
- * The spec of what a version executes: beside what clients send and get, the control inputs and the states, in this order.
+ * The spec of what a version executes: beside what clients send and get, the control inputs and the states, in this order, and the output by which it asks to be run again.
  * A state's output that clients are shown stands where they know it.
  */
 export function executedSpec(spec: ModelSpec, plan: SequencePlan): ModelSpec {
   const shown = new Set(spec.outputs.map(({ name }) => name));
   const hidden = plan.states.filter(({ outputName }) => !shown.has(outputName));
+  const { iterative } = plan;
+  // Of a request that is run again each run has one answer.
+  const { decoupled: _, ...once } = spec;
   return {
-    ...spec,
+    ...once,
     inputs: [
       ...spec.inputs,
       ...plan.controls.map(({ name, dataType }) => tensor(name, dataType, [1])),
       ...plan.states.map(({ inputName, dataType, dims }) => tensor(inputName, dataType, dims)),
     ],
-    outputs: [...spec.outputs, ...hidden.map(({ outputName, dataType, dims }) => tensor(outputName, dataType, dims))],
+    outputs: [
+      ...spec.outputs,
+      ...hidden.map(({ outputName, dataType, dims }) => tensor(outputName, dataType, dims)),
+      ...(iterative === undefined || shown.has(iterative.output) ? [] : [tensor(iterative.output, 'BOOL', [1])]),
+    ],
   };
 }
 

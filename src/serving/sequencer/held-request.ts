@@ -1,5 +1,5 @@
 import type { BatchMember, ServingError, Tensor } from '../../core/index.js';
-import { type MemberOutcome, type QueueItem, StandIn } from '../batcher/index.js';
+import { type MemberDone, type MemberOutcome, type QueueItem, StandIn } from '../batcher/index.js';
 import type { LiveSequence } from './live-sequence.js';
 
 /** A member of an execution that has a row of its own: `direct`. */
@@ -13,13 +13,20 @@ export interface SlottedMember extends BatchMember {
  */
 export class HeldRequest extends StandIn {
   readonly of: LiveSequence;
-  readonly start: boolean;
+  start: boolean;
   /** As the model is told. */
-  readonly end: boolean;
+  end: boolean;
   /** The sequence is over with it, whether the model is told or not. */
   last: boolean;
   /** What it is told where it fails: why its sequence was ended meanwhile. */
   verdict: ServingError | undefined;
+  /** When its turn came first; undefined: it has not. */
+  enteredNs: number | undefined;
+  /** Runs that the model asked to be repeated, and what all of them took. */
+  runs = 0;
+  #before: MemberDone | undefined;
+  /** Responses that its caller has not taken yet; while there are too many it is not run again. */
+  untaken = 0;
   heapIndex = -1;
   dueNs = 0;
   readonly #settled: (held: HeldRequest, outcome: MemberOutcome) => void;
@@ -46,6 +53,30 @@ export class HeldRequest extends StandIn {
     this.member = member;
     this.key = this.item.key + key;
     this.enqueuedNs = nowNs;
+    this.enteredNs ??= nowNs;
+  }
+
+  /** The model asks for another run, in which it is not told that its sequence begins or ends. */
+  repeat(done: MemberDone): void {
+    this.#before = this.whole(done);
+    this.runs++;
+    this.start = false;
+    this.end = false;
+  }
+
+  /** Its last run with the times and costs of those before. */
+  whole(done: MemberDone): MemberDone {
+    const before = this.#before;
+    if (before === undefined) return done;
+    return {
+      ...done,
+      deviceNs: before.deviceNs + done.deviceNs,
+      cost: done.cost === undefined ? before.cost : (before.cost ?? 0) + done.cost,
+      queueNs: before.queueNs + done.queueNs,
+      gatherNs: before.gatherNs + done.gatherNs,
+      dispatchNs: before.dispatchNs + done.dispatchNs,
+      computeNs: before.computeNs + done.computeNs,
+    };
   }
 
   settle(outcome: MemberOutcome): void {

@@ -24,7 +24,7 @@ export class LiveSequence {
   readonly idTensor: Tensor | undefined;
   readonly phase = new StateMachine(PHASES, 'backlog');
   /** Requests that wait for those before them, in the order they came. */
-  readonly waiting = new Set<HeldRequest>();
+  waiting = new Set<HeldRequest>();
   /** The one that its instance's queue has. */
   current: HeldRequest | undefined;
   /** While `busy` and `idle`. */

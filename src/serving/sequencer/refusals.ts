@@ -48,6 +48,14 @@ export function lateOnArrival(lateNs: number): ServingError {
   );
 }
 
+/** The model does not come to an end. */
+export function askedTooOften(most: number): ServingError {
+  return new ServingError(
+    'BACKEND_FAILED',
+    `the model was run ${most} times for the request and asks for another run; at most ${most} are made (max_iterations)`,
+  );
+}
+
 /** Before its turn came. */
 export function deadlinePassed(sequence: SequenceId, waitedNs: number): ServingError {
   return new ServingError(

@@ -15,6 +15,7 @@ import {
 } from '../../core/index.js';
 import {
   DueHeap,
+  type MemberDone,
   type MemberOutcome,
   type QueueItem,
   type RequestQueue,
@@ -22,6 +23,7 @@ import {
   WakeUp,
   waitLimits,
 } from '../batcher/index.js';
+import { AgainOutput } from './again-output.js';
 import { ControlTensors } from './control-tensors.js';
 import { executedSpec } from './executed-spec.js';
 import { fillRow } from './fill-row.js';
@@ -60,6 +62,9 @@ export interface SequencerOptions {
   readonly open: (parts: InstanceQueueParts) => VersionQueue;
 }
 
+/** Responses on their way to the caller of one request, beyond which it is not run again. */
+const MOST_UNTAKEN = 16;
+
 /**
  * The queue of a version that serves sequences: gives each sequence a slot of an instance for its life, hands its requests one by
  * one to the queue of that instance, with control inputs and state, and keeps the state for the next. What waits for a slot
@@ -77,6 +82,7 @@ export class Sequencer implements VersionQueue {
   readonly #controls: ControlTensors;
   readonly #kept: KeptStates;
   readonly #figures: SequenceFigures;
+  readonly #again: AgainOutput | undefined;
   readonly #wakeUp: WakeUp;
 
   /** By id: one that begins anew under an id goes behind what is left of the one before, so that a model never meets both. */
@@ -92,6 +98,8 @@ export class Sequencer implements VersionQueue {
   /** Sequences whose requests are handed on just now: what settles meanwhile is seen by who hands them on. */
   readonly #advancing = new Set<LiveSequence>();
   #filling = false;
+  /** Requests that came without an id: each is told to its model under a number of its own. */
+  #numbered = 0;
   /** Instances that lost what their model kept. */
   readonly #lost = new Set<number>();
   #draining: (() => void)[] | undefined;
@@ -109,6 +117,7 @@ export class Sequencer implements VersionQueue {
     this.#controls = new ControlTensors(plan.controls, batched);
     this.#kept = new KeptStates(plan, executed);
     this.#figures = new SequenceFigures(metrics);
+    this.#again = plan.iterative && new AgainOutput(plan.iterative, executed);
     this.#wakeUp = new WakeUp(clock, () => this.#expire());
     const fill = fillRow(spec.inputs.length, this.#controls, this.#kept);
     this.#queues = executors.map((executor, instance) =>
@@ -137,7 +146,11 @@ export class Sequencer implements VersionQueue {
    */
   enqueue(item: QueueItem): void {
     const { sequence } = item;
-    if (sequence === undefined) throw refusals.withoutId(this.#spec);
+    if (sequence === undefined) {
+      if (this.#again === undefined) throw refusals.withoutId(this.#spec);
+      this.#accept(item, 0, true, true, this.#controls.numbered(++this.#numbered));
+      return;
+    }
     if (item.member.rows === 0) {
       this.#end(sequence.id);
       item.settle({ kind: 'failed', error: refusals.cancelled(), execution: 0 });
@@ -169,6 +182,8 @@ export class Sequencer implements VersionQueue {
       if (this.#plan.states.length === 0 || !of.begun || over.has(of)) this.#close(of);
     }
     this.#failAll(before, () => error);
+    // One between two runs of its request has none any more.
+    for (const of of [...this.#all]) if (of.phase.state === 'busy' && of.current === undefined) this.#advance(of);
     this.#arm();
   }
 
@@ -230,6 +245,8 @@ export class Sequencer implements VersionQueue {
     if (answerByNs <= nowNs) throw refusals.lateOnArrival(nowNs - answerByNs);
     const of = known ?? new LiveSequence(id, apart ? idTensor : this.#controls.idTensor(id), this.#kept.initial);
     const held = new HeldRequest(item, of, { start, end }, answerByNs, this.#settled);
+    // Which run will be the last nobody knows.
+    if (apart && this.#again !== undefined) held.end = false;
     this.#open.set(item, held);
     of.waiting.add(held);
     this.#figures.held++;
@@ -285,6 +302,7 @@ export class Sequencer implements VersionQueue {
         }
         break;
       }
+      if (held.untaken >= MOST_UNTAKEN) break;
       if (of.phase.state === 'idle') {
         this.#idle.delete(of);
         of.phase.move('busy');
@@ -321,6 +339,10 @@ export class Sequencer implements VersionQueue {
       try {
         of.states = this.#kept.taken(outcome.outputs, of.states);
         of.begun = true;
+        if (this.#again?.asked(outcome.outputs) === true) {
+          this.#repeat(held, outcome);
+          return;
+        }
       } catch (thrown) {
         told = { kind: 'failed', error: toServingError(thrown), execution: outcome.execution };
       }
@@ -330,6 +352,40 @@ export class Sequencer implements VersionQueue {
     this.#endDrain();
     this.#arm();
   };
+
+  /**
+   * The model asks for another run: the request waits for its turn once more, before what came after it. A caller that takes
+   * several responses is given this one; one that is slow to take them is waited for.
+   */
+  #repeat(held: HeldRequest, outcome: MemberDone): void {
+    const again = this.#again as AgainOutput;
+    const { of } = held;
+    again.count(held);
+    held.repeat(outcome);
+    of.waiting = new Set([held, ...of.waiting]);
+    this.#figures.held++;
+    this.#due.set(held, held.deadlineNs === NO_DEADLINE ? Number.POSITIVE_INFINITY : held.deadlineNs);
+    const { parts } = held.item.member;
+    if (parts !== undefined) {
+      held.untaken++;
+      // Whatever it leads to, the next run is begun when the caller has it.
+      this.#advancing.add(of);
+      parts.part(this.#shown(outcome.outputs), () => {
+        held.untaken--;
+        if (of.head === held && of.current === undefined) this.#advance(of);
+      });
+      this.#advancing.delete(of);
+    }
+    if (of.phase.state !== 'over') this.#advance(of);
+    this.#endDrain();
+    this.#arm();
+  }
+
+  /** The outputs that clients see. */
+  #shown(outputs: readonly Tensor[]): readonly Tensor[] {
+    const { length } = this.#spec.outputs;
+    return outputs.length === length ? outputs : outputs.slice(0, length);
+  }
 
   /** What an outcome means for the sequence. */
   #after(held: HeldRequest, outcome: MemberOutcome): void {
@@ -429,12 +485,12 @@ export class Sequencer implements VersionQueue {
       item.settle({ ...outcome, execution });
       return;
     }
-    const { outputs } = this.#spec;
+    const done = held.whole(outcome);
     item.settle({
-      ...outcome,
+      ...done,
       execution,
-      outputs: outcome.outputs.length === outputs.length ? outcome.outputs : outcome.outputs.slice(0, outputs.length),
-      queueNs: outcome.queueNs + (held.enqueuedNs - item.enqueuedNs),
+      outputs: this.#shown(done.outputs),
+      queueNs: done.queueNs + ((held.enteredNs ?? item.enqueuedNs) - item.enqueuedNs),
     });
   }
 
@@ -470,7 +526,9 @@ export class Sequencer implements VersionQueue {
     const before = at === 0 ? of.current : waiting[at - 1];
     this.#remove(held);
     if (held.start) this.#cut(held, before, waiting.slice(at + 1));
-    else if (held.last && before !== undefined) before.last = true;
+    else if (before !== undefined) before.last ||= held.last;
+    else if (held.last && of.waiting.size === 0) this.#close(of);
+    else this.#advance(of);
     const error = refusals.deadlinePassed(of.id, nowNs - item.enqueuedNs);
     this.#failAll([held], () => error);
   }
