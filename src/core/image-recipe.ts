@@ -1,7 +1,7 @@
 import type { DataType } from './data-type.js';
 
-/** How sampling weighs the pixels of a picture that is resized, as Pillow has them. */
-export const IMAGE_FILTERS = ['nearest', 'box', 'bilinear', 'bicubic'] as const;
+/** How sampling weighs the pixels of a picture that is resized, as Pillow has them; `area` as OpenCV's INTER_AREA. */
+export const IMAGE_FILTERS = ['nearest', 'box', 'bilinear', 'bicubic', 'lanczos', 'area'] as const;
 export type ImageFilter = (typeof IMAGE_FILTERS)[number];
 
 /**
@@ -30,7 +30,7 @@ export interface ImageRecipe {
   /** With `shorter_side`: pixels of it before the cut. */
   readonly shorterSide: number;
   readonly filter: ImageFilter;
-  /** Whether the filter grows with what it shrinks (Pillow, torchvision); false: it looks at its nearest pixels (OpenCV, TensorFlow). */
+  /** Whether the filter grows with what it shrinks (Pillow, torchvision); false: it looks at its nearest pixels, as OpenCV's. */
   readonly antialias: boolean;
   readonly color: ImageColor;
   /** Red, green and blue, 0 to 255, that lie behind what is transparent; undefined: alpha is dropped. Not with rgba. */

@@ -9,6 +9,7 @@ interface Figures {
   readonly png: string;
   readonly portrait: string;
   readonly resized: readonly { filter: ImageRecipe['filter']; width: number; height: number; pixels: string }[];
+  readonly opencv: Figures['resized'];
   readonly cropped: readonly { shorter: number; size: number; pixels: string }[];
   readonly croppedPortraits: Figures['cropped'];
 }
@@ -45,6 +46,19 @@ describe("Pillow's numbers", () => {
     async ({ shorter, size, pixels: expected }) => {
       const recipe = { sizing: 'shorter_side', shorterSide: shorter, width: size, height: size } as const;
       expect(await pixels(pillow.portrait, recipe)).toEqual(bytes(expected));
+    },
+  );
+});
+
+describe("OpenCV's numbers", () => {
+  it.each(pillow.opencv)(
+    'are met within a step by $filter without antialias, to $width x $height',
+    async ({ filter, width, height, pixels: expected }) => {
+      const made = await pixels(pillow.png, { sizing: 'stretch', antialias: false, filter, width, height });
+      const differences = bytes(expected).map((value, i) => Math.abs(value - (made[i] as number)));
+      // Cubic weights overshoot: what is cut between the two passes here is cut after both there.
+      expect(Math.max(...differences)).toBeLessThanOrEqual(filter === 'nearest' ? 0 : filter === 'bicubic' ? 3 : 1);
+      expect(differences.reduce((sum, one) => sum + one, 0) / differences.length).toBeLessThan(0.3);
     },
   );
 });

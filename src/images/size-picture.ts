@@ -1,6 +1,7 @@
 import { type ImageRecipe, ServingError } from '../core/index.js';
 import type { Plane } from './channels.js';
-import { resize, type SideTarget } from './resize.js';
+import { resize } from './resize.js';
+import type { SideTarget } from './weights.js';
 
 /** A picture in the size that a model takes. Throws SHAPE_MISMATCH, beginning with `what`, where the recipe leaves it as it is and that does not fit. */
 export function sizePicture(plane: Plane, recipe: ImageRecipe, what: string): Plane {
@@ -48,11 +49,16 @@ function halfToEven(number: number): number {
   return number % 2 === 1 && half % 2 === 1 ? half + 1 : half;
 }
 
+function roundToEven(number: number): number {
+  return number % 1 === 0.5 ? 2 * Math.round(number / 2) : Math.round(number);
+}
+
+/** As `letterbox` of YOLO services: sides rounded as Python rounds; of an odd rest the smaller half lies left and above. */
 function fitted(plane: Plane, { filter, antialias, fill }: ImageRecipe, width: number, height: number): Plane {
   const ratio = Math.min(width / plane.width, height / plane.height);
   const inner = {
-    width: Math.min(width, Math.max(1, Math.round(plane.width * ratio))),
-    height: Math.min(height, Math.max(1, Math.round(plane.height * ratio))),
+    width: Math.min(width, Math.max(1, roundToEven(plane.width * ratio))),
+    height: Math.min(height, Math.max(1, roundToEven(plane.height * ratio))),
   };
   const small = resize(plane, all(inner.width), all(inner.height), filter, antialias);
   const { channels } = plane;

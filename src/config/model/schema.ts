@@ -171,12 +171,15 @@ const image = z.strictObject({
   resize_to: positive32()
     .optional()
     .describe('Pixels of the shorter side before the cut; default: the larger of width and height'),
-  filter: z.enum(IMAGE_FILTERS).optional().describe('How it is resized, as by Pillow; default bilinear'),
+  filter: z
+    .enum(IMAGE_FILTERS)
+    .optional()
+    .describe('How it is resized, as by Pillow, or by INTER_AREA of OpenCV (area); default bilinear'),
   antialias: z
     .boolean()
     .optional()
     .describe(
-      'Whether the filter grows with what it shrinks (Pillow, torchvision; the default); false: OpenCV, TensorFlow',
+      'Whether the filter grows with what it shrinks (Pillow, torchvision; the default); false: as cv2.resize (INTER_NEAREST, INTER_LINEAR, INTER_CUBIC)',
     ),
   color: z
     .enum(Object.keys(IMAGE_COLORS) as [ImageColor, ...ImageColor[]])
