@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import jpeg from 'jpeg-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { elementCount } from '../../src/core/index.js';
+import { writeNpy } from '../../src/elements/index.js';
 import { exampleRepository, RunningGateway, repositoryOf } from '../support/running-gateway.js';
 
 const SAMPLES = join(import.meta.dirname, '../../deploy/examples/samples');
@@ -120,6 +122,35 @@ describe('plain routes of the example models', () => {
     expect([refused.status, refused.json().error]).toEqual([400, expect.stringContaining('the file is cut short')]);
     const heic = await gateway.call('/predict/digits', { body: 'x', headers: { 'content-type': 'image/heic' } });
     expect([heic.status, heic.json().error]).toEqual([415, expect.stringContaining("'image/heic' is not taken")]);
+  });
+
+  it('take form fields and arrays of NumPy', async () => {
+    const expected = (await gateway.post('/predict/digits', PIXELS)).json();
+    const fields = new URLSearchParams(PIXELS.map((pixel): [string, string] => ['pixels', String(pixel)])).toString();
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    for (const path of ['/predict/digits', '/v1/models/digits:predict']) {
+      expect((await gateway.call(path, { body: fields, headers })).json()).toEqual(expected);
+      expect((await gateway.call(path, { body: JSON.stringify(PIXELS), headers })).json()).toEqual(expected);
+    }
+    const npy = (shape: readonly number[]) => {
+      const data = new Uint8Array(Float64Array.from([...PIXELS, ...PIXELS].slice(0, elementCount(shape))).buffer);
+      return writeNpy({ name: 'x', dataType: 'FP64', shape, data });
+    };
+    for (const type of ['application/x-npy', 'application/octet-stream']) {
+      const one = await gateway.call('/predict/digits', { body: npy([64]), headers: { 'content-type': type } });
+      expect(one.json()).toEqual(expected);
+      const two = await gateway.call('/predict/digits', { body: npy([2, 64]), headers: { 'content-type': type } });
+      expect(two.json()).toEqual([expected, expected]);
+    }
+    expect((await gateway.call('/predict/digits', form(['file', npy([64])]))).json()).toEqual(expected);
+    expect((await gateway.call('/predict/digits', form(['pixels', npy([1, 64])]))).json()).toEqual([expected]);
+    const wrong = await gateway.call('/predict/digits', {
+      body: npy([63]),
+      headers: { 'content-type': 'application/x-npy' },
+    });
+    expect([wrong.status, wrong.json().error]).toEqual([400, expect.stringContaining('got [1,63]')]);
+    const field = await gateway.call('/predict/digits', { body: 'pixel=1', headers });
+    expect([field.status, field.json().error]).toEqual([400, expect.stringContaining("did you mean 'pixels'?")]);
   });
 
   it('decode large JSON on pool threads, to the same answers', async () => {

@@ -13,8 +13,10 @@ export { attachGenerate, type DetachedGenerate } from './generate/offload-genera
 export type { PlacedTensors } from './placed-tensors.js';
 export type { PlainBody, PlainPictures } from './plain/plain-body.js';
 export { decodePlainCsv } from './plain/plain-csv.js';
+export { decodePlainFields, isFieldsBody } from './plain/plain-fields.js';
 export { decodePlainForm } from './plain/plain-form-data.js';
 export { decodePlainJson } from './plain/plain-json.js';
+export { decodePlainNpy, isNpy } from './plain/plain-npy.js';
 export { encodePlainReply } from './plain/plain-reply.js';
 export { PLAIN_SCHEMAS } from './plain/plain-schemas.js';
 export { imageInput } from './plain/plain-table.js';

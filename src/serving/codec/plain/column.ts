@@ -58,6 +58,20 @@ export class Column {
     this.#add(this.#rowOf(row, ''), data, rows, '');
   }
 
+  /** Adds an array: one row, or, where the model has a batch axis and the array an axis more than a row, several. Returns which. */
+  addArray(shape: readonly number[], data: Uint8Array, batched: boolean): boolean {
+    const levelsOfRow = batched && isOneValue(this.spec) ? 0 : this.spec.dims.length;
+    const batch = batched && shape.length > levelsOfRow;
+    if (!batch) {
+      this.#add(this.#rowOf(shape, ''), data, 1, '');
+      return false;
+    }
+    const [rows = 0, ...row] = shape;
+    if (rows === 0) throw new ServingError('MALFORMED_REQUEST', `${this.#named('')}: the body has no rows`);
+    this.#add(this.#rowOf(row, ''), data, rows, '');
+    return true;
+  }
+
   addPicture(file: Uint8Array): void {
     if (this.#rows > this.#places.length) this.#refuseMix();
     this.#places.push({ start: this.#bytes, bytes: file.byteLength });

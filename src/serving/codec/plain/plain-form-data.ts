@@ -1,14 +1,15 @@
-import { isUtf8 } from 'node:buffer';
 import { ServingError, type TensorSpec } from '../../../core/index.js';
 import { shown } from '../checked-tensor.js';
 import { JsonScanner } from '../v2-rest/json-scanner.js';
 import { type FormPart, formParts } from './multipart.js';
 import type { PlainBody, PlainModel } from './plain-body.js';
-import { imageInput, PlainTable } from './plain-table.js';
+import { fieldScanner, fieldText } from './plain-fields.js';
+import { addNpy, isNpy } from './plain-npy.js';
+import { imageInput, onlyInput, PlainTable } from './plain-table.js';
 
 /**
  * Reads a `multipart/form-data` body by what the model takes. A part is a value of the input of its name, `[]` behind it left
- * away: a file an image, a field JSON (for strings: its text). A file of another name is for the only input that takes images. One
+ * away: a file an image or an array of `numpy.save`, a field JSON (for strings: its text). A file of another name is for the only input that takes images. One
  * part an input is one row, several are a batch; so is one whose name ends in `[]`. Throws as `decodePlainJson`.
  */
 export function decodePlainForm(body: Uint8Array, contentType: string, spec: PlainModel): PlainBody {
@@ -19,10 +20,16 @@ export function decodePlainForm(body: Uint8Array, contentType: string, spec: Pla
     batch ||= name !== part.name;
     const file = part.filename !== undefined || part.contentType.startsWith('image/');
     const named = spec.inputs.find((input) => input.name === name);
-    const column = table.column(named === undefined && file ? imageInput(spec, `file ${shown(name)}`).name : name);
-    if (file) column.addPicture(pictureOf(part, column.spec));
+    const array = file && isNpy(part.data);
+    const unnamed = named === undefined && file;
+    const given = !unnamed ? name : (array ? onlyInput(spec) : imageInput(spec, `file ${shown(name)}`)).name;
+    const column = table.column(given);
+    if (array) batch = addNpy(column, part.data, spec) || batch;
+    else if (file) column.addPicture(pictureOf(part, column.spec));
     else {
-      const scan = fieldScanner(part, column.spec);
+      const text = fieldText(part.name, part.data);
+      const json = part.contentType === 'application/json';
+      const scan = json ? new JsonScanner(Buffer.from(text)) : fieldScanner(text, column.spec);
       column.readRow(scan, column.rows === 0 ? '' : ` of row ${column.rows}`);
       scan.finish();
     }
@@ -37,12 +44,4 @@ function pictureOf({ name, data }: FormPart, spec: TensorSpec): Uint8Array {
     'UNSUPPORTED_MEDIA',
     `file ${shown(name)}: input ${shown(spec.name)} takes no images (images in the model's config)`,
   );
-}
-
-/** The field as JSON; text for strings stands for itself. */
-function fieldScanner({ name, data, contentType }: FormPart, { dataType }: TensorSpec): JsonScanner {
-  if (!isUtf8(data)) throw new ServingError('MALFORMED_REQUEST', `field ${shown(name)}: its text is not valid UTF-8`);
-  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString();
-  const json = dataType === 'BYTES' && contentType !== 'application/json' ? JSON.stringify(text) : text;
-  return new JsonScanner(Buffer.from(json));
 }

@@ -2,7 +2,7 @@ import { parseVersion, ServingError } from '../../../core/index.js';
 import { isV2Body } from '../../codec/index.js';
 import type { DecodedCall, FormContext, FormServer, InferForm } from '../http/form/infer-form.js';
 import { predictForm } from '../http/form/predict-form.js';
-import { isJsonMedia } from '../http/plain/plain-form.js';
+import { isJsonBody } from '../http/plain/plain-form.js';
 import { type Awaitable, chained, mapped } from '../ports.js';
 import { v2Call } from './v2-call.js';
 
@@ -36,7 +36,7 @@ export function invocationForm({
           const { contentType } = own;
           if (contentType.toLowerCase().startsWith(binaryType))
             return v2Call(body, headerLengthOf(contentType.slice(binaryType.length)), binaryType, own);
-          if (redirect !== '' || (isJsonMedia(contentType) && isV2Body(body)))
+          if (redirect !== '' || (isJsonBody(contentType, body) && isV2Body(body)))
             return v2Call(body, undefined, binaryType, own);
           return plain.decode(body, own);
         });

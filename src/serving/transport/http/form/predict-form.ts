@@ -13,7 +13,7 @@ import {
 } from '../../../codec/index.js';
 import { type Awaitable, chained } from '../../ports.js';
 import { ownNames, type SignedModel, signedModel, signedResponse } from '../../tf-serving/signed-model.js';
-import { decodePlainBody, isJsonMedia, plainJsonCall } from '../plain/plain-form.js';
+import { decodePlainBody, isJsonBody, plainJsonCall } from '../plain/plain-form.js';
 import { oneRequest } from './decoded-call.js';
 import type { DecodedCall, FormContext, InferForm } from './infer-form.js';
 
@@ -56,7 +56,7 @@ function methodForm(method: SignatureMethod, encode: Encode): InferForm {
       return chained(version, (named) =>
         chained(specs.specOf(model, named), (spec) => {
           const own = { ...context, version: named };
-          if (method === 'predict' && !isJsonMedia(context.contentType)) return decodePlainBody(body, spec, own);
+          if (method === 'predict' && !isJsonBody(context.contentType, body)) return decodePlainBody(body, spec, own);
           // Named behind the inputs perhaps, and they are read by it.
           const signature = spec.signatures === undefined ? '' : signatureIn(body);
           const signed = signedModel(spec, signature, method);

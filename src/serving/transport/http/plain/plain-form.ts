@@ -1,13 +1,25 @@
 import { type ModelSpec, ServingError } from '../../../../core/index.js';
-import { decodePlainCsv, decodePlainForm, decodePlainJson, imageInput, type PlainBody } from '../../../codec/index.js';
+import {
+  decodePlainCsv,
+  decodePlainFields,
+  decodePlainForm,
+  decodePlainJson,
+  decodePlainNpy,
+  imageInput,
+  isFieldsBody,
+  isNpy,
+  type PlainBody,
+} from '../../../codec/index.js';
 import type { Awaitable } from '../../ports.js';
 import type { DecodedCall, FormContext, InferForm } from '../form/infer-form.js';
 import { plainCall, withSpec } from './plain-call.js';
 
-/** `POST /predict/MODEL`: ordinary JSON, images, forms and CSV in; ordinary JSON out. */
+/** `POST /predict/MODEL`: ordinary JSON, images, forms, arrays of NumPy and CSV in; ordinary JSON out. */
 export function plainForm(): InferForm {
   return { decode: (body, context) => withSpec(context, (spec) => decodePlainBody(body, spec, context)) };
 }
+
+const FIELDS = 'application/x-www-form-urlencoded';
 
 /** How a body of a media type is read. */
 type Read = (body: Uint8Array, spec: ModelSpec, context: FormContext) => Awaitable<PlainBody>;
@@ -43,18 +55,23 @@ export async function plainJsonCall(body: Uint8Array, spec: ModelSpec, context: 
 const READERS: Readonly<Record<string, Read>> = {
   '': json,
   'application/json': json,
-  'application/x-www-form-urlencoded': json,
+  [FIELDS]: (body, spec, context) => (isFieldsBody(body) ? decodePlainFields(body, spec) : json(body, spec, context)),
   'text/plain': json,
   'image/jpeg': picture,
   'image/jpg': picture,
   'image/png': picture,
   'image/webp': picture,
   'image/gif': picture,
-  'application/octet-stream': picture,
+  'application/octet-stream': (body, spec, context) =>
+    isNpy(body) ? decodePlainNpy(body, spec) : picture(body, spec, context),
+  'application/x-npy': (body, spec) => decodePlainNpy(body, spec),
   'application/x-image': picture,
   'multipart/form-data': (body, spec, { contentType }) => decodePlainForm(body, contentType, spec),
   'text/csv': (body, spec) => decodePlainCsv(body, spec),
 };
+
+/** Media types of bodies that are JSON. */
+const JSON_MEDIA: ReadonlySet<string> = new Set(['', 'application/json', FIELDS, 'text/plain']);
 
 /** The media types that plain routes take, for the documentation. */
 export const PLAIN_MEDIA: readonly string[] = [
@@ -64,6 +81,8 @@ export const PLAIN_MEDIA: readonly string[] = [
   'image/webp',
   'image/gif',
   'application/octet-stream',
+  'application/x-npy',
+  FIELDS,
   'multipart/form-data',
   'text/csv',
 ];
@@ -84,9 +103,9 @@ export function decodePlainBody(body: Uint8Array, spec: ModelSpec, context: Form
 }
 
 /** Whether a body of this media type is read as JSON. */
-export function isJsonMedia(contentType: string): boolean {
+export function isJsonBody(contentType: string, body: Uint8Array): boolean {
   const media = mediaType(contentType);
-  return Object.hasOwn(READERS, media) && READERS[media] === json;
+  return JSON_MEDIA.has(media) && !(media === FIELDS && isFieldsBody(body));
 }
 
 function mediaType(contentType: string): string {
