@@ -302,7 +302,7 @@ export function penstockFamilies(figures: Figures): Family[] {
     new Family(
       'penstock_model_memory_bytes',
       'gauge',
-      'Memory that the arenas of the model version have taken, weights included, and the weights that it maps from a file; where its backend tells.',
+      'Memory that the model version has taken: arenas of ONNX Runtime, weights included, and weights that it maps from a file; heaps of scripts. Absent where its backend does not tell.',
       () =>
         eachInfo((info, labels) =>
           (info.memory?.() ?? []).map(({ type, id, bytes }) => ({

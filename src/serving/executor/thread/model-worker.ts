@@ -84,7 +84,10 @@ export class ModelWorker {
     this.#options = options;
     const { kind, heapMb, maxOutputBytes, request } = options;
     this.#subject = `model '${request.id.model}' version ${request.id.version}`;
-    this.#setup = { console: new Int32Array(new SharedArrayBuffer(8)), maxOutputBytes };
+    const console = new Int32Array(new SharedArrayBuffer(8));
+    // What the binding has of memory is native, and not in any heap.
+    const heap = kind === 'script' ? new Float64Array(new SharedArrayBuffer(8)) : undefined;
+    this.#setup = { console, heap, maxOutputBytes };
     this.#pool = new Piscina<WorkerTask, WorkerReply>({
       filename: fileURLToPath(new URL('./worker-entry.js', import.meta.url)),
       name: 'work',
@@ -108,6 +111,11 @@ export class ModelWorker {
   /** True where the thread has ended or is ending. */
   get gone(): boolean {
     return this.#gone;
+  }
+
+  /** What its JavaScript has, in bytes, as of its last run or the second before; undefined: that is not told. */
+  get heapBytes(): number | undefined {
+    return this.#gone ? 0 : this.#setup.heap?.[0];
   }
 
   /** Runs one batch; `settle` is called once, never before `run` returns. One at a time. */

@@ -175,6 +175,18 @@ describe('a script model', () => {
     expect(output).toEqual({ ...input, name: 'a_out' });
   });
 
+  it('says what the JavaScript of its workers has of memory, until it is closed', async () => {
+    const { opened, spec } = await faults();
+    await outputsOf(await lane(opened, spec), batchOf([[mode('ok')]]));
+    const [one] = opened.memory?.() ?? [];
+    expect(one).toEqual({ type: 'CPU', id: 0, bytes: expect.any(Number) });
+    expect(one?.bytes).toBeGreaterThan(1_000_000);
+    await opened.createLane(spec, 1);
+    expect(opened.memory?.()[0]?.bytes).toBeGreaterThan(1.5 * (one?.bytes ?? 0));
+    await opened.close();
+    expect(opened.memory?.()).toEqual([]);
+  });
+
   it('leaves the event loop free while it computes, and its console does not fill memory', async () => {
     const { opened, spec } = await faults();
     const used = await lane(opened, spec);

@@ -3,6 +3,7 @@ import {
   type Clock,
   type Lane,
   type Log,
+  type MemoryUse,
   type ModelSignature,
   type ModelSpec,
   type OpenedModel,
@@ -79,6 +80,8 @@ type Started = Awaited<ReturnType<typeof ModelWorker.start>>;
 /** The worker of an instance and the lanes that share it. */
 interface Seat {
   readonly worker: Promise<ModelWorker>;
+  /** The same, once it has started. */
+  started: ModelWorker | undefined;
   readonly lanes: ThreadLane[];
 }
 
@@ -128,6 +131,12 @@ class ThreadedModel implements OpenedModel {
     return lane;
   }
 
+  memory(): MemoryUse[] {
+    const told = [...this.#seats.values()].map(({ started }) => started?.heapBytes);
+    const known = told.filter((bytes) => bytes !== undefined);
+    return known.length === 0 ? [] : [{ type: 'CPU', id: 0, bytes: known.reduce((sum, bytes) => sum + bytes, 0) }];
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const seats = [...this.#seats.values()];
@@ -150,6 +159,7 @@ class ThreadedModel implements OpenedModel {
           for (const lane of lanes) lane.onBroken?.();
         };
         if (started.gone) this.#leave(instance, seat, started);
+        else seat.started = started;
         return started;
       },
       (error) => {
@@ -157,7 +167,7 @@ class ThreadedModel implements OpenedModel {
         throw error;
       },
     );
-    const seat: Seat = { worker, lanes };
+    const seat: Seat = { worker, lanes, started: undefined };
     this.#seats.set(instance, seat);
     return seat;
   }

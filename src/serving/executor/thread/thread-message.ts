@@ -84,6 +84,8 @@ export type WorkerReply = LoadedReply | RanReply | ClosedReply | FailedReply;
 export interface WorkerSetup {
   /** Lines of console output sent and not yet taken (one counter), and lines dropped because too many were. */
   readonly console: Int32Array<SharedArrayBuffer>;
+  /** Where the worker says how many bytes its JavaScript has (one number); undefined: nobody asks. */
+  readonly heap: Float64Array<SharedArrayBuffer> | undefined;
   /** Most bytes that the outputs of one run may take together. */
   readonly maxOutputBytes: number;
 }

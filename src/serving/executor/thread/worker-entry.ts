@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { workerData } from 'piscina';
 import { toServingError } from '../../../core/index.js';
 import type { OpenThreadModel, ThreadModel } from '../../backend/index.js';
@@ -12,6 +13,19 @@ let model: ThreadModel | undefined;
 let parts: PartPort | undefined;
 
 captureConsole(setup.console);
+
+/** Between two readings of the heap. */
+const HEAP_EVERY_MS = 1000;
+let heapReadMs = Number.NEGATIVE_INFINITY;
+
+/** What V8 has taken for this thread: its heap, and what its buffers have outside. */
+function tellHeap(): void {
+  const nowMs = performance.now();
+  if (setup.heap === undefined || nowMs - heapReadMs < HEAP_EVERY_MS) return;
+  heapReadMs = nowMs;
+  const { total_heap_size: heap, external_memory: outside } = getHeapStatistics();
+  setup.heap[0] = heap + outside;
+}
 
 /** Everything a model's worker does. Never throws: errors travel as data. */
 export async function work(task: WorkerTask): Promise<WorkerReply> {
@@ -32,6 +46,7 @@ async function load({ module, request, instance, parts: port }: LoadTask): Promi
   model = await openThreadModel(request, instance);
   if (port !== undefined) parts = new PartPort(port, setup.maxOutputBytes);
   const { signature, providers, fallback } = model;
+  tellHeap();
   return { kind: 'loaded', signature, providers, fallback };
 }
 
@@ -40,5 +55,7 @@ async function run(task: RunTask): Promise<WorkerReply> {
   if (task.layout !== undefined) lanes.set(task.lane, new WorkerLane(task.layout, setup.maxOutputBytes));
   const lane = lanes.get(task.lane);
   if (lane === undefined) throw new Error(`lane ${task.lane} has no layout`);
-  return lane.run(model, task, parts);
+  const reply = await lane.run(model, task, parts);
+  tellHeap();
+  return reply;
 }
