@@ -121,7 +121,7 @@ export async function startServers(config: ServerConfig, parts: ServerParts, sha
     const http = config.http.enabled ? kept(await startHttp({ ...options, ...parts })) : undefined;
     const grpc = config.grpc.enabled ? kept(await startGrpc({ ...grpcOptions(config, share), ...parts })) : undefined;
     // As in Triton: the servers of platforms forward no headers and share no port.
-    const { unixSocket: _, forward: _forward, tls: _tls, ...usual } = options;
+    const { unixSocket: _, forward: _forward, tls: _tls, cors: _cors, ...usual } = options;
     const limits = { ...usual, shared: share !== undefined && share.of > 1 };
     return { http, grpc, platforms: await startPlatforms(config, limits, parts) };
   } catch (thrown) {
@@ -151,6 +151,7 @@ function httpOptions(config: ServerConfig, share: Share = ALONE) {
     port: http.port,
     ...unixSocketOf(http, share),
     tls: httpTls(http.tls),
+    cors: http.cors.allowOrigins.length === 0 ? undefined : corsOf(http.cors),
     maxInputBytes: http.maxInputBytes,
     jsonNan,
     offloadJsonBytes: offload.jsonBytes,
@@ -199,6 +200,10 @@ function grpcOptions(config: ServerConfig, share: Share = ALONE) {
     ...(grpc.maxConnectionAgeMs === 0 ? {} : { maxConnectionAgeMs: grpc.maxConnectionAgeMs }),
     ...(grpc.maxConnectionAgeGraceMs === 0 ? {} : { maxConnectionAgeGraceMs: grpc.maxConnectionAgeGraceMs }),
   };
+}
+
+function corsOf({ allowOrigins, maxAgeSecs }: ServerConfig['http']['cors']) {
+  return { origins: allowOrigins, maxAgeSecs };
 }
 
 /** A socket file has one listener: the first thread's. */

@@ -43,7 +43,7 @@ export function platformListeners({ sagemaker, vertexAi }: ServerConfig): readon
 /** Starts them on this thread, with the limits of HTTP. Rejects, with none left open, where a port is taken. */
 export async function startPlatforms(
   config: ServerConfig,
-  http: Omit<Parameters<typeof startHttp>[0], keyof ServerParts | 'unixSocket' | 'tls'>,
+  http: Omit<Parameters<typeof startHttp>[0], keyof ServerParts | 'unixSocket' | 'tls' | 'cors'>,
   parts: ServerParts,
 ): Promise<readonly ListeningServer[]> {
   const started: ListeningServer[] = [];

@@ -1,6 +1,6 @@
 import type { ModelMetadata } from '../client/index.js';
 import { type DataType, isDataType, type LatencySketchObject, type Tensor } from '../core/index.js';
-import { CliError, EXIT_CODES } from './exit-codes.js';
+import { CliError } from './exit-codes.js';
 import { gatewayFetch, unreachable } from './gateway-fetch.js';
 
 /** The part of `GET /v2/models/NAME/scheduler` that the commands read. */

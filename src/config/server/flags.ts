@@ -89,6 +89,8 @@ export const FLAGS: readonly Flag[] = [
   own('http-tls-cert-file', 'http.tls.certFile'),
   own('http-tls-key-file', 'http.tls.keyFile'),
   own('http-tls-client-ca-file', 'http.tls.clientCaFile'),
+  own('cors-allow-origin', 'http.cors.allowOrigins', 'string', { repeatable: true }),
+  own('cors-max-age-secs', 'http.cors.maxAgeSecs', 'number'),
   triton('http-restricted-api', 'http.restrictedApis', 'string', { repeatable: true }),
   own('websocket-max-connections', 'http.websocket.maxConnections', 'number'),
   own('websocket-max-in-flight', 'http.websocket.maxInFlight', 'number'),

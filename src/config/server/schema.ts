@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { serverSlosSchema } from '../slo/schema.js';
+import { corsSchema } from './cors.js';
 import { cost } from './cost.js';
 import { forwardPatternSchema } from './forward-pattern.js';
 import { payloadLogSchema } from './payload-log.js';
@@ -82,6 +83,7 @@ const http = z.strictObject({
     .default(64 * 1024 * 1024)
     .describe('Largest request body, in bytes, before and after decompression'),
   tls: httpTlsSchema.prefault({}).describe('TLS of HTTP and WebSocket'),
+  cors: corsSchema.prefault({}).describe('What web pages of other origins may do'),
   restrictedApis: restrictedApisSchema.describe(
     'Groups of calls that need a header, GROUP[,GROUP...]:KEY=VALUE; others are refused with 403',
   ),
@@ -247,10 +249,10 @@ const provider = z.strictObject({
 const offload = z.strictObject({
   threads: z
     .int()
-    .min(0)
+    .min(1, 'expected 1 at least: compressed bodies, large JSON and tokenizers have no other place')
     .max(256)
     .optional()
-    .describe('Threads for large JSON bodies and decompression; default by the number of cores'),
+    .describe('Threads for large JSON bodies, decompression and tokenizers; default by the number of cores'),
   maxQueueSize: count().default(256).describe('Most tasks waiting for the offload threads'),
   jsonBytes: bytes()
     .default(256 * 1024)

@@ -168,6 +168,10 @@ describe('flags', () => {
     [['--metrics-config=counter_latencies=true', '--metrics-config=counter_latencies=false'], /is given twice/],
     [['--trace-level=SOME'], /--trace-level: expected one of TIMESTAMPS, TENSORS/],
     [['--http-header-forward-pattern=('], /--http-header-forward-pattern: /],
+    [['--offload-threads=0'], /--offload-threads: expected 1 at least: compressed bodies, large JSON and tokenizers/],
+    [['--cors-allow-origin=app.example'], /--cors-allow-origin: 'app\.example' is no origin: expected SCHEME:/],
+    [['--cors-allow-origin=https://*.example'], /'https:\/\/\*\.example' is no origin/],
+    [['--http-tls-cert-file=a.pem'], /http\.tls: TLS needs certFile and keyFile/],
   ])('refuses %j', (args, message) => {
     expect(() => load(args)).toThrow(message);
   });

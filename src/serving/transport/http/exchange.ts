@@ -31,13 +31,15 @@ export interface Reply {
 
 /** What the exchanges of a server share. */
 export type ExchangeState = Pick<HttpState, 'budget' | 'inFlight' | 'log' | 'watch'> &
-  Partial<Pick<HttpState, 'errors'>>;
+  Partial<Pick<HttpState, 'errors' | 'cors'>>;
 
 /** The reason of an error, and when to try again. */
 function headersOf({ reason, retryAfterMs }: ServingError): string[] {
   const why = ['x-penstock-reason', reason];
   return retryAfterMs === undefined ? why : [...why, 'Retry-After', String(Math.ceil(retryAfterMs / 1000))];
 }
+
+const NO_CONTENT = statusLine(204);
 
 let writer: Exchange;
 let written: Reply;
@@ -155,12 +157,18 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
     const close = reply.last === true || this.server.inFlight.draining;
     if (status !== undefined) response.writeStatus(status);
     response.writeHeader('Content-Type', reply.contentType);
+    this.server.cors?.write(response);
     if (headers !== undefined) {
       for (let i = 0; i < headers.length; i += 2) response.writeHeader(headers[i] as string, headers[i + 1] as string);
     }
     const bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
     this.#call?.ended(status === undefined ? 200 : Number.parseInt(status, 10), bodyBytes);
-    if (this.#headOnly) {
+    if (status === NO_CONTENT) {
+      // An answer that can have no body has no length of one either (RFC 9110, 8.6); `undefined` would be one to the library.
+      if (close) response.writeHeader('Connection', 'close');
+      response.endWithoutBody();
+      this.#end();
+    } else if (this.#headOnly) {
       response.endWithoutBody(bodyBytes, close);
       this.#end();
     } else if (bodyBytes <= AT_ONCE_BYTES) {
@@ -184,6 +192,7 @@ export class Exchange<State extends ExchangeState = ExchangeState> {
     });
     response.cork(() => {
       response.writeHeader('Content-Type', contentType);
+      this.server.cors?.write(response);
       for (let i = 0; i < headers.length; i += 2) response.writeHeader(headers[i] as string, headers[i + 1] as string);
     });
   }

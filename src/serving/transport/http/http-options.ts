@@ -23,6 +23,7 @@ import { type ApiKey, apiKeys } from '../restrictions.js';
 import type { TlsFiles } from '../tls/tls-files.js';
 import type { UnixSocketPlace } from '../unix-socket.js';
 import type { Uws } from '../uws/uws-types.js';
+import { type CorsOptions, CrossOrigin } from './cross-origin.js';
 import type { Route } from './routes.js';
 
 export interface HttpOptions {
@@ -46,6 +47,8 @@ export interface HttpOptions {
   readonly unixSocket?: UnixSocketPlace;
   /** Speak TLS by these files, and nothing else; default none. */
   readonly tls?: TlsFiles | undefined;
+  /** Pages of which origins may call; default: none of another one. */
+  readonly cors?: CorsOptions | undefined;
   /** Whether servers of other threads listen on the port as well; default false: a port is one server's. */
   readonly shared?: boolean;
   /** Largest body, as sent and after decompression; default 64 MiB (Triton's). */
@@ -134,6 +137,8 @@ export interface HttpState {
   /** How errors look to clients; undefined: as they are. */
   readonly errors: ErrorView | undefined;
   readonly clientMemory: ClientMemory | undefined;
+  /** Undefined: answers say nothing of origins. */
+  readonly cors: CrossOrigin | undefined;
   /** Of the groups that are restricted. */
   readonly apiKeys: ReadonlyMap<ApiGroup, ApiKey>;
   /** Of probes. */
@@ -178,6 +183,7 @@ export function httpState(uws: Uws, options: HttpOptions): HttpState {
     onRefused: options.onRefused ?? (() => {}),
     watch: options.watch,
     clientMemory: options.clientMemory,
+    cors: options.cors && new CrossOrigin(options.cors),
     errors: options.tritonErrors === true ? tritonError : undefined,
     apiKeys: apiKeys(options.restrictions ?? [], '', 'API'),
     notReadyStatus: options.tritonErrors === true ? TRITON_NOT_READY_STATUS : ERRORS.VERSION_NOT_READY.http,

@@ -21,7 +21,13 @@ export function registerOtherMethods(
     app.options(pattern, (response, request) => {
       const exchange = new Exchange(state, response);
       exchange.watchCall(request);
-      exchange.answer({ status: statusLine(204), contentType: 'application/json', body: '', headers });
+      const asked = state.cors?.preflight(request, served) ?? [];
+      exchange.answer({
+        status: statusLine(204),
+        contentType: 'application/json',
+        body: '',
+        headers: [...headers, ...asked],
+      });
     });
     app.any(pattern, (response, request) => {
       const error = new ServingError('METHOD_NOT_ALLOWED', unknownMethod);

@@ -7,6 +7,7 @@ import type { TemplatedApp } from '../uws/uws-types.js';
 import { StreamConnections } from '../websocket/stream-connections.js';
 import { clientCertificateGuard } from './client-certificate.js';
 import { startControl } from './control-exchange.js';
+import { crossOriginGuard } from './cross-origin.js';
 import { formPattern } from './form/form-path.js';
 import { registerForms } from './form/register-forms.js';
 import { guardedApp, type RouteApp } from './guarded-app.js';
@@ -105,7 +106,9 @@ function wait(clock: Clock, ms: number): { readonly passed: Promise<void>; clear
 
 /** The app, or one whose handlers see only the requests that may come at all. */
 function guarded(app: RouteApp, state: HttpState, { tls }: HttpOptions): RouteApp {
-  return tls?.clientCa === undefined ? app : guardedApp(app, clientCertificateGuard(state));
+  // The outer guard comes first: that of origins, so that a refusal of the other can be read by pages.
+  const marked = state.cors === undefined ? app : guardedApp(app, crossOriginGuard(state, state.cors));
+  return tls?.clientCa === undefined ? marked : guardedApp(marked, clientCertificateGuard(state));
 }
 
 function registerRoutes(app: RouteApp, state: HttpState, streams: StreamConnections, routes: readonly Route[]): void {
