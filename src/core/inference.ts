@@ -5,6 +5,7 @@ import type { ModelVersionId } from './model.js';
 import type { RequestTrace } from './request-trace.js';
 import type { SequencePart } from './sequence.js';
 import type { Tensor } from './tensor.js';
+import type { TextUse } from './text-model.js';
 
 /** A request or response parameter; integers beyond 2^53 are bigint. */
 export type ParameterValue = boolean | number | bigint | string;
@@ -50,6 +51,8 @@ export interface InferenceRequest {
   readonly caller?: CallerTraits | undefined;
   /** Set where it is a step of another request; absent: it came from a client. */
   readonly behalf?: Behalf | undefined;
+  /** What the call of texts was that it is a part of; absent: it is of none. */
+  readonly texts?: TextUse;
   /** Its place in a sequence (parameters `sequence_id`, `sequence_start`, `sequence_end`); absent: it is in none. Set by its decoder. */
   sequence?: SequencePart;
   /** The trace that it belongs to, and who watches it; absent: nobody does, and it named none. Set by its transport before it is handed in. */

@@ -115,8 +115,13 @@ export interface TokenizedTexts {
 }
 
 export interface TokenText {
+  /** What it stands for in the text where that is known, else as the vocabulary writes it. */
   readonly text: string;
+  /** Put around the text. */
   readonly special: boolean;
+  /** Bytes of the text in UTF-8, its prompt included; absent: special, or not known. */
+  readonly start?: number;
+  readonly stop?: number;
 }
 
 export interface TokenizerFacts {

@@ -37,4 +37,15 @@ export interface TextModel {
   readonly defaultPrompt: string | undefined;
 }
 
+/** What a call of texts was, as traces tell it. One object a call. */
+export interface TextUse {
+  readonly operation: 'embeddings' | 'rerank' | 'classify';
+  /** As the caller named it; empty: it named none. */
+  readonly requestModel: string;
+  /** Of all its texts. */
+  readonly inputTokens: number;
+  /** As the caller asked for them; undefined: the protocol has one form. */
+  readonly encodingFormats: readonly string[] | undefined;
+}
+
 export type TruncationDirection = 'left' | 'right';

@@ -130,7 +130,10 @@ describe('embeddings as OpenAI has them', () => {
     [{ input: [1, 'a'] }, 400, 'input', null],
     [{ input: [[1, 2.5]] }, 400, 'input', null],
     [{ input: [[99_999]] }, 400, null, null],
-    [{ input: 'batch '.repeat(300) }, 400, null, null],
+    [{ input: 'batch '.repeat(300) }, 400, 'input', 'context_length_exceeded'],
+    [{ input: ['a', 'batch '.repeat(70_000)] }, 400, 'input', 'context_length_exceeded'],
+    [{ input: [Array.from({ length: 300 }, () => 5)] }, 400, 'input', 'context_length_exceeded'],
+    [{ input: ['a', ''] }, 400, 'input', null],
     [{ input: 'a', dimensions: 0 }, 400, 'dimensions', null],
     [{ input: 'a', dimensions: 49 }, 400, 'dimensions', null],
     [{ input: 'a', encoding_format: 'hex' }, 400, 'encoding_format', null],
@@ -147,6 +150,13 @@ describe('embeddings as OpenAI has them', () => {
     expect(refused.body).toEqual({
       error: { message: expect.stringMatching(/./), type: 'invalid_request_error', param, code },
     });
+  });
+
+  it('are refused in words that clients look for where a text is too long', async () => {
+    const { body } = await post('/v1/embeddings', { model: 'sentences', input: ['a', 'batch '.repeat(300)] });
+    expect(body.error.message).toMatch(
+      /^This model's maximum context length is 256 tokens, however text 1 .* has \d+ tokens/,
+    );
   });
 
   it('stand beside models in a list that has what KServe lists too', async () => {
@@ -242,6 +252,36 @@ describe('text-embeddings-inference', () => {
     expect(best.text).toBeUndefined();
   });
 
+  it('ranks documents as Cohere, Jina and vLLM do', async () => {
+    const texts = REFERENCE.pairs.map(({ text }) => text);
+    const documents = texts.map((text, i) => (i % 2 === 0 ? text : { text }));
+    for (const path of ['/v1/rerank', '/v2/rerank', '/rerank']) {
+      const { status, body } = await post(path, { query: QUERY, documents, top_n: 3, return_documents: true });
+      expect([status, body.model, body.results.length]).toEqual([200, 'relevance', 3]);
+      for (const { index, relevance_score, document } of body.results) {
+        expect(document).toEqual({ text: texts[index] });
+        expect(relevance_score).toBeCloseTo(1 / (1 + Math.exp(-REFERENCE.pairs[index]!.logit)), 4);
+      }
+      expect(body.usage.total_tokens).toBeGreaterThan(10);
+    }
+    const long = await post('/v1/rerank', { query: QUERY, documents: ['batch '.repeat(3000)] });
+    expect(long.status).toBe(200);
+    const refused = await post('/v1/rerank', { query: QUERY, documents: ['batch '.repeat(3000)], truncation: false });
+    expect(refused).toMatchObject({ status: 400, body: { message: expect.stringMatching(/at most 512 tokens/) } });
+    for (const [body, status] of [
+      [{ query: '', documents: ['a'] }, 400],
+      [{ query: 'a', documents: [] }, 400],
+      [{ query: 'a', documents: [{ title: 'a' }] }, 400],
+      [{ query: 'a', documents: ['a'], top_n: 0 }, 400],
+      [{ query: 'a', documents: ['a'], max_tokens_per_doc: 9 }, 501],
+      [{ query: 'a', documents: ['a'], model: 'sentences' }, 400],
+      [{ query: 'a', documents: Array.from({ length: 1001 }, () => 'a') }, 400],
+    ] as const) {
+      const { status: found, body: told } = await post('/v1/rerank', body);
+      expect([found, typeof told.message, told.detail]).toEqual([status, 'string', told.message]);
+    }
+  });
+
   it('says how near sentences are to another, and what classes texts are of', async () => {
     const inputs = { source_sentence: TEXTS[1], sentences: [TEXTS[2], TEXTS[1]] };
     const { body } = await post('/similarity', { inputs });
@@ -264,6 +304,14 @@ describe('text-embeddings-inference', () => {
     for (const [i, tokens] of body.entries())
       expect(tokens.map(({ id }: { id: number }) => id)).toEqual(REFERENCE.texts[i]!.ids);
     expect(body[0][0]).toEqual({ id: 2, text: '[CLS]', special: true, start: null, stop: null });
+    expect(body[1].slice(1, -1).map(({ start, stop }: Record<string, number>) => TEXTS[1]!.slice(start, stop))).toEqual(
+      body[1].slice(1, -1).map(({ text }: { text: string }) => text),
+    );
+    const bytes = (await post('/tokenize', { inputs: '漢 é', add_special_tokens: false })).body[0];
+    expect(bytes.map(({ text, start, stop }: Record<string, unknown>) => [text, start, stop])).toEqual([
+      ['漢', 0, 3],
+      ['é', 4, 6],
+    ]);
     const bare = await post('/tokenize', { inputs: TEXTS[0], add_special_tokens: false });
     expect(bare.body[0]).toHaveLength(REFERENCE.texts[0]!.ids.length - 2);
     expect((await post('/decode', { ids: REFERENCE.texts[1]!.ids })).body).toEqual(['how do i roll back a version?']);
@@ -305,6 +353,7 @@ describe('text-embeddings-inference', () => {
     ['/predict', { inputs: [['a'], 'b'], model: 'ranked' }, 422, 'Validation'],
     ['/tokenize', { inputs: [] }, 400, 'Empty'],
     ['/tokenize', '{', 422, 'Validation'],
+    ['/tokenize', { inputs: 'a '.repeat(40_000) }, 422, 'Validation'],
     ['/decode', { ids: [1, -1] }, 422, 'Validation'],
     ['/decode', { ids: [99_999] }, 422, 'Validation'],
     ['/embed_sparse', { inputs: '' }, 400, 'Empty'],

@@ -9,7 +9,7 @@ import {
   ATTR_URL_SCHEME,
   ATTR_USER_AGENT_ORIGINAL,
 } from '@opentelemetry/semantic-conventions';
-import { ERRORS, type WatchedProtocol } from '../../core/index.js';
+import { ERRORS, type TextUse, type WatchedProtocol } from '../../core/index.js';
 import type { RequestRecord } from './trace-record.js';
 
 /** Of the conventions that are not stable yet (1.45): copied, as their package asks who depends on it to do. */
@@ -45,6 +45,19 @@ export function requestAttributes(record: RequestRecord): Attributes {
           'penstock.batch.padding_share': run.paddingShare,
         }),
     ...(run === undefined || run.device === '' ? {} : { 'penstock.device': run.device }),
+    ...(record.texts === undefined ? {} : textAttributes(record.texts, record.model)),
+  };
+}
+
+/** OpenTelemetry's conventions for generative AI, whose operation of embeddings is one of texts. */
+function textAttributes({ operation, requestModel, inputTokens, encodingFormats }: TextUse, model: string): Attributes {
+  return {
+    'gen_ai.operation.name': operation,
+    'gen_ai.provider.name': 'penstock',
+    'gen_ai.request.model': requestModel === '' ? model : requestModel,
+    'gen_ai.response.model': model,
+    'gen_ai.usage.input_tokens': inputTokens,
+    ...(encodingFormats === undefined ? {} : { 'gen_ai.request.encoding_formats': [...encodingFormats] }),
   };
 }
 

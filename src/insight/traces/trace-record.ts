@@ -1,4 +1,4 @@
-import type { CriticalityName, Reason, WatchedProtocol } from '../../core/index.js';
+import type { CriticalityName, Reason, TextUse, WatchedProtocol } from '../../core/index.js';
 
 /** Why a trace is kept. */
 export const KEPT_FOR = ['head', 'error', 'latency'] as const;
@@ -71,6 +71,8 @@ export interface RequestRecord {
   readonly answeredNs: number;
   readonly endedNs: number;
   readonly run: RunRecord | undefined;
+  /** Absent: it was no call of texts. */
+  readonly texts?: TextUse;
 }
 
 /** A copy of a request for a candidate, as a trace of its own. */

@@ -43,6 +43,7 @@ export function requestRecord(watched: WatchedRequest, replyBytes: number, ended
     answeredNs: scatteredNs > 0 ? Math.min(scatteredNs, endedNs) : Math.min(told.answeredNs, endedNs),
     endedNs,
     run: version === undefined ? undefined : runOf(model, version, told),
+    ...(request?.texts === undefined ? {} : { texts: request.texts }),
   };
 }
 

@@ -28,6 +28,7 @@ export { encodeClassifyReply, encodeRegressReply } from './predict-rest/results-
 export { OWN_ROOM, type ReplyRoom } from './reply-room.js';
 export { type RequestParts, requestOfParts } from './request-parts.js';
 export { V2_REST_SCHEMAS } from './schemas.js';
+export { documentsError, encodeRankedDocuments, type RankedDocuments } from './texts/documents.js';
 export { encodeOpenAiEmbeddings, openAiError } from './texts/openai.js';
 export type { TeiChoice } from './texts/tei.js';
 export {

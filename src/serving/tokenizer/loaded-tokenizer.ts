@@ -1,5 +1,8 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { ServingError } from '../../core/index.js';
+import type { PreTokenizerConfig } from './offsets/aligned-pieces.js';
+import { type AlignedToken, alignedTokens, type Trim } from './offsets/aligned-tokens.js';
+import { type LibraryNormalizer, type LibraryTokenizer, Unaligned } from './offsets/library.js';
 import { PrecompiledCharsmap } from './precompiled-charsmap.js';
 import { SpecialTokens } from './special-tokens.js';
 
@@ -7,10 +10,11 @@ import { SpecialTokens } from './special-tokens.js';
 export interface LoadedTokenizer {
   /** Ids of a text's tokens, without special ones of its own. */
   readonly encode: (text: string) => readonly number[];
+  /** The same with where each stands in the text; undefined: that cannot be known. */
+  readonly aligned: (text: string) => readonly AlignedToken[] | undefined;
   readonly decode: (ids: readonly number[], skipSpecial: boolean) => string;
   /** A token as the vocabulary writes it; undefined: no such id. */
   readonly token: (id: number) => string | undefined;
-  readonly isSpecial: (id: number) => boolean;
   readonly special: SpecialTokens;
   /** One more than the highest id. */
   readonly vocabularySize: number;
@@ -39,17 +43,30 @@ export function loadTokenizer(text: string): LoadedTokenizer {
   const special = new SpecialTokens(json.post_processor);
   const added = (json.added_tokens ?? []) as readonly AddedToken[];
   const ids = new Map(added.map((token) => [token.id, token]));
-  const tokenizer = built(json, added);
+  const tables = new Map<LibraryNormalizer, PrecompiledCharsmap>();
+  const tokenizer = built(json, added, tables);
+  // A character that has no token, and no token for such either, has no id: Hugging Face leaves it out.
+  const encode = (one: string) =>
+    tokenizer.encode(one, { add_special_tokens: false }).ids.filter((id: number | undefined) => id !== undefined);
+  const alignment = {
+    tokenizer: tokenizer as unknown as LibraryTokenizer,
+    preTokenizer: (json.pre_tokenizer ?? null) as PreTokenizerConfig | null,
+    tables,
+    trim: trimOf(json.post_processor),
+  };
   return {
-    // A character that has no token, and no token for such either, has no id: Hugging Face leaves it out.
-    encode: (one) =>
-      tokenizer.encode(one, { add_special_tokens: false }).ids.filter((id: number | undefined) => id !== undefined),
+    encode,
+    aligned: (one) => {
+      const tokens = known(() => alignedTokens(one, alignment));
+      const ids = encode(one);
+      const same = tokens !== undefined && tokens.length === ids.length && tokens.every(({ id }, i) => id === ids[i]);
+      return same ? tokens : undefined;
+    },
     decode: (given, skipSpecial) => {
       const kept = skipSpecial ? given.filter((id) => ids.get(id)?.special !== true) : given;
       return kept.length === 0 ? '' : tokenizer.decode([...kept], { clean_up_tokenization_spaces: false });
     },
     token: (id) => tokenizer.id_to_token(id),
-    isSpecial: (id) => ids.get(id)?.special === true,
     special,
     vocabularySize: vocabularySizeOf(tokenizer, added),
     padId: padIdOf(json, added),
@@ -70,12 +87,16 @@ function parsed(text: string): Readonly<Record<string, unknown>> {
 }
 
 /** The library's tokenizer, without the special tokens around a text: those are `SpecialTokens`'. */
-function built(json: Readonly<Record<string, unknown>>, added: readonly AddedToken[]): Tokenizer {
+function built(
+  json: Readonly<Record<string, unknown>>,
+  added: readonly AddedToken[],
+  tables: Map<LibraryNormalizer, PrecompiledCharsmap>,
+): Tokenizer {
   const { model, normalizer = null, pre_tokenizer = null, decoder = null } = json;
   const used = { model, normalizer, pre_tokenizer, decoder, post_processor: null, added_tokens: added };
   try {
     const tokenizer = new Tokenizer(used, { clean_up_tokenization_spaces: false });
-    normalizeExactly(tokenizer.normalizer as LibraryNormalizer | null);
+    normalizeExactly(tokenizer.normalizer as unknown as LibraryNormalizer | null, tables);
     // What it cannot do shows with the first text.
     tokenizer.encode('A first text, 1.', { add_special_tokens: false });
     return tokenizer;
@@ -85,20 +106,40 @@ function built(json: Readonly<Record<string, unknown>>, added: readonly AddedTok
   }
 }
 
-/** What of the library's normalizers is used here: a step, or several in turn. */
-interface LibraryNormalizer {
-  readonly config: { readonly type?: string; readonly precompiled_charsmap?: string | null };
-  readonly normalizers?: readonly (LibraryNormalizer | null)[];
-  normalize(text: string): string;
-}
-
 /** Puts SentencePiece's own table in the place of the library's approximation of it. */
-function normalizeExactly(normalizer: LibraryNormalizer | null): void {
-  for (const one of normalizer?.normalizers ?? []) normalizeExactly(one);
+function normalizeExactly(
+  normalizer: LibraryNormalizer | null,
+  tables: Map<LibraryNormalizer, PrecompiledCharsmap>,
+): void {
+  for (const one of normalizer?.normalizers ?? []) normalizeExactly(one, tables);
   const { type, precompiled_charsmap: table } = normalizer?.config ?? {};
   if (normalizer === null || type !== 'Precompiled' || typeof table !== 'string' || table === '') return;
   const exact = new PrecompiledCharsmap(table);
   normalizer.normalize = (text) => exact.normalize(text);
+  tables.set(normalizer, exact);
+}
+
+/** Undefined where the steps, or the text, are such that places are not known. */
+function known<T>(find: () => T): T | undefined {
+  try {
+    return find();
+  } catch (thrown) {
+    if (thrown instanceof Unaligned) return undefined;
+    throw thrown;
+  }
+}
+
+/** Whether spaces at the ends of tokens are left out of them: what the post-processor says. */
+function trimOf(postProcessor: unknown): Trim | undefined {
+  const { type, processors, trim_offsets, add_prefix_space } = (postProcessor ?? {}) as {
+    readonly type?: string;
+    readonly processors?: readonly unknown[];
+    readonly trim_offsets?: boolean;
+    readonly add_prefix_space?: boolean;
+  };
+  if (type === 'Sequence') return processors?.map(trimOf).find((one) => one !== undefined);
+  if ((type !== 'ByteLevel' && type !== 'RobertaProcessing') || trim_offsets === false) return undefined;
+  return { prefixed: add_prefix_space ?? true };
 }
 
 function vocabularySizeOf(tokenizer: Tokenizer, added: readonly AddedToken[]): number {

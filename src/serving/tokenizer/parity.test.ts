@@ -25,7 +25,12 @@ interface Cut extends Pair {
 }
 
 interface Vectors {
-  readonly texts: readonly { readonly text: string; readonly ids: readonly number[]; readonly decoded: string }[];
+  readonly texts: readonly {
+    readonly text: string;
+    readonly ids: readonly number[];
+    readonly offsets: readonly number[];
+    readonly decoded: string;
+  }[];
   readonly pairs: readonly Pair[];
   readonly cut: readonly Cut[];
 }
@@ -77,6 +82,20 @@ describe.each(['wordpiece', 'bpe', 'unigram', 'sentencepiece'])(
           ({ decoded }) => decoded,
         ),
       ).toEqual([]);
+    });
+
+    it('finds where tokens stand as it does, wherever it says so at all', () => {
+      const placed = vectors.texts.filter(({ text, ids }) => {
+        const found = tokenizer.aligned(text)?.map(({ id }) => id);
+        return (
+          found !== undefined && JSON.stringify(tokenizer.special.around(found, undefined).ids) === JSON.stringify(ids)
+        );
+      });
+      expect(placed.length).toBeGreaterThanOrEqual(vectors.texts.length * 0.99);
+      const places = (text: string) => tokenizer.aligned(text)?.flatMap(({ start, stop }) => [start, stop]);
+      expect(placed.filter(({ text, offsets }) => JSON.stringify(places(text)) !== JSON.stringify(offsets))).toEqual(
+        [],
+      );
     });
 
     it('puts the same special tokens around pairs, and tells them apart as it does', () => {

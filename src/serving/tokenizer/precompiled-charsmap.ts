@@ -52,6 +52,15 @@ export class PrecompiledCharsmap {
     return normalized;
   }
 
+  /** The same as its parts: what a key of the table, or a character, was made into. */
+  *parts(text: string): Generator<readonly [part: string, made: string]> {
+    for (let at = 0; at < text.length; ) {
+      const end = this.#boundaryAfter(text, at);
+      for (const { segment } of this.#graphemes.segment(text.slice(at, end))) yield* this.#partsOf(segment);
+      at = end;
+    }
+  }
+
   /**
    * The next place from `at` on where a grapheme surely ends: between two characters that do not join. To find all the others takes
    * five hundred times as long as to look one up.
@@ -99,6 +108,14 @@ export class PrecompiledCharsmap {
     let text = '';
     for (const character of grapheme) text += this.#lookUp(this.#encoder.encode(character)) ?? character;
     return text;
+  }
+
+  *#partsOf(grapheme: string): Generator<readonly [string, string]> {
+    const bytes = this.#encoder.encode(grapheme);
+    const whole = bytes.byteLength < LONGEST_GRAPHEME_BYTES ? this.#lookUp(bytes) : undefined;
+    if (whole !== undefined) yield [grapheme, whole];
+    else
+      for (const character of grapheme) yield [character, this.#lookUp(this.#encoder.encode(character)) ?? character];
   }
 
   /** The text of the shortest key that `bytes` begins with; undefined: none does. */

@@ -30,6 +30,11 @@ export class SpecialTokens {
     return this.#places(pair).filter(({ kind }) => kind === 'token').length;
   }
 
+  /** How many stand before a text alone. */
+  get before(): number {
+    return this.#single.findIndex(({ kind }) => kind === 'text');
+  }
+
   /** The texts with their special tokens around them. `second`: undefined = one text. */
   around(first: readonly number[], second: readonly number[] | undefined): Encoding {
     const ids: number[] = [];

@@ -24,6 +24,9 @@ export interface TokenizedText {
   readonly tokens: readonly TokenText[] | undefined;
 }
 
+/** Characters a token stands for at most before a text counts as too long without being read (text-embeddings-inference's). */
+export const CHARACTERS_A_TOKEN = 250;
+
 /** Characters of one task: many long texts of one request let those of others in between. */
 const CHARACTERS_A_TASK = 64 * 1024;
 

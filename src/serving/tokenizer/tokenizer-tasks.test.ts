@@ -44,6 +44,47 @@ describe('texts as tokens', () => {
     expect([...tokenize(asked([['a', 'b']], { prompt: 'q ' })).types!]).toEqual([0, 0, 0, 1, 1]);
   });
 
+  it('are told with the bytes that they stand for, the prompt included', () => {
+    const placed = (text: string, changes: Partial<TokenizeInput> = {}) =>
+      tokenize(asked([text], { withTokens: true, ...changes })).tokens!.map(({ text, start, stop }) => [
+        text,
+        start,
+        stop,
+      ]);
+    expect(placed('É漢 a😀', { prompt: 'q: ' })).toEqual([
+      ['[CLS]', undefined, undefined],
+      ['q', 0, 1],
+      [':', 1, 2],
+      ['É', 3, 5],
+      ['漢', 5, 8],
+      ['a😀', 9, 14],
+      ['[SEP]', undefined, undefined],
+    ]);
+    expect(placed('[MASK]', { addSpecial: false })).toEqual([['[MASK]', 0, 6]]);
+    const special = tokenize(asked(['[MASK]'], { withTokens: true })).tokens!.map((one) => one.special);
+    expect(special).toEqual([true, false, true]);
+  });
+
+  it('are told without places where those are not known: half a character, tokens that take spaces along, other steps', () => {
+    const places = (text: string, tokenizer = WORDPIECE) =>
+      tokenize(asked([text], { withTokens: true, addSpecial: false, tokenizer })).tokens!.map(({ start }) => start);
+    expect(places('a \ud800 b')).toEqual([undefined, undefined, undefined].slice(0, places('a \ud800 b').length));
+    const mask = { id: 4, content: '[MASK]', lstrip: true, special: true };
+    expect(places('a [MASK]', changed({ added_tokens: [mask] }))).toEqual([undefined, undefined]);
+    expect(places('a b', changed({ pre_tokenizer: { type: 'Punctuation' } })).every((one) => one === undefined)).toBe(
+      true,
+    );
+    expect(places('a b')).toEqual([0, 2]);
+  });
+
+  it('of a long row of marks are not placed, and of many spaces in time that grows with them', () => {
+    const nfc = changed({ normalizer: { type: 'NFC' } });
+    const marks = `a${'\u0316\u0301'.repeat(1000)}`;
+    const input = { withTokens: true, addSpecial: false, maxTokens: 1e6 } as const;
+    expect(tokenize(asked([marks], { ...input, tokenizer: nfc })).tokens).toEqual([{ text: '[UNK]', special: false }]);
+    expect(tokenize(asked([`${' '.repeat(20_000)}a`], input)).tokens![0]).toMatchObject({ start: 20_000 });
+  });
+
   it('that are tokens already stay as they are, cut where that is asked', () => {
     const ids = Int32Array.from({ length: 20 }, (_, i) => i);
     expect([...tokenize(asked([{ ids }], { truncate: true, direction: 'left' })).ids]).toEqual([...ids.slice(4)]);

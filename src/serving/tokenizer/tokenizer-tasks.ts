@@ -10,10 +10,8 @@ import {
 import { tokenizerOf } from './kept-tokenizers.js';
 import type { LoadedTokenizer } from './loaded-tokenizer.js';
 import { bareEncoding, type Encoding } from './special-tokens.js';
+import { CHARACTERS_A_TOKEN } from './texts-as-tokens.js';
 import { truncated } from './truncation.js';
-
-/** Characters a token stands for at most before a text counts as too long without being read (text-embeddings-inference's). */
-const CHARACTERS_A_TOKEN = 250;
 
 /** Texts as token ids, on a pool thread. See `OffloadTasks.tokenize`. */
 export function tokenize(input: TokenizeInput): TokenizedTexts {
@@ -34,7 +32,7 @@ export function tokenize(input: TokenizeInput): TokenizedTexts {
     ids,
     types: types.some((type) => type !== 0) ? types : undefined,
     ends,
-    tokens: input.withTokens ? Array.from(ids, (id) => tokenText(tokenizer, id)) : undefined,
+    tokens: input.withTokens ? shownTokens(tokenizer, input, encodings) : undefined,
   };
 }
 
@@ -122,6 +120,48 @@ function checkIds(ids: Int32Array, { vocabularySize }: LoadedTokenizer, index: n
   }
 }
 
-function tokenText(tokenizer: LoadedTokenizer, id: number): TokenText {
-  return { text: tokenizer.token(id) ?? '', special: tokenizer.isSpecial(id) };
+/** Each token as it is told, of single texts that were not cut with where it stands. */
+function shownTokens(
+  tokenizer: LoadedTokenizer,
+  { texts, prompt, addSpecial, maxTokens }: TokenizeInput,
+  encodings: readonly Encoding[],
+): TokenText[] {
+  return encodings.flatMap(({ ids }, i) => {
+    const text = texts[i];
+    const before = addSpecial ? Math.max(tokenizer.special.before, 0) : 0;
+    const count = ids.length - (addSpecial ? tokenizer.special.count(false) : 0);
+    // One that is longer was cut before it was read.
+    const whole = typeof text === 'string' && prompt.length + text.length <= maxTokens * CHARACTERS_A_TOKEN;
+    const found = whole ? placedTokens(tokenizer, prompt + text) : undefined;
+    const placed = found?.length === count ? found : undefined;
+    return ids.map((id, at) => {
+      const special = at < before || at >= before + count;
+      return special ? tokenText(tokenizer, id, true) : (placed?.[at - before] ?? tokenText(tokenizer, id, false));
+    });
+  });
+}
+
+/** The tokens of a text with the bytes that they stand for, as text-embeddings-inference tells them; undefined: not known. */
+function placedTokens(tokenizer: LoadedTokenizer, text: string): readonly TokenText[] | undefined {
+  const aligned = tokenizer.aligned(text);
+  if (aligned === undefined) return undefined;
+  const characters = Array.from(text);
+  const bytes = [0];
+  for (const character of characters) bytes.push((bytes.at(-1) as number) + bytesOf(character));
+  return aligned.map(({ start, stop }) => ({
+    text: characters.slice(start, stop).join(''),
+    special: false,
+    start: bytes[start] as number,
+    stop: bytes[stop] as number,
+  }));
+}
+
+/** In UTF-8. */
+function bytesOf(character: string): number {
+  const code = character.codePointAt(0) as number;
+  return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x1_0000 ? 3 : 4;
+}
+
+function tokenText(tokenizer: LoadedTokenizer, id: number, special: boolean): TokenText {
+  return { text: tokenizer.token(id) ?? '', special };
 }

@@ -56,7 +56,10 @@ const CODES: Partial<Record<Reason, string>> = {
 };
 
 /** The body of an error as OpenAI's clients read it; its status is that of the table of errors. */
-export function openAiError({ reason, message }: ServingError): string {
+export function openAiError(error: ServingError): string {
+  const { reason } = error;
+  const long = TOO_LONG.exec(error.message);
+  const message = long === null ? error.message : tooLong(long);
   const { http }: { readonly http: number } = ERRORS[reason];
   const type =
     http >= 500 && reason !== 'UNSUPPORTED'
@@ -64,6 +67,15 @@ export function openAiError({ reason, message }: ServingError): string {
       : http === 429
         ? 'rate_limit_error'
         : 'invalid_request_error';
-  const param = /^'([a-z_]+)/.exec(message)?.[1] ?? null;
-  return JSON.stringify({ error: { message, type, param, code: CODES[reason] ?? null } });
+  const param = long === null ? (/^'([a-z_]+)/.exec(message)?.[1] ?? null) : 'input';
+  const code = long === null ? (CODES[reason] ?? null) : 'context_length_exceeded';
+  return JSON.stringify({ error: { message, type, param, code } });
+}
+
+/** What tokenizers refuse a text with that is too long. */
+const TOO_LONG = /^text (\d+): expected at most (\d+) tokens, found (\d+)( characters)?$/;
+
+/** The same in OpenAI's words, which clients look for. */
+function tooLong([, index, most, found, characters = ' tokens']: RegExpExecArray): string {
+  return `This model's maximum context length is ${most} tokens, however text ${index} of 'input' has ${found}${characters}. Please reduce its length.`;
 }

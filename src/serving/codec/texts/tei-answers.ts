@@ -82,12 +82,12 @@ export function classesOfTexts(
   });
 }
 
-/** The answer of `/tokenize`. Offsets are not told: the tokenizers here do not know them. */
+/** The answer of `/tokenize`. `start` and `stop`: in bytes, null where they are not known. */
 export function teiTokens(
   texts: readonly { readonly ids: Int32Array; readonly tokens: readonly TokenText[] }[],
 ): string {
   const answer = texts.map(({ ids, tokens }) =>
-    tokens.map(({ text, special }, i) => ({ id: ids[i], text, special, start: null, stop: null })),
+    tokens.map(({ text, special, start = null, stop = null }, i) => ({ id: ids[i], text, special, start, stop })),
   );
   return JSON.stringify(answer);
 }

@@ -1,4 +1,5 @@
 import type { TextInput, TruncationDirection } from '../../../core/index.js';
+import { type RankedDocuments, rankedDocumentsOf } from './documents.js';
 import {
   directionOf,
   empty,
@@ -92,8 +93,10 @@ function similarity(body: Uint8Array, most: number): TeiEmbed {
   };
 }
 
-function rerank(body: Uint8Array, most: number): TeiRerank {
+/** As text-embeddings-inference has it, or with `documents` as others do on the same route. */
+function rerank(body: Uint8Array, most: number): TeiRerank | RankedDocuments {
   const fields = fieldsOf(body);
+  if (fields.documents !== undefined && fields.texts === undefined) return rankedDocumentsOf(fields);
   return {
     ...choiceOf(fields, fields),
     query: filledText(fields.query, 'query'),

@@ -1,11 +1,13 @@
+import { decodeRankedDocuments } from './documents.js';
 import { decodeOpenAiEmbeddings } from './openai.js';
 import { TEI_BODIES } from './tei.js';
 
 /** How bodies of texts are read, by the route they came to; `most`: texts of one request, where the protocol does not say. */
-const TEXT_BODIES = { openAi: decodeOpenAiEmbeddings, ...TEI_BODIES } satisfies Record<
-  string,
-  (body: Uint8Array, most: number) => unknown
->;
+const TEXT_BODIES = {
+  openAi: decodeOpenAiEmbeddings,
+  documents: decodeRankedDocuments,
+  ...TEI_BODIES,
+} satisfies Record<string, (body: Uint8Array, most: number) => unknown>;
 
 export type TextBodyKind = keyof typeof TEXT_BODIES;
 export type TextBody<K extends TextBodyKind> = ReturnType<(typeof TEXT_BODIES)[K]>;

@@ -4,6 +4,7 @@ import {
   ServingError,
   type Tensor,
   type TextModel,
+  type TextUse,
 } from '../../../core/index.js';
 import { requestOfParts } from '../request-parts.js';
 import type { RequestContext } from '../v2-rest/infer-request.js';
@@ -20,15 +21,14 @@ export function textRequest(
   text: TextModel,
   { ids, types }: TextTokens,
   context: RequestContext,
+  texts: TextUse,
 ): InferenceRequest {
   const inputs = [integers(spec, text.ids, ids)];
   if (text.mask !== undefined) inputs.push(integers(spec, text.mask, new Int32Array(ids.length).fill(1)));
   if (text.types !== undefined) inputs.push(integers(spec, text.types, types ?? new Int32Array(ids.length)));
   // What the body lies in is not what the tensors lie in.
-  return requestOfParts(
-    { ...context, lease: undefined },
-    { inputs, outputs: [{ name: text.output, classification: 0 }] },
-  );
+  const parts = { inputs, outputs: [{ name: text.output, classification: 0 }] };
+  return { ...requestOfParts({ ...context, lease: undefined }, parts), texts };
 }
 
 /** Integers as the input's data type has them, `[1, length]`. */

@@ -100,9 +100,46 @@ export const TEXT_SCHEMAS = {
     },
   },
   TeiSimilarities: vector,
+  RankedDocuments: {
+    type: 'object',
+    required: ['query', 'documents'],
+    properties: {
+      query: text,
+      documents: {
+        type: 'array',
+        minItems: 1,
+        items: { oneOf: [text, { type: 'object', required: ['text'], properties: { text } }] },
+      },
+      top_n: { type: 'integer', minimum: 1 },
+      return_documents: flag,
+      truncation: { ...flag, description: 'Cut documents that are too long: the default.' },
+      model: { ...text, description: 'Default: the only model of task rerank.' },
+    },
+  },
+  DocumentRanks: {
+    type: 'object',
+    required: ['model', 'results', 'usage'],
+    properties: {
+      model: text,
+      results: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['index', 'relevance_score'],
+          properties: {
+            index: count,
+            relevance_score: { type: 'number' },
+            document: { type: 'object', properties: { text } },
+          },
+        },
+      },
+      usage: { type: 'object', properties: { prompt_tokens: count, total_tokens: count } },
+    },
+  },
   TeiRerank: {
     type: 'object',
-    required: ['query', 'texts'],
+    description: 'Or with `documents`, as /v1/rerank has it.',
+    required: ['query'],
     properties: { query: text, texts, raw_scores: flag, return_text: flag, ...choice },
   },
   TeiRanks: {

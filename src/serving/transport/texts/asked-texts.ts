@@ -1,4 +1,11 @@
-import type { InferenceResponse, Offload, TextInput, TextTask, TruncationDirection } from '../../../core/index.js';
+import type {
+  InferenceResponse,
+  Offload,
+  TextInput,
+  TextTask,
+  TextUse,
+  TruncationDirection,
+} from '../../../core/index.js';
 import { type RequestContext, textRequest } from '../../codec/index.js';
 import { type TokenizedText, textsAsTokens } from '../../tokenizer/index.js';
 import type { DecodedCall } from '../http/form/infer-form.js';
@@ -29,10 +36,15 @@ export interface AskedTexts<T> {
   readonly truncate?: boolean | undefined;
   readonly direction?: TruncationDirection | undefined;
   readonly promptName?: string | undefined;
+  /** How vectors are to be written, where the protocol has several ways. */
+  readonly encodingFormats?: readonly string[];
   /** What is kept of the response of a text. */
   readonly take: (response: InferenceResponse, served: ServedTexts, tokens: number) => T;
   readonly encode: (taken: readonly T[], served: ServedTexts, figures: TextFigures) => Uint8Array | string;
 }
+
+/** As OpenTelemetry's conventions name them, where they do. */
+const OPERATIONS = { embed: 'embeddings', sparse: 'embeddings', rerank: 'rerank', classify: 'classify' } as const;
 
 /** The call of texts: each as tokens, each a request. Rejects with what names of models and texts are refused with. */
 export async function callOfTexts<T>(asked: AskedTexts<T>, context: TextsContext): Promise<DecodedCall> {
@@ -49,11 +61,17 @@ export async function callOfTexts<T>(asked: AskedTexts<T>, context: TextsContext
   const begunNs = context.nowNs();
   const tokenized = await textsAsTokens(server.offload, text, asked.texts, choice, context.signal());
   const figures = new TextFigures(context, begunNs, asked.texts, tokenized);
+  const use: TextUse = {
+    operation: OPERATIONS[text.task],
+    requestModel: asked.model,
+    inputTokens: figures.tokens,
+    encodingFormats: asked.encodingFormats,
+  };
   const own = { ...context, model: spec.id.model };
   return textsCall<T>({
     count: tokenized.length,
     mostInFlight: Math.max(LEAST_IN_FLIGHT, 4 * spec.maxBatchSize),
-    request: (index, version) => textRequest(spec, text, at(tokenized, index), { ...own, version }),
+    request: (index, version) => textRequest(spec, text, at(tokenized, index), { ...own, version }, use),
     take: (response, index) => {
       figures.took(response.latency);
       return asked.take(response, served, at(tokenized, index).ids.length);

@@ -1,9 +1,9 @@
 import { ServingError, type TokenText } from '../../../core/index.js';
-import { textsAsTokens } from '../../tokenizer/index.js';
+import { CHARACTERS_A_TOKEN, textsAsTokens } from '../../tokenizer/index.js';
 import type { TextsServer } from './asked-texts.js';
 import { anyTexts, promptOf } from './text-model.js';
 
-/** Most bytes of a call that runs no model, and characters of its texts; text-embeddings-inference's limit of a body. */
+/** Most bytes of a call that runs no model; text-embeddings-inference's limit of a body. */
 export const MOST_CALL_BYTES = 2_000_000;
 
 /** The tokens of a text, each with what the vocabulary calls it. */
@@ -20,23 +20,25 @@ export interface AskedTokens {
   readonly promptName: string | undefined;
 }
 
-/** The tokens of texts. How long a text may be is the model's business, not the tokenizer's. */
+/** The tokens of texts, as many as they are; a text may have as many characters as one for the model. Rejects with SHAPE_MISMATCH else. */
 export async function tokensOfTexts(
   server: TextsServer,
   asked: AskedTokens,
   signal?: AbortSignal,
 ): Promise<readonly ShownTokens[]> {
   const { text } = await anyTexts(server, asked.model);
-  const characters = asked.texts.reduce((sum, one) => sum + one.length, 0);
-  if (characters > MOST_CALL_BYTES)
-    throw new ServingError(
-      'BODY_TOO_LARGE',
-      `expected texts of at most ${MOST_CALL_BYTES} characters together, found ${characters}`,
-    );
+  const prompt = promptOf(text, asked.promptName);
+  const most = text.maxTokens * CHARACTERS_A_TOKEN;
+  for (const [i, one] of asked.texts.entries())
+    if (prompt.length + one.length > most)
+      throw new ServingError(
+        'SHAPE_MISMATCH',
+        `text ${i}: expected at most ${most} characters, found ${prompt.length + one.length}`,
+      );
   const choice = {
     truncate: false,
     direction: text.truncationDirection,
-    prompt: promptOf(text, asked.promptName),
+    prompt,
     addSpecial: asked.addSpecial,
     withTokens: true,
   };

@@ -17,6 +17,7 @@ export function openAiEmbeddingsForm(): InferForm {
           model: asked.model,
           tasks: ['embed'],
           texts: asked.texts,
+          encodingFormats: [asked.base64 ? 'base64' : 'float'],
           take: (response, { text }, tokens) =>
             finished(
               vectorOf(response, text, tokens),

@@ -16,6 +16,7 @@ import {
 } from '../../../codec/index.js';
 import { type AskedTexts, callOfTexts } from '../../texts/asked-texts.js';
 import type { InferForm } from '../form/infer-form.js';
+import { askedDocuments } from './documents-form.js';
 import { textBody } from './text-body.js';
 
 const errorAnswer = (error: ServingError) => ({ contentType: 'application/json', ...teiError(error) });
@@ -54,13 +55,17 @@ export const TEI_FORMS = {
     encode: teiSimilarities,
   })),
 
-  rerank: formOf('rerank', (asked) => ({
-    ...asked,
-    tasks: ['rerank'],
-    texts: asked.texts.map((text) => [asked.query, text] as const),
-    take: (response, { text }, tokens) => vectorOf(response, text, tokens),
-    encode: (logits) => teiRanks(asked, logits),
-  })),
+  rerank: formOf<'rerank', Float32Array>('rerank', (asked) =>
+    'documents' in asked
+      ? askedDocuments(asked)
+      : {
+          ...asked,
+          tasks: ['rerank'],
+          texts: asked.texts.map((text) => [asked.query, text] as const),
+          take: (response, { text }, tokens) => vectorOf(response, text, tokens),
+          encode: (logits) => teiRanks(asked, logits),
+        },
+  ),
 
   predict: formOf('predict', (asked) => ({
     ...asked,

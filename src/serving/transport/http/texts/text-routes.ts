@@ -1,6 +1,7 @@
 import { MOST_CALL_BYTES } from '../../texts/tokens-of-texts.js';
 import type { InferForm } from '../form/infer-form.js';
 import type { Route } from '../routes.js';
+import { documentsForm } from './documents-form.js';
 import { openAiEmbeddingsForm, openAiRefusal } from './openai-form.js';
 import { decodeCall, infoCall, tokenizeCall } from './tei-calls.js';
 import { TEI_FORMS } from './tei-forms.js';
@@ -39,6 +40,15 @@ export const TEXT_ROUTES: readonly Route[] = [
     'TeiRerank',
     'TeiRanks',
     TEI_FORMS.rerank,
+  ),
+  ...['/v1/rerank', '/v2/rerank'].map((pattern) =>
+    form(
+      pattern,
+      'Documents by their relevance for a query (Cohere, Jina)',
+      'RankedDocuments',
+      'DocumentRanks',
+      documentsForm,
+    ),
   ),
   form('/predict', 'Classes of texts (text-embeddings-inference)', 'TeiPredict', 'TeiPredictions', TEI_FORMS.predict),
   {
