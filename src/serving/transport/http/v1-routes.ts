@@ -4,6 +4,7 @@ import { type Awaitable, chained, mapped } from '../ports.js';
 import { modelMetadata } from '../tf-serving/model-metadata.js';
 import { modelStatus } from '../tf-serving/model-status.js';
 import type { ControlCallInput, ControlRoute } from './control-exchange.js';
+import { formRoute } from './form/form-route.js';
 import type { FormServer, InferForm } from './form/infer-form.js';
 import { classifyForm, explainForm, predictForm, regressForm } from './form/predict-form.js';
 import { PLAIN_MEDIA } from './plain/plain-form.js';
@@ -136,19 +137,8 @@ function method(
   response: string,
   summary: string,
 ): Route {
-  return {
-    kind: 'form',
-    method: 'POST',
-    pattern,
-    tag: 'inference',
-    right: 'open',
-    group: 'inference',
-    summary,
-    request,
-    response,
-    form,
-    ...(form === predictForm ? { media: PLAIN_MEDIA, events: true } : {}),
-  };
+  const plain = form === predictForm ? { media: PLAIN_MEDIA, events: true } : {};
+  return formRoute({ pattern, summary, request, response, form, ...plain });
 }
 
 /** The version that a path names, by number or label. */

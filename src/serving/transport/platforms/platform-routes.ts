@@ -1,5 +1,6 @@
 import { ERRORS } from '../../../core/index.js';
 import { GROUPS, RIGHTS } from '../../controlplane/index.js';
+import { formRoute } from '../http/form/form-route.js';
 import type { Route } from '../http/routes.js';
 import { mapped } from '../ports.js';
 import { invocationForm } from './invocation-form.js';
@@ -66,16 +67,11 @@ function health(pattern: string, tells: 'ready' | 'live'): Route {
 const NOT_READY_STATUS = ERRORS.VERSION_NOT_READY.http;
 
 function invocations(pattern: string, form: ReturnType<typeof invocationForm>): Route {
-  return {
-    kind: 'form',
-    method: 'POST',
+  return formRoute({
     pattern,
-    tag: 'inference',
-    right: 'open',
-    group: 'inference',
     summary: 'Run an inference of the model that is named, else of the default one',
     request: 'PlainRequest',
     response: 'PlainAnswer',
     form,
-  };
+  });
 }

@@ -1,4 +1,5 @@
 import { MOST_CALL_BYTES } from '../../texts/tokens-of-texts.js';
+import { formRoute } from '../form/form-route.js';
 import type { InferForm } from '../form/infer-form.js';
 import type { Route } from '../routes.js';
 import { documentsForm } from './documents-form.js';
@@ -92,16 +93,5 @@ export const TEXT_ROUTES: readonly Route[] = [
 ];
 
 function form(pattern: string, summary: string, request: string, response: string, make: () => InferForm): Route {
-  return {
-    kind: 'form',
-    method: 'POST',
-    pattern,
-    tag: 'inference',
-    group: 'inference',
-    right: 'open',
-    summary,
-    request,
-    response,
-    form: make,
-  };
+  return formRoute({ pattern, summary, request, response, form: make });
 }
