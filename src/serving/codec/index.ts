@@ -26,7 +26,7 @@ export { encodePredictReply } from './predict-rest/predict-reply.js';
 export { PREDICT_SCHEMAS } from './predict-rest/predict-schemas.js';
 export { encodeClassifyReply, encodeRegressReply } from './predict-rest/results-reply.js';
 export { OWN_ROOM, type ReplyRoom } from './reply-room.js';
-export { type RequestParts, requestOfParts } from './request-parts.js';
+export { type RequestContext, type RequestParts, requestOfParts } from './request-parts.js';
 export { V2_REST_SCHEMAS } from './schemas.js';
 export { documentsError, encodeRankedDocuments, type RankedDocuments } from './texts/documents.js';
 export { encodeOpenAiEmbeddings, openAiError } from './texts/openai.js';
@@ -80,7 +80,6 @@ export {
   type DecodedRequest,
   decodeInferBody,
   type InferBodyOptions,
-  type RequestContext,
 } from './v2-rest/infer-request.js';
 export { isV2Body } from './v2-rest/is-v2-body.js';
 export { attachV2Json, type DetachedBody, decodeV2Json, OFFLOAD_JSON_BYTES } from './v2-rest/offload-decode.js';

@@ -1,16 +1,35 @@
 import {
+  type CallerTraits,
   type InferenceRequest,
+  type Lease,
   type OutputRequest,
   type Parameters,
   type Tensor,
   withForwarded,
 } from '../../core/index.js';
 import { NO_PARAMETERS } from './request-parameters.js';
-import type { RequestContext } from './v2-rest/infer-request.js';
+
+/** What path, headers and clock say of a request. */
+export interface RequestContext {
+  readonly model: string;
+  readonly version: number | undefined;
+  /** Monotonic nanoseconds; `NO_DEADLINE` where none. */
+  readonly deadlineNs: number;
+  readonly receivedNs: number;
+  readonly nowNs: () => number;
+  /** As headers name them; empty = they do not. */
+  readonly tenantHeader?: string | undefined;
+  readonly criticalityHeader?: string | undefined;
+  readonly caller?: CallerTraits | undefined;
+  /** What the body lies in; undefined: garbage-collected memory. */
+  readonly lease?: Lease | undefined;
+}
 
 /** What a body says of its request; absent: nothing. */
 export interface RequestParts {
   readonly inputs: readonly Tensor[];
+  /** The body itself where it is one raw tensor. */
+  readonly rawInput?: Uint8Array;
   readonly id?: string;
   readonly outputs?: readonly OutputRequest[];
   readonly parameters?: Parameters;
@@ -25,7 +44,7 @@ export function requestOfParts(context: RequestContext, parts: RequestParts): In
     version: context.version,
     id: parts.id ?? '',
     inputs: parts.inputs,
-    rawInput: undefined,
+    rawInput: parts.rawInput,
     lease: context.lease,
     outputs: parts.outputs ?? [],
     parameters: withForwarded(parts.parameters ?? NO_PARAMETERS, context.caller),

@@ -6,8 +6,8 @@ import {
   type TextModel,
   type TextUse,
 } from '../../../core/index.js';
+import type { RequestContext } from '../request-parts.js';
 import { requestOfParts } from '../request-parts.js';
-import type { RequestContext } from '../v2-rest/infer-request.js';
 
 /** A text's token ids, and which of two texts each belongs to (undefined: all to the first). */
 export interface TextTokens {

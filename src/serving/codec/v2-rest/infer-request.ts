@@ -1,31 +1,9 @@
-import {
-  type CallerTraits,
-  type InferenceRequest,
-  type Lease,
-  ServingError,
-  withForwarded,
-} from '../../../core/index.js';
+import { type InferenceRequest, ServingError } from '../../../core/index.js';
 import type { PlacedTensors } from '../placed-tensors.js';
-import { NO_PARAMETERS } from '../request-parameters.js';
+import { type RequestContext, requestOfParts } from '../request-parts.js';
 import type { DecodedBody } from './decoded-body.js';
 import { decodeBody } from './infer-body.js';
 import { BINARY_REPLY, type ReplyFormat } from './reply-format.js';
-
-/** What path, headers and clock say of a request. */
-export interface RequestContext {
-  readonly model: string;
-  readonly version: number | undefined;
-  /** Monotonic nanoseconds; `NO_DEADLINE` where none. */
-  readonly deadlineNs: number;
-  readonly receivedNs: number;
-  readonly nowNs: () => number;
-  /** As headers name them; empty = they do not. */
-  readonly tenantHeader?: string | undefined;
-  readonly criticalityHeader?: string | undefined;
-  readonly caller?: CallerTraits | undefined;
-  /** What the body lies in; undefined: garbage-collected memory. */
-  readonly lease?: Lease | undefined;
-}
 
 export interface InferBodyOptions extends RequestContext {
   /** Header `Inference-Header-Content-Length`; undefined: the body is JSON; 0: it is one raw tensor. */
@@ -47,7 +25,8 @@ export interface DecodedRequest {
  * what came. Memory taken is bounded by a small multiple of the body.
  */
 export function decodeInferBody(body: Uint8Array, options: InferBodyOptions): DecodedRequest {
-  if (options.headerLength === 0) return { request: rawRequest(body, options), format: BINARY_REPLY };
+  if (options.headerLength === 0)
+    return { request: requestOfParts(options, { inputs: [], rawInput: body }), format: BINARY_REPLY };
   const jsonBytes = checkedHeaderLength(options.headerLength ?? body.byteLength);
   const { allowNan, placed } = options;
   return requestOf(decodeBody(body, { jsonBytes, allowNan, binaryByDefault: false, placed }), options);
@@ -55,50 +34,10 @@ export function decodeInferBody(body: Uint8Array, options: InferBodyOptions): De
 
 /** Joins a decoded body with what path, headers and clock say. */
 export function requestOf(body: DecodedBody, context: RequestContext): DecodedRequest {
-  const request: InferenceRequest = {
-    model: context.model,
-    version: context.version,
-    id: body.id,
-    inputs: body.inputs,
-    rawInput: undefined,
-    lease: context.lease,
-    outputs: body.outputs,
-    parameters: withForwarded(body.parameters, context.caller),
-    priority: body.priority,
-    timeoutUs: body.timeoutUs,
-    deadlineNs: context.deadlineNs,
-    tenantHeader: context.tenantHeader,
-    caller: context.caller,
-    criticalityHeader: context.criticalityHeader,
-    trace: undefined,
-    receivedNs: context.receivedNs,
-    decodedNs: context.nowNs(),
-  };
+  const request = requestOfParts(context, body);
   // Not in the literal: a request that is in no sequence has no place for one.
   if (body.sequence !== undefined) request.sequence = body.sequence;
   return { request, format: body.format };
-}
-
-function rawRequest(body: Uint8Array, context: RequestContext): InferenceRequest {
-  return {
-    model: context.model,
-    version: context.version,
-    id: '',
-    inputs: [],
-    rawInput: body,
-    lease: context.lease,
-    outputs: [],
-    parameters: withForwarded(NO_PARAMETERS, context.caller),
-    priority: 0,
-    timeoutUs: 0,
-    deadlineNs: context.deadlineNs,
-    tenantHeader: context.tenantHeader,
-    caller: context.caller,
-    criticalityHeader: context.criticalityHeader,
-    trace: undefined,
-    receivedNs: context.receivedNs,
-    decodedNs: context.nowNs(),
-  };
 }
 
 function checkedHeaderLength(length: number): number {

@@ -1,7 +1,8 @@
 import type { OffloadTasks, OutputRequest, Parameters, SequencePart } from '../../../core/index.js';
 import { attachTensors, type DetachedTensors, detachTensors } from '../detached-tensors.js';
+import type { RequestContext } from '../request-parts.js';
 import { decodeBody } from './infer-body.js';
-import { type DecodedRequest, type RequestContext, requestOf } from './infer-request.js';
+import { type DecodedRequest, requestOf } from './infer-request.js';
 
 /**
  * From this many bytes of JSON text a body is worth a worker thread. Measured (Node 20.20, 2 shared cores): decoding takes

@@ -1,8 +1,9 @@
 import { type InferenceResponse, type OffloadTasks, ServingError } from '../../../core/index.js';
 import { shown } from '../checked-tensor.js';
+import type { RequestContext } from '../request-parts.js';
 import { decodeBody } from '../v2-rest/infer-body.js';
 import { encodeInferReply, type ReplyOptions } from '../v2-rest/infer-reply.js';
-import { type DecodedRequest, type RequestContext, requestOf } from '../v2-rest/infer-request.js';
+import { type DecodedRequest, requestOf } from '../v2-rest/infer-request.js';
 import { JsonScanner } from '../v2-rest/json-scanner.js';
 import { attachV2Json, type DetachedBody } from '../v2-rest/offload-decode.js';
 import type { ReplyFormat } from '../v2-rest/reply-format.js';
