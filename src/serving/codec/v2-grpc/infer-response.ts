@@ -1,6 +1,6 @@
 import type { InferenceResponse, MemoryPlace, Tensor } from '../../../core/index.js';
 import { placeParameters } from '../placed-tensors.js';
-import { OWN_ROOM } from '../reply-room.js';
+import { OWN_ROOM, type ReplyRoom } from '../reply-room.js';
 import { fieldBytes, parameterMessage, textFieldBytes, varintBytes, WireWriter } from './wire-writer.js';
 
 /**
@@ -13,11 +13,7 @@ export function encodeModelInferResponse(
   room = OWN_ROOM,
   places?: Places,
 ): Buffer {
-  const sized = new SizedResponse(response, places);
-  const writer = new WireWriter(room.place(headBytes + sized.bytes), room.copy);
-  writer.at = headBytes;
-  sized.write(writer);
-  return writer.bytes;
+  return encoded(response, headBytes, room, places, false);
 }
 
 /** The same inside a `ModelStreamInferResponse`. */
@@ -27,10 +23,21 @@ export function encodeStreamResponse(
   room = OWN_ROOM,
   places?: Places,
 ): Buffer {
+  return encoded(response, headBytes, room, places, true);
+}
+
+function encoded(
+  response: InferenceResponse,
+  headBytes: number,
+  room: ReplyRoom,
+  places: Places,
+  streamed: boolean,
+): Buffer {
   const sized = new SizedResponse(response, places);
-  const writer = new WireWriter(room.place(headBytes + fieldBytes(sized.bytes)), room.copy);
+  const bytes = streamed ? fieldBytes(sized.bytes) : sized.bytes;
+  const writer = new WireWriter(room.place(headBytes + bytes), room.copy);
   writer.at = headBytes;
-  writer.open(2, sized.bytes);
+  if (streamed) writer.open(2, sized.bytes);
   sized.write(writer);
   return writer.bytes;
 }
