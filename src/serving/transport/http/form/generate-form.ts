@@ -1,5 +1,6 @@
 import {
   type InferenceHandle,
+  type InferenceReply,
   type InferenceRequest,
   type InferenceResponse,
   ServingError,
@@ -51,7 +52,6 @@ const EVENTS_TYPE = 'text/event-stream; charset=utf-8';
 
 function generate(request: InferenceRequest, allowNan: boolean, infer: Infer, reply: CallReply): InferenceHandle {
   let kept: Buffer | undefined;
-  let failure: ServingError | undefined;
   const take = (response: InferenceResponse): void => {
     if (kept !== undefined) {
       throw new ServingError(
@@ -61,49 +61,50 @@ function generate(request: InferenceRequest, allowNan: boolean, infer: Infer, re
     }
     kept = encodeGenerateReply(response, allowNan);
   };
-  const handle = infer(request, {
+  return answering(request, infer, reply, {
     part: (response, taken) => {
-      if (failure !== undefined) return;
-      try {
-        take(response);
-        taken();
-      } catch (thrown) {
-        failure = toServingError(thrown);
-        handle.cancel();
-      }
+      take(response);
+      taken();
     },
     done: (response) => {
-      try {
-        if (failure !== undefined) throw failure;
-        if (!isEnd(response)) take(response);
-        if (kept === undefined) {
-          throw new ServingError(
-            'BACKEND_FAILED',
-            'generate expects model to produce exactly 1 response, it produced none',
-          );
-        }
-        reply.done({ response, body: reply.wanted ? kept : undefined, contentType: JSON_TYPE });
-      } catch (thrown) {
-        reply.failed(toServingError(thrown), response.mark);
+      if (!isEnd(response)) take(response);
+      if (kept === undefined) {
+        throw new ServingError(
+          'BACKEND_FAILED',
+          'generate expects model to produce exactly 1 response, it produced none',
+        );
       }
+      reply.done({ response, body: reply.wanted ? kept : undefined, contentType: JSON_TYPE });
     },
-    failed: (error, mark) => reply.failed(failure ?? error, mark),
   });
-  return handle;
 }
 
 function stream(request: InferenceRequest, allowNan: boolean, infer: Infer, reply: CallReply): InferenceHandle {
-  let failure: ServingError | undefined;
   const encoded = (response: InferenceResponse) => ({
     response,
     body: reply.wanted ? encodeGenerateEvent(response, allowNan) : undefined,
     contentType: EVENTS_TYPE,
   });
+  return answering(request, infer, reply, {
+    part: (response, taken) => reply.part?.(encoded(response), taken),
+    done: (response) =>
+      reply.done(isEnd(response) ? { response, body: undefined, contentType: EVENTS_TYPE } : encoded(response)),
+  });
+}
+
+/** Hands a request in. The first throw of `parts` fails the call, and ends the responses that are still to come. */
+function answering(
+  request: InferenceRequest,
+  infer: Infer,
+  reply: CallReply,
+  parts: Required<Pick<InferenceReply, 'part' | 'done'>>,
+): InferenceHandle {
+  let failure: ServingError | undefined;
   const handle = infer(request, {
     part: (response, taken) => {
       if (failure !== undefined) return;
       try {
-        reply.part?.(encoded(response), taken);
+        parts.part(response, taken);
       } catch (thrown) {
         failure = toServingError(thrown);
         handle.cancel();
@@ -112,7 +113,7 @@ function stream(request: InferenceRequest, allowNan: boolean, infer: Infer, repl
     done: (response) => {
       try {
         if (failure !== undefined) throw failure;
-        reply.done(isEnd(response) ? { response, body: undefined, contentType: EVENTS_TYPE } : encoded(response));
+        parts.done(response);
       } catch (thrown) {
         reply.failed(toServingError(thrown), response.mark);
       }
