@@ -121,6 +121,8 @@ export interface ModelSpec {
   readonly plainAnswer?: PlainAnswer;
   /** Declared ones; `serving_default` is all of the model where none has that name. Absent: none. */
   readonly signatures?: readonly DeclaredSignature[];
+  /** The model that explains it; absent: none does. */
+  readonly explainer?: string;
   /** Its requests are in sequences; absent: each is its own. */
   readonly sequences?: true;
   /** Triton's decoupled transaction policy: a request has any number of responses, and is an execution of its own. */

@@ -44,6 +44,18 @@ beforeAll(async () => {
     models.write(`scale/${version}/model.mjs`, scalingModel(factor));
   models.write('scale/config.pbtxt', SCRIPT);
   models.write('scale/routes.yaml', 'labels: { one: 1 }\ndefault: one\n');
+  models.write(
+    'explained/config.pbtxt',
+    `${SCRIPT} parameters { key: "penstock.explainer" value { string_value: "why" } }`,
+  );
+  models.write('explained/1/model.mjs', scalingModel(3));
+  models.write(
+    'lost/config.pbtxt',
+    `${SCRIPT} parameters { key: "penstock.explainer" value { string_value: "gone" } }`,
+  );
+  models.write('lost/1/model.mjs', scalingModel(3));
+  models.write('why/config.pbtxt', SCRIPT);
+  models.write('why/1/model.mjs', scalingModel(10));
   models.write('broken/1/model.onnx', 'no model');
   gateway = await RunningGateway.start(models, ['--http-max-input-size=4194304', '--offload-json-bytes=100000']);
 });
@@ -188,6 +200,16 @@ describe('KServe V1 and TensorFlow Serving over REST', () => {
     const refused = await gateway.call(path, { body });
     expect([refused.status, refused.json().error]).toEqual([status, expect.stringMatching(message)]);
     expect((await scale('', { instances: [[1, 2, 3, 4]] })).status).toBe(200);
+  });
+
+  it('explain by the model that the config names', async () => {
+    const explain = (model: string) => gateway.post(`/v1/models/${model}:explain`, { instances: [[1, 2, 3, 4]] });
+    expect((await explain('explained')).json()).toEqual({ explanations: [[10, 20, 30, 40]] });
+    const lost = await explain('lost');
+    expect([lost.status, lost.json().error]).toEqual([404, expect.stringContaining('gone')]);
+    expect((await explain('nobody')).status).toBe(404);
+    const wrong = await gateway.post('/v1/models/explained:explain', { instances: [[1]] });
+    expect(wrong.status).toBe(400);
   });
 
   it('refuse bodies that are too large or end too soon, and go on', async () => {

@@ -22,6 +22,7 @@ const OWN_PARAMETERS: Readonly<Record<string, readonly [string] | readonly [stri
   'penstock.padding.max_batch_tokens': ['padding', 'max_batch_tokens'],
   'penstock.images': ['images'],
   'penstock.plain_answer': ['plain_answer'],
+  'penstock.explainer': ['explainer'],
   'penstock.signatures': ['signatures'],
   'penstock.text.task': ['text', 'task'],
   'penstock.text.tokenizer': ['text', 'tokenizer'],

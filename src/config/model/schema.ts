@@ -364,6 +364,11 @@ const fields = z.strictObject({
     .optional()
     .describe('Inputs that take images (PNG, JPEG, WebP, GIF) on plain routes, and how. Ours'),
   plain_answer: plainAnswer.optional().describe('How answers of plain routes look. Ours'),
+  explainer: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Model that explains this one: KServe V1's :explain of this model is a prediction of that one. Ours"),
   signatures: z
     .record(z.string().min(1).max(255), signature)
     .optional()
@@ -375,7 +380,7 @@ const fields = z.strictObject({
 /**
  * Triton's ModelConfig (`model_config.proto`) in the JSON form with snake_case names, enums by name; after it
  * fields of ours (`engine`, `max_execution_ms`, `slo_ms`, `device_weight`, `batch_limit`, `cost_sweep_ms`, `split_large_requests`, `coalesce`, `padding`,
- * `allowed_batch_sizes`, `max_sequence_state_bytes`, `iterative_output`, `max_iterations`, `text`, `provider`, `images`, `plain_answer`, `signatures`). Everything is
+ * `allowed_batch_sizes`, `max_sequence_state_bytes`, `iterative_output`, `max_iterations`, `text`, `provider`, `images`, `plain_answer`, `explainer`, `signatures`). Everything is
  * optional: what is absent is completed from the model. Unknown fields are refused.
  */
 export const modelConfigSchema = fields.superRefine(checkModelConfig);

@@ -180,6 +180,7 @@ function shownParameters(config: ModelConfig): Json {
     'padding.max_batch_tokens': config.padding?.max_batch_tokens,
     images: config.images && JSON.stringify(config.images),
     plain_answer: config.plain_answer && JSON.stringify(config.plain_answer),
+    explainer: config.explainer,
     signatures: config.signatures && JSON.stringify(config.signatures),
     'provider.device': config.provider?.device,
     'provider.on_gpu_error': config.provider?.on_gpu_error,

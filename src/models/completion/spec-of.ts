@@ -34,6 +34,7 @@ export interface SpecFacts {
   readonly images?: ReadonlyMap<string, ImageRecipe>;
   readonly plainAnswer?: PlainAnswer | undefined;
   readonly signatures?: readonly DeclaredSignature[] | undefined;
+  readonly explainer?: string | undefined;
   /** It serves sequences; default no. */
   readonly sequences?: boolean;
 }
@@ -61,6 +62,7 @@ export function specOf(tensors: CompletedTensors, facts: SpecFacts): ModelSpec {
     },
     ...(facts.plainAnswer === undefined ? {} : { plainAnswer: facts.plainAnswer }),
     ...(facts.signatures === undefined ? {} : { signatures: facts.signatures }),
+    ...(facts.explainer === undefined ? {} : { explainer: facts.explainer }),
     ...(facts.decoupled ? { decoupled: true } : {}),
     ...(facts.backend === 'script' ? { takesParameters: true as const } : {}),
     source: facts.source,

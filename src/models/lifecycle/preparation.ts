@@ -163,6 +163,7 @@ export class Preparation {
       images: imageRecipesOf(config, tensors),
       plainAnswer: plainAnswerOf(config, tensors),
       signatures: signaturesOf(config, tensors),
+      explainer: config.explainer,
       sequences: batching !== undefined,
       scalars: scalarsOf([...opened.signature.inputs, ...opened.signature.outputs]),
     });

@@ -19,7 +19,12 @@ const writer = new JsonWriter();
  * model's only output without its name. Outputs whose names end in `_bytes` are sent as base64. Throws SHAPE_MISMATCH for rows
  * where an output has not a row for each.
  */
-export function encodePredictReply({ outputs }: InferenceResponse, kind: PredictBody['kind'], room: ReplyRoom): Buffer {
+export function encodePredictReply(
+  { outputs }: InferenceResponse,
+  kind: PredictBody['kind'],
+  room: ReplyRoom,
+  rowsKey: 'predictions' | 'explanations' = 'predictions',
+): Buffer {
   writer.reset();
   const [only] = outputs;
   if (kind === 'columns') {
@@ -28,7 +33,7 @@ export function encodePredictReply({ outputs }: InferenceResponse, kind: Predict
     else writeNamed(outputs);
   } else {
     const rows = rowsOf(outputs);
-    writer.text('{"predictions":');
+    writer.text(`{"${rowsKey}":`);
     if (outputs.length === 1) writeOutput(only as Tensor);
     else writeRows(outputs, rows);
   }

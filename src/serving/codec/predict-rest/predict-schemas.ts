@@ -92,6 +92,11 @@ export const PREDICT_SCHEMAS = {
     description: 'Rows are answered by "predictions", columns by "outputs"; the only output without its name.',
     properties: { predictions: { type: 'array', items: value }, outputs: value },
   },
+  V1Explanations: {
+    type: 'object',
+    description: 'As predictions of the model that explains.',
+    properties: { explanations: { type: 'array', items: value }, outputs: value },
+  },
   V1Examples: {
     type: 'object',
     required: ['examples'],

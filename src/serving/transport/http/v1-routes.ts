@@ -98,8 +98,8 @@ export const V1_ROUTES: readonly Route[] = [
     `${PREFIXES[0]}:explain`,
     explainForm,
     'V1Predict',
-    'Error',
-    'Explanations (KServe V1): not served, answered 501',
+    'V1Explanations',
+    'Explanations (KServe V1), by the model that the config names as explainer; 501 where it names none',
   ),
 ];
 

@@ -38,12 +38,21 @@ export function regressForm(): InferForm {
   return methodForm('regress', (response, _, room) => encodeRegressReply(response, room));
 }
 
-/** KServe V1's `:explain`: nothing here explains. */
+/** KServe V1's `:explain`: a prediction of the model that the config of the one in the path names for it. */
 export function explainForm(): InferForm {
+  const explaining = methodForm('predict', (response, _, room, { kind }) =>
+    encodePredictReply(response, kind, room, 'explanations'),
+  );
   return {
-    decode: (_, { model }) => {
-      throw new ServingError('UNSUPPORTED', `explanations are not served; send the request to ${model}:predict`);
-    },
+    decode: (body, context) =>
+      chained(context.server.specs.specOf(context.model, context.version), ({ id, explainer }) => {
+        if (explainer === undefined)
+          throw new ServingError(
+            'UNSUPPORTED',
+            `explanations are not served: the config of model '${id.model}' names no explainer; send the request to ${id.model}:predict`,
+          );
+        return explaining.decode(body, { ...context, model: explainer, version: undefined });
+      }),
   };
 }
 
