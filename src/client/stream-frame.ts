@@ -27,12 +27,18 @@ export function readFrame(frame: string | ArrayBuffer): ReceivedFrame {
   return { id: outcome.id, outcome };
 }
 
+interface ErrorFrame {
+  readonly error?: string;
+  readonly id?: string;
+  readonly reason?: string;
+  readonly status?: number;
+  readonly retry_after_ms?: number;
+}
+
 /** Outputs were asked for as binary tensors, so it is an error, or an answer without outputs. */
 function readText(text: string): ReceivedFrame {
   const bytes = new TextEncoder().encode(text);
-  const { error, id, reason, status } = parsed<{ error?: string; id?: string; reason?: string; status?: number }>(
-    bytes,
-  );
+  const { error, id, reason = '', status = 0, retry_after_ms: retryAfterMs } = parsed<ErrorFrame>(bytes);
   if (error === undefined) return { id: String(id), outcome: readAnswer(bytes, bytes.length) };
-  return { id, outcome: new PenstockError(error, { status: status ?? 0, reason: reason ?? '' }) };
+  return { id, outcome: new PenstockError(error, { status, reason, retryAfterMs }) };
 }

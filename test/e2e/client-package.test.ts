@@ -118,8 +118,11 @@ describe('penstock/client as a package', () => {
         const stream = client.openStream('same');
         const answers = await Promise.all([client.infer('same', { INPUT0 }), stream.infer({ INPUT0 }), stream.infer({ INPUT0 })]);
         await stream.close();
+        for await (const part of client.stream('same', { INPUT0 })) answers.push(part);
+        const events = [];
+        for await (const { outputs } of client.generateStream('same', { INPUT0: [1, 2] })) events.push(outputs.OUTPUT0);
         const refused = await client.infer('same', {}).catch((error) => error);
-        return JSON.stringify([answers.map(({ outputs }) => [...outputs.OUTPUT0.data]), refused.reason, typeof process, typeof Buffer]);
+        return JSON.stringify([answers.map(({ outputs }) => [...outputs.OUTPUT0.data]), events, refused.reason, typeof process, typeof Buffer]);
       })()`,
       realm,
     );
@@ -128,7 +131,9 @@ describe('penstock/client as a package', () => {
         [1, 2],
         [1, 2],
         [1, 2],
+        [1, 2],
       ],
+      [[1, 2]],
       'MISSING_INPUT',
       'undefined',
       'undefined',

@@ -342,9 +342,11 @@ describe('a refusal under overload', () => {
       ),
     );
     const again = patient.infer('narrow', inputs);
+    const part = patient.stream('narrow', inputs).next();
     const ends = await Promise.all(many);
     expect(ends).toContain('QUEUE_FULL');
     expect((await again).outputs.y?.datatype).toBe('FP32');
+    expect((await part).value?.outputs.y?.datatype).toBe('FP32');
   });
 });
 

@@ -81,7 +81,15 @@ describe('WebSocket frames', () => {
   it('carry errors as text with the id of the request', () => {
     const { data, binary } = encodeStreamError(new ServingError('QUEUE_FULL', 'full'), 'r');
     expect(binary).toBe(false);
-    expect(JSON.parse(data.toString())).toEqual({ error: 'full', id: 'r', reason: 'QUEUE_FULL', status: 503 });
+    expect(JSON.parse(data.toString())).toEqual({
+      error: 'full',
+      id: 'r',
+      reason: 'QUEUE_FULL',
+      status: 503,
+      retry_after_ms: 1000,
+    });
+    const never = encodeStreamError(new ServingError('SHAPE_MISMATCH', 'wrong'), 'r').data.toString();
+    expect(JSON.parse(never)).not.toHaveProperty('retry_after_ms');
     expect(
       JSON.parse(encodeStreamError(new ServingError('QUEUE_FULL', 'full'), '').data.toString()),
     ).not.toHaveProperty('id');

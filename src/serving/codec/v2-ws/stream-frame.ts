@@ -101,10 +101,11 @@ export function encodeStreamReply(
 
 /** The text frame of an error; `id` names the request, empty where it is not known; `traceresponse`: its trace, as headers name it. */
 export function encodeStreamError(error: ServingError, id: string, traceresponse?: string): OutgoingFrame {
-  const { message, reason, facts } = error;
+  const { message, reason, facts, retryAfterMs } = error;
   const named = id === '' ? {} : { id };
   const traced = traceresponse === undefined ? {} : { traceresponse };
-  const text = JSON.stringify({ error: message, ...named, reason, status: facts.http, ...traced });
+  const later = retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(retryAfterMs) };
+  const text = JSON.stringify({ error: message, ...named, reason, status: facts.http, ...later, ...traced });
   return { data: Buffer.from(text), binary: false };
 }
 
