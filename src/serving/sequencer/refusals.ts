@@ -64,6 +64,14 @@ export function deadlinePassed(sequence: SequenceId, waitedNs: number): ServingE
   );
 }
 
+/** Between two runs of it: its caller had not taken what the runs before gave. */
+export function deadlineBetween(runs: number, passedNs: number): ServingError {
+  return new ServingError(
+    'DEADLINE_EXCEEDED',
+    `the deadline passed after ${inMs(passedNs)} ms and ${runs} runs, while the caller did not take their responses`,
+  );
+}
+
 /** What waited behind a first request that failed. */
 export function notBegun(sequence: SequenceId): ServingError {
   return new ServingError(

@@ -31,10 +31,10 @@ import { HeldRequest } from './held-request.js';
 import { joinedOutlook, joinedReport } from './joined-reports.js';
 import { KeptStates } from './kept-states.js';
 import { LiveSequence } from './live-sequence.js';
+import { Population } from './population.js';
 import * as refusals from './refusals.js';
 import { type SequenceEnd, SequenceFigures } from './sequence-figures.js';
 import { SlotExecutor } from './slot-executor.js';
-import { Slots } from './slots.js';
 
 /** What the queue of one instance is made of. */
 export interface InstanceQueueParts {
@@ -78,26 +78,18 @@ export class Sequencer implements VersionQueue {
   readonly #clock: Clock;
   readonly #maxQueueSize: number;
   readonly #queues: readonly VersionQueue[];
-  readonly #slots: Slots;
+  readonly #population: Population;
   readonly #controls: ControlTensors;
   readonly #kept: KeptStates;
   readonly #figures: SequenceFigures;
   readonly #again: AgainOutput | undefined;
   readonly #wakeUp: WakeUp;
 
-  /** By id: one that begins anew under an id goes behind what is left of the one before, so that a model never meets both. */
-  readonly #live = new Map<SequenceId, LiveSequence>();
-  /** All that are not over, those of requests apart too. */
-  readonly #all = new Set<LiveSequence>();
-  readonly #backlog = new Set<LiveSequence>();
-  /** Since when; the one that is idle longest first. */
-  readonly #idle = new Map<LiveSequence, number>();
   readonly #open = new Map<QueueItem, HeldRequest>();
   /** Requests whose turn has not come, by their deadlines. */
   readonly #due = new DueHeap<HeldRequest>();
   /** Sequences whose requests are handed on just now: what settles meanwhile is seen by who hands them on. */
   readonly #advancing = new Set<LiveSequence>();
-  #filling = false;
   /** Requests that came without an id: each is told to its model under a number of its own. */
   #numbered = 0;
   /** Instances that lost what their model kept. */
@@ -113,10 +105,10 @@ export class Sequencer implements VersionQueue {
     this.#maxQueueSize = maxQueueSize;
     const executed = executedSpec(spec, plan);
     const batched = spec.maxBatchSize > 0;
-    this.#slots = new Slots(executors.length, plan.slotsPerInstance);
     this.#controls = new ControlTensors(plan.controls, batched);
     this.#kept = new KeptStates(plan, executed);
     this.#figures = new SequenceFigures(metrics);
+    this.#population = new Population(plan, executors.length, this.#figures);
     this.#again = plan.iterative && new AgainOutput(plan.iterative, executed);
     this.#wakeUp = new WakeUp(clock, () => this.#expire());
     const fill = fillRow(spec.inputs.length, this.#controls, this.#kept);
@@ -175,15 +167,16 @@ export class Sequencer implements VersionQueue {
 
   failWaiting(error: ServingError): void {
     for (const queue of this.#queues) queue.failWaiting(error);
-    const before = this.#takeWaiting(this.#all);
+    const before = this.#takeWaiting(this.#population.all());
     // What goes on keeps its slot, unless its state was the model's own, or its next beginning or its end is among what failed.
     const over = new Set(before.filter(({ start, last }) => start || last).map(({ of }) => of));
-    for (const of of [...this.#all]) {
+    for (const of of this.#population.all()) {
       if (this.#plan.states.length === 0 || !of.begun || over.has(of)) this.#close(of);
     }
     this.#failAll(before, () => error);
     // One between two runs of its request has none any more.
-    for (const of of [...this.#all]) if (of.phase.state === 'busy' && of.current === undefined) this.#advance(of);
+    for (const of of this.#population.all())
+      if (of.phase.state === 'busy' && of.current === undefined) this.#advance(of);
     this.#arm();
   }
 
@@ -191,7 +184,7 @@ export class Sequencer implements VersionQueue {
     this.#draining ??= [];
     this.#drainUntilNs = Math.min(this.#drainUntilNs, this.#clock.nowNs() + timeoutMs * 1e6);
     const drains = this.#draining;
-    for (const of of [...this.#idle.keys()]) this.#leave(of, 'broken');
+    for (const of of this.#population.idle()) this.#leave(of, 'broken');
     return new Promise((resolve) => {
       drains.push(resolve);
       this.#endDrain();
@@ -206,27 +199,11 @@ export class Sequencer implements VersionQueue {
 
   /** Of its sequences alone. Cost: linear in those that are alive. */
   sequences(): SequencesReport {
-    const { begun, restarted, left } = this.#figures;
-    let stateBytes = 0;
-    for (const { states } of this.#all) {
-      if (states !== this.#kept.initial) for (const { data } of states) stateBytes += data.byteLength;
-    }
-    return {
-      strategy: this.#plan.strategy,
-      slots: this.#slots.all,
-      slotsInUse: this.#slots.inUse,
-      backlog: this.#backlog.size,
-      idle: this.#idle.size,
-      stateBytes,
-      begun,
-      restarted,
-      ...left,
-    };
+    return this.#population.report(this.#plan.strategy, this.#kept.initial);
   }
 
   outlook(): QueueOutlook {
-    const [first] = this.#backlog;
-    const head = first?.head;
+    const head = this.#population.next?.head;
     const waitedMs = head === undefined ? 0 : (this.#clock.nowNs() - head.item.enqueuedNs) / 1e6;
     const lines = this.#queues.map((queue) => queue.outlook());
     return joinedOutlook(lines, waitedMs);
@@ -237,7 +214,7 @@ export class Sequencer implements VersionQueue {
     const apart = id === 0;
     if (this.#draining !== undefined) throw refusals.draining(this.#spec);
     if (item.member.rows !== 1) throw refusals.severalRows(this.#spec, item.member.rows);
-    const known = apart ? undefined : this.#live.get(id);
+    const known = apart ? undefined : this.#population.named(id);
     if (known?.open !== true && !start) throw refusals.notStarted(this.#spec, id);
     if (this.depth >= this.#maxQueueSize) throw refusals.queueFull(this.depth, this.#maxQueueSize);
     const { answerByNs } = waitLimits(item, this.#spec.batching.defaultQueuePolicy, 0);
@@ -255,9 +232,7 @@ export class Sequencer implements VersionQueue {
     if (start && of.open) this.#figures.restarted++;
     of.open = !end;
     if (known === undefined) {
-      if (!apart) this.#live.set(id, of);
-      this.#all.add(of);
-      this.#backlog.add(of);
+      this.#population.add(of, apart);
       this.#fillSlots();
     } else if (of.phase.state === 'idle') this.#advance(of);
     this.#arm();
@@ -265,25 +240,14 @@ export class Sequencer implements VersionQueue {
 
   /** Nobody goes on with it. */
   #end(id: SequenceId): void {
-    const of = this.#live.get(id);
+    const of = this.#population.named(id);
     if (of === undefined) return;
     this.#break(of, refusals.cancelledBefore(id));
     this.#arm();
   }
 
-  /** Sequences that wait take the slots that are free, the oldest first. */
   #fillSlots(): void {
-    if (this.#filling) return;
-    this.#filling = true;
-    for (const next of this.#backlog) {
-      const slot = this.#slots.take();
-      if (slot === undefined) break;
-      this.#backlog.delete(next);
-      next.slot = slot;
-      next.phase.move('busy');
-      this.#advance(next);
-    }
-    this.#filling = false;
+    this.#population.fillSlots((of) => this.#advance(of));
   }
 
   /** Hands on the next request of a sequence that has a slot and none under way. */
@@ -295,18 +259,12 @@ export class Sequencer implements VersionQueue {
       if (held === undefined) {
         if (of.phase.state === 'busy') {
           if (this.#draining !== undefined) this.#leave(of, 'broken');
-          else {
-            of.phase.move('idle');
-            this.#idle.set(of, this.#clock.nowNs());
-          }
+          else this.#population.rest(of, this.#clock.nowNs());
         }
         break;
       }
       if (held.untaken >= MOST_UNTAKEN) break;
-      if (of.phase.state === 'idle') {
-        this.#idle.delete(of);
-        of.phase.move('busy');
-      }
+      if (of.phase.state === 'idle') this.#population.wake(of);
       this.#handOn(of, held);
     }
     this.#advancing.delete(of);
@@ -445,17 +403,7 @@ export class Sequencer implements VersionQueue {
 
   /** A sequence is over. */
   #leave(of: LiveSequence, how: SequenceEnd): void {
-    if (of.phase.state === 'over') return;
-    of.phase.move('over');
-    this.#figures.left[how]++;
-    if (this.#live.get(of.id) === of) this.#live.delete(of.id);
-    this.#all.delete(of);
-    this.#backlog.delete(of);
-    this.#idle.delete(of);
-    if (of.slot === undefined) return;
-    this.#slots.give(of.slot);
-    of.slot = undefined;
-    this.#fillSlots();
+    if (this.#population.leave(of, how)) this.#fillSlots();
   }
 
   #takeWaiting(sequences: Iterable<LiveSequence>): HeldRequest[] {
@@ -511,11 +459,8 @@ export class Sequencer implements VersionQueue {
     for (let held = this.#due.first; held !== undefined && held.dueNs <= nowNs; held = this.#due.first) {
       this.#late(held, nowNs);
     }
-    const idleNs = this.#plan.maxIdleUs * 1000;
-    for (const [of, sinceNs] of this.#idle) {
-      if (sinceNs + idleNs > nowNs) break;
-      this.#leave(of, 'expired');
-    }
+    // What the end of one leads to may wake the next.
+    for (const of of this.#population.expired(nowNs)) if (of.phase.state === 'idle') this.#leave(of, 'expired');
     this.#arm();
   }
 
@@ -529,7 +474,9 @@ export class Sequencer implements VersionQueue {
     else if (before !== undefined) before.last ||= held.last;
     else if (held.last && of.waiting.size === 0) this.#close(of);
     else this.#advance(of);
-    const error = refusals.deadlinePassed(of.id, nowNs - item.enqueuedNs);
+    const waitedNs = nowNs - item.enqueuedNs;
+    const error =
+      held.runs > 0 ? refusals.deadlineBetween(held.runs, waitedNs) : refusals.deadlinePassed(of.id, waitedNs);
     this.#failAll([held], () => error);
   }
 
@@ -537,7 +484,7 @@ export class Sequencer implements VersionQueue {
   #tellLost(): void {
     for (const instance of this.#lost) {
       this.#lost.delete(instance);
-      for (const of of [...this.#all]) {
+      for (const of of this.#population.all()) {
         if (of.slot?.instance !== instance || !of.begun) continue;
         const error = refusals.stateLost(of.id);
         const { current } = of;
@@ -552,8 +499,8 @@ export class Sequencer implements VersionQueue {
   /** The drain took too long: whoever still waits is told so. */
   #giveUp(): void {
     this.#drainUntilNs = Number.POSITIVE_INFINITY;
-    const waiting = this.#takeWaiting(this.#all);
-    for (const of of [...this.#all]) this.#close(of);
+    const waiting = this.#takeWaiting(this.#population.all());
+    for (const of of this.#population.all()) this.#close(of);
     this.#failAll(waiting, () => refusals.cutOff(this.#spec));
     // Never rejects; what it settles ends the drain.
     for (const queue of this.#queues) void queue.drain(0);
@@ -564,7 +511,7 @@ export class Sequencer implements VersionQueue {
     const waiting = this.#draining.splice(0);
     if (waiting.length === 0) return;
     this.#drainUntilNs = Number.POSITIVE_INFINITY;
-    for (const of of [...this.#all]) this.#leave(of, 'broken');
+    for (const of of this.#population.all()) this.#leave(of, 'broken');
     this.#wakeUp.clear();
     void Promise.all(this.#queues.map((queue) => queue.drain(0))).then(() => {
       for (const resolve of waiting) resolve();
@@ -572,10 +519,8 @@ export class Sequencer implements VersionQueue {
   }
 
   #arm(): void {
-    const [idle] = this.#idle;
-    const idleUntilNs = idle === undefined ? Number.POSITIVE_INFINITY : idle[1] + this.#plan.maxIdleUs * 1000;
     const lostNs = this.#lost.size > 0 ? this.#clock.nowNs() : Number.POSITIVE_INFINITY;
     const dueNs = this.#due.first?.dueNs ?? Number.POSITIVE_INFINITY;
-    this.#wakeUp.atLatest(Math.min(dueNs, idleUntilNs, lostNs, this.#drainUntilNs));
+    this.#wakeUp.atLatest(Math.min(dueNs, this.#population.idleUntilNs, lostNs, this.#drainUntilNs));
   }
 }
