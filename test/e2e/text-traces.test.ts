@@ -18,6 +18,7 @@ it('traces of calls of texts say what was asked and how many tokens it was, as O
   const gateway = await RunningGateway.start(folder, flags);
   const client = new GrpcClient(gateway.grpcPort);
   try {
+    expect((await gateway.call('/health')).status).toBe(200);
     const input = ['one text', 'another one'];
     const body = { model: 'sentences', input, encoding_format: 'base64' };
     const { usage } = (await gateway.post('/v1/embeddings', body, { traceparent: traceparent(1) })).json();

@@ -319,6 +319,13 @@ describe('text-embeddings-inference', () => {
     expect(kept.body).toEqual(['[CLS] x [SEP]']);
   });
 
+  it('says whether it takes requests', async () => {
+    const healthy = await gateway.call('/health');
+    // Models that are refused at load are declared ones that are not ready.
+    expect(healthy.status).toBe(503);
+    expect(healthy.json()).toEqual({ error: expect.stringMatching(/not ready/), error_type: 'Unhealthy' });
+  });
+
   it('says what model it has', async () => {
     const info = (await gateway.call('/info')).json();
     expect(info).toMatchObject({

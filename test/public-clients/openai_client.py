@@ -62,6 +62,31 @@ with gateway(texts, "--embedding-model", "sentences") as served:
             return
         raise AssertionError("a model that nobody has answers")
 
+    def too_long():
+        try:
+            client.embeddings.create(model="sentences", input=["a", "batch " * 300])
+        except openai.BadRequestError as refused:
+            assert refused.code == "context_length_exceeded" and "maximum context length" in refused.message, refused
+            return
+        raise AssertionError("a text that is too long is answered")
+
+    def empty():
+        try:
+            client.embeddings.create(model="sentences", input=["a", ""])
+        except openai.BadRequestError as refused:
+            assert refused.param == "input", refused
+            return
+        raise AssertionError("an empty text is answered")
+
+    def most():
+        told = client.embeddings.create(model="sentences", input=["a"] * 2048, user="somebody")
+        assert len(told.data) == 2048 and told.data[-1].index == 2047
+        try:
+            client.embeddings.create(model="sentences", input=["a"] * 2049)
+        except openai.BadRequestError:
+            return
+        raise AssertionError("2,049 texts are answered")
+
     def malformed():
         try:
             client.embeddings.create(model="sentences", input=[])
@@ -69,6 +94,6 @@ with gateway(texts, "--embedding-model", "sentences") as served:
             return
         raise AssertionError("no input is answered")
 
-    for name, what in (("a string", one), ("strings", several), ("floats", floats), ("base64", base64), ("token ids", tokens), ("dimensions", dimensions), ("models", models), ("unknown model", unknown), ("no input", malformed)):
+    for name, what in (("a string", one), ("strings", several), ("floats", floats), ("base64", base64), ("token ids", tokens), ("dimensions", dimensions), ("models", models), ("unknown model", unknown), ("no input", malformed), ("too long", too_long), ("an empty text", empty), ("2,048 texts", most)):
         report.attempt("embeddings", name, what)
 report.write()

@@ -1,4 +1,4 @@
-import { toServingError } from '../../../../core/index.js';
+import { ServingError, toServingError } from '../../../../core/index.js';
 import { decodeTextBody, type TextBodyKind, teiError, teiTokens } from '../../../codec/index.js';
 import { textInfo } from '../../texts/text-info.js';
 import { textsOfTokens, tokensOfTexts } from '../../texts/tokens-of-texts.js';
@@ -16,6 +16,15 @@ export function decodeCall({ server, text: body }: ControlCallInput): Promise<Wh
   return answered(async () => {
     const { model, texts, skipSpecial } = bodyOf('decode', body, server);
     return JSON.stringify(await textsOfTokens(server, model, texts, skipSpecial));
+  });
+}
+
+/** `GET /health`: 200 without a word, or why not. */
+export function healthCall({ server }: ControlCallInput): Promise<WholeAnswer> {
+  return answered(async () => {
+    const { ready } = await server.control.ready();
+    if (!ready || server.inFlight.draining) throw new ServingError('VERSION_NOT_READY', 'the server is not ready');
+    return '';
   });
 }
 

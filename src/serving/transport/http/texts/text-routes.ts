@@ -4,7 +4,7 @@ import type { InferForm } from '../form/infer-form.js';
 import type { Route } from '../routes.js';
 import { documentsForm } from './documents-form.js';
 import { openAiEmbeddingsForm, openAiRefusal } from './openai-form.js';
-import { decodeCall, infoCall, tokenizeCall } from './tei-calls.js';
+import { decodeCall, healthCall, infoCall, tokenizeCall } from './tei-calls.js';
 import { TEI_FORMS } from './tei-forms.js';
 
 const NO_GENERATION =
@@ -77,6 +77,18 @@ export const TEXT_ROUTES: readonly Route[] = [
     response: 'TeiTexts',
     maxTextBytes: MOST_CALL_BYTES,
     handle: decodeCall,
+  },
+  {
+    kind: 'control',
+    method: 'GET',
+    pattern: '/health',
+    tag: 'health',
+    group: 'health',
+    right: 'open',
+    summary: 'Whether the server takes requests (text-embeddings-inference); 503 where not',
+    response: 'Document',
+    duringDrain: true,
+    handle: healthCall,
   },
   {
     kind: 'control',
