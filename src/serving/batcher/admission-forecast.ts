@@ -35,13 +35,15 @@ export function cannotMeet(
   const { curve, instances, freeSlots, busyUntilNs, mostRows } = backlog;
   let wanted = (rowsAhead + rows) * (1 + backlog.margin);
   const full = curve.meanNs(mostRows);
+  // A head that leaves little time can be given up: while the forecast is trusted, that makes room and keeps nobody out.
+  const headsBind = rowsAhead > 0 && backlog.margin > 0;
   let nextNs = nowNs;
   for (let start = 0; start < STARTS_AT_MOST; start++) {
     const instance = start % instances;
     if (start < instances)
       freeAtNs[instance] = instance < freeSlots ? nowNs : Math.max(busyUntilNs[instance - freeSlots] ?? nowNs, nowNs);
     nextNs = freeAtNs[instance] as number;
-    const wantedByNs = start === 0 && rowsAhead > 0 ? Math.min(backlog.tightestNs, deadlineNs) : deadlineNs;
+    const wantedByNs = start === 0 && headsBind ? Math.min(backlog.tightestNs, deadlineNs) : deadlineNs;
     const room = rowsWithin(curve, wantedByNs - nextNs, mostRows);
     if (room === 0 && wantedByNs === deadlineNs) return Math.max(nextNs, nowNs);
     wanted -= room;

@@ -21,6 +21,15 @@ describe('the margin of admission', () => {
     expect(margin.share).toBeLessThan(0.15);
   });
 
+  it('is nothing after promises broken together, where many were kept before', () => {
+    const margin = new AdmissionMargin();
+    for (let kept = 0; kept < 1000; kept++) margin.kept(ROWS);
+    for (let broken = 0; broken < ROWS; broken++) margin.broken();
+    expect(margin.share).toBe(0);
+    for (let broken = 0; broken < ROWS; broken++) margin.broken();
+    expect(margin.share).toBeCloseTo(0.3);
+  });
+
   it('grows with broken promises, to a bound', () => {
     expect(mistrusted(1).share).toBeCloseTo(0.4);
     expect(mistrusted(2).share).toBeCloseTo(0.8);

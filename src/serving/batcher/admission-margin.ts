@@ -11,6 +11,11 @@ const DECAY_IN_USE = DECAY / 10;
 /** Batches for which it counts as in use after a newcomer was refused. */
 const IN_USE = 2;
 const MOST = 2;
+/**
+ * Kept promises that are saved up, against broken ones. Heads are given up together, a batch's worth at once after a crowd: that
+ * alone, in a load of which one in a hundred is lost, is no reason to refuse newcomers for the next hundreds of requests.
+ */
+const SAVED = 0.5;
 
 /**
  * How much the forecast of admission is to be mistrusted: it grows with each request that was admitted and then refused in
@@ -18,6 +23,7 @@ const MOST = 2;
  * and with little load, where a few drops pay, none is made there for nothing.
  */
 export class AdmissionMargin {
+  /** Below 0: what is saved. */
   #share = 0;
   /** Of the last execution that ended. */
   #batchRows = 1;
@@ -25,7 +31,7 @@ export class AdmissionMargin {
 
   /** Share by which a newcomer and what waits before it are overstated. */
   get share(): number {
-    return this.#share;
+    return Math.max(this.#share, 0);
   }
 
   /** An admitted request was answered, out of an execution of `batchRows` rows. */
@@ -33,7 +39,7 @@ export class AdmissionMargin {
     this.#batchRows = batchRows;
     const decay = this.#inUse > 0 ? DECAY_IN_USE : DECAY;
     this.#inUse -= 1 / batchRows;
-    this.#share = Math.max(this.#share - (STEP * BROKEN_SHARE + this.#share * decay) / batchRows, 0);
+    this.#share = Math.max(this.#share - (STEP * BROKEN_SHARE + this.share * decay) / batchRows, -SAVED);
   }
 
   /** A newcomer was refused. */
