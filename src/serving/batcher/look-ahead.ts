@@ -1,12 +1,18 @@
+import type { CostCurve } from '../../core/index.js';
 import { rowsWithin } from './batch-size.js';
 import type { Candidate, Plan } from './scheduling-view.js';
 
 /** Heads given up for one execution, at most. */
 const DROPS_AT_MOST = 8;
-/** What a request given up now counts, against one that is expected to be lost at the next start. */
-const DROP_COST = 1.07;
-/** The next batch is planned to be this much larger than what keeps up. */
-const NEXT_SIZE = 2;
+/** What a request given up now counts, against a row too many at one of the next starts. */
+const DROP_COST = 3.2;
+/** The next starts that are looked at. */
+const STARTS = 3;
+/** Rows too many that do no harm yet, and how far that may be wrong: as shares of the size that keeps up. */
+const HARMLESS = 0.43;
+const BLUR = 0.5;
+/** Two starts are at least so far from each other, as a share of the distance that they have when all instances work. */
+const SOONEST = 0.365;
 
 /** Requests of `line` from `from` on that run in time if they start at `nowNs`, together at most `most` rows. */
 export function prefixInTime(
@@ -32,12 +38,11 @@ export function prefixInTime(
 }
 
 /**
- * How many heads to give up where the earliest deadlines leave time only for a small batch: as many as make the sum of
- * those given up and of those that would be lost at the next start the least. The next start is when the next instance
- * comes free; what is left over then, and what will have come, makes a batch if its own head leaves the time for it. What
- * matters more is not given up for any number of those that matter less. Who
- * could wait for the start after the next as well is not given up for others, nor is who has no deadline. `line` stands in the order of
- * deadlines.
+ * How many heads to give up where the earliest deadlines leave time for a small batch only: as many as make their number, and
+ * the rows too many at the next starts, the least. What is left over now makes the next start late, and so the one after
+ * it: without looking at several, line after line of small batches costs more than the heads. What matters more is not given
+ * up for any number of those that matter less. Who could wait for the start after the next as well is not given up for
+ * others, nor is who has no deadline. `line` stands in the order of deadlines.
  */
 export function headsToDrop(
   plan: Plan,
@@ -51,12 +56,15 @@ export function headsToDrop(
   let least = Number.POSITIVE_INFINITY;
   let rowsBefore = 0;
   const patientNs = nowNs + plan.curve.upperNs(plan.mostRows) + plan.curve.meanNs(plan.mostRows);
+  // Who is still to come is taken to matter no more than any that waits.
+  const leastWorth = line.reduce((least, { worth }) => Math.min(least, worth), plan.head.worth);
   let given = 0;
   for (let drops = 0; drops <= DROPS_AT_MOST && drops < line.length && given * DROP_COST < least; drops++) {
     const members = drops === 0 ? taken : prefixInTime(plan, line, drops, plan.mostRows, nowNs);
     const rows = rowsOf(line, drops, drops + members);
+    const left = plan.rows - rowsBefore - rows;
     const loss =
-      given * DROP_COST + lostNext(plan, line, drops + members, rowsBefore + rows, rows, keepsUp, freeSlots, nowNs);
+      given * DROP_COST + tooMany(plan, line, drops + members, left, rows, keepsUp, freeSlots, leastWorth, nowNs);
     if (loss < least) {
       least = loss;
       best = drops;
@@ -69,37 +77,89 @@ export function headsToDrop(
   return best;
 }
 
-/** The worth of the requests, from `head` on, that must be given up at the next start if `started` rows start now. */
-function lostNext(
+/** Rows a nanosecond where none are known to come. */
+const HARDLY_ANY = 1e-15;
+
+/** When each instance is free again, ascending, while the next starts are looked at. */
+const freeAtNs: number[] = [];
+
+/**
+ * The rows too many at the next starts, if `started` rows start now and `left` rows, the first of them at `head`, stay: each
+ * start is when the next instance comes free, takes what its head leaves time for, and what came at the mean rate meanwhile
+ * stands behind. Rows are too many where all that waits would make the head late: so many less, and one given up of them makes
+ * room by its own time and by the later deadline of the next. They count softly, as arrivals are only known by their mean.
+ */
+function tooMany(
   plan: Plan,
   line: readonly Candidate[],
   head: number,
-  rowsGone: number,
+  left: number,
   started: number,
   keepsUp: number,
   freeSlots: number,
+  leastWorth: number,
   nowNs: number,
 ): number {
-  if (head >= line.length) return 0;
-  const { curve, busyUntilNs, mostRows, rowsPerNs } = plan;
-  const ownEndNs = nowNs + curve.meanNs(Math.max(started, 1));
-  const othersNs = freeSlots > 1 ? nowNs : (busyUntilNs[0] ?? ownEndNs);
-  // Two starts at once would not be two batches: the next is at least a little later.
-  const soonestNs = nowNs + (SOONEST * curve.meanNs(keepsUp)) / plan.instances;
-  const startNs = Math.max(Math.min(othersNs, ownEndNs), soonestNs);
-  let rows = plan.rows - rowsGone + Math.floor((startNs - nowNs) * rowsPerNs);
-  const enough = Math.min(keepsUp * NEXT_SIZE, mostRows);
-  let lost = 0;
-  for (let i = head; i < line.length; i++) {
-    const { deadlineNs, rows: own, worth } = line[i] as Candidate;
-    if (rowsWithin(curve, deadlineNs - startNs, mostRows) >= Math.min(enough, rows)) break;
-    rows -= own;
-    lost += worth;
+  const { curve, busyUntilNs, instances, mostRows } = plan;
+  // Under overload most of those that come are refused at once: no more are counted on than could be served.
+  const servedPerNs = (2 * instances * keepsUp) / curve.meanNs(2 * keepsUp);
+  const rowsPerNs = Math.max(Math.min(plan.rowsPerNs, servedPerNs), HARDLY_ANY);
+  const ownNs = (curve.meanNs(2 * keepsUp) - curve.meanNs(keepsUp)) / keepsUp;
+  const perRowNs = 1 / rowsPerNs + Math.max(ownNs, 0);
+  const apartNs = (SOONEST * curve.meanNs(keepsUp)) / instances;
+  const spanNs = plan.head.deadlineNs - plan.head.enqueuedNs;
+  for (let i = 1; i < instances; i++)
+    freeAtNs[i] = i < freeSlots ? nowNs : Math.max(busyUntilNs[i - freeSlots] ?? nowNs, nowNs);
+  freeAgain(instances, nowNs + curve.meanNs(Math.max(started, 1)));
+  let startNs = nowNs;
+  let gone = 0;
+  let next = head;
+  let before = 0;
+  let sum = 0;
+  for (let start = 0; start < STARTS; start++) {
+    startNs = Math.max(freeAtNs[0] as number, startNs + apartNs);
+    const waiting = Math.max(left + (startNs - nowNs) * rowsPerNs - gone, 1);
+    while (next < line.length && before + (line[next] as Candidate).rows <= gone)
+      before += (line[next++] as Candidate).rows;
+    const first = line[next];
+    const deadlineNs = first?.deadlineNs ?? nowNs + (gone - left) / rowsPerNs + spanNs;
+    const timeNs = deadlineNs - startNs;
+    const excess = (upperNs(curve, waiting) - timeNs) / perRowNs;
+    sum += (first?.worth ?? leastWorth) * soft(excess - HARMLESS * keepsUp, BLUR * keepsUp);
+    const rows = Math.min(Math.max(rowsThatFit(curve, timeNs, mostRows), 1), waiting);
+    gone += rows;
+    freeAgain(instances, startNs + curve.meanNs(Math.round(rows)));
   }
-  return lost;
+  return sum;
 }
 
-const SOONEST = 0.15;
+/** As the upper quantile of `rows`, between whole numbers too: a row more or less must not decide by rounding. */
+function upperNs(curve: CostCurve, rows: number): number {
+  const whole = Math.floor(rows);
+  const ns = curve.upperNs(whole);
+  return whole === rows ? ns : ns + (rows - whole) * (curve.upperNs(whole + 1) - ns);
+}
+
+/** As `rowsWithin`, between whole numbers too. */
+function rowsThatFit(curve: CostCurve, budgetNs: number, most: number): number {
+  const whole = rowsWithin(curve, budgetNs, most);
+  if (whole === 0 || whole === most) return whole;
+  const ns = curve.upperNs(whole);
+  const moreNs = curve.upperNs(whole + 1) - ns;
+  return moreNs > 0 ? whole + Math.min((budgetNs - ns) / moreNs, 1) : whole;
+}
+
+/** The instance that is free first works until `endNs`. */
+function freeAgain(instances: number, endNs: number): void {
+  let at = 0;
+  for (; at + 1 < instances && (freeAtNs[at + 1] as number) < endNs; at++) freeAtNs[at] = freeAtNs[at + 1] as number;
+  freeAtNs[at] = endNs;
+}
+
+/** `x` where it is far above 0, nothing where it is far below, and in between over a width of `blur`. */
+function soft(x: number, blur: number): number {
+  return x > 30 * blur ? x : blur * Math.log1p(Math.exp(x / blur));
+}
 
 function rowsOf(line: readonly Candidate[], from: number, to: number): number {
   let rows = 0;
