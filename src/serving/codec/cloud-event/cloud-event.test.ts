@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ServingError } from '../../../core/index.js';
+import { refusal } from '../../../../test/support/refusal.js';
 import { answerEvent, checkEventHeaders, type EventMode, eventMode, openEvent } from './cloud-event.js';
 
 const EVENT = { specversion: '1.0', id: '1', source: '/s', type: 't' };
@@ -8,16 +8,6 @@ const open = (event: unknown) => {
   const { data, contentType } = openEvent(Buffer.from(typeof event === 'string' ? event : JSON.stringify(event)));
   return [Buffer.from(data).toString(), contentType];
 };
-
-function refusal(run: () => unknown): string {
-  try {
-    run();
-  } catch (thrown) {
-    const { reason, message } = thrown as ServingError;
-    return `${reason}: ${message}`;
-  }
-  return 'none';
-}
 
 describe('a CloudEvent in', () => {
   it('is told by its headers', () => {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { refusal } from '../../../../test/support/refusal.js';
 import { modelSpec, tensorSpec } from '../../../../test/support/specs.js';
-import { type ImageRecipe, type ServingError, typedView } from '../../../core/index.js';
+import { type ImageRecipe, typedView } from '../../../core/index.js';
 import { formParts } from './multipart.js';
 import { decodePlainForm } from './plain-form-data.js';
 
@@ -26,16 +27,6 @@ function form(parts: readonly Part[], boundary = 'XX'): Buffer {
     '\r\n',
   ]);
   return Buffer.concat([...chunks, `--${boundary}--\r\n`].map((chunk) => Buffer.from(chunk as string)));
-}
-
-function refusal(run: () => unknown): string {
-  try {
-    run();
-  } catch (thrown) {
-    const { reason, message } = thrown as ServingError;
-    return `${reason}: ${message}`;
-  }
-  return 'none';
 }
 
 describe('multipart/form-data', () => {

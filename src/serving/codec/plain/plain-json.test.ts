@@ -1,14 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { refusal } from '../../../../test/support/refusal.js';
 import { modelSpec, tensorSpec } from '../../../../test/support/specs.js';
-import {
-  bytesElements,
-  type ImageRecipe,
-  type ModelSpec,
-  type ServingError,
-  type Tensor,
-  typedView,
-} from '../../../core/index.js';
+import { bytesElements, type ImageRecipe, type ModelSpec, type Tensor, typedView } from '../../../core/index.js';
 import { decodePlainCsv } from './plain-csv.js';
 import { decodePlainJson } from './plain-json.js';
 
@@ -37,16 +31,6 @@ function shown({ name, shape, dataType, data }: Tensor): unknown {
 function read(body: unknown, spec: ModelSpec) {
   const { tensors, batch, rows } = decodePlainJson(bytes(body), spec);
   return { tensors: tensors.map(shown), batch, rows };
-}
-
-function refusal(run: () => unknown): string {
-  try {
-    run();
-  } catch (thrown) {
-    const { reason, message } = thrown as ServingError;
-    return `${reason}: ${message}`;
-  }
-  return 'none';
 }
 
 describe('a plain JSON body', () => {

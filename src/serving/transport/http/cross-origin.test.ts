@@ -1,25 +1,21 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { type HttpFixture, startFixture } from '../../../../test/support/http-server.js';
+import { httpOfEachTest } from '../../../../test/support/http-of-each-test.js';
+import type { HttpFixture } from '../../../../test/support/http-server.js';
 
-let fixture: HttpFixture | undefined;
-afterEach(async () => {
-  await fixture?.server.close();
-  fixture = undefined;
-});
+const http = httpOfEachTest();
 
 const PAGE = 'https://app.example';
 const OTHER = 'https://evil.example';
 const GOOD = JSON.stringify({ inputs: [{ name: 'x', shape: [1], datatype: 'INT32', data: [7] }] });
 
 async function serve(...origins: string[]): Promise<HttpFixture> {
-  fixture = await startFixture(origins.length === 0 ? {} : { cors: { origins, maxAgeSecs: 60 } });
-  return fixture;
+  return http.start(origins.length === 0 ? {} : { cors: { origins, maxAgeSecs: 60 } });
 }
 
 /** The headers that browsers look at, of a call that says where its page is from. */
 async function asked(path: string, origin: string | undefined, init: RequestInit = {}) {
-  const answer = await fetch(`${fixture?.url}${path}`, {
+  const answer = await fetch(`${http.fixture.url}${path}`, {
     ...init,
     headers: { ...(origin === undefined ? {} : { origin }), ...(init.headers as Record<string, string>) },
   });
@@ -47,7 +43,7 @@ const preflight = (path: string, origin: string, headers?: string) =>
 
 /** Whether an upgrade succeeds, else the status of its refusal. */
 function upgraded(origin: string | undefined): Promise<true | number> {
-  const url = `${fixture?.url.replace('http', 'ws')}/v2/models/m/stream`;
+  const url = `${http.fixture.url.replace('http', 'ws')}/v2/models/m/stream`;
   const socket = new WebSocket(url, origin === undefined ? {} : { origin });
   return new Promise((resolve) => {
     socket.once('open', () => {

@@ -1,21 +1,16 @@
 import { request as httpRequest } from 'node:http';
 import { deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type HttpFixture, RawClient, startFixture } from '../../../../test/support/http-server.js';
+import { describe, expect, it } from 'vitest';
+import { httpOfEachTest } from '../../../../test/support/http-of-each-test.js';
+import { type HttpFixture, RawClient } from '../../../../test/support/http-server.js';
 import { fp32 } from '../../../../test/support/specs.js';
 import { ServingError, type Tensor } from '../../../core/index.js';
 import type { HttpOptions } from './http-options.js';
 
-let fixture: HttpFixture | undefined;
-afterEach(async () => {
-  for (const call of [...(fixture?.inference.held ?? [])]) call.answer();
-  await fixture?.server.close();
-  fixture = undefined;
-});
+const http = httpOfEachTest();
 
 async function start(options: Partial<HttpOptions> = {}): Promise<HttpFixture> {
-  fixture = await startFixture(options);
-  return fixture;
+  return http.start(options);
 }
 
 const JSON_BODY = JSON.stringify({

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeInference } from '../../../../test/support/fake-inference.js';
+import { keptReplies } from '../../../../test/support/kept-replies.js';
 import { fp32, request } from '../../../../test/support/specs.js';
 import {
   type InferenceReply,
@@ -8,19 +9,7 @@ import {
   type InferenceResponse,
   ServingError,
 } from '../../../core/index.js';
-import type { CallReply, EncodedAnswer } from '../http/form/infer-form.js';
 import { type TextsCall, textsCall } from './texts-call.js';
-
-function replies(wanted = true) {
-  const answers: EncodedAnswer[] = [];
-  const failures: ServingError[] = [];
-  const reply: CallReply = {
-    wanted,
-    done: (answer) => void answers.push(answer),
-    failed: (error) => void failures.push(error),
-  };
-  return { answers, failures, reply };
-}
 
 function callOf(count: number, mostInFlight: number, changes: Partial<TextsCall<string>> = {}): TextsCall<string> {
   return {
@@ -36,7 +25,7 @@ function callOf(count: number, mostInFlight: number, changes: Partial<TextsCall<
 function started(call: TextsCall<string>, wanted = true) {
   const path = new FakeInference();
   path.hold = true;
-  const told = replies(wanted);
+  const told = keptReplies(wanted);
   const handle = textsCall(call).begin((...args) => path.infer(...args), told.reply);
   return { path, handle, ...told };
 }
@@ -63,7 +52,7 @@ describe('a call of several texts', () => {
 
   it('is answered too where each request is answered while it is handed in', () => {
     const path = new FakeInference();
-    const { reply, answers } = replies();
+    const { reply, answers } = keptReplies();
     textsCall(callOf(1000, 3)).begin((...args) => path.infer(...args), reply);
     expect(answers[0]!.body).toMatch(/^0 1 2 .* 999$/);
   });
@@ -108,7 +97,7 @@ describe('a call of several texts', () => {
         failed: reply.failed,
       });
     };
-    const { reply, answers } = replies();
+    const { reply, answers } = keptReplies();
     const take = ({ id, version }: InferenceResponse) => `${id}@${version.version}`;
     textsCall(callOf(6, 2, { take })).begin(answer, reply);
     expect(answers.map(({ body }) => body)).toEqual(['0@1 1@1 2@1 3@1 4@1 5@1']);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { refusal } from '../../../../test/support/refusal.js';
 import { fp32, modelSpec, tensorSpec } from '../../../../test/support/specs.js';
 import type { InferenceResponse } from '../../../core/index.js';
 import { modelMetadata } from './model-metadata.js';
@@ -13,16 +14,6 @@ const SPEC = modelSpec({
   ],
 });
 const filter = (...names: string[]) => names.map((name) => ({ name, classification: 0 }));
-const refusal = (run: () => unknown) => {
-  try {
-    run();
-  } catch (thrown) {
-    const { reason, message } = thrown as { reason: string; message: string };
-    return `${reason}: ${message}`;
-  }
-  return 'none';
-};
-
 describe('a signature of a model', () => {
   it('shows inputs and outputs by its names, and hands them on by those of the model', () => {
     const model = signedModel(SPEC, 'both', 'predict');

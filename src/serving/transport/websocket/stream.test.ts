@@ -1,16 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { type HttpFixture, startFixture } from '../../../../test/support/http-server.js';
+import { httpOfEachTest } from '../../../../test/support/http-of-each-test.js';
+import type { HttpFixture } from '../../../../test/support/http-server.js';
 import { ServingError } from '../../../core/index.js';
 import type { HttpOptions } from '../http/http-options.js';
 
-let fixture: HttpFixture | undefined;
-afterEach(async () => {
-  for (const call of [...(fixture?.inference.held ?? [])]) call.answer();
-  await fixture?.server.close();
-  expect(fixture?.memory.leases ?? 0).toBe(0);
-  fixture = undefined;
-});
+const http = httpOfEachTest();
 
 /** A client that hands out messages in the order they come. */
 class Client {
@@ -53,7 +48,7 @@ async function connect(
   options: Partial<HttpOptions> = {},
   path = '/v2/models/m/stream',
 ): Promise<{ client: Client; fixture: HttpFixture }> {
-  fixture = await startFixture(options);
+  const fixture = await http.start(options);
   const client = new Client(fixture.url.replace('http', 'ws') + path);
   await client.opened;
   return { client, fixture };

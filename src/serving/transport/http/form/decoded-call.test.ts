@@ -1,20 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { FakeInference } from '../../../../../test/support/fake-inference.js';
+import { keptReplies } from '../../../../../test/support/kept-replies.js';
 import { fp32, request } from '../../../../../test/support/specs.js';
 import { ServingError } from '../../../../core/index.js';
 import { oneRequest, severalRequests } from './decoded-call.js';
-import type { CallReply, EncodedAnswer } from './infer-form.js';
-
-function replies(wanted = true) {
-  const answers: EncodedAnswer[] = [];
-  const failures: ServingError[] = [];
-  const reply: CallReply = {
-    wanted,
-    done: (answer) => void answers.push(answer),
-    failed: (error) => void failures.push(error),
-  };
-  return { answers, failures, reply };
-}
 
 const asked = (count: number) =>
   Array.from({ length: count }, (_, index) => request({ id: `${index}`, inputs: [fp32('x', [1], [index])] }));
@@ -23,17 +12,17 @@ const ids = { contentType: 'text/plain' };
 describe('calls of a form', () => {
   it('answer one request, encoded only where somebody waits', () => {
     const path = new FakeInference();
-    const kept = replies();
+    const kept = keptReplies();
     const call = oneRequest(request({ id: 'a' }), ({ id }) => ({ ...ids, body: id }));
     call.begin((...args) => path.infer(...args), kept.reply);
     expect(kept.answers).toMatchObject([{ body: 'a', contentType: 'text/plain', response: { id: 'a' } }]);
-    const gone = replies(false);
+    const gone = keptReplies(false);
     call.begin((...args) => path.infer(...args), gone.reply);
     expect(gone.answers).toMatchObject([{ body: undefined, response: { id: 'a' } }]);
   });
 
   it('fail by what encoding throws', () => {
-    const kept = replies();
+    const kept = keptReplies();
     const call = oneRequest(request(), () => {
       throw new ServingError('UNSUPPORTED', 'not so');
     });
@@ -44,7 +33,7 @@ describe('calls of a form', () => {
   it('answer several requests in their order, whichever ends first, with outputs of their own', () => {
     const path = new FakeInference();
     path.hold = true;
-    const kept = replies();
+    const kept = keptReplies();
     const call = severalRequests(asked(3), (all) => ({
       ...ids,
       body: all.map(({ id, outputs }) => `${id}=${outputs[0]!.data}`).join(' '),
@@ -61,7 +50,7 @@ describe('calls of a form', () => {
   it('fail once by the first failure, when the others have settled too', () => {
     const path = new FakeInference();
     path.hold = true;
-    const kept = replies();
+    const kept = keptReplies();
     severalRequests(asked(3), () => ({ ...ids, body: '' })).begin((...args) => path.infer(...args), kept.reply);
     const [first, second] = [...path.held];
     first!.answer();
@@ -74,7 +63,7 @@ describe('calls of a form', () => {
   it('send no more where one is refused at once', () => {
     const path = new FakeInference();
     path.failure = new ServingError('MODEL_NOT_FOUND', 'none');
-    const kept = replies();
+    const kept = keptReplies();
     severalRequests(asked(3), () => ({ ...ids, body: '' })).begin((...args) => path.infer(...args), kept.reply);
     expect(path.requests).toHaveLength(1);
     expect(kept.failures).toMatchObject([{ reason: 'MODEL_NOT_FOUND' }]);
@@ -83,7 +72,7 @@ describe('calls of a form', () => {
   it('cancel all of theirs', () => {
     const path = new FakeInference();
     path.hold = true;
-    const kept = replies();
+    const kept = keptReplies();
     const call = severalRequests(asked(2), () => ({ ...ids, body: '' }));
     call.begin((...args) => path.infer(...args), kept.reply).cancel();
     expect(path.cancelled).toBe(2);
@@ -91,7 +80,7 @@ describe('calls of a form', () => {
   });
 
   it('refuse to ask for nothing', () => {
-    const kept = replies();
+    const kept = keptReplies();
     severalRequests([], () => ({ ...ids, body: '' })).begin(() => ({ cancel: () => {} }), kept.reply);
     expect(kept.failures).toMatchObject([{ reason: 'MALFORMED_REQUEST' }]);
   });

@@ -1,25 +1,20 @@
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type HttpFixture, startFixture } from '../../../../../test/support/http-server.js';
+import { describe, expect, it } from 'vitest';
+import { httpOfEachTest } from '../../../../../test/support/http-of-each-test.js';
+import type { HttpFixture } from '../../../../../test/support/http-server.js';
 import { fp32, modelSpec } from '../../../../../test/support/specs.js';
 import { ServingError, typedView } from '../../../../core/index.js';
 import type { HttpOptions } from '../http-options.js';
 
-let fixture: HttpFixture | undefined;
-afterEach(async () => {
-  for (const call of [...(fixture?.inference.held ?? [])]) call.answer();
-  await fixture?.server.close();
-  fixture = undefined;
-});
+const http = httpOfEachTest();
 
 async function start(options: Partial<HttpOptions> = {}): Promise<HttpFixture> {
-  fixture = await startFixture(options);
-  return fixture;
+  return http.start(options);
 }
 
 function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
   const sent = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
-  return fetch(`${fixture!.url}${path}`, { method: 'POST', body: sent as never, headers });
+  return fetch(`${http.fixture.url}${path}`, { method: 'POST', body: sent as never, headers });
 }
 
 const AVAILABLE = { version: '1', state: 'AVAILABLE', status: { error_code: 'OK', error_message: '' } };
@@ -62,7 +57,7 @@ describe('predictions over HTTP', () => {
     await start({ specs: { ...NO_LABELS, specOf: async () => modelSpec() } });
     expect(await (await post('/v1/models/m:predict', ROWS)).json()).toEqual({ predictions: ROWS.instances });
     const rejecting = { ...NO_LABELS, specOf: () => Promise.reject(new ServingError('VERSION_NOT_READY', 'loading')) };
-    await fixture!.server.close();
+    await http.fixture.server.close();
     await start({ specs: rejecting });
     const refused = await post('/v1/models/m:predict', ROWS);
     expect([refused.status, await refused.json()]).toEqual([503, { error: 'loading' }]);
@@ -99,7 +94,7 @@ describe('predictions over HTTP', () => {
     const { inference } = await start();
     inference.hold = true;
     const gone = new AbortController();
-    const sent = fetch(`${fixture!.url}/v1/models/m:predict`, {
+    const sent = fetch(`${http.fixture.url}/v1/models/m:predict`, {
       method: 'POST',
       body: JSON.stringify(ROWS),
       signal: gone.signal,
@@ -135,21 +130,25 @@ describe('predictions over HTTP', () => {
   it('refuses bodies over the limit, and says which methods there are', async () => {
     await start({ maxInputBytes: 100 });
     expect((await post('/v1/models/m:predict', 'x'.repeat(101))).status).toBe(413);
-    const put = await fetch(`${fixture!.url}/v1/models/m:predict`, { method: 'PUT' });
+    const put = await fetch(`${http.fixture.url}/v1/models/m:predict`, { method: 'PUT' });
     expect([put.status, put.headers.get('allow')]).toEqual([405, 'GET, POST, HEAD, OPTIONS']);
   });
 
   it('lists models and tells whether one is ready', async () => {
     await start();
-    expect(await (await fetch(`${fixture!.url}/v2/models`)).json()).toEqual({ models: ['m'] });
+    expect(await (await fetch(`${http.fixture.url}/v2/models`)).json()).toEqual({ models: ['m'] });
     const data = [openAi('m')];
-    expect(await (await fetch(`${fixture!.url}/v1/models`)).json()).toEqual({ object: 'list', data, models: ['m'] });
-    const ready = await fetch(`${fixture!.url}/v1/models/m`);
+    expect(await (await fetch(`${http.fixture.url}/v1/models`)).json()).toEqual({
+      object: 'list',
+      data,
+      models: ['m'],
+    });
+    const ready = await fetch(`${http.fixture.url}/v1/models/m`);
     expect([ready.status, await ready.json()]).toEqual([
       200,
       { name: 'm', ready: true, model_version_status: [AVAILABLE], ...openAi('m') },
     ]);
-    expect((await fetch(`${fixture!.url}/v1/models/nobody`)).status).toBe(404);
+    expect((await fetch(`${http.fixture.url}/v1/models/nobody`)).status).toBe(404);
   });
 
   it('tells how versions stand, by number and by label', async () => {
@@ -161,7 +160,7 @@ describe('predictions over HTTP', () => {
       { name: 'other', version: undefined, state: 'UNAVAILABLE', reason: 'broken' },
     ];
     const of = async (path: string) => {
-      const answer = await fetch(`${fixture!.url}/v1/models/${path}`);
+      const answer = await fetch(`${http.fixture.url}/v1/models/${path}`);
       return [answer.status, await answer.json()];
     };
     const failed = { version: '3', state: 'END', status: { error_code: 'UNKNOWN', error_message: 'no such file' } };
@@ -183,7 +182,7 @@ describe('predictions over HTTP', () => {
 
   it('tells inputs and outputs as a signature', async () => {
     await start();
-    const answer = await fetch(`${fixture!.url}/v1/models/m/metadata`);
+    const answer = await fetch(`${http.fixture.url}/v1/models/m/metadata`);
     const dim = (...sizes: string[]) => sizes.map((size) => ({ size, name: '' }));
     const tensor = (name: string) => ({
       name,
@@ -204,7 +203,7 @@ describe('predictions over HTTP', () => {
         },
       },
     });
-    expect((await fetch(`${fixture!.url}/v1/models/nobody/metadata`)).status).toBe(404);
+    expect((await fetch(`${http.fixture.url}/v1/models/nobody/metadata`)).status).toBe(404);
   });
 
   it('sends requests that name a version or a label to it', async () => {
@@ -275,7 +274,7 @@ describe('predictions over HTTP', () => {
 
   it('documents its routes', async () => {
     await start();
-    const document = (await (await fetch(`${fixture!.url}/v2/docs/openapi.json`)).json()) as {
+    const document = (await (await fetch(`${http.fixture.url}/v2/docs/openapi.json`)).json()) as {
       paths: Record<string, { post: { requestBody: { required: boolean }; operationId: string } }>;
     };
     const { post: operation } = document.paths['/v1/models/{model}:predict']!;

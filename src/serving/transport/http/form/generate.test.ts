@@ -1,17 +1,12 @@
 import { connect } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type HttpFixture, RawClient, startFixture } from '../../../../../test/support/http-server.js';
+import { describe, expect, it } from 'vitest';
+import { httpOfEachTest } from '../../../../../test/support/http-of-each-test.js';
+import { type HttpFixture, RawClient } from '../../../../../test/support/http-server.js';
 import { fp32, modelSpec, tensorSpec } from '../../../../../test/support/specs.js';
 import { type ModelSpec, ServingError, serialiseBytes, type Tensor } from '../../../../core/index.js';
 import type { HttpOptions } from '../http-options.js';
 
-let fixture: HttpFixture | undefined;
-afterEach(async () => {
-  for (const call of [...(fixture?.inference.held ?? [])]) call.answer();
-  await fixture?.server.close();
-  expect(fixture?.memory.leases ?? 0).toBe(0);
-  fixture = undefined;
-});
+const http = httpOfEachTest();
 
 const SPEC: ModelSpec = {
   ...modelSpec({
@@ -25,17 +20,17 @@ const STREAM = '/v2/models/m/generate_stream';
 
 async function start(options: Partial<HttpOptions> = {}): Promise<HttpFixture> {
   const specs = { specOf: () => SPEC, versionOf: () => 1, textModels: () => [] };
-  fixture = await startFixture({ specs, ...options });
+  const fixture = await http.start({ specs, ...options });
   fixture.inference.hold = true;
   return fixture;
 }
 
 function post(path: string, body: unknown, init: RequestInit = {}): Promise<Response> {
-  return fetch(`${fixture!.url}${path}`, { method: 'POST', body: JSON.stringify(body), ...init });
+  return fetch(`${http.fixture.url}${path}`, { method: 'POST', body: JSON.stringify(body), ...init });
 }
 
 async function asked() {
-  const { inference } = fixture as HttpFixture;
+  const { inference } = http.fixture;
   await inference.when(() => inference.held.length === 1);
   return inference.held[0]!;
 }
@@ -113,7 +108,7 @@ describe('generate', () => {
 describe('generate_stream', () => {
   it('sends each response as an event when it is there, and nothing for an end without outputs', async () => {
     await start();
-    const client = new RawClient(Number(new URL(fixture!.url).port));
+    const client = new RawClient(Number(new URL(http.fixture.url).port));
     const body = JSON.stringify(HELLO);
     client.socket.write(`POST ${STREAM} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
     const call = await asked();
@@ -151,7 +146,7 @@ describe('generate_stream', () => {
       'data: {"error":"it \\"broke\\""}',
       '',
     ]);
-    expect(fixture!.log.lines.filter(({ level }) => level === 'error')).toHaveLength(1);
+    expect(http.fixture.log.lines.filter(({ level }) => level === 'error')).toHaveLength(1);
   });
 
   it('answers a model with one response by one event, and one without any by none', async () => {
@@ -191,7 +186,7 @@ describe('generate_stream', () => {
 
   it('lets the model wait while the client does not read', async () => {
     await start();
-    const socket = connect(Number(new URL(fixture!.url).port), '127.0.0.1');
+    const socket = connect(Number(new URL(http.fixture.url).port), '127.0.0.1');
     const body = JSON.stringify({ text_input: 'x' });
     socket.write(`POST ${STREAM} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
     const call = await asked();
