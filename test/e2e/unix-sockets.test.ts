@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { jsonBody, tensor } from '../support/infer-forms.js';
-import { RunningGateway, repositoryOf } from '../support/running-gateway.js';
+import { eventually, RunningGateway, repositoryOf } from '../support/running-gateway.js';
 
 const folders: string[] = [];
 let gateway: RunningGateway | undefined;
@@ -96,6 +96,32 @@ describe('Unix sockets', () => {
     gateway = undefined;
     expect(statSync(http, { throwIfNoEntry: false })).toBeUndefined();
     expect(statSync(grpc, { throwIfNoEntry: false })).toBeUndefined();
+  });
+
+  it('answer what came over them before the server ends', async () => {
+    const { http } = place();
+    const config = 'max_batch_size: 1 instance_group [ { count: 1 kind: KIND_CPU } ] dynamic_batching {}';
+    gateway = await RunningGateway.start(repositoryOf({ slow: { fixture: 'slow', config } }), [
+      '--http-unix-socket',
+      http,
+    ]);
+    const running = gateway;
+    const path = '/v2/models/slow/infer';
+    const inputs = [
+      tensor('x', 'FP32', [1, 1], Float32Array.of(7)),
+      tensor('steps', 'INT64', [1, 1], BigInt64Array.of(300n)),
+    ];
+    const body = String(jsonBody({ model: 'slow', inputs }));
+    const over = Array.from({ length: 3 }, () => callOver(http, path, body));
+    await eventually(
+      async () => (await running.metric('penstock_queue_depth', { model: 'slow' })) === 2,
+      'one runs and two wait',
+    );
+    expect(await running.stop()).toBe(0);
+    gateway = undefined;
+    for (const { status, text } of await Promise.all(over))
+      expect([status, JSON.parse(text).outputs[0].data]).toEqual([200, [7]]);
+    expect(statSync(http, { throwIfNoEntry: false })).toBeUndefined();
   });
 
   it('take the place of a file that a killed server left', async () => {
