@@ -1,9 +1,11 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { ServingError } from '../../core/index.js';
+import { normalizeExactly } from './exact-normalizer.js';
+import { splitExactly } from './exact-pieces.js';
 import type { PreTokenizerConfig } from './offsets/aligned-pieces.js';
 import { type AlignedToken, alignedTokens, type Trim } from './offsets/aligned-tokens.js';
-import { type LibraryNormalizer, type LibraryTokenizer, Unaligned } from './offsets/library.js';
-import { PrecompiledCharsmap } from './precompiled-charsmap.js';
+import { type LibraryModel, type LibraryNormalizer, type LibraryTokenizer, Unaligned } from './offsets/library.js';
+import type { PrecompiledCharsmap } from './precompiled-charsmap.js';
 import { SpecialTokens } from './special-tokens.js';
 
 /** A tokenizer.json as its thread uses it. */
@@ -96,7 +98,10 @@ function built(
   const used = { model, normalizer, pre_tokenizer, decoder, post_processor: null, added_tokens: added };
   try {
     const tokenizer = new Tokenizer(used, { clean_up_tokenization_spaces: false });
-    normalizeExactly(tokenizer.normalizer as unknown as LibraryNormalizer | null, tables);
+    const steps = tokenizer as unknown as LibraryTokenizer;
+    normalizeExactly(steps.normalizer, tables);
+    splitExactly(pre_tokenizer as PreTokenizerConfig | null, steps.pre_tokenizer);
+    if (steps.model.fuse_unk) fuseInPieces(steps.model);
     // What it cannot do shows with the first text.
     tokenizer.encode('A first text, 1.', { add_special_tokens: false });
     return tokenizer;
@@ -106,17 +111,10 @@ function built(
   }
 }
 
-/** Puts SentencePiece's own table in the place of the library's approximation of it. */
-function normalizeExactly(
-  normalizer: LibraryNormalizer | null,
-  tables: Map<LibraryNormalizer, PrecompiledCharsmap>,
-): void {
-  for (const one of normalizer?.normalizers ?? []) normalizeExactly(one, tables);
-  const { type, precompiled_charsmap: table } = normalizer?.config ?? {};
-  if (normalizer === null || type !== 'Precompiled' || typeof table !== 'string' || table === '') return;
-  const exact = new PrecompiledCharsmap(table);
-  normalizer.normalize = (text) => exact.normalize(text);
-  tables.set(normalizer, exact);
+/** Unknown characters in a row are one token within a piece, not across pieces as the library has it. */
+function fuseInPieces(model: LibraryModel): void {
+  const whole = model._call.bind(model);
+  model._call = (pieces) => pieces.flatMap((piece) => whole([piece]));
 }
 
 /** Undefined where the steps, or the text, are such that places are not known. */

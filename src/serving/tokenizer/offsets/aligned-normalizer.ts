@@ -19,7 +19,7 @@ function step(normalizer: LibraryNormalizer, text: AlignedText, tables: Charsmap
     case 'Lowercase':
       return lowered(text);
     case 'StripAccents':
-      return text.mapped((character) => (MARKS.test(character) ? undefined : character));
+      return text.mapped((character) => (/^\p{M}$/u.test(character) ? undefined : character));
     case 'NFD':
     case 'NFKD':
       return text.changed(decomposed(text, type));
@@ -40,7 +40,7 @@ function step(normalizer: LibraryNormalizer, text: AlignedText, tables: Charsmap
   }
 }
 
-const MARKS = /^\p{Mn}$/u;
+const MARKS = /^[\p{Mn}\u1734]$/u;
 
 function ofBert(normalizer: LibraryNormalizer, text: AlignedText): AlignedText {
   const { clean_text, handle_chinese_chars, lowercase, strip_accents } = normalizer.config;
@@ -70,9 +70,7 @@ function lowered(text: AlignedText): AlignedText {
 }
 
 function stripped({ config }: LibraryNormalizer, text: AlignedText): AlignedText {
-  // White space to one of JavaScript and Rust alone.
-  if (/^[\ufeff\u0085\s]*[\ufeff\u0085]|[\ufeff\u0085][\ufeff\u0085\s]*$/.test(text.text)) throw new Unaligned();
-  const blank = (i: number) => /^\s$/.test(text.characters[i] as string);
+  const blank = (i: number) => /^\p{White_Space}$/u.test(text.characters[i] as string);
   let start = 0;
   let end = text.length;
   if (config.strip_left === true) while (start < end && blank(start)) start++;

@@ -1,10 +1,19 @@
-import type { AlignedText as Aligned, AlignedText, Change } from './aligned-text.js';
+import type { AlignedText, Change } from './aligned-text.js';
 import { type LibraryPreTokenizer, Unaligned } from './library.js';
 
 /** A pre-tokenizer as tokenizer.json has it. */
 export interface PreTokenizerConfig {
   readonly type?: string;
   readonly pretokenizers?: readonly PreTokenizerConfig[];
+  /** Of `Split` and `Punctuation`: what becomes of a match. */
+  readonly behavior?: string;
+  /** Of `Split`: what does not match is what is looked for. */
+  readonly invert?: boolean;
+  readonly individual_digits?: boolean;
+  /** Of `FixedLength`, in characters. */
+  readonly length?: number;
+  /** Of `Metaspace`; absent: true. */
+  readonly split?: boolean;
 }
 
 /** The pieces that a pre-tokenizer makes of a text, with their origins. Throws `Unaligned` as `normalized` does. */
@@ -37,15 +46,13 @@ function ofKind(
     case 'BertPreTokenizer':
     case 'WhitespaceSplit':
     case 'Split':
-      if (OTHER_SPACE.test(text.text)) throw new Unaligned();
-      return cut(text, wanted);
-    // The library goes by words and digits of ASCII here, Hugging Face's own by those of Unicode.
     case 'Whitespace':
     case 'Digits':
-      if (!ASCII.test(text.text)) throw new Unaligned();
+    case 'Punctuation':
+    case 'FixedLength':
       return cut(text, wanted);
     case 'Metaspace':
-      return [ofMetaspace(library, text, wanted)];
+      return ofMetaspace(library, text, wanted);
     case 'ByteLevel':
       return ofBytes(library, text, wanted);
     default:
@@ -53,10 +60,7 @@ function ofKind(
   }
 }
 
-const SPACE = /^\s*$/;
-/** White space to JavaScript and not to Rust, and the other way round: words end elsewhere, and where all of them are unknown no id shows it. */
-const OTHER_SPACE = /[\ufeff\u0085]/;
-const ASCII = /^[\0-\x7f]*$/;
+const SPACE = /^\p{White_Space}*$/u;
 
 /** Parts of a text that stand in it in their order, nothing but white space between them. */
 function cut(text: AlignedText, wanted: readonly string[]): AlignedText[] {
@@ -78,11 +82,11 @@ function cut(text: AlignedText, wanted: readonly string[]): AlignedText[] {
 function ofMetaspace(
   { replacement = '', str_rep: put = replacement }: LibraryPreTokenizer,
   text: AlignedText,
-  [wanted = '']: readonly string[],
-): AlignedText {
+  wanted: readonly string[],
+): AlignedText[] {
   if (Array.from(put).length !== 1) throw new Unaligned();
   const spaced = text.mapped((one) => (one === ' ' ? put : one));
-  return spaced.text === wanted ? spaced : spaced.prepended(put);
+  return pieced(spaced.text === wanted.join('') ? spaced : spaced.prepended(put), wanted);
 }
 
 /** Each byte becomes a character, and belongs to the character that it is of. */
@@ -100,11 +104,15 @@ function ofBytes(
     for (let i = 0; i < byteLength; i++) changes.push([letters[changes.length] ?? '', i === 0 ? 0 : 1]);
   }
   if (changes.length !== letters.length) throw new Unaligned();
-  const bytes: Aligned = whole.changed(changes);
+  return pieced(whole.changed(changes), wanted);
+}
+
+/** A text as pieces with nothing between them. */
+function pieced(text: AlignedText, wanted: readonly string[]): AlignedText[] {
   let at = 0;
   return wanted.map((piece) => {
     const start = at;
     at += Array.from(piece).length;
-    return bytes.slice(start, at);
+    return text.slice(start, at);
   });
 }

@@ -17,15 +17,17 @@ export interface LibraryNormalizer {
   readonly normalizers?: readonly (LibraryNormalizer | null)[];
   /** Of `Replace`. */
   readonly pattern?: RegExp | string | null;
-  normalize(text: string): string;
+  normalize: (text: string) => string;
   /** Of `BertNormalizer`. */
   clean_text?(text: string): string;
-  tokenize_chinese_chars?(text: string): string;
+  tokenize_chinese_chars?: (text: string) => string;
 }
 
 export interface LibraryPreTokenizer {
   readonly tokenizers?: readonly (LibraryPreTokenizer | null)[];
-  pre_tokenize_text(text: string, options: object): readonly string[];
+  pre_tokenize_text: (text: string, options: object) => readonly string[];
+  /** Of `ByteLevel`, `Split` and others: what it looks for. */
+  pattern?: RegExp | string | null;
   readonly replacement?: string;
   readonly str_rep?: string;
   readonly add_prefix_space?: boolean;
@@ -44,6 +46,8 @@ export interface LibraryModel {
   readonly unk_token: string | null | undefined;
   readonly unk_token_id: number | undefined;
   readonly fuse_unk: boolean;
+  /** Pieces as tokens, unknown ones in a row joined where the model says so. */
+  _call: (pieces: readonly string[]) => readonly string[];
   /** Pieces as tokens, unknown ones not joined yet. */
   encode(pieces: readonly string[]): readonly string[];
   /** Of `BPE`: a piece as its parts, known or not. */
