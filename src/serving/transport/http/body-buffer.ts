@@ -106,7 +106,9 @@ export class BodyBuffer {
   #grow(needed: number, isLast: boolean): Uint8Array {
     const { memory, jsonBytes } = this.#options;
     const start = (ALIGNMENT - (jsonBytes % ALIGNMENT)) % ALIGNMENT;
-    const lease = memory?.lease(start + (isLast ? needed : this.#capacity(needed, FIRST_SLOT_BYTES)));
+    // Room for more to come may be more than the largest slot, where what has come still fits.
+    const roomy = isLast ? needed : this.#capacity(needed, FIRST_SLOT_BYTES);
+    const lease = memory?.lease(start + roomy) ?? memory?.lease(start + needed);
     let grown: Uint8Array;
     if (lease === undefined) {
       const capacity = isLast ? needed : this.#capacity(needed, FIRST_BYTES);
