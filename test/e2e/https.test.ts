@@ -203,5 +203,6 @@ describe('the command line over HTTPS', () => {
     expect(models([], env).stderr).toMatch(/refuses: this port takes clients with a certificate only/);
     expect(models(own).stderr).toMatch(/--ca-file/);
     expect(models(['--ca-file', '/none']).stderr).toMatch(/--ca-file: \/none cannot be read \(ENOENT\)/);
-  });
+    // Six processes, one after another.
+  }, 60_000);
 });
