@@ -76,11 +76,14 @@ export function createIngress(config: ServerConfig, parts: IngressParts): Ingres
 
 /** Starts the threads, as the servers that they are together. Rejects with CONFLICT where a port is taken. */
 export async function startIngress(config: ServerConfig, ingress: IngressThreads): Promise<RequestServers> {
-  const ports = await startOnPorts(config, ingress);
+  const { ports, giveUp } = await startOnPorts(config, ingress);
   const server = (port: number): GrpcServer => ({
     port,
     closeIntake: () => ingress.closeIntake(),
-    close: () => ingress.close(),
+    close: async () => {
+      await ingress.close();
+      await giveUp();
+    },
     abort: () => {},
     refreshHealth: () => ingress.refreshHealth(),
   });
@@ -102,24 +105,32 @@ function portsIn(start: ThreadStart<unknown>): readonly MessagePort[] {
 /** Tries to find free ports where any will do: between the finding and the threads another process may take one. */
 const TRIES = 5;
 
-async function startOnPorts(config: ServerConfig, ingress: IngressThreads): Promise<ListeningPorts> {
+/** Ports that are this gateway's until `giveUp`. */
+interface OwnPorts {
+  readonly ports: ListeningPorts;
+  giveUp(): Promise<void>;
+}
+
+async function startOnPorts(config: ServerConfig, ingress: IngressThreads): Promise<OwnPorts> {
   const { http, grpc } = config;
   const any = (http.enabled && http.port === 0) || (grpc.enabled && grpc.port === 0);
   for (let attempt = 1; ; attempt++) {
-    const ports = await freePorts(config);
+    const own = await freePorts(config);
     try {
-      await ingress.start(ports);
-      return ports;
+      await ingress.start(own.ports);
+      return own;
     } catch (thrown) {
+      await own.giveUp();
       if (!any || attempt === TRIES || toServingError(thrown).reason !== 'CONFLICT') throw thrown;
     }
   }
 }
 
 /** Held together, so that two that are free to choose differ. */
-async function freePorts(config: ServerConfig): Promise<ListeningPorts> {
+async function freePorts(config: ServerConfig): Promise<OwnPorts> {
   const { http, grpc } = config;
   const held: HeldPort[] = [];
+  const giveUp = async () => void (await Promise.all(held.map((one) => one.giveUp())));
   const hold = async (what: string, { enabled, address, port, reusePort }: ServerConfig['http' | 'grpc']) => {
     if (!enabled) return undefined;
     // Others may have it already: the threads find out whether they may too.
@@ -130,9 +141,12 @@ async function freePorts(config: ServerConfig): Promise<ListeningPorts> {
   };
   try {
     for (const { name, address, port } of platformListeners(config)) held.push(await holdPort(name, address, port));
-    return { http: await hold('HTTP', http), grpc: await hold('gRPC', grpc) };
-  } finally {
-    await Promise.all(held.map((one) => one.release()));
+    const ports = { http: await hold('HTTP', http), grpc: await hold('gRPC', grpc) };
+    await Promise.all(held.map((one) => one.share()));
+    return { ports, giveUp };
+  } catch (thrown) {
+    await giveUp();
+    throw thrown;
   }
 }
 

@@ -299,7 +299,7 @@ function answerOf(url: string, frame: string): Promise<unknown> {
 describe('ports and metrics as flags of Triton ask for them', () => {
   it('listens beside another gateway with --reuse-http-port and --reuse-grpc-port, and not without', async () => {
     const held = await Promise.all([holdPort('HTTP', '127.0.0.1', 0), holdPort('gRPC', '127.0.0.1', 0)]);
-    await Promise.all(held.map((one) => one.release()));
+    await Promise.all(held.map((one) => one.giveUp()));
     const ports = [`--http-port=${held[0].port}`, `--grpc-port=${held[1].port}`];
     const shared = ['--reuse-http-port=true', '--reuse-grpc-port=true'];
     const models = () => repositoryOf({ one: 'identity_fixed' });
