@@ -1,4 +1,5 @@
-import { type FileHandle, open, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, rename, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 /** Timelines that wait to be written together, or for a file of their own, in characters; past it they are written. */
 const MOST_CHARACTERS = 32 * 2 ** 20;
@@ -98,9 +99,12 @@ export class TimelineFile {
     this.#waiting = [];
     this.#waitingCharacters = 0;
     this.#write(async () => {
-      this.#file ??= await open(this.#options.path, 'w', 0o640);
-      const bytes = Buffer.from(`${this.#endBytes === 0 ? '[' : ',\n'}${text}]\n`);
-      await this.#file.write(bytes, 0, bytes.byteLength, this.#endBytes);
+      const { path } = this.#options;
+      const bytes = Buffer.from(`${this.#file === undefined ? '[' : ',\n'}${text}]\n`);
+      if (this.#file === undefined) {
+        await writeWhole(path, bytes);
+        this.#file = await open(path, 'r+');
+      } else await this.#file.write(bytes, 0, bytes.byteLength, this.#endBytes);
       this.#endBytes += bytes.byteLength - 2;
     });
   }
@@ -110,10 +114,17 @@ export class TimelineFile {
     gathered.texts = [];
     gathered.characters = 0;
     const path = `${this.#options.path}.${this.#nextIndex++}`;
-    this.#write(() => writeFile(path, text, { mode: 0o640 }));
+    this.#write(() => writeWhole(path, text));
   }
 
   #write(action: () => Promise<void>): void {
     this.#writing = this.#writing.then(action).catch((cause: unknown) => this.#options.failed(cause));
   }
+}
+
+/** Nobody finds the file before all of it is there. */
+async function writeWhole(path: string, contents: string | Uint8Array): Promise<void> {
+  const partly = join(dirname(path), `.${basename(path)}.part`);
+  await writeFile(partly, contents, { mode: 0o640 });
+  await rename(partly, path);
 }
