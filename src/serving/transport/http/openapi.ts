@@ -44,6 +44,8 @@ export interface DocumentedRoute {
   readonly request?: string;
   /** Answered by server-sent events. */
   readonly streams?: boolean;
+  /** Media type of the answer; default JSON. */
+  readonly answerType?: string;
   /** Media types of the body of a form; default JSON. */
   readonly media?: readonly string[];
   /** Whether the body may be YAML as well. */
@@ -238,7 +240,7 @@ function errorReasons(route: DocumentedRoute): readonly Reason[] {
 
 function contentTypeOf(route: DocumentedRoute): string {
   if (route.streams === true) return 'text/event-stream';
-  return route.pattern.endsWith('/docs') ? 'text/html' : 'application/json';
+  return route.answerType ?? (route.pattern.endsWith('/docs') ? 'text/html' : 'application/json');
 }
 
 function pathParameters(pattern: string): Readonly<Record<string, unknown>>[] {

@@ -30,6 +30,8 @@ interface Described {
   /** Names in the document's schemas; undefined = no body. */
   readonly request?: string;
   readonly response: string;
+  /** Media type of the answer, for the description; default JSON. */
+  readonly answerType?: string;
 }
 
 /** One line of the table that the server registers and the documentation is generated from. */

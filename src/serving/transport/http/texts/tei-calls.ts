@@ -19,13 +19,16 @@ export function decodeCall({ server, text: body }: ControlCallInput): Promise<Wh
   });
 }
 
+/** Of an empty answer, which is no JSON. */
+export const NO_WORDS = 'text/plain';
+
 /** `GET /health`: 200 without a word, or why not. */
 export function healthCall({ server }: ControlCallInput): Promise<WholeAnswer> {
   return answered(async () => {
     const { ready } = await server.control.ready();
     if (!ready || server.inFlight.draining) throw new ServingError('VERSION_NOT_READY', 'the server is not ready');
     return '';
-  });
+  }, NO_WORDS);
 }
 
 /** `GET /info`: of the model that the query names, or of the one that requests without a model get. */
@@ -65,9 +68,9 @@ function bodyOf<K extends TextBodyKind>(kind: K, body: string, { texts }: HttpSt
   return decodeTextBody(kind, new TextEncoder().encode(body), texts.maxClientBatchSize);
 }
 
-async function answered(call: () => Promise<string>): Promise<WholeAnswer> {
+async function answered(call: () => Promise<string>, contentType = 'application/json'): Promise<WholeAnswer> {
   try {
-    return { content: await call(), contentType: 'application/json' };
+    return { content: await call(), contentType };
   } catch (thrown) {
     const { status, body } = teiError(toServingError(thrown));
     return { status, content: body, contentType: 'application/json' };

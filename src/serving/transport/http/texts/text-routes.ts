@@ -4,7 +4,7 @@ import type { InferForm } from '../form/infer-form.js';
 import type { Route } from '../routes.js';
 import { documentsForm } from './documents-form.js';
 import { openAiEmbeddingsForm, openAiRefusal } from './openai-form.js';
-import { decodeCall, healthCall, infoCall, tokenizeCall } from './tei-calls.js';
+import { decodeCall, healthCall, infoCall, NO_WORDS, tokenizeCall } from './tei-calls.js';
 import { TEI_FORMS } from './tei-forms.js';
 
 const NO_GENERATION =
@@ -87,6 +87,7 @@ export const TEXT_ROUTES: readonly Route[] = [
     right: 'open',
     summary: 'Whether the server takes requests (text-embeddings-inference); 503 where not',
     response: 'Document',
+    answerType: NO_WORDS,
     duringDrain: true,
     handle: healthCall,
   },
