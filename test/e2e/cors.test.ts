@@ -1,7 +1,6 @@
-import { spawnSync } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { PROGRAM } from '../support/gateway-process.js';
+import { refusedStart } from '../support/refused-start.js';
 import { RunningGateway, repositoryOf } from '../support/running-gateway.js';
 
 let gateway: RunningGateway | undefined;
@@ -51,12 +50,7 @@ describe('pages of other origins', () => {
   });
 
   it('are told of at the start where they are no origins', () => {
-    const models = repositoryOf({ m: 'identity_fixed' });
-    const flags = ['--http-port=0', '--state-dir=off', '--cors-allow-origin=https://app.example/page'];
-    const { status, stderr } = spawnSync(process.execPath, [PROGRAM, 'serve', models.path, ...flags], {
-      encoding: 'utf8',
-    });
-    models.remove();
+    const { status, stderr } = refusedStart(['--cors-allow-origin=https://app.example/page']);
     expect(status).not.toBe(0);
     expect(stderr).toMatch(/--cors-allow-origin: 'https:\/\/app\.example\/page' is no origin/);
   });

@@ -1,10 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client, credentials } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
-import { PROGRAM } from '../support/gateway-process.js';
 import { GrpcClient, INFERENCE, methodOf } from '../support/grpc-server.js';
+import { refusedStart } from '../support/refused-start.js';
 import { RunningGateway, repositoryOf } from '../support/running-gateway.js';
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
@@ -65,12 +64,7 @@ describe('gRPC over TLS', () => {
     ],
     [['--grpc-use-ssl-mutual', ...KEYS], /rootFile/],
   ])('refuses to start with %j', (flags, why) => {
-    const models = repositoryOf({ steady: 'identity_fixed' });
-    const ports = ['--http-port=0', '--grpc-port=0', '--metrics-port=0', '--state-dir=off'];
-    const { status, stderr } = spawnSync(process.execPath, [PROGRAM, 'serve', models.path, ...ports, ...flags], {
-      encoding: 'utf8',
-    });
-    models.remove();
+    const { status, stderr } = refusedStart(flags);
     expect(status).not.toBe(0);
     expect(stderr).toMatch(why);
   });

@@ -9,6 +9,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type * as Client from '../../src/client/index.js';
 import { compiled } from '../support/compiled.js';
 import { PROGRAM } from '../support/gateway-process.js';
+import { refusedStart } from '../support/refused-start.js';
 import { eventually, RunningGateway, repositoryOf } from '../support/running-gateway.js';
 
 const { PenstockClient } = await compiled<typeof Client>('client/index.js');
@@ -177,12 +178,7 @@ describe('HTTPS and WSS', () => {
       /http\.tls\.keyFile: '.*client\.key' is not the key of the first certificate in '.*server\.pem'/,
     ],
   ])('refuse to start with %j', (flags, why) => {
-    const models = repositoryOf({ m: 'identity_fixed' });
-    const ports = ['--http-port=0', '--grpc-port=0', '--metrics-port=0', '--state-dir=off'];
-    const { status, stderr } = spawnSync(process.execPath, [PROGRAM, 'serve', models.path, ...ports, ...flags], {
-      encoding: 'utf8',
-    });
-    models.remove();
+    const { status, stderr } = refusedStart(flags);
     expect(status).not.toBe(0);
     expect(stderr).toMatch(why);
   });

@@ -9,20 +9,24 @@ import {
 } from '../../core/index.js';
 import { NO_PARAMETERS } from './request-parameters.js';
 
-/** What path, headers and clock say of a request. */
-export interface RequestContext {
-  readonly model: string;
-  readonly version: number | undefined;
+/** What headers and clock say of a request, over every protocol. */
+export interface CallerContext {
   /** Monotonic nanoseconds; `NO_DEADLINE` where none. */
   readonly deadlineNs: number;
   readonly receivedNs: number;
   readonly nowNs: () => number;
-  /** As headers name them; empty = they do not. */
+  /** As headers or metadata name them; empty = they do not. */
   readonly tenantHeader?: string | undefined;
   readonly criticalityHeader?: string | undefined;
   readonly caller?: CallerTraits | undefined;
   /** What the body lies in; undefined: garbage-collected memory. */
   readonly lease?: Lease | undefined;
+}
+
+/** What path, headers and clock say of a request. */
+export interface RequestContext extends CallerContext {
+  readonly model: string;
+  readonly version: number | undefined;
 }
 
 /** What a body says of its request; absent: nothing. */

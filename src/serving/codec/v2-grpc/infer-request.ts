@@ -1,9 +1,7 @@
 import {
-  type CallerTraits,
   type DataType,
   type InferenceRequest,
   isDataType,
-  type Lease,
   type MemoryPlace,
   type OutputRequest,
   type ParameterValue,
@@ -14,21 +12,12 @@ import {
 import { checkData, checkedCount, MAX_RANK, MAX_TENSORS, shown, TensorLabel } from '../checked-tensor.js';
 import { isPlaceParameter, type PlacedTensors, PlaceParameters } from '../placed-tensors.js';
 import { nonNegativeInteger, RequestParameters, refuseSharedMemory } from '../request-parameters.js';
+import type { CallerContext } from '../request-parts.js';
 import { readParameterEntry } from './infer-parameter.js';
 import { readContents } from './tensor-contents.js';
 import { LENGTH, VARINT, WireReader } from './wire-reader.js';
 
-export interface CallContext {
-  /** Monotonic nanoseconds; `NO_DEADLINE` where the call has none. */
-  readonly deadlineNs: number;
-  readonly receivedNs: number;
-  readonly nowNs: () => number;
-  /** As metadata name them. */
-  readonly tenantHeader?: string | undefined;
-  readonly criticalityHeader?: string | undefined;
-  readonly caller?: CallerTraits | undefined;
-  /** What the message lies in; undefined: garbage-collected memory. */
-  readonly lease?: Lease | undefined;
+export interface CallContext extends CallerContext {
   /** Tensors in memory of the client; absent: such are refused. */
   readonly placed?: PlacedTensors | undefined;
 }
