@@ -82,6 +82,17 @@ describe('the HTTP client', () => {
     expect((await asked).reason).toBe('ABORTED');
   });
 
+  it('gives no part after its signal aborted, also of those that came before', async () => {
+    const event = 'data: {"model_name":"m","model_version":"1","y":1}\n\n';
+    answers = [says(200, event.repeat(3), { 'content-type': 'text/event-stream' })];
+    const abort = new AbortController();
+    const parts = new PenstockClient(url).generateStream('m', {}, { signal: abort.signal });
+    expect((await parts.next()).value).toMatchObject({ outputs: { y: 1 } });
+    abort.abort('enough');
+    expect(await failure(parts.next())).toMatchObject({ reason: 'ABORTED', cause: 'enough' });
+    expect((await parts.next()).done).toBe(true);
+  });
+
   it('tells time that is over, and a connection that breaks', async () => {
     answers = [() => {}];
     expect(await failure(infer({ timeoutMs: 50 }))).toMatchObject({ status: 0, reason: 'TIMEOUT' });

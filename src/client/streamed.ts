@@ -23,7 +23,11 @@ export async function* streamed<T>(
     });
     try {
       if (first.done !== true) yield first.value;
-      yield* parts;
+      for await (const part of parts) {
+        // Several may have come at once: those that nobody asked for in time are dropped.
+        limit.signal.throwIfAborted();
+        yield part;
+      }
     } finally {
       await parts.return();
     }
