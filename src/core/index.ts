@@ -32,6 +32,7 @@ export * from './instant.js';
 export * from './lane-state.js';
 export * from './latency.js';
 export * from './lease.js';
+export * from './lend.js';
 export * from './letter.js';
 export * from './log.js';
 export * from './log-control.js';

@@ -15,6 +15,23 @@ export interface Lease {
   retain(): void;
   /** Gives one reference back; the last one ends the lease. Throws (our mistake) where none is left. */
   release(): void;
+  /** The leases that it stands for, where it is several; `bytes` are those of the first. */
+  readonly parts?: readonly Lease[];
+}
+
+/** The lease, or the part of one, that `data` lies in; undefined: it lies in none. */
+export function leaseOf(lease: Lease | undefined, data: Uint8Array): Lease | undefined {
+  if (lease === undefined || lies(data, lease.bytes)) return lease;
+  for (const part of lease.parts ?? []) {
+    const found = leaseOf(part, data);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function lies(data: Uint8Array, within: Uint8Array): boolean {
+  const from = data.byteOffset - within.byteOffset;
+  return data.buffer === within.buffer && from >= 0 && from + data.byteLength <= within.byteLength;
 }
 
 /** Where leases come from. */

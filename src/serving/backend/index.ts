@@ -13,6 +13,7 @@ export {
   sharedPages,
 } from './onnx/index.js';
 export { carryShape, checkOutputShape } from './onnx/tensor-shape.js';
+export { OutputBuffers, type OutputMemory } from './output-buffers.js';
 export type {
   OpenThreadModel,
   PartOutlet,

@@ -8,7 +8,9 @@ import {
   type InferenceReply,
   type InferenceRequest,
   type InferenceResponse,
+  type Lease,
   NO_DEADLINE,
+  offerToLend,
   type RequestOrigin,
   ServingError,
   SHADOW,
@@ -76,8 +78,51 @@ const ANSWER: Omit<InferenceResponse, 'version' | 'outputs'> = {
   mark: MARK,
 };
 
+/** Memory of a lane that is written again once its run is settled and nobody holds it. */
+class LendingLane implements Lease {
+  readonly bytes: Uint8Array;
+  references = 0;
+  #settled = false;
+
+  constructor(data: Uint8Array) {
+    this.bytes = data;
+    offerToLend(data.buffer, {
+      lend: () => {
+        this.references++;
+        return this;
+      },
+    });
+  }
+
+  get held(): boolean {
+    return this.references > 0;
+  }
+
+  retain(): void {
+    expect(this.held).toBe(true);
+    this.references++;
+  }
+
+  release(): void {
+    expect(this.held).toBe(true);
+    this.references--;
+    this.#write();
+  }
+
+  settled(): void {
+    this.#settled = true;
+    this.#write();
+  }
+
+  #write(): void {
+    if (this.#settled && !this.held) this.bytes.fill(POISON);
+  }
+}
+
 class World {
   readonly sent: Sent[] = [];
+  readonly lanes: LendingLane[] = [];
+  readonly #lends: boolean;
   readonly arena = poisonedArena(64 * 1024 * 1024);
   readonly kept: KeptBytes;
   readonly queue: EnsembleQueue;
@@ -85,7 +130,8 @@ class World {
   executed = 0;
   depth = 0;
 
-  constructor(plan: EnsemblePlan, { maxInFlight = 8, maxBytes = 1e6 } = {}) {
+  constructor(plan: EnsemblePlan, { maxInFlight = 8, maxBytes = 1e6, lends = false } = {}) {
+    this.#lends = lends;
     this.kept = new KeptBytes({ memory: this.arena, maxBytes });
     this.queue = new EnsembleQueue({
       plan,
@@ -114,17 +160,20 @@ class World {
     return this.sent.filter((one) => !one.answered);
   }
 
-  /** Answers a step by `value` out of a lane that is used again at once. */
+  /** Answers a step by `value` out of a lane that is used again at once, or lends its memory. */
   answer(one: Sent, value: (request: InferenceRequest, output: string) => number[]): void {
     one.answered = true;
     const outputs = one.request.outputs.map(({ name }) => bytes(name, value(one.request, name)));
+    const lanes = this.#lends ? outputs.map(({ data }) => new LendingLane(data)) : [];
+    this.lanes.push(...lanes);
     const id = { model: one.request.model, version: 1 };
     const run = { execution: 5, queueNs: 1, gatherNs: 2, dispatchNs: 3, computeNs: 4 };
     const rest = { batchRows: 1, paddingShare: 0, batchRequests: 1, device: -1, batchFinishedNs: 9 };
     one.request.trace?.admitted(0, '', 'default');
     one.request.trace?.ran({ ...run, ...rest });
     one.reply.done({ ...ANSWER, version: id, outputs });
-    for (const { data } of outputs) data.fill(POISON);
+    if (!this.#lends) for (const { data } of outputs) data.fill(POISON);
+    for (const lane of lanes) lane.settled();
   }
 
   fail(one: Sent, error = new ServingError('QUEUE_FULL', 'the queue is full', { retryAfterMs: 5 })): void {
@@ -136,24 +185,30 @@ class World {
 describe('any ensemble', () => {
   it('sends each step once, when its tensors are there, and is answered once by what its steps compute', () => {
     fc.assert(
-      fc.property(randomEnsemble, fc.array(fc.nat(), { minLength: 1, maxLength: 12 }), (ensemble, order) => {
-        const world = new World(planOf(ensemble));
-        const item = new Item(inputsOf(ensemble.inputs));
-        world.queue.enqueue(item);
-        for (let turn = 0; world.open.length > 0; turn++) {
-          expect(item.outcomes).toEqual([]);
-          const { open } = world;
-          world.answer(open[(order[turn % order.length] as number) % open.length] as Sent, computed);
-        }
-        expect(world.sent.map(({ request }) => request.model).sort()).toEqual(
-          ensemble.steps.map(({ model }) => model).sort(),
-        );
-        expect(item.outcomes).toMatchObject([
-          { kind: 'done', deviceNs: 10 * ensemble.steps.length, cost: 0.5 * ensemble.steps.length },
-        ]);
-        expect(item.outputs).toEqual(expected(ensemble));
-        expect([world.kept.bytes, world.arena.leases, world.queue.inFlight, world.executed]).toEqual([0, 0, 0, 1]);
-      }),
+      fc.property(
+        randomEnsemble,
+        fc.array(fc.nat(), { minLength: 1, maxLength: 12 }),
+        fc.boolean(),
+        (ensemble, order, lends) => {
+          const world = new World(planOf(ensemble), { lends });
+          const item = new Item(inputsOf(ensemble.inputs));
+          world.queue.enqueue(item);
+          for (let turn = 0; world.open.length > 0; turn++) {
+            expect(item.outcomes).toEqual([]);
+            const { open } = world;
+            world.answer(open[(order[turn % order.length] as number) % open.length] as Sent, computed);
+          }
+          expect(world.sent.map(({ request }) => request.model).sort()).toEqual(
+            ensemble.steps.map(({ model }) => model).sort(),
+          );
+          expect(item.outcomes).toMatchObject([
+            { kind: 'done', deviceNs: 10 * ensemble.steps.length, cost: 0.5 * ensemble.steps.length },
+          ]);
+          expect(item.outputs).toEqual(expected(ensemble));
+          expect([world.kept.bytes, world.arena.leases, world.queue.inFlight, world.executed]).toEqual([0, 0, 0, 1]);
+          expect(world.lanes.filter(({ held }) => held)).toEqual([]);
+        },
+      ),
     );
   });
 
@@ -165,8 +220,9 @@ describe('any ensemble', () => {
         fc.array(fc.nat(), { minLength: 1, maxLength: 12 }),
         fc.nat(9),
         end,
-        async (ensemble, order, at, how) => {
-          const world = new World(planOf(ensemble));
+        fc.boolean(),
+        async (ensemble, order, at, how, lends) => {
+          const world = new World(planOf(ensemble), { lends });
           const item = new Item(inputsOf(ensemble.inputs));
           world.queue.enqueue(item);
           for (let turn = 0; turn < at && world.open.length > 0; turn++) {
@@ -194,6 +250,7 @@ describe('any ensemble', () => {
             expect(rest.every(({ cancelled }) => cancelled)).toBe(true);
           }
           expect([world.kept.bytes, world.arena.leases, world.queue.inFlight]).toEqual([0, 0, 0]);
+          expect(world.lanes.filter(({ held }) => held)).toEqual([]);
         },
       ),
     );
@@ -335,6 +392,41 @@ describe('a step', () => {
   });
 });
 
+describe('a tensor in memory that its lane lends', () => {
+  it('is not copied: the steps that take it read it there, and it is given back when the last of them is answered', () => {
+    const world = new World(planOf(DIAMOND), { lends: true });
+    world.queue.enqueue(new Item(inputsOf(1)));
+    world.answer(world.sent[0] as Sent, computed);
+    const [lane] = world.lanes as [LendingLane];
+    expect(world.sent.slice(1).map(({ request }) => request.inputs[0]?.data)).toEqual([lane.bytes, lane.bytes]);
+    expect([world.kept.bytes, world.arena.leases, lane.held]).toEqual([2, 0, true]);
+    world.answer(world.sent[1] as Sent, computed);
+    expect(lane.held).toBe(true);
+    world.answer(world.sent[2] as Sent, computed);
+    expect(lane.held).toBe(false);
+  });
+
+  it('counts once for all requests that keep a part of it', () => {
+    const kept = new KeptBytes({ memory: poisonedArena(), maxBytes: 1000 });
+    const output = bytes('y', [1, 2, 3, 4]);
+    const lane = new LendingLane(output.data);
+    const parts = [0, 2].map((at) => kept.keep({ ...output, data: output.data.subarray(at, at + 2) }));
+    expect([kept.bytes, lane.references, parts[0]?.lease === parts[1]?.lease]).toEqual([4, 1, true]);
+    for (const { lease } of parts) lease.release();
+    expect([kept.bytes, lane.references]).toEqual([0, 0]);
+  });
+
+  it('is copied where half of what may be kept is lent, so that a batch kept for one row takes no more than that', () => {
+    const kept = new KeptBytes({ memory: poisonedArena(), maxBytes: 100 });
+    const lane = new LendingLane(new Uint8Array(60).fill(7));
+    const part = kept.keep({ ...bytes('y', []), data: lane.bytes.subarray(0, 10) });
+    expect([kept.bytes, lane.references]).toEqual([10, 0]);
+    expect([...part.tensor.data]).toEqual(new Array(10).fill(7));
+    part.lease.release();
+    expect(kept.bytes).toBe(0);
+  });
+});
+
 describe('requests beyond what may be in flight', () => {
   it('are refused, and taken again when there is room', () => {
     const world = new World(planOf(DIAMOND), { maxInFlight: 1 });
@@ -347,7 +439,7 @@ describe('requests beyond what may be in flight', () => {
   });
 
   it('fail where their tensors have no room', () => {
-    const world = new World(planOf(DIAMOND), { maxBytes: 64 });
+    const world = new World(planOf(DIAMOND), { maxBytes: 2 });
     const items = [new Item(inputsOf(1)), new Item(inputsOf(1))];
     for (const item of items) world.queue.enqueue(item);
     for (const one of world.open) world.answer(one, computed);

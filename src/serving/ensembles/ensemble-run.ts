@@ -197,24 +197,15 @@ export class EnsembleRun implements InferenceHandle {
     return 0;
   }
 
-  /** Copies what others take; what nobody does is left where it is. */
+  /** Keeps what others take; what nobody does is left to the lane. */
   #keep(step: GraphStep, outputs: readonly (Tensor | undefined)[], batchRows: number): void {
-    const places: number[] = [];
-    const wanted: Tensor[] = [];
     for (const [i, { name, tensor: place }] of step.gives.entries()) {
-      if (this.#usesOf(place) === 0) continue;
+      const uses = this.#usesOf(place);
+      if (uses === 0) continue;
       const output = outputs[i];
       if (output === undefined) throw notGiven(`output '${name}'`);
-      places.push(place);
-      wanted.push(output);
+      this.#held[place] = { ...this.#parts.kept.keep(output), batchRows, uses };
     }
-    if (wanted.length === 0) return;
-    const { tensors, lease } = this.#parts.kept.keep(wanted);
-    tensors.forEach((tensor, i) => {
-      const place = places[i] as number;
-      if (i > 0) lease.retain();
-      this.#held[place] = { tensor, batchRows, lease, uses: this.#usesOf(place) };
-    });
   }
 
   /** A step is answered: its inputs are wanted by one less. */

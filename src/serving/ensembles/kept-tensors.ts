@@ -1,19 +1,23 @@
-import { type Lease, type LeaseSource, ServingError, type Tensor } from '../../core/index.js';
+import { type Lease, type LeaseSource, lend, ServingError, type Tensor } from '../../core/index.js';
 
 /** What is kept of intermediate tensors, over all ensembles. */
 export interface KeptBytesLimits {
-  /** Pooled memory; what it has no room for is garbage-collected memory. */
+  /** Pooled memory for what has to be copied; what it has no room for is garbage-collected memory. */
   readonly memory: LeaseSource;
   /** Most bytes at once. */
   readonly maxBytes: number;
 }
 
-/** Bytes are read in place by lanes: each tensor begins where any element may. */
-const ALIGNED = 64;
+/** Of `maxBytes`, what lanes' memory may be kept of; beyond it tensors are copied, which takes no more than they have. */
+const LENT_SHARE = 0.5;
 
-/** Keeps outputs of steps until nobody reads them any more: one copy each, out of the lane that computed them. */
+/**
+ * Keeps outputs of steps until nobody reads them any more: where the lane that computed them put them, as far as it lends that
+ * (`lend`), else copied once. Memory of a lane counts whole, once, however many requests of a batch keep their parts of it.
+ */
 export class KeptBytes {
   readonly #limits: KeptBytesLimits;
+  readonly #lent = new Map<Lease, KeptLease>();
   #bytes = 0;
 
   constructor(limits: KeptBytesLimits) {
@@ -30,11 +34,40 @@ export class KeptBytes {
     return this.#bytes >= this.#limits.maxBytes;
   }
 
-  /** Copies tensors to where they stay until the lease ends, whose one reference is the caller's. Throws OVERLOADED. */
-  keep(tensors: readonly Tensor[]): { readonly tensors: readonly Tensor[]; readonly lease: Lease } {
+  /** Keeps an output that is valid now, until the lease ends, whose one reference is the caller's. Throws OVERLOADED. */
+  keep(tensor: Tensor): { readonly tensor: Tensor; readonly lease: Lease } {
+    const lease = this.#lend(tensor.data);
+    return lease === undefined ? this.#copy(tensor) : { tensor, lease };
+  }
+
+  /** Undefined: the lane does not lend it, or too much is lent. */
+  #lend(data: Uint8Array): Lease | undefined {
+    const lent = lend(data);
+    if (lent === undefined) return undefined;
+    const before = this.#lent.get(lent);
+    if (before !== undefined) {
+      before.retain();
+      lent.release();
+      return before;
+    }
+    const bytes = lent.bytes.byteLength;
+    if (this.#bytes + bytes > this.#limits.maxBytes * LENT_SHARE) {
+      lent.release();
+      return undefined;
+    }
+    this.#bytes += bytes;
+    const kept = new KeptLease(lent.bytes, () => {
+      this.#bytes -= bytes;
+      this.#lent.delete(lent);
+      lent.release();
+    });
+    this.#lent.set(lent, kept);
+    return kept;
+  }
+
+  #copy(tensor: Tensor): { readonly tensor: Tensor; readonly lease: Lease } {
     const { memory, maxBytes } = this.#limits;
-    let bytes = 0;
-    for (const { data } of tensors) bytes += aligned(data.byteLength);
+    const bytes = tensor.data.byteLength;
     if (this.#bytes + bytes > maxBytes) {
       throw new ServingError(
         'OVERLOADED',
@@ -44,25 +77,14 @@ export class KeptBytes {
     }
     const leased = memory.lease(bytes);
     const target = leased?.bytes ?? new Uint8Array(bytes);
-    let at = 0;
-    const kept = tensors.map((tensor) => {
-      const { byteLength } = tensor.data;
-      memory.copy(target, at, tensor.data);
-      const data = target.subarray(at, at + byteLength);
-      at += aligned(byteLength);
-      return { ...tensor, data };
-    });
+    memory.copy(target, 0, tensor.data);
     this.#bytes += bytes;
     const lease = new KeptLease(target, () => {
       this.#bytes -= bytes;
       leased?.release();
     });
-    return { tensors: kept, lease };
+    return { tensor: { ...tensor, data: target.subarray(0, bytes) }, lease };
   }
-}
-
-function aligned(bytes: number): number {
-  return Math.ceil(bytes / ALIGNED) * ALIGNED;
 }
 
 class KeptLease implements Lease {
@@ -89,10 +111,10 @@ class KeptLease implements Lease {
 /** The leases that the inputs of one step lie in, as one. Holds no reference itself. */
 export class JoinedLease implements Lease {
   readonly bytes: Uint8Array;
-  readonly #leases: readonly Lease[];
+  readonly parts: readonly Lease[];
 
   private constructor(leases: readonly [Lease, ...Lease[]]) {
-    this.#leases = leases;
+    this.parts = leases;
     this.bytes = leases[0].bytes;
   }
 
@@ -104,10 +126,10 @@ export class JoinedLease implements Lease {
   }
 
   retain(): void {
-    for (const lease of this.#leases) lease.retain();
+    for (const lease of this.parts) lease.retain();
   }
 
   release(): void {
-    for (const lease of this.#leases) lease.release();
+    for (const lease of this.parts) lease.release();
   }
 }

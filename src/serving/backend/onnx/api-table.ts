@@ -97,6 +97,8 @@ export const ORT_FUNCTIONS = {
   GetDimensionsCount: row(61, 1, 'ptr', 'ptr ptr'),
   /** (tensor info, int64* out, rank) */
   GetDimensions: row(62, 1, 'ptr', 'ptr ptr size'),
+  /** (tensor info, const char** out, rank): names of symbolic axes, else ''; owned by the tensor info */
+  GetSymbolicDimensions: row(63, 1, 'ptr', 'ptr ptr size'),
   /** (value, OrtTensorTypeAndShapeInfo** out, released by ReleaseTensorTypeAndShapeInfo) */
   GetTensorTypeAndShape: row(65, 1, 'ptr', 'ptr ptr'),
   /** (name, 0 device | 1 arena, device id, memory type 0, OrtMemoryInfo** out): of `Cpu`, `Cuda` */

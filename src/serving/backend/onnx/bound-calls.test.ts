@@ -117,6 +117,9 @@ describe('every bound call', () => {
       ok('GetDimensions', tensor, out, rank);
       expect(scratch.signedWord(rank - 1)).toBe(4);
       expect(scratch.signedWord(0)).toBe(kind === 'OverridableInitializer' ? 4 : -1);
+      ok('GetSymbolicDimensions', tensor, out, rank);
+      expect(library.textAt(scratch.word(0))).toBe(kind === 'OverridableInitializer' ? '' : 'batch');
+      expect(library.textAt(scratch.word(rank - 1))).toBe('');
       expect(ok('CastTypeInfoToOptionalTypeInfo', type, out)).toBe(0);
       api.ReleaseTypeInfo(type);
     }

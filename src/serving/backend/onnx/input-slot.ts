@@ -1,8 +1,9 @@
 import type { Batch } from '../../../core/index.js';
 import type { Address, NativeMemory } from './native-memory.js';
+import type { ShapedInput } from './shape-rule.js';
 
 /** One input of a lane: its buffer and the OrtValues over it. Holds one batch at a time. */
-export interface InputSlot {
+export interface InputSlot extends ShapedInput {
   /** The input's name, NUL-terminated, alive as long as the slot. */
   readonly name: NativeMemory;
   /**

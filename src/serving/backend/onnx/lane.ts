@@ -14,10 +14,11 @@ import { LaneRun } from './lane-run.js';
 import { type Address, NativeMemory } from './native-memory.js';
 import { NumericInput } from './numeric-input.js';
 import { createOutputSlot, type OutputSlot } from './output-slot.js';
-import { cancelledError, runFailure } from './run-failure.js';
+import { cancelledError, deniesOutputShape, runFailure } from './run-failure.js';
 import { runReturned, runStarted } from './runs-in-flight.js';
 import type { OrtSession } from './session.js';
-import { check, takeFailure } from './status.js';
+import { readShapeRules } from './shape-rule.js';
+import { check, type OrtFailure, takeFailure } from './status.js';
 import { StringInput } from './string-tensor.js';
 
 type Settle = (outcome: BatchOutcome) => void;
@@ -56,6 +57,7 @@ export class OnnxLane implements Lane, RunCall {
   readonly #carrier: LaneCarrier;
   readonly #run: LaneRun;
   #rows = 0;
+  #inputBytes = 0;
   #broken = false;
   #closing: Promise<void> | undefined;
 
@@ -69,7 +71,8 @@ export class OnnxLane implements Lane, RunCall {
         ? new StringInput(library, input, spec.maxBatchSize > 0)
         : new NumericInput(library, input, spec.maxBatchSize),
     );
-    this.#outputs = spec.outputs.map((output) => createOutputSlot(library, output, spec.maxBatchSize));
+    const rules = readShapeRules(library, session.address, spec);
+    this.#outputs = spec.outputs.map((output, i) => createOutputSlot(library, output, spec.maxBatchSize, rules[i]));
     this.#inputNames = new NativeMemory(spec.inputs.length * 8);
     this.#inputValues = new NativeMemory(spec.inputs.length * 8);
     this.#outputNames = new NativeMemory(spec.outputs.length * 8);
@@ -99,9 +102,9 @@ export class OnnxLane implements Lane, RunCall {
     const run = this.#run;
     if (!run.take(settle)) return;
     try {
-      const inputBytes = this.#fill(batch);
+      this.#inputBytes = this.#fill(batch);
       run.gathered();
-      this.#carrier.start(inputBytes);
+      this.#carrier.start(this.#inputBytes);
     } catch (error) {
       run.gathered();
       run.failSoon(runFailure(error, this.#session, run.cancelled), () => this.#endInputs());
@@ -155,12 +158,16 @@ export class OnnxLane implements Lane, RunCall {
       count++;
     }
     this.values[INPUT_COUNT] = count;
-    for (let i = 0; i < this.#outputs.length; i++) {
-      this.#outputValues.setWord(i, (this.#outputs[i] as OutputSlot).bind(this.#rows));
-    }
+    this.#bindOutputs();
     let bytes = 0;
     for (const { inputs } of batch.members) for (const input of inputs) bytes += input?.data.byteLength ?? 0;
     return bytes;
+  }
+
+  #bindOutputs(): void {
+    for (let i = 0; i < this.#outputs.length; i++) {
+      this.#outputValues.setWord(i, (this.#outputs[i] as OutputSlot).bind(this.#rows, this.#inputs));
+    }
   }
 
   /** Called by the carrier when the native call has returned, or never will be made. */
@@ -174,21 +181,37 @@ export class OnnxLane implements Lane, RunCall {
     const { api } = this.#session.library;
     // Or the next run dies before its first node.
     if (run.cancelled) check(api, api.RunOptionsUnsetTerminate(this.#runOptions));
-    this.#endInputs();
     let outputs: Tensor[];
     try {
       if (error) {
         this.#broken = true;
         throw error;
       }
-      if (status !== 0) throw takeFailure(api, status);
+      if (status !== 0) {
+        const failure = takeFailure(api, status);
+        if (this.#startedAgain(failure)) return;
+        throw failure;
+      }
       outputs = this.#readOutputs();
     } catch (thrown) {
+      this.#endInputs();
       this.#discardOutputs();
       run.failed(thrown, finishedNs);
       return;
     }
+    this.#endInputs();
     run.finish({ kind: 'done', outputs, timing: run.timing(finishedNs) });
+  }
+
+  /** Runs once more, with the same inputs, where the model's word about the shape of an output was wrong. */
+  #startedAgain(failure: OrtFailure): boolean {
+    if (this.#run.cancelled || !deniesOutputShape(failure)) return false;
+    let trusted = false;
+    for (const output of this.#outputs) if (output.mistrust?.() === true) trusted = true;
+    if (!trusted) return false;
+    this.#bindOutputs();
+    this.#carrier.start(this.#inputBytes);
+    return true;
   }
 
   #readOutputs(): Tensor[] {

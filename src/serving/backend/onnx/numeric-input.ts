@@ -5,15 +5,16 @@ import {
   elementCount,
   executedRows,
   type Lease,
+  leaseOf,
   type Tensor,
   type TensorSpec,
 } from '../../../core/index.js';
 import { BatchInput } from '../batch-input.js';
-import { grownBytes, type InputSlot, MAX_CACHED_ROWS, PREALLOCATED_BYTES, writeShape } from './input-slot.js';
+import { grownBytes, type InputSlot, MAX_CACHED_ROWS, PREALLOCATED_BYTES } from './input-slot.js';
 import type { OrtLibrary } from './library.js';
 import { type Address, addressOf, NativeMemory, nativeText } from './native-memory.js';
-import { check } from './status.js';
 import { carryShape, fixedDims } from './tensor-shape.js';
+import { valueOver } from './tensor-value.js';
 
 /**
  * From this many bytes on an input that lies in pooled memory is read where it is: an OrtValue for one run costs what the
@@ -40,8 +41,9 @@ export class NumericInput implements InputSlot {
   #memory: NativeMemory;
   /** The OrtValue of the run in hand, where it is not a kept one; 0 = none. */
   #ofRun: Address = 0;
-  /** Pooled memory that the run in hand reads in place. */
+  /** Memory that the run in hand reads in place. */
   #lease: Lease | undefined;
+  shape: readonly number[];
 
   constructor(library: OrtLibrary, spec: TensorSpec, maxBatchSize: number) {
     this.name = nativeText(spec.name);
@@ -52,18 +54,19 @@ export class NumericInput implements InputSlot {
     this.#fixed = fixedDims(spec.modelDims);
     this.#elementBytes = DATA_TYPES[spec.dataType].elementBytes;
     this.#rowBytes = this.#fixed ? elementCount(spec.modelDims) * this.#elementBytes : 0;
+    this.shape = this.#batched ? [1, ...spec.modelDims] : spec.modelDims;
     const mostBytes = this.#rowBytes * Math.max(1, maxBatchSize);
     this.#memory = new NativeMemory(mostBytes <= PREALLOCATED_BYTES ? mostBytes : 0);
   }
 
   fill(batch: Batch, index: number): Address {
     const rows = executedRows(batch);
-    const bytes = this.#fixed
-      ? this.#rowBytes * rows
-      : elementCount(this.#modelShape(batch, index)) * this.#elementBytes;
+    if (!this.#fixed) this.shape = this.#modelShape(batch, index);
+    else if (this.#batched && this.shape[0] !== rows) this.shape = [rows, ...this.#spec.modelDims];
+    const bytes = this.#fixed ? this.#rowBytes * rows : elementCount(this.shape) * this.#elementBytes;
     const lent = bytes < IN_PLACE_BYTES ? 0 : this.#lentAddress(batch, index, bytes);
     if (lent !== 0) {
-      this.#ofRun = this.#makeValue(lent, this.#modelShape(batch, index), bytes);
+      this.#ofRun = this.#makeValue(lent, bytes);
       return this.#ofRun;
     }
     this.#reserve(bytes);
@@ -71,10 +74,10 @@ export class NumericInput implements InputSlot {
     this.#input.write(this.#memory.bytes, 0, bytes, batch, index);
     const { address } = this.#memory;
     if (!this.#fixed || rows > MAX_CACHED_ROWS) {
-      this.#ofRun = this.#makeValue(address, this.#modelShape(batch, index), bytes);
+      this.#ofRun = this.#makeValue(address, bytes);
       return this.#ofRun;
     }
-    this.#kept[rows] ??= this.#makeValue(address, this.#modelShape(batch, index), bytes);
+    this.#kept[rows] ??= this.#makeValue(address, bytes);
     return this.#kept[rows] as Address;
   }
 
@@ -96,14 +99,26 @@ export class NumericInput implements InputSlot {
     return carryShape(this.#input.shape(batch, index), dims, modelDims, this.#batched);
   }
 
-  /** Where the one member's bytes lie, held until `endRun`; 0 where they have to be copied. */
+  /**
+   * Where the members' bytes lie, one after the other in one lease (as those of one member do, or of an ensemble's requests that
+   * ran together before), held until `endRun`; 0 where they have to be copied.
+   */
   #lentAddress(batch: Batch, index: number, bytes: number): Address {
-    if (batch.members.length !== 1 || batch.padded !== undefined) return 0;
-    const { inputs, lease } = batch.members[0] as BatchMember;
-    const { data } = inputs[index] as Tensor;
-    if (lease === undefined || data.buffer !== lease.bytes.buffer || data.byteLength !== bytes) return 0;
+    if (batch.padded !== undefined) return 0;
+    const { members } = batch;
+    const first = members[0] as BatchMember;
+    const { data } = first.inputs[index] as Tensor;
+    const lease = leaseOf(first.lease, data);
+    if (lease === undefined || !(data.buffer instanceof SharedArrayBuffer)) return 0;
+    let end = data.byteOffset + data.byteLength;
+    for (let i = 1; i < members.length; i++) {
+      const next = members[i] as BatchMember;
+      const { data } = next.inputs[index] as Tensor;
+      if (data.byteOffset !== end || leaseOf(next.lease, data) !== lease) return 0;
+      end += data.byteLength;
+    }
     const address = addressOf(data.buffer) + data.byteOffset;
-    if (address % this.#elementBytes !== 0) return 0;
+    if (end - data.byteOffset !== bytes || address % this.#elementBytes !== 0) return 0;
     lease.retain();
     this.#lease = lease;
     return address;
@@ -115,13 +130,8 @@ export class NumericInput implements InputSlot {
     this.#memory = new NativeMemory(grownBytes(bytes));
   }
 
-  #makeValue(address: Address, shape: readonly number[], bytes: number): Address {
-    const { api, scratch, cpuMemory } = this.#library;
-    const rank = writeShape(scratch, shape);
-    const element = DATA_TYPES[this.#spec.dataType].onnxElementType;
-    const out = scratch.address + rank * 8;
-    check(api, api.CreateTensorWithDataAsOrtValue(cpuMemory, address, bytes, scratch.address, rank, element, out));
-    return scratch.word(rank);
+  #makeValue(address: Address, bytes: number): Address {
+    return valueOver(this.#library, address, bytes, this.shape, this.#spec.dataType);
   }
 
   #releaseKept(): void {

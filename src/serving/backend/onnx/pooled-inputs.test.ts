@@ -117,6 +117,22 @@ describe.each(CARRIER_SETTINGS)('inputs in pooled memory, by carrier %s', (setti
     60_000,
   );
 
+  it('are copied, and not held, where they lie in garbage-collected memory', async () => {
+    const model = await open('identity_fp32', 1);
+    const lane = await model.createLane(specOf('identity_fp32', model.signature, 8), 0);
+    const values = Float32Array.from({ length: 9000 }, (_, i) => i);
+    const data = new Uint8Array(values.buffer);
+    const held = () => {
+      throw new Error('held');
+    };
+    const lease: Lease = { bytes: data, retain: held, release: held };
+    const input: Tensor = { name: 'INPUT0', dataType: 'FP32', shape: [1, 9000], data };
+    const outcome = await runBatch(lane, pooledBatch([input], 1, lease));
+    if (outcome.kind === 'failed') throw outcome.error;
+    expect(new Float32Array(outcome.outputs[0]?.data.buffer as ArrayBuffer)).toEqual(values);
+    await model.close();
+  });
+
   it('are copied, and not held, where they are small or not aligned', async () => {
     const model = await open('identity_fp32', 1);
     const lane = await model.createLane(specOf('identity_fp32', model.signature, 8), 0);

@@ -6,12 +6,17 @@ import { OrtFailure, publicText } from './status.js';
 const OUTPUT_SHAPE_TEXT =
   /invalid dimensions for output|but the computed output shape for this run|shape verification failed/i;
 
+/** Whether a run failed because an output was bound with another shape than it has. */
+export function deniesOutputShape({ message }: OrtFailure): boolean {
+  return OUTPUT_SHAPE_TEXT.test(message);
+}
+
 /** What the callers of a run are told of what it failed with. */
 export function runFailure(thrown: unknown, session: OrtSession, cancelled: boolean): ServingError {
   if (!(thrown instanceof OrtFailure)) return toServingError(thrown);
   if (cancelled) return cancelledError(thrown);
   const text = publicText(thrown.message, session.folders);
-  if (OUTPUT_SHAPE_TEXT.test(thrown.message)) {
+  if (deniesOutputShape(thrown)) {
     return new ServingError('OUTPUT_SHAPE_MISMATCH', `an output's shape is not what the model's config says: ${text}`, {
       cause: thrown,
     });

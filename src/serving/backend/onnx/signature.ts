@@ -32,11 +32,25 @@ export function readSignature(library: OrtLibrary, session: Address): Required<M
 }
 
 function readAll(library: OrtLibrary, session: Address, kind: Kind): SignatureTensor[] {
+  return readEach(library, session, kind, (name, typeInfo) => ({
+    name,
+    optional: false,
+    ...readType(library, typeInfo),
+  }));
+}
+
+/** What `read` makes of each tensor of a kind; the type info is its until it returns. */
+function readEach<T>(
+  library: OrtLibrary,
+  session: Address,
+  kind: Kind,
+  read: (name: string, typeInfo: Address) => T,
+): T[] {
   const { api, scratch } = library;
   const call = (suffix: string) => api[`SessionGet${kind}${suffix}` as OrtFunctionName];
   check(api, call('Count')(session, scratch.address));
   const count = scratch.word(0);
-  const tensors: SignatureTensor[] = [];
+  const tensors: T[] = [];
   for (let i = 0; i < count; i++) {
     check(api, call('Name')(session, i, library.allocator, scratch.address));
     const nameAt = scratch.word(0);
@@ -45,12 +59,48 @@ function readAll(library: OrtLibrary, session: Address, kind: Kind): SignatureTe
     check(api, call('TypeInfo')(session, i, scratch.address));
     const typeInfo = scratch.word(0);
     try {
-      tensors.push({ name, optional: false, ...readType(library, typeInfo) });
+      tensors.push(read(name, typeInfo));
     } finally {
       api.ReleaseTypeInfo(typeInfo);
     }
   }
   return tensors;
+}
+
+/** One axis of a tensor as the model file declares it. */
+export interface Axis {
+  /** -1: not fixed. */
+  readonly size: number;
+  /** Its name where it is not fixed and has one; else empty. Axes of one name have one size. */
+  readonly symbol: string;
+}
+
+/** The axes of a session's inputs or outputs that are tensors of a declared shape, by name. */
+export function readAxes(
+  library: OrtLibrary,
+  session: Address,
+  kind: 'Input' | 'Output',
+): ReadonlyMap<string, readonly Axis[]> {
+  const axes = new Map<string, readonly Axis[]>();
+  readEach(library, session, kind, (name, typeInfo) => {
+    const { dims } = readType(library, typeInfo);
+    if (dims === undefined) return;
+    const symbols = readSymbols(library, typeInfo, dims.length);
+    axes.set(
+      name,
+      dims.map((size, i) => ({ size, symbol: symbols[i] as string })),
+    );
+  });
+  return axes;
+}
+
+function readSymbols(library: OrtLibrary, typeInfo: Address, rank: number): string[] {
+  const { api, scratch } = library;
+  check(api, api.CastTypeInfoToTensorInfo(typeInfo, scratch.address));
+  const info = scratch.word(0);
+  if (info === 0 || rank === 0) return new Array(rank).fill('');
+  check(api, api.GetSymbolicDimensions(info, scratch.address, rank));
+  return Array.from({ length: rank }, (_, i) => scratch.word(i)).map((at) => library.textAt(at));
 }
 
 type TypeFacts = Pick<SignatureTensor, 'dataType' | 'foreignType' | 'dims'>;

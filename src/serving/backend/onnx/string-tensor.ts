@@ -4,6 +4,7 @@ import {
   elementCount,
   endOfBytesElement,
   executedRows,
+  offerForGood,
   type Tensor,
   type TensorSpec,
 } from '../../../core/index.js';
@@ -25,6 +26,7 @@ export class StringInput implements InputSlot {
   readonly #batched: boolean;
   #memory = new NativeMemory(0);
   #ofRun: Address = 0;
+  shape: readonly number[] = [];
 
   constructor(library: OrtLibrary, spec: TensorSpec, batched: boolean) {
     this.name = nativeText(spec.name);
@@ -38,6 +40,7 @@ export class StringInput implements InputSlot {
     const first = (batch.members[0] as Batch['members'][number]).inputs[index] as Tensor;
     const carried = carryShape(first.shape, this.#spec.dims, this.#spec.modelDims, this.#batched);
     const shape = this.#batched ? [executedRows(batch), ...carried.slice(1)] : carried;
+    this.shape = shape;
     const rank = writeShape(scratch, shape);
     const { onnxElementType } = DATA_TYPES.BYTES;
     check(
@@ -108,5 +111,6 @@ export function readStrings(library: OrtLibrary, value: Address, elements: numbe
     out.set(content.bytes.subarray(start, end), at + 4);
     at += 4 + end - start;
   }
+  offerForGood(out);
   return out;
 }

@@ -1,5 +1,6 @@
 import { type Batch, type ModelSpec, ServingError, type Tensor, type TensorSpec } from '../../../core/index.js';
 import { BatchInput } from '../batch-input.js';
+import { OutputBuffers, type OutputMemory } from '../output-buffers.js';
 
 /** Refuses (`MODEL_INVALID`) a model whose outputs cannot be its inputs: output i is a copy of input i. */
 export function checkIdentity({ inputs, outputs }: ModelSpec): void {
@@ -15,30 +16,27 @@ export function checkIdentity({ inputs, outputs }: ModelSpec): void {
   });
 }
 
-/** Buffers of a lane, grown to the largest batch it ran. Holds the outputs of one batch at a time. */
+/** Buffers of a lane. Holds the outputs of one batch at a time. */
 export class IdentityOutputs {
   readonly #spec: ModelSpec;
   readonly #inputs: readonly BatchInput[];
-  readonly #buffers: Uint8Array[];
+  readonly #buffers: readonly OutputBuffers<OutputMemory>[];
 
   constructor(spec: ModelSpec) {
     this.#spec = spec;
     this.#inputs = spec.outputs.map((_, i) => new BatchInput(spec.inputs[i] as TensorSpec, spec.maxBatchSize > 0));
-    this.#buffers = spec.outputs.map(() => new Uint8Array(0));
+    const make = (bytes: number) => ({ bytes: new Uint8Array(bytes * 2) });
+    this.#buffers = spec.outputs.map(() => new OutputBuffers({ make }));
   }
 
-  /** Copies the members' inputs, in order; views of them, valid until the next call. */
+  /** Copies the members' inputs, in order; views of them, valid until the next call or for who keeps them (`lend`). */
   fill(batch: Batch): Tensor[] {
     return this.#spec.outputs.map(({ name, dataType }, i) => {
       const input = this.#inputs[i] as BatchInput;
       const bytes = input.bytes(batch, i);
-      let buffer = this.#buffers[i] as Uint8Array;
-      if (buffer.byteLength < bytes) {
-        buffer = new Uint8Array(bytes * 2);
-        this.#buffers[i] = buffer;
-      }
-      input.write(buffer, 0, bytes, batch, i);
-      return { name, dataType, shape: input.shape(batch, i), data: buffer.subarray(0, bytes) };
+      const memory = (this.#buffers[i] as OutputBuffers<OutputMemory>).take(bytes).bytes;
+      input.write(memory, 0, bytes, batch, i);
+      return { name, dataType, shape: input.shape(batch, i), data: memory.subarray(0, bytes) };
     });
   }
 }

@@ -15,6 +15,7 @@ import {
   type BatchOutcome,
   bytesElements,
   type Lane,
+  type Lease,
   type ModelSpec,
   type OpenedModel,
   type OpenRequest,
@@ -23,6 +24,7 @@ import {
 } from '../../../core/index.js';
 import type { LaneExecutor } from '../index.js';
 
+const { lend } = await compiled<typeof import('../../../core/index.js')>('core/index.js');
 const { createExecutor, threadBackend } = await compiled<typeof import('../index.js')>('serving/executor/index.js');
 
 const RECOVERY = { firstBackoffMs: 1, maxBackoffMs: 4, quarantineAfter: 3, quarantineMs: 60_000 };
@@ -115,6 +117,30 @@ describe('a script model', () => {
     });
     const [output] = await outputsOf(b, batch);
     expect(new Float32Array(output?.data.buffer as ArrayBuffer)[0]).toBe(3);
+  });
+
+  it('has its outputs stay where they are while they are kept, and writes there again once they are given back', async () => {
+    const { opened, spec } = await faults();
+    const one = await lane(opened, spec);
+    const kept: { view: Float32Array; lease: Lease }[] = [];
+    const places = new Set<ArrayBufferLike>();
+    for (let run = 0; run < 12; run++) {
+      await new Promise<void>((resolve, reject) => {
+        one.run(batchOf([[mode('ok')]]), (outcome) => {
+          if (outcome.kind === 'failed') return reject(outcome.error);
+          const { data } = outcome.outputs[0] as Tensor;
+          places.add(data.buffer);
+          const view = new Float32Array(data.buffer, data.byteOffset, data.byteLength / 4);
+          kept.push({ view, lease: lend(data) as Lease });
+          resolve();
+        });
+      });
+      if (run === 3) for (const { lease } of kept.splice(0, 4)) lease.release();
+      const firstRun = run < 3 ? 1 : 5;
+      expect(kept.map(({ view }) => view[0])).toEqual(kept.map((_, i) => i + firstRun));
+    }
+    expect(places.size).toBe(8);
+    for (const { lease } of kept) lease.release();
   });
 
   it('passes every data type bit for bit, empty tensors and absent inputs too', async () => {

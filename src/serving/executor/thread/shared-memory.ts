@@ -20,6 +20,12 @@ export class SharedMemory {
     this.#bytes = new Uint8Array(this.#buffer);
   }
 
+  /** Goes on with memory that the other side gave. */
+  adopt(buffer: SharedArrayBuffer): void {
+    this.#buffer = this.#sent = buffer;
+    this.#bytes = new Uint8Array(buffer);
+  }
+
   /** The memory to send along: undefined where the other side has it. */
   toSend(): SharedArrayBuffer | undefined {
     if (this.#sent === this.#buffer) return undefined;

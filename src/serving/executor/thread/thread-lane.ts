@@ -11,7 +11,7 @@ import {
   type Tensor,
   type TensorSpec,
 } from '../../../core/index.js';
-import { BatchInput, carryShape, checkOutputShape } from '../../backend/index.js';
+import { BatchInput, carryShape, checkOutputShape, OutputBuffers } from '../../backend/index.js';
 import type { ModelWorker } from './model-worker.js';
 import type { PartTensor } from './part-message.js';
 import { alignUp, SharedMemory } from './shared-memory.js';
@@ -19,7 +19,7 @@ import type { FailedReply, LaneLayout, RanReply, RunTask, TensorPlace } from './
 
 /**
  * A lane of an instance that runs in a worker. The main thread copies a batch's inputs once, into memory that the worker
- * reads; outputs are read where the worker wrote them. Between them travel places and shapes.
+ * reads; outputs are read where the worker wrote them, and stay there while somebody keeps them: the worker goes on in other memory. Between them travel places and shapes.
  */
 export class ThreadLane implements Lane {
   readonly #worker: ModelWorker;
@@ -29,7 +29,7 @@ export class ThreadLane implements Lane {
   readonly #inputs = new SharedMemory();
   readonly #gathers: readonly BatchInput[];
   #layout: LaneLayout | undefined;
-  #outputs: Uint8Array = new Uint8Array(0);
+  readonly #outputs = new OutputBuffers({ make: () => NO_MEMORY });
   #running = false;
   /** Of the run in flight of a decoupled model. */
   #cancel: (() => void) | undefined;
@@ -124,6 +124,7 @@ export class ThreadLane implements Lane {
       rows: batched ? executedRows(batch) : undefined,
       layout,
       memory: this.#inputs.toSend(),
+      outputMemory: this.#outputs.now === undefined ? this.#otherMemory() : undefined,
       parameters: parametersByRow(batch),
       inputs: places,
     };
@@ -135,7 +136,7 @@ export class ThreadLane implements Lane {
       return { kind: 'failed', error: new ServingError(reply.reason, reply.message), timing };
     }
     const timing = this.#timing(takenNs, gatheredNs, reply.computeNs);
-    if (reply.memory !== undefined) this.#outputs = new Uint8Array(reply.memory);
+    if (reply.memory !== undefined) this.#outputs.replace({ bytes: new Uint8Array(reply.memory) });
     try {
       const rows = executedRows(batch);
       if (this.#spec.decoupled && reply.outputs.length === 0) return { kind: 'done', outputs: [], timing };
@@ -144,6 +145,11 @@ export class ThreadLane implements Lane {
     } catch (error) {
       return { kind: 'failed', error: error as ServingError, timing };
     }
+  }
+
+  /** The last outputs are lent, or there were none. */
+  #otherMemory(): SharedArrayBuffer {
+    return (this.#outputs.takeLargest() ?? NO_MEMORY).bytes.buffer as SharedArrayBuffer;
   }
 
   /** A response that comes before the last one. */
@@ -168,7 +174,12 @@ export class ThreadLane implements Lane {
     const batched = this.#spec.maxBatchSize > 0;
     checkOutputShape(spec, place.shape, rows, batched);
     const shape = carryShape(place.shape, modelDims, dims, batched);
-    return { name, dataType, shape, data: this.#outputs.subarray(place.offset, place.offset + place.bytes) };
+    return {
+      name,
+      dataType,
+      shape,
+      data: (this.#outputs.now ?? NO_MEMORY).bytes.subarray(place.offset, place.offset + place.bytes),
+    };
   }
 
   /** The hops between the threads count as dispatch: the worker tells only how long the model took. */
@@ -187,3 +198,5 @@ function parametersByRow(batch: Batch): Parameters[] | undefined {
 }
 
 const NONE: Parameters = Object.freeze({});
+/** The worker makes what it needs. */
+const NO_MEMORY = { bytes: new Uint8Array(new SharedArrayBuffer(0)) };

@@ -34,6 +34,8 @@ export interface RunTask {
   readonly layout: LaneLayout | undefined;
   /** Where the inputs lie, when that memory is another than at the lane's last run. */
   readonly memory: SharedArrayBuffer | undefined;
+  /** Where the outputs shall lie from now on, as far as there is room: what was there before is lent. Undefined: where they did. */
+  readonly outputMemory: SharedArrayBuffer | undefined;
   /** Of the request that each row is of; undefined: no request of the batch has any. */
   readonly parameters: readonly Parameters[] | undefined;
   /** In the order of the layout; null = absent. */

@@ -19,6 +19,7 @@ export class WorkerLane {
   /** Runs one batch and puts its outputs where the main thread reads them. Rejects with the model's error. */
   async run(model: ThreadModel, task: RunTask, parts: PartPort | undefined): Promise<RanReply> {
     if (task.memory !== undefined) this.#inputs = task.memory;
+    if (task.outputMemory !== undefined) this.#outputs.adopt(task.outputMemory);
     const startedNs = process.hrtime.bigint();
     const tensors = await this.#infer(model, task, parts);
     const computeNs = Number(process.hrtime.bigint() - startedNs);

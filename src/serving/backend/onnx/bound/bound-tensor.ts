@@ -1,9 +1,8 @@
 import { DATA_TYPES, elementCount, type TensorSpec } from '../../../../core/index.js';
 import { BatchInput } from '../../batch-input.js';
-import { writeShape } from '../input-slot.js';
 import type { OrtLibrary } from '../library.js';
 import type { Address } from '../native-memory.js';
-import { check } from '../status.js';
+import { valueOver } from '../tensor-value.js';
 import { HostBuffer } from './host-buffer.js';
 import type { BufferPair } from './run-program.js';
 
@@ -46,15 +45,9 @@ export class BoundTensor {
 
   /** Makes the OrtValue of so many rows. It lives until `close`. */
   makeValue(rows: number): Address {
-    const { api, scratch, cpuMemory } = this.#library;
     const { modelDims, dataType } = this.spec;
-    const rank = writeShape(scratch, this.#batched ? [rows, ...modelDims] : modelDims);
-    const out = scratch.address + rank * 8;
-    const info = this.#device?.info ?? cpuMemory;
-    const element = DATA_TYPES[dataType].onnxElementType;
-    const bytes = this.rowBytes * rows;
-    check(api, api.CreateTensorWithDataAsOrtValue(info, this.#address, bytes, scratch.address, rank, element, out));
-    const value = scratch.word(rank);
+    const shape = this.#batched ? [rows, ...modelDims] : modelDims;
+    const value = valueOver(this.#library, this.#address, this.rowBytes * rows, shape, dataType, this.#device?.info);
     this.#values.push(value);
     return value;
   }
