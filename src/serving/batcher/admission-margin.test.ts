@@ -21,6 +21,22 @@ describe('the margin of admission', () => {
     expect(margin.share).toBeLessThan(0.15);
   });
 
+  it('grows with fewer broken promises where most newcomers are refused', () => {
+    const shareAfter = (refusedForOneKept: number): number => {
+      const margin = new AdmissionMargin();
+      for (let i = 0; i < 300; i++) {
+        for (let kept = 0; kept < 100; kept++) {
+          margin.kept(ROWS);
+          for (let refused = 0; refused < refusedForOneKept; refused++) margin.used();
+        }
+        for (let broken = 0; broken < 2; broken++) margin.broken();
+      }
+      return margin.share;
+    };
+    expect(shareAfter(0)).toBe(0);
+    expect(shareAfter(9)).toBeGreaterThan(0.3);
+  });
+
   it('is nothing after promises broken together, where many were kept before', () => {
     const margin = new AdmissionMargin();
     for (let kept = 0; kept < 1000; kept++) margin.kept(ROWS);

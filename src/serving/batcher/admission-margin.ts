@@ -1,7 +1,14 @@
 /** How much broken promises add, a batch full of them. */
 const STEP = 0.4;
-/** Broken promises among the kept ones that are no reason to mistrust. */
+/** Broken promises among the kept ones that are no reason to mistrust, where no newcomer is refused. */
 const BROKEN_SHARE = 0.03;
+/**
+ * Of that, as much as the share of newcomers that is admitted, but at least so much: where nine in ten are refused, there is always
+ * another one to admit, and a promise need not be broken to keep the instances busy. Less would leave them idle at times.
+ */
+const LEAST_TOLERANCE = 0.3;
+/** How much one newcomer counts in that share. */
+const RECENT = 1 / 256;
 /**
  * Share of the margin that a batch of kept promises takes away: what was learned under one load does not outlive it long. A tenth
  * of it while the margin is in use: else overload would have to break promises all the time to be believed.
@@ -28,6 +35,8 @@ export class AdmissionMargin {
   /** Of the last execution that ended. */
   #batchRows = 1;
   #inUse = 0;
+  /** Share of newcomers of late; who is answered was one. */
+  #admitted = 1;
 
   /** Share by which a newcomer and what waits before it are overstated. */
   get share(): number {
@@ -39,12 +48,15 @@ export class AdmissionMargin {
     this.#batchRows = batchRows;
     const decay = this.#inUse > 0 ? DECAY_IN_USE : DECAY;
     this.#inUse -= 1 / batchRows;
-    this.#share = Math.max(this.#share - (STEP * BROKEN_SHARE + this.share * decay) / batchRows, -SAVED);
+    this.#admitted += (1 - this.#admitted) * RECENT;
+    const tolerated = BROKEN_SHARE * Math.max(this.#admitted, LEAST_TOLERANCE);
+    this.#share = Math.max(this.#share - (STEP * tolerated + this.share * decay) / batchRows, -SAVED);
   }
 
   /** A newcomer was refused. */
   used(): void {
     this.#inUse = IN_USE;
+    this.#admitted -= this.#admitted * RECENT;
   }
 
   /** An admitted request was refused in the queue. */

@@ -12,7 +12,7 @@ import {
   type QueueMetrics,
   type QueueOutlook,
   type SchedulerReport,
-  type ServingError,
+  ServingError,
   toServingError,
 } from '../../core/index.js';
 import { AdmissionDesk, type Shed } from './admission-desk.js';
@@ -233,6 +233,7 @@ export class Batcher implements VersionQueue {
     if (limits.deadlineNs <= item.enqueuedNs) throw refusals.lateOnArrival(item);
     if (limits.deadlineNs !== NO_DEADLINE) this.#costs.plan();
     const shed = this.#desk.admit(item, account, level, limits);
+    if (shed instanceof ServingError) throw shed;
 
     const entry = new Entry(item, account, level, limits);
     this.#settlement.add(entry);

@@ -39,10 +39,10 @@ export class DeadlineGuard {
 
   /**
    * Who gives up the time that a newcomer needs: nobody where there is enough, else requests of its tenant that matter less,
-   * as few as are needed. Throws `DEADLINE_EXCEEDED` where no load would matter, `OVERLOADED` where those that wait before it
-   * and matter as much leave no room in time.
+   * as few as are needed. The newcomer is refused with `DEADLINE_EXCEEDED` where no load would matter, with `OVERLOADED` where
+   * those that wait before it and matter as much leave no room in time.
    */
-  makeTime(newcomer: JudgedNewcomer, nowNs: number): readonly Entry[] {
+  makeTime(newcomer: JudgedNewcomer, nowNs: number): readonly Entry[] | ServingError {
     const { policy, executor, view, waiting, shapes } = this.#sources;
     const { rows, deadlineNs, account, criticality, level } = newcomer;
     const curve = view.curveOf(shapes.costClass(newcomer));
@@ -51,7 +51,7 @@ export class DeadlineGuard {
     // Where nothing runs and nothing waits, to try costs nothing, and only runs can correct what is believed of their time.
     const idle = waiting.size === 0 && executor.freeSlots() === executor.slots();
     const needNs = idle ? curve.meanNs(rows) : curve.upperNs(rows);
-    if (nowNs + needNs > deadlineNs) throw refusals.tooShort(deadlineNs - nowNs, needNs);
+    if (nowNs + needNs > deadlineNs) return refusals.tooShort(deadlineNs - nowNs, needNs);
     if (!policy.dynamic || (waiting.size === 0 && executor.freeSlots() > 0)) return NOBODY;
     const learned = account.margin(criticality);
     const { share: margin } = learned;
@@ -73,7 +73,7 @@ export class DeadlineGuard {
       if (fits(Math.min(rowsOf(found), rowsAhead))) return found;
     }
     learned.used();
-    throw refusals.noRoomInTime(deadlineNs - nowNs, roomNs - nowNs, Math.round(rowsAhead));
+    return refusals.noRoomInTime(deadlineNs - nowNs, roomNs - nowNs, Math.round(rowsAhead));
   }
 
   /** The instant after which an execution of a waiting request would end past its deadline. */

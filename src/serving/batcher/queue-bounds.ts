@@ -1,4 +1,4 @@
-import { type Criticality, OTHERS } from '../../core/index.js';
+import { type Criticality, OTHERS, type ServingError } from '../../core/index.js';
 import type { DrainRate } from './drain-rate.js';
 import type { Entry } from './entry.js';
 import type { FairShares } from './fair-shares.js';
@@ -41,7 +41,7 @@ export class QueueBounds {
    * queue by its weight it is the last of those that matter least; the newcomer itself is refused with `QUEUE_FULL` where
    * it would be that. Cost: linear in the tenants that wait, and only where the queue is full.
    */
-  makeRoom(account: TenantAccount, criticality: Criticality, level: Level): Entry | undefined {
+  makeRoom(account: TenantAccount, criticality: Criticality, level: Level): Entry | ServingError | undefined {
     const { maxQueueSize, waiting, shares, settlement } = this.#sources;
     const own = level.policy.maxQueueSize;
     if (own > 0 && level.waiting >= own) {
@@ -63,7 +63,7 @@ export class QueueBounds {
     used: number,
     bound: number,
     level: number | undefined,
-  ): Entry {
+  ): Entry | ServingError {
     const { mayDisplace, rate } = this.#sources;
     const own = parts.find((part) => part.account === account);
     let most = own;
@@ -78,7 +78,7 @@ export class QueueBounds {
     if (victim !== undefined) return victim;
     const alone = parts.every((part) => part.account === account);
     const share = alone ? undefined : { name: account.tenant.name, shared: account.tenant === OTHERS };
-    throw refusals.queueFull({ used, bound, level, retryAfterMs: rate.retryAfterMs(used), tenant: share });
+    return refusals.queueFull({ used, bound, level, retryAfterMs: rate.retryAfterMs(used), tenant: share });
   }
 }
 
