@@ -33,14 +33,16 @@ generator of its own, so what else the machine does happens to all; overload is 
   --real LIST        instead: real models in one instance, of ${REAL_MODELS.join(', ')}; their sides run one after another
   --slo N            SLO of real models, in times of L(1) (default 4)
   --only TEXT        cells whose name contains it, e.g. 4+.3b-d4
-  --sides A,B        of ${SIDES.map(({ name }) => name).join(', ')}; Triton's only where asked for
+  --sides A,B        of ${SIDES.map(({ name }) => name).join(', ')}; Triton's and 'floor' only where asked for
   --arrivals KIND    poisson (default) or burst
   --bound R          slow the curves down until the fluid bound is about R requests/s (default 200; long SLOs 1.5 and 2.5 R)
   --rates LIST       shares of the fluid bound offered to all (default 0.3,0.4,...,0.7,0.75,...,1; - = none)
   --refine N         then halve N times between the last rate that did and the next, each side its own (default 2)
   --overload LIST    shares offered to one side after another (default 2,5,10; - = none)
   --confirm N        runs at the goodput found (default 0)
-  --seconds S        length of a run (default: 12 SLOs, 5 to 15 s; 3 s in overload)
+  --confirm-at S     or at this share of the fluid bound
+  --seconds S        length of a run (default: 12 SLOs, 5 to 15 s)
+  --overload-seconds S   length of a run in overload (default 10)
   --json FILE        write the figures; with --add, to those that are there
   --markdown FILE    write table and plots (SVG files beside it)`;
 
@@ -56,7 +58,9 @@ const { values: options } = parseArgs({
     refine: { type: 'string', default: '2' },
     overload: { type: 'string', default: '2,5,10' },
     confirm: { type: 'string', default: '0' },
+    'confirm-at': { type: 'string' },
     seconds: { type: 'string' },
+    'overload-seconds': { type: 'string', default: '10' },
     json: { type: 'string' },
     add: { type: 'boolean', default: false },
     markdown: { type: 'string' },
@@ -70,11 +74,11 @@ if (options.help) {
 
 const TIMED_MODEL = { name: 'timed', version: undefined };
 const TIMED_INPUTS = [{ name: 'x', datatype: 'FP32', shape: [-1, 16] }];
-const CONNECTIONS = 512;
+/** More than are in flight: what is admitted at ten times the bound, for an SLO, and what is being refused. */
+const CONNECTIONS = 4096;
 /** The generator's own lateness beyond this share of the SLO makes a run the machine's, not the server's: it is repeated. */
 const LATE_SHARE = 0.05;
 const REPEATS = 1;
-const OVERLOAD_SECONDS = 3;
 /** What a new process does not know yet: its curve, its compiled code. Shares of the bound. */
 const WARM_UP = [0.1, 0.3, 0.6];
 const WARM_UP_SECONDS = 2;
@@ -169,12 +173,13 @@ async function measureCell(cell, folder) {
         await eachAt(
           cell,
           opened,
-          points.map((seen) => goodputOf(seen)),
+          options['confirm-at'] ? all(Number(options['confirm-at'])) : points.map((seen) => goodputOf(seen)),
         ),
       );
     }
     for (const [i, side] of opened.entries()) {
-      for (const share of listOf(options.overload)) overload[i].push(await side.run(share * bound, OVERLOAD_SECONDS));
+      for (const share of listOf(options.overload))
+        overload[i].push(await side.run(share * bound, Number(options['overload-seconds'])));
     }
   } finally {
     await Promise.all(opened.map((side) => side.close()));

@@ -1,8 +1,12 @@
-/** Who is compared: Penstock with each policy, and Triton, each in a process of its own on the same model. */
+/**
+ * Who is compared: Penstock with each policy, Triton, and a native server of the fluid bound's plan, each in a process of its own on
+ * the same model.
+ */
 import { join } from 'node:path';
 import { startGateway } from '../gateway-process.mjs';
 import { startTriton } from '../triton/triton-server.mjs';
 import { writeTimedModel } from './cells.mjs';
+import { startNativeSchedule } from './native-schedule.mjs';
 import { writeRealModel } from './real-models.mjs';
 
 /** Of the SLO, what the way to the server and back takes: it plans with what is left. */
@@ -12,11 +16,12 @@ const TRANSPORT_MS = 0.5;
 const writeModel = (folder, cell, options) =>
   (cell.model === undefined ? writeTimedModel : writeRealModel)(folder, cell, options);
 
+const plannedOf = (sloMs) => sloMs - Math.max(TRANSPORT_MS, TRANSPORT_SHARE * sloMs);
+
 const policy = (name) => ({
   name,
   start: (cell, folder) => {
-    const { sloMs } = cell.load;
-    const plannedMs = sloMs - Math.max(TRANSPORT_MS, TRANSPORT_SHARE * sloMs);
+    const plannedMs = plannedOf(cell.load.sloMs);
     const repository = writeModel(join(folder, name), cell, { sloMs: plannedMs });
     return startGateway({ repository, flags: ['--scheduling-policy', name] });
   },
@@ -52,4 +57,5 @@ export const SIDES = [
   triton('triton-0', 0),
   triton('triton-0.1', 0.1),
   triton('triton-0.25', 0.25),
+  { name: 'floor', start: (cell) => startNativeSchedule(cell, { sloMs: plannedOf(cell.load.sloMs) }) },
 ];

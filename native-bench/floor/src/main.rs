@@ -1,5 +1,6 @@
 //! The native floor: what ONNX Runtime does on this machine when nothing is around it. Sweeps batch sizes and threads of one
-//! model in one calling thread, over the very library that the gateway loads; or replays requests that a gateway is asked.
+//! model in one calling thread, over the very library that the gateway loads; or replays requests that a gateway is asked. `serve`: the
+//! least that is a server with a schedule.
 
 mod library;
 mod cuda;
@@ -9,6 +10,7 @@ mod options;
 mod ort;
 mod replay;
 mod requests;
+mod serve;
 
 use options::{Options, Provider};
 use ort::{Ort, Result, out_ptr, text};
@@ -18,7 +20,12 @@ const LOG_FATAL: i32 = 4;
 const EXIT_NO_GPU: i32 = 4;
 
 fn main() {
-    let outcome = options::read(std::env::args().skip(1)).and_then(|options| sweep(&options));
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = if words.first().is_some_and(|word| word == "serve") {
+        serve::run(&words)
+    } else {
+        options::read(words.into_iter()).and_then(|options| sweep(&options))
+    };
     if let Err(message) = outcome {
         eprintln!("penstock-floor: {}", message.split_whitespace().collect::<Vec<_>>().join(" "));
         std::process::exit(if message.starts_with(model::NO_CUDA) { EXIT_NO_GPU } else { 1 });
