@@ -46,6 +46,22 @@ describe('penstock simulate', () => {
     60_000,
   );
 
+  it.each([
+    ['4,0.3', 8.6, 4299],
+    ['4,0.3', 17.2, 7529],
+    ['4,0.3', 43, 9409],
+    ['2,0.05', 4.1, 22222],
+  ])(
+    'keeps 99.99 % of what it promised where four instances take %s, at 80 % of what they could do within %d ms',
+    async (curve, sloMs, rate) => {
+      const line = `simulate --curve ${curve} --instances 4 --slo-ms ${sloMs} --rate ${rate} --requests 200000 --seed 2 --json`;
+      const { requests, refused, refusedInQueue, late, inTime } = JSON.parse((await cli(line)).out);
+      expect(refusedInQueue + late).toBeLessThanOrEqual(1e-4 * (requests - refused + refusedInQueue));
+      expect(inTime).toBeGreaterThan(0.99 * requests);
+    },
+    60_000,
+  );
+
   it.each(['window', 'pull', 'pull-drop', 'aimd', 'symphony', 'penstock'])('knows the policy %s', async (policy) => {
     const { code, out } = await cli(`simulate --curve 1:4,8:6,16:9 --slo-ms 20 --requests 500 --policy ${policy}`);
     expect(code).toBe(0);

@@ -121,6 +121,7 @@ function resultFigures(result: RunResult) {
     inTime,
     late: latenciesMs.length - inTime,
     refused,
+    refusedInQueue: refusalsMs.filter((ms) => ms > 0).length,
     p50Ms: rounded(percentile(latenciesMs, 0.5), 3),
     p90Ms: rounded(percentile(latenciesMs, 0.9), 3),
     p99Ms: rounded(percentile(latenciesMs, 0.99), 3),
@@ -144,11 +145,11 @@ function mixFigures({ mix, spanMs }: RunResult) {
 
 function resultLines(result: RunResult): string {
   const figures = resultFigures(result);
-  const { requests, inTime, late, refused, p50Ms, p90Ms, p99Ms, refusalP99Ms, meanBatchRows } = figures;
+  const { requests, inTime, late, refused, refusedInQueue, p50Ms, p90Ms, p99Ms, refusalP99Ms, meanBatchRows } = figures;
   const { criticality, tenants } = figures;
   return [
     `latency p50 ${p50Ms} ms, p90 ${p90Ms} ms, p99 ${p99Ms} ms; ${meanBatchRows} rows a batch`,
-    `${requests} requests: ${inTime} in time, ${late} late, ${refused} refused${refused === 0 ? '' : ` (p99 after ${refusalP99Ms} ms)`}`,
+    `${requests} requests: ${inTime} in time, ${late} late, ${refused} refused${refused === 0 ? '' : ` (${refusedInQueue} of them after they were admitted; p99 after ${refusalP99Ms} ms)`}`,
     ...[...Object.entries({ ...criticality }), ...Object.entries({ ...tenants })].map(
       ([name, part]) =>
         `${name}: ${part.requests} requests, ${part.inTime} in time (${rounded((100 * part.inTime) / Math.max(part.requests, 1))} %), ${part.late} late, ${part.refused} refused`,

@@ -28,6 +28,9 @@ export interface AnswersSources {
   readonly booking: CostBooking;
 }
 
+/** Deadlines and ends of executions are sums of times: this much later is in time. */
+const ROUNDING_NS = 1;
+
 /** Hands the members of an execution that ended what is theirs: their rows, or its error. */
 export class Answers {
   readonly #sources: AnswersSources;
@@ -62,7 +65,8 @@ export class Answers {
       const deviceNs = requestNs + entry.rows * (rowNs + entry.length * elementNs);
       booking.book(entry, deviceNs);
       if (entry.state !== 'running' || outputs === undefined) continue;
-      if (promised) entry.account.margin(entry.criticality).kept(batch.rows);
+      if (promised)
+        entry.account.margin(entry.criticality).answered(batch.rows, finishedNs <= entry.deadlineNs + ROUNDING_NS);
       settlement.finish(entry, {
         kind: 'done',
         outputs,
