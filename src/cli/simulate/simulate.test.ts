@@ -62,6 +62,24 @@ describe('penstock simulate', () => {
     60_000,
   );
 
+  it.each([
+    [10, 9, 8.6],
+    [10, 20, 43],
+  ])(
+    'plans executions of seconds as those of milliseconds, at %i times the rate of batches of %i rows',
+    async (load, rows, sloMs) => {
+      const of = async (slower: number) => {
+        const rate = ((load * 4 * rows) / (4 + 0.3 * rows) / slower) * 1000;
+        const curve = `${4 * slower},${0.3 * slower}`;
+        const line = `simulate --curve ${curve} --instances 4 --slo-ms ${sloMs * slower} --rate ${rate} --requests 20000 --json`;
+        return JSON.parse((await cli(line)).out);
+      };
+      const [fast, slow] = [await of(1), await of(300)];
+      expect(Math.abs(slow.inTime - fast.inTime)).toBeLessThan(0.01 * fast.inTime);
+      expect(Math.abs(slow.refusedInQueue - fast.refusedInQueue)).toBeLessThan(50);
+    },
+  );
+
   it.each(['window', 'pull', 'pull-drop', 'aimd', 'symphony', 'penstock'])('knows the policy %s', async (policy) => {
     const { code, out } = await cli(`simulate --curve 1:4,8:6,16:9 --slo-ms 20 --requests 500 --policy ${policy}`);
     expect(code).toBe(0);

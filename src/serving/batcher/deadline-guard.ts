@@ -46,8 +46,8 @@ export class DeadlineGuard {
     const { policy, executor, view, waiting, shapes } = this.#sources;
     const { rows, deadlineNs, account, criticality, level } = newcomer;
     const curve = view.curveOf(shapes.costClass(newcomer));
-    if (curve === undefined || nowNs - view.lastStartNs > probeAfterNs(curve, newcomer.answerByNs <= deadlineNs))
-      return NOBODY;
+    if (curve === undefined) return NOBODY;
+    if (waiting.size === 0 && this.#isTimeToTry(curve, newcomer.answerByNs <= deadlineNs, nowNs)) return NOBODY;
     // Where nothing runs and nothing waits, to try costs nothing, and only runs can correct what is believed of their time.
     const idle = waiting.size === 0 && executor.freeSlots() === executor.slots();
     const needNs = idle ? curve.meanNs(rows) : curve.upperNs(rows);
@@ -93,11 +93,17 @@ export class DeadlineGuard {
     const curve = this.#curveOf(entry);
     if (curve === undefined) return undefined;
     const needNs = curve.upperNs(entry.rows);
-    const probeNs = probeAfterNs(curve, entry.answerByNs <= entry.deadlineNs);
-    if (nowNs - this.#sources.view.lastStartNs > probeNs || nowNs + needNs <= entry.deadlineNs) return undefined;
+    if (nowNs + needNs <= entry.deadlineNs) return undefined;
+    if (this.#isTimeToTry(curve, entry.answerByNs <= entry.deadlineNs, nowNs)) return undefined;
     entry.account.countRefused(entry.criticality);
     entry.account.margin(entry.criticality).broken();
     return refusals.dropped(entry, 'its deadline cannot be met any more', nowNs, needNs);
+  }
+
+  /** Nothing was started for a while though an instance is free: what runs for long says nothing against the curve. */
+  #isTimeToTry(curve: CostCurve, ofCaller: boolean, nowNs: number): boolean {
+    const { executor, view } = this.#sources;
+    return executor.freeSlots() > 0 && nowNs - view.lastStartNs > probeAfterNs(curve, ofCaller);
   }
 
   #curveOf({ item }: Entry): CostCurve | undefined {

@@ -7,9 +7,6 @@ import type { TenantAccount } from './tenant-account.js';
 import type { Level, WaitLimits } from './wait-limits.js';
 import type { KeyGroup } from './wait-list.js';
 
-/** Who names no deadline, or a late one, is served as if the answer were wanted within this: it cannot starve. */
-const PATIENCE_NS = 1e9;
-
 /** By criticality. Powers of two, so that a line of one level is planned to the bit as if each counted one. */
 const WORTH = CRITICALITIES.map((_, level) => 4096 ** (CRITICALITIES.length - 1 - level));
 
@@ -65,7 +62,7 @@ export class Entry implements Candidate {
     this.criticality = item.criticality ?? DEFAULT_CRITICALITY;
     this.deadlineNs = limits.deadlineNs;
     this.answerByNs = limits.answerByNs;
-    this.orderNs = Math.min(limits.deadlineNs, item.enqueuedNs + PATIENCE_NS);
+    this.orderNs = limits.orderNs;
     this.expiresNs = limits.expiresNs;
   }
 

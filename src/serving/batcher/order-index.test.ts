@@ -12,7 +12,7 @@ const account = new TenantAccount(NOBODY);
 
 function entryWanted(deadlineNs: number, rows: number): Entry {
   const item = { member: { inputs: [], rows }, key: '', priority: 0, timeoutUs: 0, deadlineNs, enqueuedNs: 0 };
-  const limits = { expiresNs: NO_DEADLINE, deadlineNs, answerByNs: deadlineNs };
+  const limits = { expiresNs: NO_DEADLINE, deadlineNs, answerByNs: deadlineNs, orderNs: deadlineNs };
   return new Entry({ ...item, settle() {} }, account, level, limits);
 }
 

@@ -1,6 +1,9 @@
 import { type BatchPolicy, NO_DEADLINE, type QueuePolicy } from '../../core/index.js';
 import type { QueueItem } from './queue-item.js';
 
+/** Who names no deadline, or a late one, is served as if the answer were wanted within this, or within the model's SLO: it cannot starve. */
+const PATIENCE_NS = 1e9;
+
 /** Until when a request may wait for a batch, and until when its answer is wanted; monotonic nanoseconds. */
 export interface WaitLimits {
   /** Queue time-out of the policy; `NO_DEADLINE` where none. It ends when the request is taken. */
@@ -9,6 +12,8 @@ export interface WaitLimits {
   readonly deadlineNs: number;
   /** Past it nobody waits for the answer, queued or running: the caller's deadline. */
   readonly answerByNs: number;
+  /** Its place in the line: the earlier is served first. */
+  readonly orderNs: number;
 }
 
 /**
@@ -25,7 +30,8 @@ export function waitLimits(item: QueueItem, policy: QueuePolicy, sloMs: number):
   }
   const expiresNs = timeoutUs > 0 ? item.enqueuedNs + timeoutUs * 1000 : NO_DEADLINE;
   const deadlineNs = sloMs > 0 ? Math.min(answerByNs, item.enqueuedNs + sloMs * 1e6) : answerByNs;
-  return { expiresNs, deadlineNs, answerByNs };
+  const orderNs = Math.min(deadlineNs, item.enqueuedNs + Math.max(PATIENCE_NS, sloMs * 1e6));
+  return { expiresNs, deadlineNs, answerByNs, orderNs };
 }
 
 /** One priority level: its policy and how many requests of it wait. */
