@@ -4,6 +4,8 @@ export interface CostCurve {
   meanNs(rows: number): number;
   /** The upper quantile that planning uses, never below the mean; non-decreasing in rows. */
   upperNs(rows: number): number;
+  /** The most rows, from 1 to `most`, with `upperNs(rows) <= budgetNs`; 0 where there are none. Absent: nothing is quicker than to search. */
+  rowsWithin?(budgetNs: number, most: number): number;
   /** False where no execution of so few rows was seen, and `meanNs` is that of more. Absent: all is known. */
   knows?(rows: number): boolean;
 }

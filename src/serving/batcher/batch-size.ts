@@ -2,9 +2,12 @@ import type { CostCurve } from '../../core/index.js';
 
 /** The most rows, up to `most`, whose execution ends within `budgetNs` by the upper quantile; 0 where not even one does. */
 export function rowsWithin(curve: CostCurve, budgetNs: number, most: number): number {
-  if (!(curve.upperNs(1) <= budgetNs)) return 0;
-  let low = 1;
-  let high = most;
+  if (curve.rowsWithin !== undefined) return curve.rowsWithin(budgetNs, most);
+  return curve.upperNs(1) <= budgetNs ? searchRows(curve, budgetNs, 1, most) : 0;
+}
+
+/** The same, known to be from `low` to `high`. */
+export function searchRows(curve: CostCurve, budgetNs: number, low: number, high: number): number {
   while (low < high) {
     const middle = (low + high + 1) >> 1;
     if (curve.upperNs(middle) <= budgetNs) low = middle;

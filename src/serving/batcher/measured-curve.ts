@@ -1,4 +1,5 @@
 import type { CostCurve, SizeCost } from '../../core/index.js';
+import { searchRows } from './batch-size.js';
 
 /** Part of the time of one row that further rows are taken to cost before any was seen. */
 const UNTRIED = 0.5;
@@ -39,6 +40,32 @@ export class MeasuredCurve implements CostCurve {
     // Beyond the last size the mean may be the steeper of the two.
     return Math.max(at(this.#rows, this.#upper, rows, UNTRIED), this.meanNs(rows));
   }
+
+  /**
+   * Refusals ask this by the dozen, and each time that a search looks at is a number on the heap. So the search begins and ends at the
+   * sizes about the budget, and mostly at the very row that a straight line between them says.
+   */
+  rowsWithin(budgetNs: number, most: number): number {
+    const [rows, upper, mean] = [this.#rows, this.#upper, this.#mean];
+    let above = 0;
+    while (above < rows.length && Math.max(upper[above] as number, mean[above] as number) <= budgetNs) above++;
+    if (above === 0 && !(this.upperNs(1) <= budgetNs)) return 0;
+    const low = above === 0 ? 1 : clamped(Math.floor(rows[above - 1] as number), most);
+    if (above === rows.length) return searchRows(this, budgetNs, low, most);
+    const high = clamped(Math.floor(rows[above] as number), most);
+    if (above === 0) return searchRows(this, budgetNs, low, high);
+    const [fromNs, toNs] = [upper[above - 1] as number, upper[above] as number];
+    const between = (rows[above] as number) - (rows[above - 1] as number);
+    const share = toNs > fromNs ? (budgetNs - fromNs) / (toNs - fromNs) : 0;
+    const guess = Math.min(Math.max(Math.floor((rows[above - 1] as number) + share * between), low), high);
+    if (this.upperNs(guess) > budgetNs) return searchRows(this, budgetNs, low, Math.max(guess - 1, low));
+    return guess === high || this.upperNs(guess + 1) > budgetNs ? guess : searchRows(this, budgetNs, guess + 1, high);
+  }
+}
+
+/** A whole number of rows, from 1 to `most`. */
+function clamped(rows: number, most: number): number {
+  return Math.min(Math.max(rows, 1), most);
 }
 
 /** Non-decreasing values nearest to `values` (pool adjacent violators). */
