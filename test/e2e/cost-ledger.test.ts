@@ -32,7 +32,8 @@ guards:
 let folder: string;
 let gateway: RunningGateway;
 
-const script = 'backend: "script" max_batch_size: 8 dynamic_batching {} version_policy { all {} }';
+const script = (batching: string) =>
+  `backend: "script" max_batch_size: 8 dynamic_batching { ${batching} } version_policy { all {} }`;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'penstock-costs-'));
@@ -41,8 +42,9 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'tokens.yaml'), JSON.stringify(tokens));
   writeFileSync(join(folder, 'penstock.yaml'), JSON.stringify(CONFIG));
   const models = repositoryOf({
-    tried: { fixture: { 3: 'releases.js', 4: 'releases.js' }, config: script },
-    failing: { fixture: { 5: 'releases.js' }, config: script },
+    tried: { fixture: { 3: 'releases.js', 4: 'releases.js' }, config: script('') },
+    // Every other execution fails; only of one that holds several requests is anything run again.
+    failing: { fixture: { 5: 'releases.js' }, config: script('max_queue_delay_microseconds: 20000') },
     copied: {
       fixture: { 1: 'identity_fixed', 2: 'identity_fixed' },
       config: 'version_policy { all {} }',
@@ -128,9 +130,9 @@ it('adds up under a mixed load with a canary, copies, failures and padding, and 
         ask('sized', 'x', [1, 64], tenant),
       ]),
     );
-    return canaries().length >= 20;
+    return canaries().length >= 20 && (await costs()).sum('device_seconds_total', { kind: 'retried' }) > 0;
   };
-  await eventually(load, 'some requests are answered by the candidate', 60_000, 0);
+  await eventually(load, 'some requests are answered by the candidate, and some run again', 60_000, 0);
   // Copies are on their way when their requests have been answered.
   await eventually(
     async () => (await costs()).sum('device_seconds_total', { kind: 'shadow' }) > 0,
