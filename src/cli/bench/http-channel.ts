@@ -5,18 +5,24 @@ import { type Refusal, refusalOverHttp } from './refusal.js';
 
 /**
  * A kept-alive connection, one request in flight, on a bare socket: the generator shares its machine with the server, so it
- * must cost little. Connects again when the server has closed it.
+ * must cost little. Connects again when the server has closed it. A connection that stood open and is closed without a byte of the answer was
+ * closed for idleness while the request was on its way: the request is sent once more, on a new one (RFC 9112, 9.3.1).
  */
 export async function httpChannel(host: string, port: number): Promise<Channel> {
   let socket: Socket | undefined;
   let waiting: Settle | undefined;
   let pending: Buffer = Buffer.alloc(0);
+  /** What is in flight on a connection that stood open; undefined from the first byte of the answer on. */
+  let swallowed: Uint8Array | undefined;
 
   const end = (why: string) => {
     socket?.destroy();
     socket = undefined;
     pending = Buffer.alloc(0);
-    settle(why);
+    const again = swallowed;
+    swallowed = undefined;
+    if (waiting !== undefined && again !== undefined) open().write(again);
+    else settle(why);
   };
   const settle = (error: string | undefined, refusal?: Refusal) => {
     const call = waiting;
@@ -24,6 +30,7 @@ export async function httpChannel(host: string, port: number): Promise<Channel> 
     call?.(error, refusal);
   };
   const take = (chunk: Buffer) => {
+    swallowed = undefined;
     pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
     try {
       const answer = readHttpAnswer(pending);
@@ -48,6 +55,7 @@ export async function httpChannel(host: string, port: number): Promise<Channel> 
   return {
     send(request, whenSettled) {
       waiting = whenSettled;
+      swallowed = socket && request;
       (socket ?? open()).write(request);
     },
     close() {

@@ -93,6 +93,29 @@ describe('closed loop', () => {
     expect(answers).toBeGreaterThan(2);
   });
 
+  it('sends once more what a connection closed for idleness has swallowed, and no oftener', async () => {
+    const seen: number[] = [];
+    let answers = true;
+    const { server, target } = await listening((incoming, response) => {
+      const earlier = seen.indexOf(incoming.socket.remotePort as number) >= 0;
+      seen.push(incoming.socket.remotePort as number);
+      // The second request of a connection, or every one, meets a server that has just hung up.
+      if (earlier || !answers) incoming.socket.resetAndDestroy();
+      else response.end('{}');
+    });
+    server.keepAliveTimeout = 60_000;
+    const [channel] = await opened(target, 1);
+    const ask = () => new Promise<string | undefined>((settle) => channel?.send(Buffer.from(request(target)), settle));
+    expect([await ask(), await ask(), await ask()]).toEqual([undefined, undefined, undefined]);
+    // The first on its own connection, then each swallowed and sent again on a new one.
+    expect(seen.length).toBe(5);
+    answers = false;
+    expect(await ask()).toMatch(/ECONNRESET|closed the connection/);
+    expect(seen.length).toBe(7);
+    expect(await ask()).toMatch(/ECONNRESET|closed the connection/);
+    expect(seen.length).toBe(8);
+  });
+
   it('says which server is not there', async () => {
     await expect(opened({ protocol: 'http', host: '127.0.0.1', port: 1, path: '' }, 1)).rejects.toThrow(
       /no server at 127\.0\.0\.1:1 \(ECONNREFUSED\)/,

@@ -63,6 +63,25 @@ describe('penstock simulate', () => {
   );
 
   it.each([
+    ['4,0.3', 8.6, 5373],
+    ['4,0.3', 17.2, 9412],
+    ['4,0.3', 43, 11778],
+    ['2,0.05', 4.1, 30769],
+    ['2,0.05', 8.2, 55573],
+    ['2,0.05', 20.5, 70244],
+  ])(
+    'refuses at once where four instances that take %s are asked ten times what they can do within %d ms, from the first request on',
+    async (curve, sloMs, boundPerSecond) => {
+      const rate = 10 * boundPerSecond;
+      const requests = Math.round((rate * 5 * sloMs) / 1000);
+      const line = `simulate --curve ${curve} --instances 4 --slo-ms ${sloMs} --rate ${rate} --requests ${requests} --json`;
+      const { inTime, refusalP99Ms } = JSON.parse((await cli(line)).out);
+      expect(refusalP99Ms).toBe(0);
+      expect(inTime).toBeGreaterThan((0.9 * requests) / 10);
+    },
+  );
+
+  it.each([
     [10, 9, 8.6],
     [10, 20, 43],
   ])(

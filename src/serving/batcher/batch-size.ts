@@ -6,7 +6,15 @@ export function rowsWithin(curve: CostCurve, budgetNs: number, most: number): nu
   return curve.upperNs(1) <= budgetNs ? searchRows(curve, budgetNs, 1, most) : 0;
 }
 
-/** The same, known to be from `low` to `high`. */
+/**
+ * The largest size whose requests are answered within `withinNs` for as long as they come: each waits for a start, at most one
+ * distance of starts of `instances` that are spread evenly, and runs then. 0 where not even one row is in time.
+ */
+export function rowsSustained(curve: CostCurve, withinNs: number, instances: number, most: number): number {
+  return rowsWithin(curve, (withinNs * instances) / (instances + 1), most);
+}
+
+/** `rowsWithin`, known to be from `low` to `high`. */
 export function searchRows(curve: CostCurve, budgetNs: number, low: number, high: number): number {
   while (low < high) {
     const middle = (low + high + 1) >> 1;

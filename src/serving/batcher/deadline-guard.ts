@@ -1,9 +1,17 @@
-import { type BatchPolicy, type CostCurve, type Executor, NO_DEADLINE, type ServingError } from '../../core/index.js';
+import {
+  type BatchPolicy,
+  type CostCurve,
+  CRITICALITIES,
+  type Executor,
+  NO_DEADLINE,
+  type ServingError,
+} from '../../core/index.js';
 import { type Backlog, cannotMeet } from './admission-forecast.js';
 import { probeAfterNs } from './deadline-rules.js';
 import type { Entry } from './entry.js';
 import type { ExecutionShapes } from './execution-shape.js';
 import type { LineView } from './line-view.js';
+import { nextIsFull, OfferedLoad } from './overload.js';
 import * as refusals from './refusals.js';
 import type { Newcomer, WaitList } from './wait-list.js';
 
@@ -26,12 +34,14 @@ export interface JudgedNewcomer extends Newcomer {
 }
 
 const NOBODY: readonly Entry[] = [];
+const LEAST = CRITICALITIES.length - 1;
 /** Requests that are looked at to find those that give their time to one newcomer. */
 const LOOKED_AT_MOST = 256;
 
 /** Refuses what cannot be answered in time as soon as that is known: at admission, or at the instant it becomes true. */
 export class DeadlineGuard {
   readonly #sources: DeadlineGuardSources;
+  readonly #offered = new OfferedLoad();
 
   constructor(sources: DeadlineGuardSources) {
     this.#sources = sources;
@@ -47,6 +57,15 @@ export class DeadlineGuard {
     const { rows, deadlineNs, account, criticality, level } = newcomer;
     const curve = view.curveOf(shapes.costClass(newcomer));
     if (curve === undefined) return NOBODY;
+    this.#offered.arrived(
+      rows,
+      criticality,
+      curve,
+      deadlineNs - nowNs,
+      Math.max(executor.slots(), 1),
+      view.mostRows,
+      nowNs,
+    );
     if (waiting.size === 0 && this.#isTimeToTry(curve, newcomer.answerByNs <= deadlineNs, nowNs)) return NOBODY;
     // Where nothing runs and nothing waits, to try costs nothing, and only runs can correct what is believed of their time.
     const idle = waiting.size === 0 && executor.freeSlots() === executor.slots();
@@ -54,26 +73,35 @@ export class DeadlineGuard {
     if (nowNs + needNs > deadlineNs) return refusals.tooShort(deadlineNs - nowNs, needNs);
     if (!policy.dynamic || (waiting.size === 0 && executor.freeSlots() > 0)) return NOBODY;
     const learned = account.margin(criticality);
-    const { share: margin } = learned;
     // One instance by itself would serve all that waits in time: no need to look closer.
-    const wholeNs = (waiting.rowsUpTo(level) / view.mostRows + 2) * curve.upperNs(view.mostRows);
-    if (wholeNs * (1 + margin) < deadlineNs - nowNs) return NOBODY;
+    const waitingRows = waiting.rowsUpTo(level);
+    const wholeNs = (waitingRows / view.mostRows + 2) * curve.upperNs(view.mostRows);
+    if (wholeNs * (1 + learned.share) < deadlineNs - nowNs) return NOBODY;
     view.lookAhead(nowNs);
-    const { instances, freeSlots, busyUntilNs, mostRows } = view;
     const rowsAhead = waiting.rowsBefore(newcomer);
-    const tightestNs = waiting.head()?.orderNs ?? NO_DEADLINE;
-    const backlog: Backlog = { curve, margin, mostRows, tightestNs, instances, freeSlots, busyUntilNs };
-    const roomNs = cannotMeet(backlog, rowsAhead, rows, deadlineNs, nowNs);
-    if (roomNs === undefined) return NOBODY;
     const line = waiting.lineOf(account, level);
     const lessRows = Math.min(line.rowsBelow(criticality), rowsAhead);
-    const fits = (freed: number) => cannotMeet(backlog, rowsAhead - freed, rows, deadlineNs, nowNs) === undefined;
+    // By its tenant's share, its priority or its deadline it may stand before others; those at the end wait no longer for it.
+    const last = rowsAhead >= waitingRows;
+    // Those that matter less give way while too much of all comes; beyond them, only of what matters as much it may be too much.
+    const overload = last && this.#offered.tooMuch(lessRows > 0 ? LEAST : criticality);
+    // Broken promises count under overload only where those that matter more break them.
+    const margin = overload && !this.#offered.tooMuch(criticality - 1) ? 0 : learned.share;
+    const tightestNs = waiting.head()?.orderNs ?? NO_DEADLINE;
+    const { instances, freeSlots, busyUntilNs, mostRows } = view;
+    const backlog: Backlog = { curve, margin, mostRows, tightestNs, instances, freeSlots, busyUntilNs };
+    const noRoomBehind = (ahead: number) =>
+      (overload ? nextIsFull(backlog, ahead, rows, deadlineNs, nowNs) : undefined) ??
+      cannotMeet(backlog, ahead, rows, deadlineNs, nowNs);
+    const roomNs = noRoomBehind(rowsAhead);
+    if (roomNs === undefined) return NOBODY;
+    const fits = (freed: number) => noRoomBehind(rowsAhead - freed) === undefined;
     if (lessRows > 0 && fits(lessRows)) {
       const found = line.leastBelow(criticality, deadlineNs, leastThatFits(lessRows, fits), LOOKED_AT_MOST);
       if (fits(Math.min(rowsOf(found), rowsAhead))) return found;
     }
     learned.used();
-    return refusals.noRoomInTime(deadlineNs - nowNs, roomNs - nowNs, Math.round(rowsAhead));
+    return refusals.noRoomInTime(deadlineNs - nowNs, roomNs - nowNs, Math.round(rowsAhead), overload);
   }
 
   /** The instant after which an execution of a waiting request would end past its deadline. */

@@ -1,5 +1,5 @@
 import type { CostCurve } from '../../core/index.js';
-import { rowsToKeepUp, rowsToStart, rowsWithin } from './batch-size.js';
+import { rowsSustained, rowsToKeepUp, rowsToStart, rowsWithin } from './batch-size.js';
 import { headsToDrop, prefixInTime } from './look-ahead.js';
 import type { Candidate, Decision, Plan, SchedulingView } from './scheduling-view.js';
 import { startNs } from './stagger.js';
@@ -29,10 +29,9 @@ export function decideByDeadlines(view: SchedulingView, plan: Plan, nowNs: numbe
   return whenAllFit(view, plan, keepsUp, nowNs);
 }
 
-/** The largest size that can be kept up: a request waits for a start, at most one distance of starts, and runs then. */
-function reach(plan: Plan): number {
-  const { head, instances, curve, mostRows } = plan;
-  return Math.max(rowsWithin(curve, ((head.deadlineNs - head.enqueuedNs) * instances) / (instances + 1), mostRows), 1);
+/** The largest size that can be kept up. */
+function reach({ head, instances, curve, mostRows }: Plan): number {
+  return Math.max(rowsSustained(curve, head.deadlineNs - head.enqueuedNs, instances, mostRows), 1);
 }
 
 function whenHeadsBind(

@@ -66,9 +66,11 @@ export function tooShort(leftNs: number, needNs: number): ServingError {
   );
 }
 
-/** What waits before it leaves no room in time; `roomNs` from now there is some. */
-export function noRoomInTime(leftNs: number, roomNs: number, rowsAhead: number): ServingError {
-  const message = `refused at admission: with ${rowsAhead} rows waiting before it, it cannot be answered within the ${inMs(leftNs)} ms left to its deadline`;
+/** What waits before it leaves no room in time, or none without giving up others; `roomNs` from now there is some. */
+export function noRoomInTime(leftNs: number, roomNs: number, rowsAhead: number, overload: boolean): ServingError {
+  const message = overload
+    ? `refused at admission: more requests come than can be answered in time, and ${rowsAhead} rows waiting before it fill the next execution`
+    : `refused at admission: with ${rowsAhead} rows waiting before it, it cannot be answered within the ${inMs(leftNs)} ms left to its deadline`;
   return new ServingError('OVERLOADED', message, { retryAfterMs: Math.max(Math.ceil(roomNs / 1e6), 1) });
 }
 
