@@ -20,6 +20,7 @@ export class OfferedLoad {
   #lastNs = 0;
   #curve: CostCurve | undefined;
   #withinNs = 0;
+  #instances = 0;
   #rowNs = 0;
 
   /** A request of `rows` rows came to `instances`, to be answered within `withinNs`; `curve` tells what runs take. */
@@ -32,11 +33,13 @@ export class OfferedLoad {
     mostRows: number,
     nowNs: number,
   ): void {
-    if (curve !== this.#curve || Math.abs(withinNs - this.#withinNs) > ALIKE * this.#withinNs) {
+    const alike = Math.abs(withinNs - this.#withinNs) <= ALIKE * this.#withinNs;
+    if (!alike || curve !== this.#curve || instances !== this.#instances) {
       const size = Math.max(rowsSustained(curve, withinNs, instances, mostRows), 1);
       this.#rowNs = curve.meanNs(size) / (instances * size);
       this.#curve = curve;
       this.#withinNs = withinNs;
+      this.#instances = instances;
     }
     const gapNs = nowNs - this.#lastNs;
     const spanNs = Math.max(withinNs, ENOUGH * this.#rowNs);
