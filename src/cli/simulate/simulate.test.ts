@@ -81,6 +81,21 @@ describe('penstock simulate', () => {
     },
   );
 
+  it('takes a crowd that can be answered within the SLO for no overload', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'penstock-simulate-'));
+    try {
+      // Two instances answer 571 a second within two seconds; six tenths of it come evenly, and 1,000 requests at once.
+      const even = Array.from({ length: 12_000 }, (_, i) => (i + 1) / 343);
+      const times = [...even, ...new Array<number>(1000).fill(10)].sort((a, b) => a - b);
+      writeFileSync(join(folder, 'times'), times.join('\n'));
+      const line =
+        'simulate --curve 20,1 --max-batch 8 --instances 2 --slo-ms 1995 --arrivals times --rate 371.6 --json';
+      expect(JSON.parse((await cli(line, folder)).out)).toMatchObject({ requests: 13_000, inTime: 13_000 });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it.each([
     [10, 9, 8.6],
     [10, 20, 43],

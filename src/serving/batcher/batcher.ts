@@ -331,7 +331,7 @@ export class Batcher implements VersionQueue {
     if (entries.length === 0) throw new Error('a decision to drop nothing');
     this.#log.add(nowNs, 'drop', why, entries.length, this.#view.waiting, this.#view.freeSlots);
     for (const entry of entries) {
-      this.#broken(entry);
+      this.#broken(entry, nowNs);
       const needNs = this.#view.curveOf(this.#shapes.costClass(entry.item))?.upperNs(entry.rows);
       this.#settlement.fail(entry, refusals.dropped(entry, why, nowNs, needNs));
     }
@@ -344,15 +344,15 @@ export class Batcher implements VersionQueue {
     for (const { entry, why } of shed) {
       if (entry.state !== 'waiting') continue;
       this.#log.add(nowNs, 'drop', why, entry.rows, used, this.#executor.freeSlots());
-      this.#broken(entry);
+      this.#broken(entry, nowNs);
       this.#settlement.fail(entry, refusals.displaced(entry, why, nowNs, used, this.#rate.retryAfterMs(used)));
     }
   }
 
   /** A request that was admitted is refused in the queue. */
-  #broken(entry: Entry): void {
+  #broken(entry: Entry, nowNs: number): void {
     entry.account.countRefused(entry.criticality);
-    entry.account.margin(entry.criticality).broken();
+    this.#guard?.broken(entry, nowNs);
   }
 
   /** While a batch is held open, a request matters only if it is served first now or brings a size worth asking at. */

@@ -84,9 +84,9 @@ export class DeadlineGuard {
     // By its tenant's share, its priority or its deadline it may stand before others; those at the end wait no longer for it.
     const last = rowsAhead >= waitingRows;
     // Those that matter less give way while too much of all comes; beyond them, only of what matters as much it may be too much.
-    const overload = last && this.#offered.tooMuch(lessRows > 0 ? LEAST : criticality);
+    const overload = last && this.#offered.tooMuch(lessRows > 0 ? LEAST : criticality, view.rowsPerNs);
     // Broken promises count under overload only where those that matter more break them.
-    const margin = overload && !this.#offered.tooMuch(criticality - 1) ? 0 : learned.share;
+    const margin = overload && !this.#offered.tooMuch(criticality - 1, view.rowsPerNs) ? 0 : learned.share;
     const tightestNs = waiting.head()?.orderNs ?? NO_DEADLINE;
     const { instances, freeSlots, busyUntilNs, mostRows } = view;
     const backlog: Backlog = { curve, margin, mostRows, tightestNs, instances, freeSlots, busyUntilNs };
@@ -101,6 +101,7 @@ export class DeadlineGuard {
       if (fits(Math.min(rowsOf(found), rowsAhead))) return found;
     }
     learned.used();
+    this.#offered.lost(nowNs);
     return refusals.noRoomInTime(deadlineNs - nowNs, roomNs - nowNs, Math.round(rowsAhead), overload);
   }
 
@@ -124,8 +125,14 @@ export class DeadlineGuard {
     if (nowNs + needNs <= entry.deadlineNs) return undefined;
     if (this.#isTimeToTry(curve, entry.answerByNs <= entry.deadlineNs, nowNs)) return undefined;
     entry.account.countRefused(entry.criticality);
-    entry.account.margin(entry.criticality).broken();
+    this.broken(entry, nowNs);
     return refusals.dropped(entry, 'its deadline cannot be met any more', nowNs, needNs);
+  }
+
+  /** A request that was admitted is refused. */
+  broken(entry: Entry, nowNs: number): void {
+    entry.account.margin(entry.criticality).broken();
+    this.#offered.lost(nowNs);
   }
 
   /** Nothing was started for a while though an instance is free: what runs for long says nothing against the curve. */

@@ -13,6 +13,9 @@ function offer(load: OfferedLoad, perMs: number, ms: number, criticality = DEFAU
   for (let i = 1; i <= perMs * ms; i++) load.arrived(1, criticality, CURVE, SLO_NS, 2, 10, (from + i / perMs) * MS);
 }
 
+/** Requests a nanosecond that come of late, where they come on. */
+const ON = 1;
+
 describe('the load that is offered', () => {
   it.each([
     [1.2, false],
@@ -20,38 +23,45 @@ describe('the load that is offered', () => {
   ])('at %f times what can be answered is too much: %s', (share, tooMuch) => {
     const load = new OfferedLoad();
     offer(load, share * PER_MS, 1000);
-    expect(load.tooMuch(DEFAULT_CRITICALITY)).toBe(tooMuch);
+    load.lost(1000 * MS);
+    expect(load.tooMuch(DEFAULT_CRITICALITY, ON)).toBe(tooMuch);
   });
 
   it('is known within a third of the time that says a rate, at five times what can be answered', () => {
     const load = new OfferedLoad();
     // 100 rows take the two instances 47 ms.
     offer(load, 5 * PER_MS, 16);
-    expect(load.tooMuch(DEFAULT_CRITICALITY)).toBe(true);
+    load.lost(16 * MS);
+    expect(load.tooMuch(DEFAULT_CRITICALITY, ON)).toBe(true);
   });
 
-  it('is not too much for a crowd that can be answered within the SLO, nor after a silence', () => {
+  it('is not too much where it does not come on, where nobody was lost, and after a silence', () => {
     const load = new OfferedLoad();
-    for (let i = 0; i < 100; i++) load.arrived(1, DEFAULT_CRITICALITY, CURVE, SLO_NS, 2, 10, 1);
-    expect(load.tooMuch(DEFAULT_CRITICALITY)).toBe(false);
     offer(load, 10 * PER_MS, 50);
-    expect(load.tooMuch(DEFAULT_CRITICALITY)).toBe(true);
+    expect(load.tooMuch(DEFAULT_CRITICALITY, ON)).toBe(false);
+    load.lost(50 * MS);
+    expect(load.tooMuch(DEFAULT_CRITICALITY, (1.2 * PER_MS) / MS)).toBe(false);
+    expect(load.tooMuch(DEFAULT_CRITICALITY, (1.3 * PER_MS) / MS)).toBe(true);
+    offer(load, 10 * PER_MS, 60, DEFAULT_CRITICALITY, 50);
+    expect(load.tooMuch(DEFAULT_CRITICALITY, ON)).toBe(false);
+    load.lost(110 * MS);
     offer(load, 1, 1, DEFAULT_CRITICALITY, 300);
-    expect(load.tooMuch(DEFAULT_CRITICALITY)).toBe(false);
+    load.lost(301 * MS);
+    expect(load.tooMuch(DEFAULT_CRITICALITY, ON)).toBe(false);
   });
 
   it('counts for each level what matters at least as much', () => {
     const load = new OfferedLoad();
-    for (let i = 1; i <= 2000; i++) {
-      load.arrived(1, i % 4 === 0 ? 1 : 4, CURVE, SLO_NS, 2, 10, (i / (4 * PER_MS)) * MS);
-    }
-    expect([0, 1, 2, 4].map((level) => load.tooMuch(level))).toEqual([false, false, false, true]);
+    for (let i = 1; i <= 2000; i++) load.arrived(1, i % 4 === 0 ? 1 : 4, CURVE, SLO_NS, 2, 10, (i / (4 * PER_MS)) * MS);
+    load.lost((2000 / (4 * PER_MS)) * MS);
+    expect([0, 1, 2, 4].map((level) => load.tooMuch(level, ON))).toEqual([false, false, false, true]);
   });
 
   it('goes by the rows and by what runs take', () => {
     const load = new OfferedLoad();
     for (let i = 1; i <= 500; i++) load.arrived(2, 2, linearCurve(9, 1), 2 * SLO_NS, 2, 10, (i / (0.4 * PER_MS)) * MS);
-    expect(load.tooMuch(2)).toBe(true);
+    load.lost((500 / (0.4 * PER_MS)) * MS);
+    expect(load.tooMuch(2, ON)).toBe(true);
   });
 });
 

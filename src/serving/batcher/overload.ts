@@ -18,10 +18,12 @@ const ENOUGH = 100;
 export class OfferedLoad {
   readonly #shares = new Float64Array(CRITICALITIES.length);
   #lastNs = 0;
+  #lostNs = Number.NEGATIVE_INFINITY;
   #curve: CostCurve | undefined;
   #withinNs = 0;
   #instances = 0;
   #rowNs = 0;
+  #spanNs = 1;
 
   /** A request of `rows` rows came to `instances`, to be answered within `withinNs`; `curve` tells what runs take. */
   arrived(
@@ -40,19 +42,29 @@ export class OfferedLoad {
       this.#curve = curve;
       this.#withinNs = withinNs;
       this.#instances = instances;
+      this.#spanNs = Math.max(withinNs, ENOUGH * this.#rowNs);
     }
     const gapNs = nowNs - this.#lastNs;
-    const spanNs = Math.max(withinNs, ENOUGH * this.#rowNs);
-    const passed = -Math.expm1(-gapNs / spanNs);
+    const passed = -Math.expm1(-gapNs / this.#spanNs);
     const shares = this.#shares;
     for (let level = 0; level < shares.length; level++) shares[level] = (shares[level] as number) * (1 - passed);
     const workNs = rows * this.#rowNs;
-    shares[criticality] = (shares[criticality] as number) + (gapNs > 0 ? (workNs * passed) / gapNs : workNs / spanNs);
+    shares[criticality] =
+      (shares[criticality] as number) + (gapNs > 0 ? (workNs * passed) / gapNs : workNs / this.#spanNs);
     this.#lastNs = nowNs;
   }
 
-  /** Whether more comes than can be answered, of what matters at least so much. */
-  tooMuch(criticality: Criticality): boolean {
+  /** A request was refused, at once or late. */
+  lost(nowNs: number): void {
+    this.#lostNs = nowNs;
+  }
+
+  /**
+   * Whether more of what matters at least so much came than can be answered, and goes on coming (`rowsPerNs`, of late), and not all of it
+   * could be taken: a crowd that can be answered in time is none.
+   */
+  tooMuch(criticality: Criticality, rowsPerNs: number): boolean {
+    if (this.#lastNs - this.#lostNs > this.#spanNs || rowsPerNs * this.#rowNs <= TOO_MUCH) return false;
     let share = 0;
     for (let level = 0; level <= criticality; level++) share += this.#shares[level] as number;
     return share > TOO_MUCH;
