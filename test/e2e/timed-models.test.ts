@@ -29,12 +29,12 @@ async function gatewayWith(...flags: string[]): Promise<RunningGateway> {
   return gateway;
 }
 
-/** Asks again where it was refused: who starts at the last instant (symphony) is too late on a machine that stood still. */
-async function ask(gateway: RunningGateway, values: readonly [number, number]) {
+/** Asks up to `times` times where it is refused. */
+async function ask(gateway: RunningGateway, values: readonly [number, number], times: number) {
   const body = jsonBody({ model: 'device', inputs: [tensor('x', 'FP32', [1, 2], Float32Array.from(values))] });
   for (let asked = 1; ; asked++) {
     const answer = await gateway.call('/v2/models/device/infer', { body });
-    if (answer.status !== 504 || asked === 10) return answer;
+    if (answer.status !== 504 || asked === times) return answer;
   }
 }
 
@@ -45,7 +45,9 @@ describe('a model that is a curve', () => {
       const gateway = await gatewayWith('--scheduling-policy', policy);
       const began = performance.now();
       const values = Array.from({ length: 24 }, (_, i) => [i, -i] as const);
-      const answers = await Promise.all(values.map((pair) => ask(gateway, pair)));
+      // Who starts at the last instant is too late on a machine that stood still.
+      const times = policy === 'symphony' ? 10 : 1;
+      const answers = await Promise.all(values.map((pair) => ask(gateway, pair, times)));
       expect(answers.map(({ status }) => status)).toEqual(values.map(() => 200));
       expect(answers.map((answer) => answer.json().outputs[0].data)).toEqual(values.map((pair) => [...pair]));
       // 24 rows in executions of at most 8, two at a time.

@@ -6,6 +6,17 @@ import { cliRun as cli } from '../../../test/support/cli-run.js';
 
 const FOUR = '--curve 4,0.3 --instances 4 --requests 6000';
 
+/** In a folder with `files`, which is there as long as `use` runs. */
+async function beside(files: Readonly<Record<string, string>>, use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'penstock-simulate-'));
+  try {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    await use(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 describe('penstock simulate', () => {
   it('prints the goodput and its share of the fluid bound, the same for the same seed', async () => {
     const line = `simulate ${FOUR} --slo-ms 17.2 --seed 11 --json`;
@@ -82,18 +93,14 @@ describe('penstock simulate', () => {
   );
 
   it('takes a crowd that can be answered within the SLO for no overload', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'penstock-simulate-'));
-    try {
-      // Two instances answer 571 a second within two seconds; six tenths of it come evenly, and 1,000 requests at once.
-      const even = Array.from({ length: 12_000 }, (_, i) => (i + 1) / 343);
-      const times = [...even, ...new Array<number>(1000).fill(10)].sort((a, b) => a - b);
-      writeFileSync(join(folder, 'times'), times.join('\n'));
+    // Two instances answer 571 a second within two seconds; six tenths of it come evenly, and 1,000 requests at once.
+    const even = Array.from({ length: 12_000 }, (_, i) => (i + 1) / 343);
+    const times = [...even, ...new Array<number>(1000).fill(10)].sort((a, b) => a - b);
+    await beside({ times: times.join('\n') }, async (folder) => {
       const line =
         'simulate --curve 20,1 --max-batch 8 --instances 2 --slo-ms 1995 --arrivals times --rate 371.6 --json';
       expect(JSON.parse((await cli(line, folder)).out)).toMatchObject({ requests: 13_000, inTime: 13_000 });
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    });
   });
 
   it.each([
@@ -121,17 +128,13 @@ describe('penstock simulate', () => {
   });
 
   it('replays recorded arrivals, and says what is wrong with a file', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'penstock-simulate-'));
-    try {
-      writeFileSync(join(folder, 'times'), Array.from({ length: 400 }, (_, i) => `${i / 100}`).join('\n'));
-      writeFileSync(join(folder, 'broken'), 'x\n');
+    const times = Array.from({ length: 400 }, (_, i) => `${i / 100}`).join('\n');
+    await beside({ times, broken: 'x\n' }, async (folder) => {
       const good = await cli('simulate --curve 2,0.05 --slo-ms 10 --arrivals times --rate 100 --json', folder);
       expect(JSON.parse(good.out)).toMatchObject({ requests: 400, inTime: 400 });
       const bad = await cli('simulate --curve 2,0.05 --slo-ms 10 --arrivals broken', folder);
       expect([bad.code, bad.err]).toEqual([2, expect.stringContaining('line 1: expected a time in seconds')]);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    });
   });
 
   it.each(['4', '4,x', '0,0', '1:0', '-1,2'])('refuses the curve %s', async (curve) => {

@@ -1,5 +1,6 @@
 import type { CostCurve } from '../../core/index.js';
 import { rowsWithin } from './batch-size.js';
+import { instanceFreeNs } from './in-flight.js';
 
 /** What the forecast looks at. */
 export interface Backlog {
@@ -40,8 +41,7 @@ export function cannotMeet(
   let nextNs = nowNs;
   for (let start = 0; start < STARTS_AT_MOST; start++) {
     const instance = start % instances;
-    if (start < instances)
-      freeAtNs[instance] = instance < freeSlots ? nowNs : Math.max(busyUntilNs[instance - freeSlots] ?? nowNs, nowNs);
+    if (start < instances) freeAtNs[instance] = instanceFreeNs(instance, freeSlots, busyUntilNs, nowNs);
     nextNs = freeAtNs[instance] as number;
     const wantedByNs = start === 0 && headsBind ? Math.min(backlog.tightestNs, deadlineNs) : deadlineNs;
     const room = rowsWithin(curve, wantedByNs - nextNs, mostRows);

@@ -457,7 +457,10 @@ export class Batcher implements VersionQueue {
       if (entry.state === 'waiting' && entry.deadlineNs > nowNs && entry.expiresNs > nowNs) {
         const error = this.#guard?.outOfReach(entry, nowNs);
         if (error === undefined) this.#due.set(entry, Math.min(entry.expiresNs, entry.deadlineNs));
-        else this.#settlement.fail(entry, error);
+        else {
+          this.#broken(entry, nowNs);
+          this.#settlement.fail(entry, error);
+        }
       } else if (entry.deadlineNs <= nowNs) {
         this.#settlement.fail(entry, refusals.deadlinePassed(entry, waited));
       } else if (entry.level.policy.timeoutAction === 'DELAY') {

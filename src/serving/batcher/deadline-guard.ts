@@ -124,8 +124,6 @@ export class DeadlineGuard {
     const needNs = curve.upperNs(entry.rows);
     if (nowNs + needNs <= entry.deadlineNs) return undefined;
     if (this.#isTimeToTry(curve, entry.answerByNs <= entry.deadlineNs, nowNs)) return undefined;
-    entry.account.countRefused(entry.criticality);
-    this.broken(entry, nowNs);
     return refusals.dropped(entry, 'its deadline cannot be met any more', nowNs, needNs);
   }
 

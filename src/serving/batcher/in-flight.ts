@@ -1,3 +1,13 @@
+/** When instance `index` comes free, in the order in which they do: `freeSlots` are free, the others when `busyUntilNs` (ascending) says, or by now. */
+export function instanceFreeNs(
+  index: number,
+  freeSlots: number,
+  busyUntilNs: readonly number[],
+  nowNs: number,
+): number {
+  return index < freeSlots ? nowNs : Math.max(busyUntilNs[index - freeSlots] ?? nowNs, nowNs);
+}
+
 /** When the executions in flight are expected to end, ascending. As many as there are instances: a sorted array is best. */
 export class InFlight {
   readonly #endsNs: number[] = [];

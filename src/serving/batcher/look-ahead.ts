@@ -1,5 +1,6 @@
 import type { CostCurve } from '../../core/index.js';
 import { rowsWithin } from './batch-size.js';
+import { instanceFreeNs } from './in-flight.js';
 import type { Candidate, Plan } from './scheduling-view.js';
 
 /** Heads given up for one execution, at most. */
@@ -108,8 +109,7 @@ function tooMany(
   const perRowNs = 1 / rowsPerNs + Math.max(ownNs, 0);
   const apartNs = (SOONEST * curve.meanNs(keepsUp)) / instances;
   const spanNs = plan.head.deadlineNs - plan.head.enqueuedNs;
-  for (let i = 1; i < instances; i++)
-    freeAtNs[i] = i < freeSlots ? nowNs : Math.max(busyUntilNs[i - freeSlots] ?? nowNs, nowNs);
+  for (let i = 1; i < instances; i++) freeAtNs[i] = instanceFreeNs(i, freeSlots, busyUntilNs, nowNs);
   freeAgain(instances, nowNs + curve.meanNs(Math.max(started, 1)));
   let startNs = nowNs;
   let gone = 0;

@@ -1,4 +1,5 @@
 import type { CostCurve } from '../../core/index.js';
+import { instanceFreeNs } from './in-flight.js';
 
 /** What the forecast looks at. */
 export interface LineAhead {
@@ -21,9 +22,7 @@ const FOLLOWED_AT_MOST = 64;
 export function newcomerFinishNs(line: LineAhead, rowsAhead: number, rows: number, nowNs: number): number {
   const { curve, mostRows, freeSlots, busyUntilNs } = line;
   const instances = Math.max(line.instances, 1);
-  const freeAtNs = Array.from({ length: instances }, (_, i) =>
-    i < freeSlots ? nowNs : Math.max(busyUntilNs[i - freeSlots] ?? nowNs, nowNs),
-  );
+  const freeAtNs = Array.from({ length: instances }, (_, i) => instanceFreeNs(i, freeSlots, busyUntilNs, nowNs));
   let left = rowsAhead + rows;
   for (let n = 0; n < FOLLOWED_AT_MOST; n++) {
     const next = freeAtNs.indexOf(Math.min(...freeAtNs));

@@ -1,6 +1,7 @@
 import { type CostCurve, CRITICALITIES, type Criticality } from '../../core/index.js';
 import type { Backlog } from './admission-forecast.js';
 import { rowsSustained, rowsWithin } from './batch-size.js';
+import { instanceFreeNs } from './in-flight.js';
 
 /** So much more than can be served has to come: near the limit the forecast of admission loses less. */
 const TOO_MUCH = 1.25;
@@ -84,7 +85,7 @@ export function nextIsFull(
   nowNs: number,
 ): number | undefined {
   if (rowsAhead === 0) return undefined;
-  const startNs = freeSlots > 0 ? nowNs : Math.max(busyUntilNs[0] ?? nowNs, nowNs);
+  const startNs = instanceFreeNs(0, freeSlots, busyUntilNs, nowNs);
   const room = rowsWithin(curve, Math.min(tightestNs, deadlineNs) - startNs, mostRows);
   return rowsAhead + rows > room ? startNs : undefined;
 }

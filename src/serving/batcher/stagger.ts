@@ -1,3 +1,4 @@
+import { instanceFreeNs } from './in-flight.js';
 import type { Plan } from './scheduling-view.js';
 
 /**
@@ -25,7 +26,7 @@ export function startNs(plan: Plan, keepsUp: number, freeSlots: number, windowNs
   let delayNs = stepNs * (EARLIER + GATHERED * (1 - rows / keepsUp)) + WINDOW * (windowNs - nowNs);
   const others = instances - 1;
   for (let k = 1; k <= others; k++) {
-    const freeNs = k < freeSlots ? nowNs : Math.max(busyUntilNs[k - freeSlots] ?? nowNs, nowNs);
+    const freeNs = instanceFreeNs(k, freeSlots, busyUntilNs, nowNs);
     delayNs += weight(k, others) * (freeNs - nowNs - k * stepNs);
   }
   return Math.min(windowNs, nowNs + delayNs);
