@@ -19,13 +19,12 @@ import { Dataplane } from '../serving/dataplane/index.js';
 import { createOffload, DeviceShares, Devices, ResourcePool, SpareTime } from '../serving/executor/index.js';
 import { ControlDesk, type IngressThreads, ingressThreads, type WhyAbsentHere } from '../serving/ingress/index.js';
 import type { StateStore } from '../store/index.js';
-import { type AccessLog, accessLinesOf, openAccessLog } from './access-log.js';
 import { createArena } from './arena.js';
 import { Billing } from './billing.js';
 import { budgetGate } from './budget-gate.js';
 import { callersOf } from './callers-of.js';
-import { type Capture, NO_CAPTURE, openCapture } from './capture.js';
-import { type CaptureTapSettings, tapsBefore } from './capture-line.js';
+import { NO_CAPTURE } from './capture.js';
+import { tapsBefore } from './capture-line.js';
 import { ClientMemories, clientMemoryOf } from './client-memory.js';
 import { type ReadDevices, readDevices } from './device-readings.js';
 import { ejectionLog } from './ejection-log.js';
@@ -41,8 +40,8 @@ import { type Listeners, type RequestServers, startListeners, startServers } fro
 import { logOptions } from './log-options.js';
 import { logControl } from './log-settings.js';
 import { OFFLOAD_TASKS, offloadThreads } from './offload-tasks.js';
-import { openPayloadLog, type PayloadLog } from './payload-log.js';
 import { platformListeners } from './platforms.js';
+import { Recorders } from './recorders.js';
 import { askGates, releaseGate } from './release-gate.js';
 import { openRepository } from './repository.js';
 import { Reuse } from './reuse.js';
@@ -53,10 +52,8 @@ import { createSlos } from './slos.js';
 import { slowRequestLog } from './slow-requests.js';
 import { stateOf } from './state.js';
 import { SYSTEM_CLOCK } from './system-clock.js';
-import { Timelines, timelineSampler } from './timelines.js';
 import { openTokens, type Tokens } from './tokens.js';
 import { toldTo } from './told-facts.js';
-import { openTracing, type Tracing, type WatchOfThread, watchOf } from './tracing.js';
 import type { Environment } from './tracing-settings.js';
 import { Traffic } from './traffic.js';
 import { PENSTOCK_VERSION } from './version.js';
@@ -106,14 +103,9 @@ export class Gateway implements RunningServer {
   readonly #webhooks: Webhooks;
   readonly #dataplane: Dataplane;
   readonly #ingress: IngressThreads | undefined;
-  readonly #capture: Capture | undefined;
-  readonly #payloadLog: PayloadLog | undefined;
+  readonly #recorders: Recorders;
   readonly #slowThresholds: SlowThresholds;
-  readonly #tracing: Tracing | undefined;
-  readonly #access: AccessLog | undefined;
-  readonly #timelines: Timelines;
   readonly #clientMemories: ClientMemories;
-  readonly #watch: WatchOfThread;
   readonly #slos: SloBook;
   #listeners: Listeners | undefined;
   #end: (code: number) => void = () => {};
@@ -163,6 +155,10 @@ export class Gateway implements RunningServer {
     this.#billing = billing;
     const { maxQueueSize: maxFollowing } = config;
     const reuse = new Reuse({ maxBytes: config.responseCache.maxBytes, maxFollowing, clock, log });
+    const cores = usableCores();
+    const threads = ingressThreads(config.ingress.threads, cores, process.platform);
+    const recorders = new Recorders(config, { threads, env: surroundings.env ?? {}, clock, log });
+    this.#recorders = recorders;
     const { counterLatencies: counters, histogramLatencies: histograms } = config.metrics;
     const metrics = createMetrics({
       tritonLatencies: { counters, histograms },
@@ -179,16 +175,15 @@ export class Gateway implements RunningServer {
       sequences: () => hosting.sequences(),
       responseCache: () => reuse.state,
       feedback: () => feedback.figures(),
-      capture: () => this.#capture?.figures(),
-      traces: () => this.#tracing?.figures(),
+      capture: () => recorders.capture?.figures(),
+      traces: () => recorders.tracing?.figures(),
       budgets: config.cost.budgets.length === 0 ? undefined : () => billing.budgets(),
       costs: ledger && (() => ledger.snapshot()),
-      payloadLog: () => this.#payloadLog?.figures(),
-      access: () => this.#access?.figures(),
+      payloadLog: () => recorders.payloadLog?.figures(),
+      access: () => recorders.access?.figures(),
     });
     this.#metrics = metrics;
     this.#lifetime = new Lifetime(log);
-    const cores = usableCores();
     const tokenThreads = offloadThreads(config.offload, cores);
     this.#offload = createOffload({
       threads: tokenThreads,
@@ -224,18 +219,7 @@ export class Gateway implements RunningServer {
       onEjection: ejectionLog(log),
       releases: { facts, shadows: shadowLimits(config) },
     });
-    const threads = ingressThreads(config.ingress.threads, cores, process.platform);
-    this.#capture = openCapture(config, { threads: Math.max(1, threads), clock, log });
-    const takers = Math.max(1, threads);
-    this.#tracing = openTracing(config, { env: surroundings.env ?? {}, threads: takers, log });
-    this.#access = openAccessLog(config, { threads: takers, clock, log });
-    // With ingress threads this one has the admin API's calls only.
-    const access = accessLinesOf(this.#access?.sourceSettings(threads), clock);
-    this.#timelines = new Timelines(config, log);
     this.#clientMemories = new ClientMemories(config.allowClientShm);
-    const timelines = timelineSampler(threads === 0 ? this.#timelines.sourceSettings() : undefined);
-    this.#watch = watchOf(threads === 0 ? this.#tracing?.sourceSettings(0) : undefined, access, timelines, clock);
-    this.#payloadLog = openPayloadLog(config, { threads: takers, clock, log });
     if (threads > 0) {
       const desk = new ControlDesk(() => this.#control, whyAbsent);
       this.#ingress = createIngress(config, {
@@ -246,11 +230,11 @@ export class Gateway implements RunningServer {
         charges,
         budgets: board.memory,
         facts,
-        tracing: this.#tracing,
-        timelines: this.#timelines,
+        tracing: recorders.tracing,
+        timelines: recorders.timelines,
         clientMemories: this.#clientMemories,
-        taps: (index) => this.#taps(index),
-        access: this.#access,
+        taps: (index) => recorders.taps(index),
+        access: recorders.access,
         metrics,
         clock,
         log,
@@ -336,7 +320,7 @@ export class Gateway implements RunningServer {
       rollouts,
       audit: this.#state,
       tokens: () => this.#tokens.list(),
-      capture: this.#capture ?? NO_CAPTURE,
+      capture: recorders.capture ?? NO_CAPTURE,
       costs: billing,
     });
     this.#control = new ControlPlane({
@@ -355,7 +339,7 @@ export class Gateway implements RunningServer {
       },
       strictReadiness: config.strictReadiness,
       authority,
-      tracing: this.#timelines.control,
+      tracing: recorders.timelines.control,
       memory: this.#clientMemories.regions,
       sharedMemory: this.#clientMemories.allowed,
       logging: logControl(config.log, surroundings.isTTY, log),
@@ -402,7 +386,7 @@ export class Gateway implements RunningServer {
 
   async #start(): Promise<void> {
     try {
-      const { watch } = this.#watch;
+      const { watch } = this.#recorders;
       const parts = { metrics: this.#metrics, admin: this.#admin, clock: SYSTEM_CLOCK, log: this.#log, watch };
       this.#listeners = await startListeners(this.#config, parts, () => this.#startServers());
       const { http, grpc, admin } = this.#listeners;
@@ -428,14 +412,14 @@ export class Gateway implements RunningServer {
     this.#memory = createArena(this.#config.buffers.maxBytes, SYSTEM_CLOCK);
     return startServers(this.#config, {
       memory: this.#memory,
-      inference: tapsBefore(this.#dataplane, this.#taps(0), SYSTEM_CLOCK),
+      inference: tapsBefore(this.#dataplane, this.#recorders.taps(0), SYSTEM_CLOCK),
       specs: this.#dataplane,
       control: this.#control,
       offload: this.#offload,
       clock: SYSTEM_CLOCK,
       log: this.#log,
       onRefused: (reason) => this.#metrics.refused(reason),
-      watch: this.#watch.watch,
+      watch: this.#recorders.watch,
       clientMemory: clientMemoryOf(this.#clientMemories.sourceSettings()),
     });
   }
@@ -449,11 +433,7 @@ export class Gateway implements RunningServer {
       this.#listeners?.admin?.closeIntake();
       await this.#repository.drain(this.#config.exitTimeoutSecs * 1000);
       await this.#listeners?.close();
-      this.#watch.flush();
-      await this.#tracing?.close();
-      await Promise.all([this.#capture?.close(), this.#payloadLog?.close()]);
-      await this.#access?.close();
-      await this.#timelines.close();
+      await this.#recorders.close();
       this.#clientMemories.close();
       await this.#offload.close();
       this.#memory?.close();
@@ -471,11 +451,6 @@ export class Gateway implements RunningServer {
       void this.#log.flush(); // the process waits for it by itself, and not where nobody reads
       this.#end(0);
     }
-  }
-
-  /** What copies requests before the data path of a thread. */
-  #taps(index: number): readonly CaptureTapSettings[] {
-    return [this.#capture, this.#payloadLog].flatMap((one) => (one === undefined ? [] : [one.tapSettings(index)]));
   }
 
   /** Why a model that no table names cannot be used: not ready yet, or not any more; undefined = it does not exist. */

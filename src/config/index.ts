@@ -10,6 +10,7 @@ export { FLAGS, type Flag } from './server/flags.js';
 export { loadServerConfig, type ServerConfigSources } from './server/load.js';
 export { takesModelsLater, withPlatformEnvironment } from './server/platforms.js';
 export { type ReadFlags, readServerFlags } from './server/read-flags.js';
-export { LOG_FORMATS, type ServerConfig } from './server/schema.js';
+export { LOG_FORMATS } from './server/records.js';
+export type { ServerConfig } from './server/schema.js';
 export { parseModelSlos, serverSlos } from './slo/parse.js';
 export { parseTokens, type TokenRow, withoutToken, withToken } from './tokens/tokens-file.js';

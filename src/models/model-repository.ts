@@ -1,23 +1,16 @@
 import { tmpdir } from 'node:os';
 import {
   type AdoptedModel,
-  type Backend,
-  type Clock,
   checkModelName,
   type IndexEntry,
   type LoadParameters,
-  type Log,
   type MemoryUse,
   type ModelControl,
-  type ModelFiles,
   type ModelSpec,
   type ModelVersionId,
-  type ProbeTarget,
-  type ProviderPolicy,
   ServingError,
   toServingError,
   type VersionGate,
-  type VersionHost,
   type VersionStatus,
 } from '../core/index.js';
 import { ensembleStepsOf, isEnsemble } from './completion/ensemble-steps.js';
@@ -25,74 +18,12 @@ import { Dependents } from './lifecycle/dependents.js';
 import { ModelLife, type ModelSurroundings } from './lifecycle/model-life.js';
 import { Preparation } from './lifecycle/preparation.js';
 import { LoadSlots } from './lifecycle/turns.js';
-import type { VersionInfo, VersionLife } from './lifecycle/version-life.js';
-import { type Engine, familiesOf } from './repository/backend-choice.js';
+import { ModelViews } from './model-views.js';
+import { familiesOf } from './repository/backend-choice.js';
 import { Catalogue } from './repository/catalogue.js';
 import { findSource, type ModelSource, type SourcePlaces } from './repository/model-source.js';
 import { RepositoryPoll } from './repository/repository-poll.js';
-import type { InspectTokenizer } from './repository/tokenizer-file.js';
-
-export interface ModelRepositoryOptions {
-  /** Repository folders in Triton's layout, `NAME/VERSION/model.onnx`. */
-  readonly folders: readonly string[];
-  /**
-   * `none`: everything found is loaded at the start, and nothing later. `explicit`: `loadModels`, then on request. `poll`:
-   * everything found, and what changes in the folders from then on.
-   */
-  readonly controlMode: 'none' | 'explicit' | 'poll';
-  /** In mode `poll`, how often the folders are looked at; default 15,000. */
-  readonly pollMs?: number;
-  /** Names to load at the start in mode `explicit`; `*` = all found. */
-  readonly loadModels: readonly string[];
-  /** Versions to serve of a model, by its name, in the place of those that its version policy names. */
-  readonly versions?: ReadonlyMap<string, readonly number[]>;
-  readonly backends: readonly Backend[];
-  readonly host: VersionHost;
-  /** What versions have to show before they serve; default: nothing. */
-  readonly gate?: VersionGate;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Engine where a config names none and both are there; default `native`. */
-  readonly engine?: Engine;
-  /** CUDA devices of GPU instances whose config names none; default [0]. */
-  readonly gpus?: readonly number[];
-  /** Where a model's config has no provider policy. `device` is that of `KIND_AUTO`; default: CPU, fail, not strict. */
-  readonly provider?: {
-    readonly device?: 'cpu' | 'cuda' | undefined;
-    readonly onGpuError: ProviderPolicy['onGpuError'];
-    readonly strict: boolean;
-  };
-  /** Parameters by backend name; a model's own win. `default-max-batch-size` (4) is read here, as Triton's. */
-  readonly backendDefaults?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Default 0: no limit. */
-  readonly maxExecutionMs?: number;
-  /** Where a model's config has no `slo_ms`; default 0: none. */
-  readonly sloMs?: number;
-  /** Of versions that plan by the time of their executions and whose config has no `cost_sweep_ms`; default 0: none. */
-  readonly costSweepMs?: number;
-  /** False: configs must be whole (Triton's --disable-auto-complete-config); default true. */
-  readonly autoComplete?: boolean;
-  /** Loads tokenizers of models of texts, off this thread; default: texts are not served. */
-  readonly inspectTokenizer?: InspectTokenizer;
-  /** Versions that load at once; default 4, as Triton's `--model-load-thread-count`. */
-  readonly loadThreads?: number;
-  /** How often a version that fails to load is tried again; default 0. */
-  readonly loadRetries?: number;
-  /** Where models lie that are adopted; default: none are. */
-  readonly adoptFrom?: string | undefined;
-  /** Models that have `configs/NAME.pbtxt` are served by it; default: by the config in their folder. */
-  readonly configName?: string | undefined;
-  /** How long a version that is replaced or unloaded may drain; default 30,000. */
-  readonly drainTimeoutMs?: number;
-  /** Where files of load requests are written; default the system's folder for temporary files. */
-  readonly temporaryRoot?: string;
-  /** A version was published, or became impaired or ready again. Must not throw. */
-  readonly onVersionReady?: (id: ModelVersionId, info: VersionInfo) => void;
-  /** A version that served was replaced by a new load of itself; `onVersionReady` follows. Must not throw. */
-  readonly onVersionReloaded?: (id: ModelVersionId) => void;
-  /** A version left, or failed to load, and is closed; none of its id serves. Must not throw. */
-  readonly onVersionGone?: (id: ModelVersionId) => void;
-}
+import type { ModelRepositoryOptions } from './repository-options.js';
 
 const OPEN_GATE: VersionGate = { beforeOpening: async () => {}, beforeServing: async () => {} };
 const NO_PARAMETERS: LoadParameters = { config: undefined, files: new Map() };
@@ -110,6 +41,7 @@ export class ModelRepository implements ModelControl {
   readonly #adopted = new Map<string, string>();
   #places: SourcePlaces;
   #catalogue: Catalogue;
+  readonly #views = new ModelViews(this.#models, () => this.#catalogue);
   #poll: RepositoryPoll | undefined;
   #draining = false;
 
@@ -433,86 +365,39 @@ export class ModelRepository implements ModelControl {
   }
 
   index(readyOnly: boolean): readonly IndexEntry[] {
-    const rows = [...this.#models.values()].flatMap((life) => life.rows());
-    if (readyOnly) return rows.filter((row) => row.state === 'READY');
-    for (const name of this.#catalogue.names()) {
-      if (!this.#models.has(name)) rows.push({ name, version: undefined, state: 'UNAVAILABLE', reason: 'not loaded' });
-    }
-    return rows.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : (a.version ?? 0) - (b.version ?? 0)));
+    return this.#views.index(readyOnly);
   }
 
   spec(model: string, version: number | undefined): ModelSpec {
-    const info = this.#served(model, version).info();
-    if (info === undefined) throw notReady(model, version, '');
-    return info.spec;
+    return this.#views.spec(model, version);
   }
 
   config(model: string, version: number | undefined): Readonly<Record<string, unknown>> {
-    const { config } = this.#served(model, version);
-    if (config === undefined) throw notReady(model, version, '');
-    return config;
+    return this.#views.config(model, version);
   }
 
-  /** A version that serves, to be asked past its requests, and its files. Throws VERSION_NOT_FOUND, VERSION_NOT_READY. */
-  probed(model: string, version: number): { readonly target: ProbeTarget; readonly files: ModelFiles } {
-    const { hosted, files, reason } = this.#served(model, version);
-    if (hosted === undefined) throw notReady(model, version, reason);
-    return { target: hosted, files };
+  probed(model: string, version: number): ReturnType<ModelViews['probed']> {
+    return this.#views.probed(model, version);
   }
 
   readyVersions(model: string): readonly number[] {
-    return (
-      this.#models
-        .get(model)
-        ?.ready()
-        .map((life) => life.id.version) ?? []
-    );
+    return this.#views.readyVersions(model);
   }
 
   ready(model: string, version: number | undefined): boolean {
-    const life = this.#models.get(model);
-    if (life === undefined && !this.#catalogue.has(model)) throw modelNotFound(model);
-    const ready = this.readyVersions(model);
-    if (version === undefined) return ready.length > 0;
-    if (life !== undefined && life.version(version) === undefined) throw versionNotFound(model, version);
-    return ready.includes(version);
+    return this.#views.ready(model, version);
   }
 
   status(model: string, version: number | undefined): VersionStatus {
-    const known = this.#known(model);
-    const life = version === undefined ? known.highest() : known.version(version);
-    if (life !== undefined) return life.status(known.failure);
-    if (version !== undefined) throw versionNotFound(model, version);
-    throw notReady(model, undefined, known.failure);
+    return this.#views.status(model, version);
   }
 
-  memory({ model, version }: ModelVersionId): readonly MemoryUse[] {
-    return this.#models.get(model)?.serving.get(version)?.info()?.memory() ?? [];
+  memory(id: ModelVersionId): readonly MemoryUse[] {
+    return this.#views.memory(id);
   }
 
   allReady(): boolean {
-    return [...this.#models.values()].every((life) => life.allReady);
-  }
-
-  /** The life that answers for a version; it serves, though it may be impaired. */
-  #served(model: string, version: number | undefined): VersionLife {
-    const known = this.#known(model);
-    if (version === undefined) {
-      const highest = known.highest();
-      if (highest === undefined) throw notReady(model, undefined, known.failure);
-      return highest;
-    }
-    const serving = known.serving.get(version);
-    if (serving !== undefined) return serving;
-    const other = known.version(version);
-    throw other === undefined ? versionNotFound(model, version) : notReady(model, version, other.reason);
-  }
-
-  #known(model: string): ModelLife {
-    const life = this.#models.get(model);
-    if (life !== undefined) return life;
-    if (this.#catalogue.has(model)) throw notReady(model, undefined, 'not loaded');
-    throw modelNotFound(model);
+    return this.#views.allReady();
   }
 
   #model(name: string): ModelLife {
@@ -549,24 +434,4 @@ function keptOf({ version, versionPolicy }: LoadParameters, { serving }: ModelLi
 /** Whether nothing of a model serves beside a version that does. */
 function isAll(version: number, { serving }: ModelLife): boolean {
   return serving.size === 1 && serving.has(version);
-}
-
-function shown(model: string): string {
-  return model.length > 100 ? `${model.slice(0, 100)}...` : model;
-}
-
-function modelNotFound(model: string): ServingError {
-  return new ServingError('MODEL_NOT_FOUND', `Request for unknown model: '${shown(model)}' is not found`);
-}
-
-function versionNotFound(model: string, version: number): ServingError {
-  return new ServingError('VERSION_NOT_FOUND', `Request for unknown model: '${model}' version ${version} is not found`);
-}
-
-function notReady(model: string, version: number | undefined, reason: string): ServingError {
-  const which = version === undefined ? 'has no available versions' : `version ${version} is not at ready state`;
-  return new ServingError(
-    'VERSION_NOT_READY',
-    `Request for unknown model: '${model}' ${which}${reason === '' ? '' : `: ${reason}`}`,
-  );
 }
