@@ -101,6 +101,8 @@ export interface Executor {
   slots(): number;
   /** Where `execute` would run a batch now: `cuda:1`. Undefined where no slot is free, or all instances are on one device. */
   nextDevice?(): string | undefined;
+  /** True where its runs are so short that they are likely to hold the thread that starts them. */
+  holdsThread?(): boolean;
   /** Called (synchronously, outside `execute`) whenever a slot becomes free. One listener: the batcher of the version. */
   onSlotFree: () => void;
   /**

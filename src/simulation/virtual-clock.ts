@@ -69,6 +69,11 @@ export class VirtualClock implements Clock {
     this.#nowNs = Math.max(this.#nowNs, atNs);
   }
 
+  /** Passes time in which something runs: what becomes due meanwhile fires later. */
+  work(ns: number): void {
+    this.#nowNs += ns;
+  }
+
   /** Jumps to the next timer and fires it; false where there is none. */
   fireNext(): boolean {
     this.#dropCleared();

@@ -4,6 +4,8 @@ import {
   type BatchOutcome,
   type Clock,
   type Executor,
+  type Lease,
+  offerToLend,
   ServingError,
   type Tensor,
 } from '../../src/core/index.js';
@@ -27,6 +29,8 @@ export interface FakeExecutorOptions {
   readonly serviceNs?: (batch: Batch) => number;
   /** What it computes; the default gives the first input back as output `y`. A `ServingError` fails the execution. */
   readonly compute?: (batch: Batch) => readonly Tensor[] | ServingError;
+  /** Its outputs may be kept (`lend`); they are overwritten when nobody keeps them any more. */
+  readonly lends?: boolean;
   /** How long after `cancel` an execution ends with `CLIENT_CANCELLED`; undefined: it goes on to its end. */
   readonly cancelNs?: number;
 }
@@ -72,18 +76,24 @@ export class FakeExecutor implements Executor {
     if (this.freeSlots() === 0) throw new Error('no slot is free');
     this.#busy++;
     this.mostBusy = Math.max(this.mostBusy, this.#busy);
-    const { clock, serviceNs, compute = echo, cancelNs } = this.#options;
+    const { clock, serviceNs, compute = echo, cancelNs, lends = false } = this.#options;
     const takenNs = clock.nowNs();
+    let settled = false;
     const end = (result: readonly Tensor[] | ServingError) => {
       if (execution.ended) return;
       execution.ended = true;
       timer?.clear();
       this.#busy--;
       this.onSlotFree();
+      settled = true;
       const timing = { takenNs, gatheredNs: takenNs, startedNs: takenNs, finishedNs: clock.nowNs() };
-      if (result instanceof ServingError) settle({ kind: 'failed', error: result, timing });
-      else settle({ kind: 'done', outputs: result, timing });
-      if (!(result instanceof ServingError)) for (const tensor of result) tensor.data.fill(0xee);
+      if (result instanceof ServingError) {
+        settle({ kind: 'failed', error: result, timing });
+        return;
+      }
+      const memory = result.map(({ data }) => new FakeMemory(data, lends));
+      settle({ kind: 'done', outputs: result, timing });
+      for (const one of memory) one.release();
     };
     const execution = { batch, startedNs: takenNs, cancelled: false, ended: false, finish: end };
     let timer =
@@ -91,8 +101,8 @@ export class FakeExecutor implements Executor {
     this.executions.push(execution);
     return {
       cancel: () => {
-        if (execution.ended) throw new Error('cancelled after its end');
-        if (execution.cancelled) return;
+        if (settled) throw new Error('cancelled after its end');
+        if (execution.ended || execution.cancelled) return;
         execution.cancelled = true;
         if (cancelNs === undefined) return;
         timer?.clear();
@@ -100,6 +110,33 @@ export class FakeExecutor implements Executor {
         timer = clock.setTimer(clock.nowNs() + cancelNs, () => end(stopped));
       },
     };
+  }
+}
+
+/** Memory of one output: overwritten when its executor and all who keep it are done with it. */
+class FakeMemory implements Lease {
+  readonly bytes: Uint8Array;
+  #references = 1;
+
+  constructor(bytes: Uint8Array, lends: boolean) {
+    this.bytes = bytes;
+    if (!lends) return;
+    offerToLend(bytes.buffer, {
+      lend: () => {
+        this.retain();
+        return this;
+      },
+    });
+  }
+
+  retain(): void {
+    if (this.#references === 0) throw new Error('kept after its end');
+    this.#references++;
+  }
+
+  release(): void {
+    if (this.#references === 0) throw new Error('given back twice');
+    if (--this.#references === 0) this.bytes.fill(0xee);
   }
 }
 

@@ -1,6 +1,4 @@
 import {
-  type Batch,
-  type BatchOutcome,
   type BatchPolicy,
   type Clock,
   type CostMeter,
@@ -13,7 +11,6 @@ import {
   type QueueOutlook,
   type SchedulerReport,
   ServingError,
-  toServingError,
 } from '../../core/index.js';
 import { AdmissionDesk, type Shed } from './admission-desk.js';
 import { Answers } from './answers.js';
@@ -27,16 +24,15 @@ import { DrainRate } from './drain-rate.js';
 import { DueHeap } from './due-heap.js';
 import { Entry } from './entry.js';
 import { ExecutionShapes } from './execution-shape.js';
+import { Executions, rowsOf, type Together } from './executions.js';
 import { FairShares } from './fair-shares.js';
 import { InFlight } from './in-flight.js';
-import { Isolation, mayBeData, type Part } from './isolation.js';
 import { LineView } from './line-view.js';
 import { outlook } from './outlook.js';
 import { QueueBounds } from './queue-bounds.js';
 import type { QueueItem, VersionQueue } from './queue-item.js';
 import * as refusals from './refusals.js';
 import { report } from './report.js';
-import { RunningBatch } from './running-batch.js';
 import type { Decide, Decision, Why } from './scheduling-view.js';
 import { Settlement } from './settlement.js';
 import { Levels, waitLimits } from './wait-limits.js';
@@ -95,24 +91,29 @@ export class Batcher implements VersionQueue {
   /** Undefined where cost is unknown, or another decision does its own refusing. */
   readonly #guard: DeadlineGuard | undefined;
   readonly #desk: AdmissionDesk;
-  readonly #answers: Answers;
-  readonly #booking: CostBooking;
+  readonly #executions: Executions;
   readonly #shares = new FairShares();
   readonly #arrivals = new ArrivalRate();
   readonly #inFlight = new InFlight();
   /** What the decision sees. */
   readonly #view: LineView;
   readonly #log = new DecisionLog();
-  /** Parts of batches that failed, to be run before anything that waits: their requests waited already. */
-  readonly #parts: Part[] = [];
   #wait: Wait | undefined;
   #waitHead: Entry | undefined;
 
-  readonly #repeatable: boolean;
-  #running = 0;
-  /** Begun so far. */
-  #executions = 0;
   #depth = 0;
+  /** Requests that come of answers (the next of each sequence) are looked at together, when those answers are given. */
+  readonly #together: Together = {
+    begin: () => {
+      const within = this.#pumping;
+      this.#pumping = true;
+      return within;
+    },
+    end: (within) => {
+      this.#pumping = within;
+      if (this.#again && !within) this.#pump();
+    },
+  };
   #pumping = false;
   /** Asked to while it must not: what was added is looked at when it may. */
   #again = false;
@@ -132,7 +133,6 @@ export class Batcher implements VersionQueue {
     this.#shapes = new ExecutionShapes(spec, options.costs);
     this.#costs = new CostUse(this.#shapes.costs, this.#policy, executor);
     this.#decide = options.decide ?? decide;
-    this.#repeatable = options.repeatable ?? true;
     this.#waiting = new WaitList(options.costs !== undefined && !this.#policy.preserveOrdering, this.#shares);
     this.#settlement = new Settlement({ waiting: this.#waiting, due: this.#due }, this.#policy.preserveOrdering, () =>
       this.#endDrain(),
@@ -153,9 +153,38 @@ export class Batcher implements VersionQueue {
     const settlement = this.#settlement;
     const promised = this.#guard !== undefined;
     const booking = new CostBooking(options.meter, this.#shapes);
-    this.#booking = booking;
-    const { device = 'cpu' } = options;
-    this.#answers = new Answers({ spec, shapes: this.#shapes, promised, clock, metrics, settlement, booking, device });
+    const { device = 'cpu', answersFirst = false, repeatable = true } = options;
+    const apart = { nowNs: () => clock.nowNs(), later: (more: () => void) => this.#executions.answerLater(more) };
+    // A run that holds the thread would come before answers that are left.
+    const turns = () => (answersFirst || executor.holdsThread?.() === true ? undefined : apart);
+    this.#executions = new Executions({
+      spec,
+      executor,
+      waiting: this.#waiting,
+      view: this.#view,
+      log: this.#log,
+      inFlight: this.#inFlight,
+      rate: this.#rate,
+      shapes: this.#shapes,
+      costs: this.#costs,
+      shares: this.#shares,
+      booking,
+      answers: new Answers({
+        spec,
+        shapes: this.#shapes,
+        promised,
+        clock,
+        metrics,
+        settlement,
+        booking,
+        device,
+        turns,
+      }),
+      repeatable,
+      clock,
+      together: this.#together,
+      pump: () => this.#pump(),
+    });
     const bounds = new QueueBounds({
       maxQueueSize,
       mayDisplace: !this.#policy.preserveOrdering,
@@ -171,10 +200,9 @@ export class Batcher implements VersionQueue {
       log: this.#log,
     };
     this.#desk = new AdmissionDesk({ bounds, guard, waiting, arrivals, executor, clock, log });
-    const { answersFirst = false } = options;
     executor.onSlotFree = () => {
       // The run that ended still counts: its outcome comes as soon as this returns.
-      if (answersFirst && this.#running > 0) this.#again = true;
+      if (answersFirst && this.#executions.running > 0) this.#again = true;
       else this.#pump();
     };
   }
@@ -191,7 +219,7 @@ export class Batcher implements VersionQueue {
       shapes,
     };
     const idleBecause = this.#executor.freeSlots() > 0 ? this.#wait?.why : undefined;
-    const state = { running: this.#running, waiting: this.#waiting.size, planning: this.#costs.planning };
+    const state = { running: this.#executions.running, waiting: this.#waiting.size, planning: this.#costs.planning };
     const head = this.#waiting.head();
     const costClass = head === undefined ? shapes.lastClass : shapes.costClass(head.item);
     return report(sources, { ...state, idleBecause, costClass }, this.#clock.nowNs());
@@ -203,7 +231,7 @@ export class Batcher implements VersionQueue {
       {
         spec: this.#spec,
         executor: this.#executor,
-        running: this.#running,
+        running: this.#executions.running,
         inFlight: this.#inFlight,
         arrivals: this.#arrivals,
         view: this.#view,
@@ -259,8 +287,8 @@ export class Batcher implements VersionQueue {
    * sight.
    */
   failWaiting(error: ServingError): void {
-    const parts = this.#parts.splice(0).flatMap((part) => part.entries);
-    for (const entry of parts) if (entry.state === 'running') this.#settlement.dismiss(entry, error);
+    for (const entry of this.#executions.takeParts())
+      if (entry.state === 'running') this.#settlement.dismiss(entry, error);
     for (const entry of this.#settlement.all()) if (entry.state === 'waiting') this.#settlement.dismiss(entry, error);
     this.#pump();
   }
@@ -306,7 +334,7 @@ export class Batcher implements VersionQueue {
   #schedule(nowNs: number): void {
     this.#wait = undefined;
     this.#waitHead = undefined;
-    while (this.#parts.length > 0 && this.#executor.freeSlots() > 0) this.#runPart(this.#parts.shift() as Part, nowNs);
+    while (this.#executions.hasParts && this.#executor.freeSlots() > 0) this.#executions.runPart(nowNs);
     while (this.#waiting.size > 0 && this.#executor.freeSlots() > 0) {
       const view = this.#view;
       view.look(this.#draining !== undefined, nowNs);
@@ -373,81 +401,7 @@ export class Batcher implements VersionQueue {
       this.#due.set(entry, entry.answerByNs);
     }
     this.#log.add(nowNs, 'run', why, rowsOf(entries), waiting, freeSlots);
-    this.#start(entries, nowNs, undefined);
-  }
-
-  /** Runs what is left of a part of a batch that failed. */
-  #runPart({ entries, isolation }: Part, nowNs: number): void {
-    const left = entries.filter((entry) => entry.state === 'running');
-    if (left.length === 0) return;
-    const why = 'its batch failed: in halves, to find whose data it was';
-    this.#log.add(nowNs, 'run', why, rowsOf(left), this.#waiting.size, this.#executor.freeSlots());
-    this.#start(left, nowNs, isolation);
-  }
-
-  #start(entries: readonly Entry[], nowNs: number, isolation: Isolation | undefined): void {
-    const rows = rowsOf(entries);
-    const batch: Batch = { version: this.#spec.id, ...this.#shapes.partsOf(entries, rows) };
-    const expectedNs = this.#costs.expectedNs(this.#shapes.executionClass(batch, entries), rows);
-    const running = new RunningBatch(++this.#executions, batch, entries, nowNs + expectedNs, isolation);
-    for (const entry of entries) {
-      entry.batch = running;
-      entry.execution = running.number;
-      entry.begunNs = nowNs;
-    }
-    this.#running++;
-    this.#inFlight.add(running.endsNs);
-    this.#view.lastStartNs = nowNs;
-    this.#view.starts++;
-    try {
-      running.handle = this.#executor.execute(batch, (outcome) => this.#ended(running, outcome));
-    } catch (thrown) {
-      this.#left(running);
-      this.#answers.failed(running, toServingError(thrown));
-    }
-  }
-
-  #left(running: RunningBatch): void {
-    this.#running--;
-    this.#inFlight.remove(running.endsNs);
-  }
-
-  #ended(running: RunningBatch, outcome: BatchOutcome): void {
-    this.#left(running);
-    const { takenNs, finishedNs } = outcome.timing;
-    this.#rate.ended(running.entries.length, takenNs, finishedNs, this.#running > 0 || this.#waiting.size > 0);
-    // Requests that come of answers (the next of each sequence) are looked at together, when all members have theirs.
-    const within = this.#pumping;
-    this.#pumping = true;
-    try {
-      if (outcome.kind === 'failed') this.#failed(running, outcome.error, outcome.deviceFault !== undefined);
-      else {
-        running.isolation?.succeeded();
-        this.#costs.ended(running, this.#shapes.ended(running, finishedNs - takenNs), takenNs, finishedNs);
-        this.#shares.observe(running.entries, running.batch.rows, finishedNs - takenNs);
-        this.#answers.done(running, outcome);
-      }
-    } finally {
-      this.#pumping = within;
-    }
-    if (this.#again && !within) this.#pump();
-  }
-
-  /** A failed batch is run again in halves where one request's data may be to blame, not the device; else all fail. */
-  #failed(running: RunningBatch, error: ServingError, ofDevice: boolean): void {
-    this.#booking.failed(running);
-    const left = running.entries.filter((entry) => entry.state === 'running');
-    if (this.#repeatable && mayBeData(error) && !ofDevice && (left.length > 1 || running.isolation !== undefined)) {
-      const isolation = running.isolation ?? new Isolation(left.length);
-      const parts = isolation.parts(left);
-      if (parts.length > 0) {
-        for (const entry of left) entry.batch = undefined;
-        for (const entries of parts) this.#parts.push({ entries, isolation });
-        this.#pump();
-        return;
-      }
-    }
-    this.#answers.failed(running, error);
+    this.#executions.start(entries, nowNs);
   }
 
   #expire(nowNs: number): void {
@@ -513,10 +467,4 @@ export class Batcher implements VersionQueue {
     if (!(rows >= 1 && rows <= most)) throw new Error(`a request of ${rows} rows, where 1 to ${most} can be taken`);
     if (this.#settlement.find(item) !== undefined) throw new Error('the item is queued already');
   }
-}
-
-function rowsOf(entries: readonly Entry[]): number {
-  let rows = 0;
-  for (const entry of entries) rows += entry.rows;
-  return rows;
 }

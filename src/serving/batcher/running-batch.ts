@@ -9,6 +9,8 @@ export class RunningBatch {
   readonly batch: Batch;
   readonly entries: readonly Entry[];
   handle: BatchHandle | undefined = undefined;
+  /** Its answers are being given. */
+  ended = false;
   /** When it is expected to end. */
   readonly endsNs: number;
   /** The search that it is a run of. */
@@ -37,6 +39,6 @@ export class RunningBatch {
   /** One of its members was settled early; the last one to leave stops the run. */
   leave(): void {
     this.#waiting--;
-    if (this.#waiting === 0) this.handle?.cancel();
+    if (this.#waiting === 0 && !this.ended) this.handle?.cancel();
   }
 }

@@ -151,6 +151,11 @@ export class Instance {
     return false;
   }
 
+  /** True where any of its batches is. */
+  get mayHoldThread(): boolean {
+    return this.#slots.some(({ lane }) => lane?.holdsThread === true);
+  }
+
   /** True where it takes batches, now or when the execution in flight ends. */
   get serving(): boolean {
     if (this.#stopping || this.#run?.lost === true || !this.#options.device.usable) return false;

@@ -150,6 +150,10 @@ export class LaneExecutor implements Executor {
     return free;
   }
 
+  holdsThread(): boolean {
+    return this.#instances.some(({ mayHoldThread }) => mayHoldThread);
+  }
+
   /** Each instance as an executor of its own, for queues that come back to one. Takes over `onSlotFree`. */
   apart(): Executor[] {
     const executors = this.#instances.map((instance) => this.#alone(instance));
@@ -174,6 +178,7 @@ export class LaneExecutor implements Executor {
         return 0;
       },
       slots: () => (instance.serving ? 1 : 0),
+      holdsThread: () => instance.mayHoldThread,
       nextDevice: () => (this.#severalDevices && instance.free ? instance.device : undefined),
       execute: (batch, settle) => instance.execute(batch, settle, this.#plan.maxExecutionMs),
     };
