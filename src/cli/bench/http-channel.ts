@@ -1,7 +1,10 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Channel, Settle } from './channel.js';
 import { readHttpAnswer } from './http-answer.js';
+import { connected, connectInPlace } from './read-in-place.js';
 import { type Refusal, refusalOverHttp } from './refusal.js';
+
+const NOTHING = Buffer.alloc(0);
 
 /**
  * A kept-alive connection, one request in flight, on a bare socket: the generator shares its machine with the server, so it
@@ -11,14 +14,14 @@ import { type Refusal, refusalOverHttp } from './refusal.js';
 export async function httpChannel(host: string, port: number): Promise<Channel> {
   let socket: Socket | undefined;
   let waiting: Settle | undefined;
-  let pending: Buffer = Buffer.alloc(0);
+  let pending: Buffer = NOTHING;
   /** What is in flight on a connection that stood open; undefined from the first byte of the answer on. */
   let swallowed: Uint8Array | undefined;
 
   const end = (why: string) => {
     socket?.destroy();
     socket = undefined;
-    pending = Buffer.alloc(0);
+    pending = NOTHING;
     const again = swallowed;
     swallowed = undefined;
     if (waiting !== undefined && again !== undefined) open().write(again);
@@ -31,11 +34,12 @@ export async function httpChannel(host: string, port: number): Promise<Channel> 
   };
   const take = (chunk: Buffer) => {
     swallowed = undefined;
-    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
+    const bytes: Buffer = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
     try {
-      const answer = readHttpAnswer(pending);
+      const answer = readHttpAnswer(bytes);
+      const rest = answer === undefined ? bytes : bytes.subarray(answer.totalBytes);
+      pending = rest.length > 0 && bytes === chunk ? Buffer.from(rest) : rest;
       if (answer === undefined) return;
-      pending = pending.subarray(answer.totalBytes);
       if (answer.status === 200) settle(undefined);
       else settle(`status ${answer.status}: ${answer.bodyText().slice(0, 200)}`, refusalOverHttp(answer.status));
     } catch (thrown) {
@@ -43,8 +47,7 @@ export async function httpChannel(host: string, port: number): Promise<Channel> 
     }
   };
   const open = () => {
-    const opened = connect({ host, port, noDelay: true });
-    opened.on('data', take);
+    const opened = connectInPlace(host, port, take);
     opened.on('error', (error) => opened === socket && end(error.message));
     opened.on('close', () => opened === socket && end('the server closed the connection'));
     socket = opened;
@@ -65,17 +68,4 @@ export async function httpChannel(host: string, port: number): Promise<Channel> 
       open?.destroy();
     },
   };
-}
-
-/** Resolves when the socket is connected; rejects with a sentence. */
-export function connected(socket: Socket, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: NodeJS.ErrnoException) =>
-      reject(new Error(`no server at ${host}:${port} (${error.code ?? error.message})`));
-    socket.once('error', fail);
-    socket.once('connect', () => {
-      socket.off('error', fail);
-      resolve();
-    });
-  });
 }

@@ -55,7 +55,8 @@ export async function openLoop(
         if (settled === arrivalsMs.length) {
           clearTimeout(giveUp);
           resolve();
-        } else if (backlog) sendDue();
+          // Who is due is not to wait until all answers that came at once are read.
+        } else if (backlog || (sent < arrivalsMs.length && start + arrivalsMs[sent]! <= answeredAt)) sendDue();
       });
       sent++;
     };

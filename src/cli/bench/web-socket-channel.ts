@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Channel, Settle } from './channel.js';
-import { connected } from './http-channel.js';
 import type { LoadTarget } from './load-job.js';
+import { connected, connectInPlace } from './read-in-place.js';
 import { clientFrame, OPCODES, readServerFrame, type ServerFrame } from './web-socket-frames.js';
 
 const ACCEPT_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -13,9 +13,13 @@ const GONE = 'the server closed the WebSocket';
  * connect again: a server that ends a WebSocket has a reason.
  */
 export async function webSocketChannel({ host, port, path }: LoadTarget): Promise<Channel> {
-  const socket = connect({ host, port, noDelay: true });
+  let take: (chunk: Buffer) => void = () => {};
+  const socket = connectInPlace(host, port, (chunk) => take(chunk));
   await connected(socket, host, port);
-  let pending: Buffer = await shakeHands(socket, `${host}:${port}`, path);
+  const from = `${host}:${port}`;
+  let pending = await shakeHands(socket, from, path, (next) => {
+    take = next;
+  });
   let waiting: Settle | undefined;
   let gone = false;
 
@@ -33,13 +37,15 @@ export async function webSocketChannel({ host, port, path }: LoadTarget): Promis
     gone = true;
     settle(GONE);
   };
-  socket.on('data', (chunk) => {
-    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
-    for (let frame = readServerFrame(pending); frame !== undefined; frame = readServerFrame(pending)) {
-      pending = pending.subarray(frame.totalBytes);
+  take = (chunk) => {
+    const bytes = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
+    let rest: Buffer = bytes;
+    for (let frame = readServerFrame(rest); frame !== undefined; frame = readServerFrame(rest)) {
+      rest = rest.subarray(frame.totalBytes);
       takeFrame(frame);
     }
-  });
+    pending = rest.length > 0 && bytes === chunk ? Buffer.from(rest) : rest;
+  };
   socket.on('error', end);
   socket.on('close', end);
   return {
@@ -60,8 +66,13 @@ function errorOf({ opcode, payload }: ServerFrame): string | undefined {
   return failed ? payload.toString('utf8', 0, 200) : undefined;
 }
 
-/** Upgrades the connection; resolves to the bytes that came behind the head. */
-function shakeHands(socket: Socket, host: string, path: string): Promise<Buffer> {
+/** Upgrades the connection, whose bytes go to whom `takeBy` is told; resolves to those that came behind the head. */
+function shakeHands(
+  socket: Socket,
+  host: string,
+  path: string,
+  takeBy: (take: (chunk: Buffer) => void) => void,
+): Promise<Buffer> {
   const key = randomBytes(16).toString('base64');
   const accept = createHash('sha1')
     .update(key + ACCEPT_SUFFIX)
@@ -72,7 +83,7 @@ function shakeHands(socket: Socket, host: string, path: string): Promise<Buffer>
   return new Promise((resolve, reject) => {
     let bytes: Buffer = Buffer.alloc(0);
     const settled = () => {
-      socket.off('data', take);
+      takeBy(() => {});
       socket.off('error', fail);
       socket.off('close', closed);
     };
@@ -92,7 +103,7 @@ function shakeHands(socket: Socket, host: string, path: string): Promise<Buffer>
       settled();
       resolve(bytes.subarray(end + 4));
     };
-    socket.on('data', take);
+    takeBy(take);
     socket.on('error', fail);
     socket.on('close', closed);
   });
