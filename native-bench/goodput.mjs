@@ -34,6 +34,7 @@ generator of its own, so what else the machine does happens to all; overload is 
   --slo N            SLO of real models, in times of L(1) (default 4)
   --only TEXT        cells whose name contains it, e.g. 4+.3b-d4
   --sides A,B        of ${SIDES.map(({ name }) => name).join(', ')}; Triton's and 'floor' only where asked for
+  --transport-ms N  what of the SLO the way to the server and back takes: it plans with the rest (default 1 % of it, at least 0.5)
   --arrivals KIND    poisson (default) or burst
   --bound R          slow the curves down until the fluid bound is about R requests/s (default 200; long SLOs 1.5 and 2.5 R)
   --rates LIST       shares of the fluid bound offered to all (default 0.3,0.4,...,0.7,0.75,...,1; - = none)
@@ -52,6 +53,7 @@ const { values: options } = parseArgs({
     slo: { type: 'string', default: '4' },
     only: { type: 'string', default: '' },
     sides: { type: 'string', default: 'penstock,symphony,pull-drop,pull,aimd,window-0.1' },
+    'transport-ms': { type: 'string' },
     arrivals: { type: 'string', default: 'poisson' },
     bound: { type: 'string', default: '200' },
     rates: { type: 'string', default: '0.3,0.4,0.5,0.6,0.7,0.75,0.8,0.85,0.9,0.95,1' },
@@ -79,6 +81,9 @@ const CONNECTIONS = 4096;
 /** The generator's own lateness beyond this share of the SLO makes a run the machine's, not the server's: it is repeated. */
 const LATE_SHARE = 0.05;
 const REPEATS = 1;
+/** Of the SLO, what the way to the server and back takes where `--transport-ms` says nothing. */
+const TRANSPORT_SHARE = 0.01;
+const TRANSPORT_MS = 0.5;
 /** What a new process does not know yet: its curve, its compiled code. Shares of the bound. */
 const WARM_UP = [0.1, 0.3, 0.6];
 const WARM_UP_SECONDS = 2;
@@ -99,6 +104,11 @@ function ortVersion() {
 function timedRequests(target, random) {
   const shapes = new Map([['x', parseShape('x=1,16').axes]]);
   return [requestBytes(target, TIMED_MODEL, sampleInputs(TIMED_INPUTS, shapes, 'random', random), 'binary')];
+}
+
+/** The SLO that the servers of a cell plan with. */
+function plannedSloMs({ sloMs }) {
+  return sloMs - Number(options['transport-ms'] ?? Math.max(TRANSPORT_MS, TRANSPORT_SHARE * sloMs));
 }
 
 /** A side on a cell: its server, its generator, and runs of load on it. */
@@ -184,7 +194,7 @@ async function measureCell(cell, folder) {
   } finally {
     await Promise.all(opened.map((side) => side.close()));
   }
-  const { name, curve, scale, slo, load, boundPerSecond } = cell;
+  const { name, curve, scale, slo, load, plannedSloMs, boundPerSecond } = cell;
   const { sloMs, instances } = load;
   const figures = sides.map((side, i) => ({
     name: side.name,
@@ -199,6 +209,7 @@ async function measureCell(cell, folder) {
     scale,
     slo,
     sloMs,
+    plannedSloMs,
     instances,
     arrivals,
     boundPerSecond,
@@ -219,7 +230,8 @@ try {
     ...(installed && { triton: '2.51 (nvidia-pytriton 0.7.0)' }),
   });
   const measured = [];
-  for (const cell of cells) measured.push(await measureCell(cell, join(folder, cell.name)));
+  for (const cell of cells)
+    measured.push(await measureCell({ ...cell, plannedSloMs: plannedSloMs(cell.load) }, join(folder, cell.name)));
   const before = options.add && existsSync(options.json) ? JSON.parse(readFileSync(options.json, 'utf8')).cells : [];
   const result = { ...head, cells: merged(before, measured) };
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result)}\n`);

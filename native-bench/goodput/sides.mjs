@@ -9,20 +9,13 @@ import { writeTimedModel } from './cells.mjs';
 import { startNativeSchedule } from './native-schedule.mjs';
 import { writeRealModel } from './real-models.mjs';
 
-/** Of the SLO, what the way to the server and back takes: it plans with what is left. */
-const TRANSPORT_SHARE = 0.01;
-const TRANSPORT_MS = 0.5;
-
 const writeModel = (folder, cell, options) =>
   (cell.model === undefined ? writeTimedModel : writeRealModel)(folder, cell, options);
-
-const plannedOf = (sloMs) => sloMs - Math.max(TRANSPORT_MS, TRANSPORT_SHARE * sloMs);
 
 const policy = (name) => ({
   name,
   start: (cell, folder) => {
-    const plannedMs = plannedOf(cell.load.sloMs);
-    const repository = writeModel(join(folder, name), cell, { sloMs: plannedMs });
+    const repository = writeModel(join(folder, name), cell, { sloMs: cell.plannedSloMs });
     return startGateway({ repository, flags: ['--scheduling-policy', name] });
   },
 });
@@ -57,5 +50,5 @@ export const SIDES = [
   triton('triton-0', 0),
   triton('triton-0.1', 0.1),
   triton('triton-0.25', 0.25),
-  { name: 'floor', start: (cell) => startNativeSchedule(cell, { sloMs: plannedOf(cell.load.sloMs) }) },
+  { name: 'floor', start: (cell) => startNativeSchedule(cell, { sloMs: cell.plannedSloMs }) },
 ];
