@@ -17,6 +17,15 @@ dynamic_batching { }
 parameters { key: "penstock.slo_ms" value { string_value: "2000" } }
 `;
 
+/** One instance, which runs again while hundreds of answers are still given. */
+const WIDE = `
+max_batch_size: 256
+input [ { name: "x" data_type: TYPE_FP32 dims: [ 256 ] } ]
+output [ { name: "y" data_type: TYPE_FP32 dims: [ 256 ] } ]
+instance_group [ { count: 1 kind: KIND_CPU } ]
+dynamic_batching { }
+`;
+
 const started: RunningGateway[] = [];
 afterAll(() => Promise.all(started.map((gateway) => gateway.stop())));
 
@@ -24,6 +33,8 @@ async function gatewayWith(...flags: string[]): Promise<RunningGateway> {
   const folder = new ModelFolder();
   folder.write('device/config.pbtxt', CONFIG);
   folder.write('device/1/curve.txt', '20,1\n');
+  folder.write('wide/config.pbtxt', WIDE);
+  folder.write('wide/1/curve.txt', '5,0.01\n');
   const gateway = await RunningGateway.start(folder, flags);
   started.push(gateway);
   return gateway;
@@ -60,6 +71,22 @@ describe('a model that is a curve', () => {
     },
     60_000,
   );
+
+  it('gives each of hundreds in an execution its own rows, while the next execution runs', async () => {
+    const gateway = await gatewayWith();
+    const values = Array.from({ length: 600 }, (_, i) => Float32Array.from({ length: 256 }, (_, at) => i * 1000 + at));
+    const answers = await Promise.all(
+      values.map((row) => {
+        const body = jsonBody({ model: 'wide', inputs: [tensor('x', 'FP32', [1, 256], row)] });
+        return gateway.call('/v2/models/wide/infer', { body });
+      }),
+    );
+    const wrong = answers.findIndex((answer, i) => `${answer.json().outputs?.[0].data}` !== `${values[i]}`);
+    expect(wrong).toBe(-1);
+    const [counted] = (await gateway.call('/v2/models/wide/stats')).json().model_stats;
+    expect(counted.inference_count).toBe(600);
+    expect(counted.execution_count).toBeLessThan(300);
+  }, 60_000);
 
   it('has a goodput that the bench finds', async () => {
     const gateway = await gatewayWith();
