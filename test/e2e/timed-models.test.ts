@@ -17,7 +17,7 @@ dynamic_batching { }
 parameters { key: "penstock.slo_ms" value { string_value: "2000" } }
 `;
 
-/** One instance, which runs again while hundreds of answers are still given. */
+/** Takes hundreds in an execution. */
 const WIDE = `
 max_batch_size: 256
 input [ { name: "x" data_type: TYPE_FP32 dims: [ 256 ] } ]
@@ -72,7 +72,7 @@ describe('a model that is a curve', () => {
     60_000,
   );
 
-  it('gives each of hundreds in an execution its own rows, while the next execution runs', async () => {
+  it('gives each of hundreds its own rows', async () => {
     const gateway = await gatewayWith();
     const values = Array.from({ length: 600 }, (_, i) => Float32Array.from({ length: 256 }, (_, at) => i * 1000 + at));
     const answers = await Promise.all(
