@@ -4,8 +4,6 @@ import { readHttpAnswer } from './http-answer.js';
 import { connected, connectInPlace } from './read-in-place.js';
 import { type Refusal, refusalOverHttp } from './refusal.js';
 
-const NOTHING = Buffer.alloc(0);
-
 /**
  * A kept-alive connection, one request in flight, on a bare socket: the generator shares its machine with the server, so it
  * must cost little. Connects again when the server has closed it. A connection that stood open and is closed without a byte of the answer was
@@ -14,14 +12,12 @@ const NOTHING = Buffer.alloc(0);
 export async function httpChannel(host: string, port: number): Promise<Channel> {
   let socket: Socket | undefined;
   let waiting: Settle | undefined;
-  let pending: Buffer = NOTHING;
   /** What is in flight on a connection that stood open; undefined from the first byte of the answer on. */
   let swallowed: Uint8Array | undefined;
 
   const end = (why: string) => {
     socket?.destroy();
     socket = undefined;
-    pending = NOTHING;
     const again = swallowed;
     swallowed = undefined;
     if (waiting !== undefined && again !== undefined) open().write(again);
@@ -32,18 +28,17 @@ export async function httpChannel(host: string, port: number): Promise<Channel> 
     waiting = undefined;
     call?.(error, refusal);
   };
-  const take = (chunk: Buffer) => {
+  const take = (bytes: Buffer) => {
     swallowed = undefined;
-    const bytes: Buffer = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
     try {
       const answer = readHttpAnswer(bytes);
-      const rest = answer === undefined ? bytes : bytes.subarray(answer.totalBytes);
-      pending = rest.length > 0 && bytes === chunk ? Buffer.from(rest) : rest;
-      if (answer === undefined) return;
+      if (answer === undefined) return 0;
       if (answer.status === 200) settle(undefined);
       else settle(`status ${answer.status}: ${answer.bodyText().slice(0, 200)}`, refusalOverHttp(answer.status));
+      return answer.totalBytes;
     } catch (thrown) {
       end((thrown as Error).message);
+      return bytes.length;
     }
   };
   const open = () => {

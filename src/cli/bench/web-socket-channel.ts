@@ -6,6 +6,9 @@ import { connected, connectInPlace } from './read-in-place.js';
 import { clientFrame, OPCODES, readServerFrame, type ServerFrame } from './web-socket-frames.js';
 
 const ACCEPT_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+type Take = (bytes: Buffer) => number;
+
+const nobody: Take = () => 0;
 const GONE = 'the server closed the WebSocket';
 
 /**
@@ -13,11 +16,10 @@ const GONE = 'the server closed the WebSocket';
  * connect again: a server that ends a WebSocket has a reason.
  */
 export async function webSocketChannel({ host, port, path }: LoadTarget): Promise<Channel> {
-  let take: (chunk: Buffer) => void = () => {};
-  const socket = connectInPlace(host, port, (chunk) => take(chunk));
+  let take: Take = nobody;
+  const socket = connectInPlace(host, port, (bytes) => take(bytes));
   await connected(socket, host, port);
-  const from = `${host}:${port}`;
-  let pending = await shakeHands(socket, from, path, (next) => {
+  await shakeHands(socket, `${host}:${port}`, path, (next) => {
     take = next;
   });
   let waiting: Settle | undefined;
@@ -37,14 +39,13 @@ export async function webSocketChannel({ host, port, path }: LoadTarget): Promis
     gone = true;
     settle(GONE);
   };
-  take = (chunk) => {
-    const bytes = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
-    let rest: Buffer = bytes;
-    for (let frame = readServerFrame(rest); frame !== undefined; frame = readServerFrame(rest)) {
-      rest = rest.subarray(frame.totalBytes);
+  take = (bytes) => {
+    let taken = 0;
+    for (let frame = readServerFrame(bytes); frame !== undefined; frame = readServerFrame(bytes.subarray(taken))) {
+      taken += frame.totalBytes;
       takeFrame(frame);
     }
-    pending = rest.length > 0 && bytes === chunk ? Buffer.from(rest) : rest;
+    return taken;
   };
   socket.on('error', end);
   socket.on('close', end);
@@ -66,13 +67,8 @@ function errorOf({ opcode, payload }: ServerFrame): string | undefined {
   return failed ? payload.toString('utf8', 0, 200) : undefined;
 }
 
-/** Upgrades the connection, whose bytes go to whom `takeBy` is told; resolves to those that came behind the head. */
-function shakeHands(
-  socket: Socket,
-  host: string,
-  path: string,
-  takeBy: (take: (chunk: Buffer) => void) => void,
-): Promise<Buffer> {
+/** Upgrades the connection, whose bytes go to whom `takeBy` is told; those that come behind the head are left. */
+function shakeHands(socket: Socket, host: string, path: string, takeBy: (take: Take) => void): Promise<void> {
   const key = randomBytes(16).toString('base64');
   const accept = createHash('sha1')
     .update(key + ACCEPT_SUFFIX)
@@ -81,9 +77,8 @@ function shakeHands(
     `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
   );
   return new Promise((resolve, reject) => {
-    let bytes: Buffer = Buffer.alloc(0);
     const settled = () => {
-      takeBy(() => {});
+      takeBy(nobody);
       socket.off('error', fail);
       socket.off('close', closed);
     };
@@ -93,15 +88,15 @@ function shakeHands(
       reject(error);
     };
     const closed = () => fail(new Error(`${host} closed the connection in the WebSocket handshake`));
-    const take = (chunk: Buffer) => {
-      bytes = Buffer.concat([bytes, chunk]);
+    const take: Take = (bytes) => {
       const end = bytes.indexOf('\r\n\r\n');
-      if (end < 0) return;
+      if (end < 0) return 0;
       const head = bytes.toString('latin1', 0, end);
-      if (!head.startsWith('HTTP/1.1 101') || !head.includes(accept))
-        return fail(new Error(`${host}${path} takes no WebSocket: ${head.split('\r\n')[0]}`));
-      settled();
-      resolve(bytes.subarray(end + 4));
+      if (head.startsWith('HTTP/1.1 101') && head.includes(accept)) {
+        settled();
+        resolve();
+      } else fail(new Error(`${host}${path} takes no WebSocket: ${head.split('\r\n')[0]}`));
+      return end + 4;
     };
     takeBy(take);
     socket.on('error', fail);

@@ -33,15 +33,8 @@ export interface AnswersSources {
 
 type Done = Extract<BatchOutcome, { kind: 'done' }>;
 
-/** What the members of an execution share in what they are told of it. */
-interface Bill {
-  readonly requestNs: number;
-  readonly rowNs: number;
-  readonly elementNs: number;
-  readonly pricePerNs: number | undefined;
-  readonly device: number;
-  readonly paddingShare: number;
-}
+/** What a request, a row and an element of an execution cost: of the one booked last, or kept of an earlier one. */
+type Rates = Pick<CostBooking, 'requestNs' | 'rowNs' | 'elementNs' | 'pricePerNs'>;
 
 /** Deadlines and ends of executions are sums of times: this much later is in time. */
 const ROUNDING_NS = 1;
@@ -72,21 +65,17 @@ export class Answers {
     const device = deviceNumber(running.handle?.device ?? this.#sources.device);
     const scatterNs = Math.max(clock.nowNs() - finishedNs, 0);
     booking.open(running, paddingShare, finishedNs - takenNs, computeNs);
-    const { requestNs, rowNs, elementNs, pricePerNs } = booking;
-    for (const entry of entries) booking.book(entry, requestNs + entry.rows * (rowNs + entry.length * elementNs));
+    for (const entry of entries) booking.book(entry, partNs(entry, booking));
     metrics.executed(batch.rows, gatheredNs - takenNs, finishedNs - gatheredNs, scatterNs, paddingShare);
     const turns = isFew(entries.length) ? undefined : this.#sources.turns();
     const sinceNs = turns === undefined ? 0 : clock.nowNs();
     let next = 0;
     for (; next < entries.length; next++) {
       if (turns !== undefined && mustLeave(turns, next, 0, sinceNs)) break;
-      const { rows, length } = entries[next] as Entry;
-      const deviceNs = requestNs + rows * (rowNs + length * elementNs);
-      this.#give(running, outcome, next, parts[next], deviceNs, pricePerNs, device, paddingShare);
+      this.#give(running, outcome, next, parts[next], booking, device, paddingShare);
     }
     if (turns === undefined || next === entries.length) return;
-    const bill = { requestNs, rowNs, elementNs, pricePerNs, device, paddingShare };
-    this.#giveRest(running, outcome, next, parts, bill, turns);
+    this.#giveRest(running, outcome, next, parts, device, paddingShare, turns);
   }
 
   /** The answers that there was no time for: later, or now where the outputs cannot be kept. */
@@ -95,15 +84,14 @@ export class Answers {
     outcome: Done,
     from: number,
     parts: readonly (readonly Tensor[] | undefined)[],
-    { requestNs, rowNs, elementNs, pricePerNs, device, paddingShare }: Bill,
+    device: number,
+    paddingShare: number,
     turns: Turns,
   ): void {
     const { entries } = running;
-    const give = (i: number) => {
-      const { rows, length } = entries[i] as Entry;
-      const deviceNs = requestNs + rows * (rowNs + length * elementNs);
-      this.#give(running, outcome, i, parts[i], deviceNs, pricePerNs, device, paddingShare);
-    };
+    const { requestNs, rowNs, elementNs, pricePerNs } = this.#sources.booking;
+    const rates: Rates = { requestNs, rowNs, elementNs, pricePerNs };
+    const give = (i: number) => this.#give(running, outcome, i, parts[i], rates, device, paddingShare);
     const leases = keepOutputs(outcome.outputs);
     if (leases !== undefined) giveLater(turns, from, entries.length, leases, give);
     else for (let i = from; i < entries.length; i++) give(i);
@@ -114,8 +102,7 @@ export class Answers {
     { timing }: Done,
     i: number,
     outputs: readonly Tensor[] | undefined,
-    deviceNs: number,
-    pricePerNs: number | undefined,
+    rates: Rates,
     device: number,
     paddingShare: number,
   ): void {
@@ -123,6 +110,7 @@ export class Answers {
     if (entry.state !== 'running' || outputs === undefined) return;
     const { spec, promised, settlement } = this.#sources;
     const { takenNs, gatheredNs, startedNs, finishedNs } = timing;
+    const deviceNs = partNs(entry, rates);
     if (promised)
       entry.account.margin(entry.criticality).answered(batch.rows, finishedNs <= entry.deadlineNs + ROUNDING_NS);
     settlement.finish(entry, {
@@ -130,7 +118,7 @@ export class Answers {
       outputs,
       execution: number,
       deviceNs,
-      cost: pricePerNs === undefined ? undefined : deviceNs * pricePerNs,
+      cost: rates.pricePerNs === undefined ? undefined : deviceNs * rates.pricePerNs,
       queueNs: Math.max(takenNs - entry.enqueuedNs, 0),
       gatherNs: gatheredNs - takenNs,
       dispatchNs: startedNs - gatheredNs,
@@ -147,4 +135,9 @@ export class Answers {
     for (const entry of entries)
       if (entry.state === 'running') this.#sources.settlement.finish(entry, failedOf(entry, error));
   }
+}
+
+/** A member's part of its execution's time on the device. */
+function partNs({ rows, length }: Entry, { requestNs, rowNs, elementNs }: Rates): number {
+  return requestNs + rows * (rowNs + length * elementNs);
 }

@@ -28,7 +28,7 @@ export function keepOutputs(outputs: readonly Tensor[]): readonly Lease[] | unde
   for (const { data } of outputs) {
     const lease = lend(data);
     if (lease === undefined) {
-      for (const one of leases) one.release();
+      releaseAll(leases);
       return undefined;
     }
     leases.push(lease);
@@ -53,11 +53,14 @@ export function giveLater(
     try {
       while (next < members && !mustLeave(turns, next, from, sinceNs)) give(next++);
     } catch (thrown) {
-      next = members;
+      releaseAll(leases);
       throw thrown;
-    } finally {
-      if (next === members) for (const lease of leases) lease.release();
     }
     if (next < members) giveLater(turns, next, members, leases, give);
+    else releaseAll(leases);
   });
+}
+
+function releaseAll(leases: readonly Lease[]): void {
+  for (const lease of leases) lease.release();
 }
