@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { connect } from 'node:http2';
 import { connect as connectTo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { jsonBody, tensor } from '../support/infer-forms.js';
 import { eventually, RunningGateway, repositoryOf } from '../support/running-gateway.js';
@@ -100,24 +100,24 @@ describe('Unix sockets', () => {
 
   it('answer what came over them before the server ends', async () => {
     const { http } = place();
-    const config = 'max_batch_size: 1 instance_group [ { count: 1 kind: KIND_CPU } ] dynamic_batching {}';
-    gateway = await RunningGateway.start(repositoryOf({ slow: { fixture: 'slow', config } }), [
+    const until = join(dirname(http), 'go-on');
+    const config = `backend: "script" max_batch_size: 1 instance_group [ { count: 1 kind: KIND_CPU } ] dynamic_batching {}
+      parameters { key: "until" value { string_value: "${until}" } }`;
+    gateway = await RunningGateway.start(repositoryOf({ held: { fixture: 'held.mjs', config } }), [
       '--http-unix-socket',
       http,
     ]);
     const running = gateway;
-    const path = '/v2/models/slow/infer';
-    const inputs = [
-      tensor('x', 'FP32', [1, 1], Float32Array.of(7)),
-      tensor('steps', 'INT64', [1, 1], BigInt64Array.of(300n)),
-    ];
-    const body = String(jsonBody({ model: 'slow', inputs }));
-    const over = Array.from({ length: 3 }, () => callOver(http, path, body));
+    const body = String(jsonBody({ model: 'held', inputs: [tensor('x', 'FP32', [1, 1], Float32Array.of(7))] }));
+    const over = Array.from({ length: 3 }, () => callOver(http, '/v2/models/held/infer', body));
     await eventually(
-      async () => (await running.metric('penstock_queue_depth', { model: 'slow' })) === 2,
+      async () => (await running.metric('penstock_queue_depth', { model: 'held' })) === 2,
       'one runs and two wait',
     );
-    expect(await running.stop()).toBe(0);
+    const ended = running.stop();
+    await eventually(() => running.log.includes('SIGTERM'), 'the server is told to end');
+    writeFileSync(until, '');
+    expect(await ended).toBe(0);
     gateway = undefined;
     for (const { status, text } of await Promise.all(over))
       expect([status, JSON.parse(text).outputs[0].data]).toEqual([200, [7]]);
