@@ -43,6 +43,7 @@ generator of its own, so what else the machine does happens to all; overload is 
   --confirm N        runs at the goodput found (default 0)
   --confirm-at S     or at this share of the fluid bound
   --seconds S        length of a run (default: 12 SLOs, 5 to 15 s)
+  --warm-up S        seconds of the first of these shares before any run is measured (default 0)
   --overload-seconds S   length of a run in overload (default 10)
   --json FILE        write the figures; with --add, to those that are there
   --markdown FILE    write table and plots (SVG files beside it)`;
@@ -62,6 +63,7 @@ const { values: options } = parseArgs({
     confirm: { type: 'string', default: '0' },
     'confirm-at': { type: 'string' },
     seconds: { type: 'string' },
+    'warm-up': { type: 'string', default: '0' },
     'overload-seconds': { type: 'string', default: '10' },
     json: { type: 'string' },
     add: { type: 'boolean', default: false },
@@ -145,6 +147,11 @@ async function openSide(side, cell, folder) {
   };
 }
 
+/** The first share of the bound that is measured. */
+function firstShare() {
+  return listOf(options.rates)[0] ?? Number(options['confirm-at']);
+}
+
 /** All sides, at rates of their own: at once, or one after another where a model computes. */
 async function eachAt(cell, opened, rates, seconds = undefined) {
   const runOf = (side, i) => (rates[i] > 0 ? side.run(rates[i], seconds) : undefined);
@@ -166,6 +173,8 @@ async function measureCell(cell, folder) {
   try {
     const all = (share) => opened.map(() => share * bound);
     for (const share of WARM_UP) await eachAt(cell, opened, all(share), WARM_UP_SECONDS);
+    const warmUpSeconds = Number(options['warm-up']);
+    if (warmUpSeconds > 0) await eachAt(cell, opened, all(firstShare()), warmUpSeconds);
     for (const share of listOf(options.rates)) add(points, await eachAt(cell, opened, all(share)));
     for (let step = 0; step < Number(options.refine); step++) {
       add(
@@ -212,6 +221,7 @@ async function measureCell(cell, folder) {
     plannedSloMs,
     instances,
     arrivals,
+    warmUpSeconds: Number(options['warm-up']),
     boundPerSecond,
     loadAfter: loadavg()[0],
     sides: figures,

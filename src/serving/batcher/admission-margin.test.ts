@@ -49,7 +49,7 @@ describe('the margin of admission', () => {
     expect(margin.share).toBe(0);
   });
 
-  it('lets hardly a promise be broken while less than 6.5 in 1000 are lost, and gives way from 8 on', () => {
+  it('lets hardly a promise be broken while less than 7 in 1000 are lost, and gives way from 8 on', () => {
     const shareAfter = (crowds: number): number => {
       const margin = new AdmissionMargin();
       for (let kept = 0; kept < 2000; kept++) margin.answered(ROWS, true);

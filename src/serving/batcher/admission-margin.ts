@@ -3,7 +3,7 @@
  * from which on goodput comes first: an SLO is met where 99 % are in time. A request refused at once can be sent elsewhere in time, one refused late
  * cannot; but two to four newcomers are refused for one such, so it is done while there are requests to spare.
  */
-const FEW_LOST = 0.0065;
+const FEW_LOST = 0.007;
 const MANY_LOST = 0.008;
 /** Requests that the share of the lost is the mean of, less where fewer came. Crowds lose together: fewer would say little. */
 const REMEMBERED = 32_768;
