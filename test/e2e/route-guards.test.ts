@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serialiseBytes } from '../../src/core/index.js';
 import { GrpcClient } from '../support/grpc-server.js';
 import { grpcMessage, InferForms, jsonBody, type NeutralRequest } from '../support/infer-forms.js';
-import { RunningGateway, repositoryOf } from '../support/running-gateway.js';
+import { eventually, RunningGateway, repositoryOf } from '../support/running-gateway.js';
 
 const MODE = { from: 'input', name: 'mode' };
 const FILTERS = [
@@ -123,7 +123,9 @@ describe('a fallback', () => {
     });
     expect(new Set([...(await Promise.all(aborts)), 'cancelled', 200])).toEqual(new Set(['cancelled', 200]));
     expect(await infer('saved', 'ok', 'caller-1')).toMatch(/^[12] /);
-    expect(await gateway.metric('penstock_queue_depth', { model: 'saved' })).toBe(0);
+    // A thread may see that its client went a moment after another one answers the next.
+    const depth = () => gateway.metric('penstock_queue_depth', { model: 'saved' });
+    await eventually(async () => (await depth()) === 0, 'nobody waits for a client that went away');
   }, 60_000);
 });
 
