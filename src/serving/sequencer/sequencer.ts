@@ -2,7 +2,6 @@ import {
   type Clock,
   type Executor,
   type ModelSpec,
-  NO_DEADLINE,
   type QueueMetrics,
   type QueueOutlook,
   type SchedulerReport,
@@ -14,7 +13,6 @@ import {
   toServingError,
 } from '../../core/index.js';
 import {
-  DueHeap,
   type MemberDone,
   type MemberOutcome,
   type QueueItem,
@@ -23,6 +21,7 @@ import {
   WakeUp,
   waitLimits,
 } from '../batcher/index.js';
+import { Accepted } from './accepted.js';
 import { AgainOutput } from './again-output.js';
 import { ControlTensors } from './control-tensors.js';
 import { executedSpec } from './executed-spec.js';
@@ -35,6 +34,7 @@ import { Population } from './population.js';
 import * as refusals from './refusals.js';
 import { type SequenceEnd, SequenceFigures } from './sequence-figures.js';
 import { SlotExecutor } from './slot-executor.js';
+import { Turns } from './turns.js';
 
 /** What the queue of one instance is made of. */
 export interface InstanceQueueParts {
@@ -85,9 +85,8 @@ export class Sequencer implements VersionQueue {
   readonly #again: AgainOutput | undefined;
   readonly #wakeUp: WakeUp;
 
-  readonly #open = new Map<QueueItem, HeldRequest>();
-  /** Requests whose turn has not come, by their deadlines. */
-  readonly #due = new DueHeap<HeldRequest>();
+  readonly #accepted: Accepted;
+  readonly #turns: Turns;
   /** Sequences whose requests are handed on just now: what settles meanwhile is seen by who hands them on. */
   readonly #advancing = new Set<LiveSequence>();
   /** Requests that came without an id: each is told to its model under a number of its own. */
@@ -108,6 +107,8 @@ export class Sequencer implements VersionQueue {
     this.#controls = new ControlTensors(plan.controls, batched);
     this.#kept = new KeptStates(plan, executed);
     this.#figures = new SequenceFigures(metrics);
+    this.#turns = new Turns(this.#figures);
+    this.#accepted = new Accepted(spec.outputs.length, executors.length);
     this.#population = new Population(plan, executors.length, this.#figures);
     this.#again = plan.iterative && new AgainOutput(plan.iterative, executed);
     this.#wakeUp = new WakeUp(clock, () => this.#expire());
@@ -123,7 +124,7 @@ export class Sequencer implements VersionQueue {
       }),
     );
     this.apart = {
-      enqueue: (item) => this.#accept(item, 0, true, true, this.#controls.nobody()),
+      enqueue: (item) => this.#take(item, 0, true, true, this.#controls.nobody()),
       cancel: (item) => this.cancel(item),
     };
   }
@@ -140,7 +141,7 @@ export class Sequencer implements VersionQueue {
     const { sequence } = item;
     if (sequence === undefined) {
       if (this.#again === undefined) throw refusals.withoutId(this.#spec);
-      this.#accept(item, 0, true, true, this.#controls.numbered(++this.#numbered));
+      this.#take(item, 0, true, true, this.#controls.numbered(++this.#numbered));
       return;
     }
     if (item.member.rows === 0) {
@@ -148,26 +149,26 @@ export class Sequencer implements VersionQueue {
       item.settle({ kind: 'failed', error: refusals.cancelled(), execution: 0 });
       return;
     }
-    this.#accept(item, sequence.id, sequence.start, sequence.end, undefined);
+    this.#take(item, sequence.id, sequence.start, sequence.end, undefined);
   }
 
   /** The caller went away. As in Triton the sequence ends with the request: what comes of it later could not know what was left out. */
   cancel(item: QueueItem): void {
-    const held = this.#open.get(item);
+    const held = this.#accepted.find(item);
     if (held === undefined) return;
     const { of } = held;
     if (of.current === held) this.#queueOf(of).cancel(held);
     else {
-      this.#remove(held);
+      this.#turns.leave(held);
       this.#break(of, refusals.cancelledBefore(of.id));
-      this.#answer(held, { kind: 'failed', error: refusals.cancelled(), execution: 0 });
+      this.#accepted.answer(held, { kind: 'failed', error: refusals.cancelled(), execution: 0 });
     }
     this.#arm();
   }
 
   failWaiting(error: ServingError): void {
     for (const queue of this.#queues) queue.failWaiting(error);
-    const before = this.#takeWaiting(this.#population.all());
+    const before = this.#turns.leaveAll(this.#population.all());
     // What goes on keeps its slot, unless its state was the model's own, or its next beginning or its end is among what failed.
     const over = new Set(before.filter(({ start, last }) => start || last).map(({ of }) => of));
     for (const of of this.#population.all()) {
@@ -210,7 +211,7 @@ export class Sequencer implements VersionQueue {
   }
 
   /** `idTensor`: of a request apart; undefined: the sequence is looked for by its id. */
-  #accept(item: QueueItem, id: SequenceId, start: boolean, end: boolean, idTensor: Tensor | undefined): void {
+  #take(item: QueueItem, id: SequenceId, start: boolean, end: boolean, idTensor: Tensor | undefined): void {
     const apart = id === 0;
     if (this.#draining !== undefined) throw refusals.draining(this.#spec);
     if (item.member.rows !== 1) throw refusals.severalRows(this.#spec, item.member.rows);
@@ -224,10 +225,8 @@ export class Sequencer implements VersionQueue {
     const held = new HeldRequest(item, of, { start, end }, answerByNs, this.#settled);
     // Which run will be the last nobody knows.
     if (apart && this.#again !== undefined) held.end = false;
-    this.#open.set(item, held);
-    of.waiting.add(held);
-    this.#figures.held++;
-    this.#due.set(held, answerByNs === NO_DEADLINE ? Number.POSITIVE_INFINITY : answerByNs);
+    this.#accepted.add(held);
+    this.#turns.wait(held);
     if (start) this.#figures.begun++;
     if (start && of.open) this.#figures.restarted++;
     of.open = !end;
@@ -271,9 +270,7 @@ export class Sequencer implements VersionQueue {
   }
 
   #handOn(of: LiveSequence, held: HeldRequest): void {
-    of.waiting.delete(held);
-    this.#due.remove(held);
-    this.#figures.held--;
+    this.#turns.leave(held);
     if (held.start) {
       of.states = this.#kept.initial;
       of.begun = false;
@@ -305,7 +302,7 @@ export class Sequencer implements VersionQueue {
         told = { kind: 'failed', error: toServingError(thrown), execution: outcome.execution };
       }
     } else if (held.verdict !== undefined) told = { ...outcome, error: held.verdict };
-    this.#answer(held, told);
+    this.#accepted.answer(held, told);
     if (of.phase.state !== 'over') this.#after(held, told);
     this.#endDrain();
     this.#arm();
@@ -320,15 +317,13 @@ export class Sequencer implements VersionQueue {
     const { of } = held;
     again.count(held);
     held.repeat(outcome);
-    of.waiting = new Set([held, ...of.waiting]);
-    this.#figures.held++;
-    this.#due.set(held, held.deadlineNs === NO_DEADLINE ? Number.POSITIVE_INFINITY : held.deadlineNs);
+    this.#turns.waitAgain(held);
     const { parts } = held.item.member;
     if (parts !== undefined) {
       held.untaken++;
       // Whatever it leads to, the next run is begun when the caller has it.
       this.#advancing.add(of);
-      parts.part(this.#shown(outcome.outputs), () => {
+      parts.part(this.#accepted.shown(outcome.outputs), () => {
         held.untaken--;
         if (of.head === held && of.current === undefined) this.#advance(of);
       });
@@ -337,12 +332,6 @@ export class Sequencer implements VersionQueue {
     if (of.phase.state !== 'over') this.#advance(of);
     this.#endDrain();
     this.#arm();
-  }
-
-  /** The outputs that clients see. */
-  #shown(outputs: readonly Tensor[]): readonly Tensor[] {
-    const { length } = this.#spec.outputs;
-    return outputs.length === length ? outputs : outputs.slice(0, length);
   }
 
   /** What an outcome means for the sequence. */
@@ -375,7 +364,7 @@ export class Sequencer implements VersionQueue {
   #cut({ of }: HeldRequest, before: HeldRequest | undefined, after: readonly HeldRequest[]): void {
     const next = after.findIndex(({ start }) => start);
     const orphans = next < 0 ? after : after.slice(0, next);
-    for (const orphan of orphans) this.#remove(orphan);
+    for (const orphan of orphans) this.#turns.leave(orphan);
     if (next >= 0) {
       this.#figures.left.broken++;
       if (of.phase.state === 'busy') this.#advance(of);
@@ -389,7 +378,7 @@ export class Sequencer implements VersionQueue {
 
   /** A sequence ends before its end: what waits of it fails. */
   #break(of: LiveSequence, error: ServingError): void {
-    const waiting = this.#takeWaiting([of]);
+    const waiting = this.#turns.leaveAll([of]);
     this.#close(of);
     this.#failAll(waiting, () => error);
   }
@@ -406,45 +395,9 @@ export class Sequencer implements VersionQueue {
     if (this.#population.leave(of, how)) this.#fillSlots();
   }
 
-  #takeWaiting(sequences: Iterable<LiveSequence>): HeldRequest[] {
-    const taken: HeldRequest[] = [];
-    for (const of of sequences) taken.push(...of.waiting);
-    for (const held of taken) this.#remove(held);
-    return taken;
-  }
-
   #failAll(requests: readonly HeldRequest[], error: () => ServingError): void {
-    for (const held of requests) this.#answer(held, { kind: 'failed', error: error(), execution: 0 });
+    for (const held of requests) this.#accepted.answer(held, { kind: 'failed', error: error(), execution: 0 });
     this.#endDrain();
-  }
-
-  #remove(held: HeldRequest): void {
-    if (!held.of.waiting.delete(held)) return;
-    this.#due.remove(held);
-    this.#figures.held--;
-  }
-
-  /** Tells the caller, with the outputs that it may see, the time that it waited here, and a number for its execution. */
-  #answer(held: HeldRequest, outcome: MemberOutcome): void {
-    const { item, of } = held;
-    this.#open.delete(item);
-    const execution = this.#executionNumber(outcome.execution, of);
-    if (outcome.kind === 'failed') {
-      item.settle({ ...outcome, execution });
-      return;
-    }
-    const done = held.whole(outcome);
-    item.settle({
-      ...done,
-      execution,
-      outputs: this.#shown(done.outputs),
-      queueNs: done.queueNs + ((held.enteredNs ?? item.enqueuedNs) - item.enqueuedNs),
-    });
-  }
-
-  /** Instances number their executions each by itself. */
-  #executionNumber(execution: number, { slot }: LiveSequence): number {
-    return execution === 0 ? 0 : (execution - 1) * this.#queues.length + (slot?.instance ?? 0) + 1;
   }
 
   #queueOf({ slot }: LiveSequence): VersionQueue {
@@ -456,7 +409,7 @@ export class Sequencer implements VersionQueue {
     const nowNs = this.#clock.nowNs();
     this.#tellLost();
     if (nowNs >= this.#drainUntilNs) this.#giveUp();
-    for (let held = this.#due.first; held !== undefined && held.dueNs <= nowNs; held = this.#due.first) {
+    for (let held = this.#turns.first; held !== undefined && held.dueNs <= nowNs; held = this.#turns.first) {
       this.#late(held, nowNs);
     }
     // What the end of one leads to may wake the next.
@@ -469,7 +422,7 @@ export class Sequencer implements VersionQueue {
     const waiting = [...of.waiting];
     const at = waiting.indexOf(held);
     const before = at === 0 ? of.current : waiting[at - 1];
-    this.#remove(held);
+    this.#turns.leave(held);
     if (held.start) this.#cut(held, before, waiting.slice(at + 1));
     else if (before !== undefined) before.last ||= held.last;
     else if (held.last && of.waiting.size === 0) this.#close(of);
@@ -499,7 +452,7 @@ export class Sequencer implements VersionQueue {
   /** The drain took too long: whoever still waits is told so. */
   #giveUp(): void {
     this.#drainUntilNs = Number.POSITIVE_INFINITY;
-    const waiting = this.#takeWaiting(this.#population.all());
+    const waiting = this.#turns.leaveAll(this.#population.all());
     for (const of of this.#population.all()) this.#close(of);
     this.#failAll(waiting, () => refusals.cutOff(this.#spec));
     // Never rejects; what it settles ends the drain.
@@ -507,7 +460,7 @@ export class Sequencer implements VersionQueue {
   }
 
   #endDrain(): void {
-    if (this.#draining === undefined || this.#open.size > 0) return;
+    if (this.#draining === undefined || this.#accepted.count > 0) return;
     const waiting = this.#draining.splice(0);
     if (waiting.length === 0) return;
     this.#drainUntilNs = Number.POSITIVE_INFINITY;
@@ -520,7 +473,7 @@ export class Sequencer implements VersionQueue {
 
   #arm(): void {
     const lostNs = this.#lost.size > 0 ? this.#clock.nowNs() : Number.POSITIVE_INFINITY;
-    const dueNs = this.#due.first?.dueNs ?? Number.POSITIVE_INFINITY;
+    const dueNs = this.#turns.first?.dueNs ?? Number.POSITIVE_INFINITY;
     this.#wakeUp.atLatest(Math.min(dueNs, this.#population.idleUntilNs, lostNs, this.#drainUntilNs));
   }
 }
