@@ -18,6 +18,8 @@ const FOREVER_MS = 120_000;
 /** A burst in which garbage was collected tells nothing of what was allocated: it is repeated, shorter. */
 const CLEAN_BURSTS = 3;
 const MOST_BURSTS = 12;
+/** Requests between which the young heap is collected some ten times. */
+const AGED_BURST = 12_000;
 /** Instructions of bursts in which nothing but requests was worked on differ by no more. */
 const ALIKE = 0.02;
 /** So large that thousands of requests fit between two collections. */
@@ -42,6 +44,8 @@ function perRequest(before, after, requests) {
   const grown = (key) => sum(after, key) - sum(before, key);
   return {
     collections: grown('collections'),
+    fullCollections: grown('fullCollections'),
+    oldBytes: grown('oldBytes') / requests,
     heapBytes: grown('heapBytes') / requests,
     bufferBytes: grown('bufferBytes') / requests,
     copiedBytes: grown('copiedBytes') / requests,
@@ -83,6 +87,42 @@ export async function allocatedOrCopied(scenarios, launch, { copies = false } = 
       }
       if (clean.length === 0) throw new Error(`${name}: garbage was collected in each of ${MOST_BURSTS} bursts`);
       found.set(name, Math.round(median(clean)));
+    }
+  } finally {
+    generator.end();
+    await gateway.stop();
+  }
+  return found;
+}
+
+/**
+ * Bytes of each request that outlive it on the old heap, until a full collection: what a burst leaves there, after all that the gateway
+ * holds was made old. Only what is reachable from something old and dead, as a table or a list that was given up, is left in that way.
+ * @returns {Promise<Map<string, number>>} by name of the scenario
+ */
+export async function aged(scenarios, launch) {
+  const generator = startLoadGenerator();
+  const gateway = await startGateway({
+    ...launch,
+    nodeFlags: ['--expose-gc'],
+    preload: [PROBE, ...(launch.preload ?? [])],
+  });
+  const found = new Map();
+  try {
+    for (const scenario of scenarios) {
+      const { name, warmUp } = scenario;
+      const load = loadOf(scenario, gateway.ports);
+      await answered(generator, load(warmUp), name);
+      const clean = [];
+      for (let i = 0; i < MOST_BURSTS && clean.length < CLEAN_BURSTS; i++) {
+        await gateway.age();
+        const before = await gateway.work();
+        const answers = await answered(generator, load(AGED_BURST), name);
+        const seen = perRequest(before, await gateway.work(), answers);
+        if (seen.fullCollections === 0) clean.push(seen.oldBytes);
+      }
+      if (clean.length === 0) throw new Error(`${name}: all garbage was collected in each of ${MOST_BURSTS} bursts`);
+      found.set(name, Math.max(0, Math.round(median(clean))));
     }
   } finally {
     generator.end();

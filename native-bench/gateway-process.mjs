@@ -78,6 +78,8 @@ export async function startGateway({
     collections: () => ask('gc'),
     /** What `work-probe.mjs` counted until now, in all threads; where that is preloaded. */
     work: () => ask('work'),
+    /** Makes what its main thread holds now old (a full collection); where that is preloaded and `--expose-gc` is given. */
+    age: () => ask('age'),
     pid: child.pid,
     /** To a preloaded module that listens. */
     send: (message) => child.send(message),

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * What a request costs in things that other load cannot blur, against the limits of bench-floors.json: bytes allocated on the
- * JavaScript heap, bytes copied by JavaScript, and instructions where valgrind is installed.
+ * JavaScript heap, bytes of it that grow old, bytes copied by JavaScript, and instructions where valgrind is installed.
  *
  *   npm run bench:work              fails beyond a limit; under a minute on a quiet machine
  *   npm run bench:work -- --prove   puts 1 KB, a copy and 10 % of the instructions into each request, then each frame, and fails where one is not seen
@@ -9,7 +9,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { allocatedOrCopied, instructions, whyNoInstructions } from './counted-work.mjs';
+import { aged, allocatedOrCopied, instructions, whyNoInstructions } from './counted-work.mjs';
 import { INSTRUCTIONS_A_TURN } from './injected-work.mjs';
 import { beyond, limitsOf } from './limits.mjs';
 import { COUNTED } from './scenarios.mjs';
@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
 });
 if (options.help) {
   console.log(`usage: npm run bench:work -- [--prove] [--json]
-Heap bytes, bytes copied and instructions of a request against the limits of bench-floors.json; exit code 1 beyond one.
+Heap bytes, those that grow old, bytes copied and instructions of a request against the limits of bench-floors.json; exit code 1 beyond one.
 
   --prove   then puts work into each request and each frame, and fails where no limit sees it
   --json    the figures as JSON`);
@@ -36,6 +36,7 @@ const limited = (limit) => COUNTED.filter(({ name }) => limits[name]?.[limit] !=
 const FIGURES = {
   heapBytes: (launch) => allocatedOrCopied(limited('mostHeapBytes'), launch),
   copiedBytes: (launch) => allocatedOrCopied(limited('mostCopiedBytes'), launch, { copies: true }),
+  agedBytes: (launch) => aged(limited('mostAgedBytes'), launch),
   ...(why === undefined ? { instructions: (launch) => instructions(limited('mostInstructions'), launch) } : {}),
 };
 

@@ -1,15 +1,19 @@
 /**
- * Preloaded into gateways whose work is counted (`node --import`), in every thread of theirs: what each has on its heap, in buffers, how
+ * Preloaded into gateways whose work is counted (`node --import`), in every thread of theirs: what each has on its heap, old and young, in buffers, how
  * often it collected garbage; and, where BENCH_COUNT_COPIES is set, how many bytes its JavaScript copied. The main thread gathers
  * these when asked by IPC ('work').
  */
-import { PerformanceObserver } from 'node:perf_hooks';
+import { constants, PerformanceObserver } from 'node:perf_hooks';
 import v8 from 'node:v8';
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 
 let collections = 0;
+let fullCollections = 0;
 new PerformanceObserver((list) => {
-  collections += list.getEntries().length;
+  for (const { detail } of list.getEntries()) {
+    collections++;
+    if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) fullCollections++;
+  }
 }).observe({ entryTypes: ['gc'] });
 
 let copiedBytes = 0;
@@ -17,7 +21,9 @@ if (process.env.BENCH_COUNT_COPIES !== undefined) countCopies();
 
 function work() {
   const { used_heap_size: heapBytes } = v8.getHeapStatistics();
-  return { threadId, heapBytes, bufferBytes: process.memoryUsage().arrayBuffers, collections, copiedBytes };
+  const { space_used_size: oldBytes } = v8.getHeapSpaceStatistics().find((space) => space.space_name === 'old_space');
+  const { arrayBuffers: bufferBytes } = process.memoryUsage();
+  return { threadId, heapBytes, oldBytes, bufferBytes, collections, fullCollections, copiedBytes };
 }
 
 /** Copies by JavaScript: what node's own libraries copy inside goes by functions that they took before this. */
@@ -65,6 +71,10 @@ if (isMainThread) {
     settleWhenAll();
   };
   process.on('message', (question) => {
+    if (question === 'age') {
+      globalThis.gc();
+      process.send?.('aged');
+    }
     if (question !== 'work') return;
     for (const id of others.keys()) others.set(id, undefined);
     asked = true;

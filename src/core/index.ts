@@ -44,6 +44,7 @@ export * from './nearest-name.js';
 export * from './offload.js';
 export * from './pad-element.js';
 export * from './payload-log.js';
+export * from './placed-set.js';
 export * from './process-state.js';
 export * from './queue-outlook.js';
 export * from './release.js';

@@ -112,6 +112,7 @@ class SimulatedRequest implements QueueItem {
   readonly enqueuedNs: number;
   readonly tenant: Tenant;
   readonly criticality: Criticality;
+  acceptedAs: unknown = undefined;
   readonly sender: Sender;
   readonly #settled: (request: SimulatedRequest, done: boolean) => void;
 

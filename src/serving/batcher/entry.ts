@@ -1,4 +1,4 @@
-import { CRITICALITIES, DEFAULT_CRITICALITY } from '../../core/index.js';
+import { CRITICALITIES, DEFAULT_CRITICALITY, type Placed } from '../../core/index.js';
 import { Link } from './linked-fifo.js';
 import type { MemberOutcome, QueueItem } from './queue-item.js';
 import type { RunningBatch } from './running-batch.js';
@@ -11,7 +11,7 @@ import type { KeyGroup } from './wait-list.js';
 const WORTH = CRITICALITIES.map((_, level) => 4096 ** (CRITICALITIES.length - 1 - level));
 
 /** What the batcher keeps of a request from `enqueue` to `settle`. */
-export class Entry implements Candidate {
+export class Entry implements Candidate, Placed {
   readonly item: QueueItem;
   readonly rows: number;
   /** Size of its length axes; 0: nothing of it may be padded. */
@@ -48,6 +48,8 @@ export class Entry implements Candidate {
   arrival: Link | undefined = undefined;
   group: KeyGroup | undefined = undefined;
 
+  /** Among those that are not settled. */
+  place = -1;
   /** Place in the heap of instants, -1 = not there; and the instant it is filed under. */
   heapIndex = -1;
   dueNs = 0;

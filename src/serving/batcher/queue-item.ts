@@ -13,7 +13,7 @@ import type {
   WatchedStep,
 } from '../../core/index.js';
 
-/** A request as the batcher takes it. It stays the caller's; the batcher reads it and calls `settle` once. */
+/** A request as the batcher takes it. It stays the caller's; the batcher reads it, notes what it keeps of it, and calls `settle` once. */
 export interface QueueItem {
   readonly member: BatchMember;
   /** What must be equal to share a batch (the architecture's BatchKey as text); '' where the version has one shape. */
@@ -39,6 +39,8 @@ export interface QueueItem {
   readonly origin?: RequestOrigin | undefined;
   /** Its place in a sequence; absent: it is in none. A batcher does not look at it. */
   readonly sequence?: SequencePart | undefined;
+  /** What the queue that has accepted it keeps of it: that queue's own, by which it is found again without a table of all. */
+  acceptedAs?: unknown;
   /**
    * The one outcome. Called exactly once, synchronously, possibly before `enqueue` returns; must not throw. It may
    * enqueue and cancel.

@@ -1,6 +1,6 @@
-import type { ServingError } from '../../core/index.js';
+import { PlacedSet, type ServingError } from '../../core/index.js';
 import type { DueHeap } from './due-heap.js';
-import type { Entry } from './entry.js';
+import { Entry } from './entry.js';
 import type { MemberFailed, MemberOutcome, QueueItem } from './queue-item.js';
 import { ReplyOrder } from './reply-order.js';
 import type { WaitList } from './wait-list.js';
@@ -14,7 +14,7 @@ export interface SettlementPlaces {
 /** The accepted requests, each until it is settled, once: at once, or in its turn where the order of replies is kept. */
 export class Settlement {
   readonly #places: SettlementPlaces;
-  readonly #entries = new Map<QueueItem, Entry>();
+  readonly #entries = new PlacedSet<Entry>();
   readonly #order: ReplyOrder | undefined;
   readonly #onSettled: () => void;
 
@@ -36,18 +36,20 @@ export class Settlement {
   }
 
   add(entry: Entry): void {
-    this.#entries.set(entry.item, entry);
+    this.#entries.add(entry);
+    entry.item.acceptedAs = entry;
     this.#order?.add(entry);
   }
 
   /** Undefined for what was never accepted, or is settled. */
   find(item: QueueItem): Entry | undefined {
-    return this.#entries.get(item);
+    const { acceptedAs } = item;
+    return acceptedAs instanceof Entry && this.#entries.has(acceptedAs) ? acceptedAs : undefined;
   }
 
   /** As they are now: entries may be settled while the caller walks over them. */
   all(): Entry[] {
-    return [...this.#entries.values()];
+    return this.#entries.all();
   }
 
   /** Settles an entry now, whatever it is doing, out of the order of replies. */
@@ -102,7 +104,8 @@ export class Settlement {
 
   #answer(entry: Entry, outcome: MemberOutcome): void {
     entry.state = 'settled';
-    this.#entries.delete(entry.item);
+    this.#entries.delete(entry);
+    entry.item.acceptedAs = undefined;
     entry.item.settle(outcome);
     this.#onSettled();
   }

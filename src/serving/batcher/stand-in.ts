@@ -28,6 +28,7 @@ export abstract class StandIn implements QueueItem {
   readonly tenant: Tenant;
   readonly criticality: Criticality;
   readonly charge: Charge;
+  acceptedAs: unknown = undefined;
 
   constructor(item: QueueItem, own: OfItsOwn = item) {
     this.item = item;

@@ -52,6 +52,7 @@ export class InferenceCall implements QueueItem, InferenceHandle {
   readonly tenant: Tenant;
   readonly criticality: Criticality;
   readonly charge: Charge;
+  acceptedAs: unknown = undefined;
   readonly #request: InferenceRequest;
   readonly #decision: RouteDecision<ServedVersion>;
   /** Undefined: no split assigned it, and it has no shadows. */

@@ -26,6 +26,7 @@ export class ShadowCall implements QueueItem {
   readonly tenant: Tenant = SHADOW;
   readonly criticality: Criticality = LEAST;
   readonly charge = SHADOW_COPY;
+  acceptedAs: unknown = undefined;
   readonly origin: RequestOrigin;
   readonly settle: (outcome: MemberOutcome) => void;
 

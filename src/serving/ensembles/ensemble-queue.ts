@@ -1,6 +1,7 @@
 import {
   type Clock,
   type ModelSpec,
+  PlacedSet,
   type QueueMetrics,
   ServingError,
   toServingError,
@@ -28,7 +29,7 @@ export interface EnsembleQueueOptions {
  */
 export class EnsembleQueue implements RequestQueue {
   readonly #options: EnsembleQueueOptions;
-  readonly #runs = new Map<QueueItem, EnsembleRun>();
+  readonly #runs = new PlacedSet<EnsembleRun>();
   #plan: EnsemblePlan;
   #unavailable: ServingError | undefined;
   #draining = false;
@@ -74,9 +75,10 @@ export class EnsembleQueue implements RequestQueue {
       const message = `no memory for intermediate tensors of ensembles: ${kept.bytes} bytes are in use`;
       throw new ServingError('OVERLOADED', message, { retryAfterMs: 1000 });
     }
-    const settle = (outcome: MemberOutcome) => this.#settled(item, outcome);
+    const settle = (outcome: MemberOutcome) => this.#settled(item, run, outcome);
     const run = new EnsembleRun({ plan: this.#plan, item, number: ++this.#numbers, send, kept, clock, settle });
-    this.#runs.set(item, run);
+    this.#runs.add(run);
+    item.acceptedAs = run;
     metrics.setQueueDepth(this.#runs.size);
     try {
       run.begin();
@@ -87,7 +89,8 @@ export class EnsembleQueue implements RequestQueue {
   }
 
   cancel(item: QueueItem): void {
-    this.#runs.get(item)?.cancel();
+    const { acceptedAs } = item;
+    if (acceptedAs instanceof EnsembleRun && this.#runs.has(acceptedAs)) acceptedAs.cancel();
   }
 
   /** Takes no more; resolves when all are settled, `timeoutMs` past at the latest, by an error then. */
@@ -98,7 +101,7 @@ export class EnsembleQueue implements RequestQueue {
       'DRAINING',
       `${versionKey(this.spec.id)} was unloaded before the request was answered`,
     );
-    for (const run of [...this.#runs.values()]) run.fail(error);
+    for (const run of this.#runs.all()) run.fail(error);
   }
 
   /** Resolves when none is in flight, `timeoutMs` past at the latest. */
@@ -114,9 +117,10 @@ export class EnsembleQueue implements RequestQueue {
     });
   }
 
-  #settled(item: QueueItem, outcome: MemberOutcome): void {
+  #settled(item: QueueItem, run: EnsembleRun, outcome: MemberOutcome): void {
     const { metrics } = this.#options;
-    this.#runs.delete(item);
+    this.#runs.delete(run);
+    item.acceptedAs = undefined;
     metrics.setQueueDepth(this.#runs.size);
     if (outcome.kind === 'done') {
       const { gatherNs, dispatchNs, computeNs } = outcome;

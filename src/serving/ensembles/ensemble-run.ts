@@ -7,6 +7,7 @@ import {
   type InferenceResponse,
   type Lease,
   NOBODY,
+  type Placed,
   ServingError,
   type Tensor,
   toServingError,
@@ -49,7 +50,9 @@ interface HeldTensor {
 }
 
 /** One request for an ensemble, from its first step to its one outcome. */
-export class EnsembleRun implements InferenceHandle {
+export class EnsembleRun implements InferenceHandle, Placed {
+  /** Among those of its ensemble that are not answered. */
+  place = -1;
   readonly #parts: RunParts;
   readonly #states: StepStates;
   /** By tensor; undefined: not given yet, given back, or an optional input that the request leaves out. */

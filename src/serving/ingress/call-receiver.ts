@@ -302,6 +302,7 @@ class RemoteCall implements QueueItem, Lease {
   readonly charge: Charge;
   readonly watched: boolean;
   readonly outputsAt: number;
+  acceptedAs: unknown = undefined;
   /** Only where it is in one. */
   declare sequence?: SequencePart;
   /** Only where it is for an ensemble. */

@@ -64,6 +64,7 @@ type DoneFigures = Omit<Extract<MemberOutcome, { kind: 'done' }>, 'outputs'>;
 
 /** A call on its way: what waits for it here, and the memory that the control thread reads and writes meanwhile. */
 interface Sent {
+  readonly row: number;
   readonly item: QueueItem;
   readonly layout: VersionLayout;
   readonly slot: Slot;
@@ -108,7 +109,7 @@ export class CallSender {
   /** Rows that are free; the last one used is the next one used, as its memory is still in the cache. */
   readonly #freeRows: number[];
   readonly #sent: (Sent | undefined)[];
-  readonly #rowOf = new Map<QueueItem, number>();
+  #inFlight = 0;
   readonly #words: number[] = [];
   /** Tenants that the control thread knows, by their place; as many as are remembered at once. */
   readonly #told: (Tenant | undefined)[] = [];
@@ -129,7 +130,7 @@ export class CallSender {
 
   /** Calls that wait for their answer. */
   get inFlight(): number {
-    return this.#rowOf.size;
+    return this.#inFlight;
   }
 
   /** The queue of a version, by the number it was published under, or that of copies (`shadow`). */
@@ -188,8 +189,10 @@ export class CallSender {
     if (origin !== undefined) this.#beside.postMessage({ origin } satisfies BesideOrigin);
     if (parameters !== undefined) this.#beside.postMessage({ parameters } satisfies BesideParameters);
     if (!inside) this.#beside.postMessage({ inputs: words, memory: own } satisfies BesideRequest);
-    this.#sent[row] = { item, layout, slot, outputsAt, borrowed: undefined };
-    this.#rowOf.set(item, row);
+    const call: Sent = { row, item, layout, slot, outputsAt, borrowed: undefined };
+    this.#sent[row] = call;
+    item.acceptedAs = call;
+    this.#inFlight++;
     if (layout.spec.decoupled) this.#responses.begin(row, item.member.parts);
     this.#push(row << 1);
   }
@@ -254,8 +257,8 @@ export class CallSender {
   }
 
   #cancel(item: QueueItem): void {
-    const row = this.#rowOf.get(item);
-    if (row !== undefined) this.#push((row << 1) | 1);
+    const call = item.acceptedAs as Sent | undefined;
+    if (call !== undefined && this.#sent[call.row] === call) this.#push((call.row << 1) | 1);
   }
 
   #push(handle: number): void {
@@ -283,7 +286,8 @@ export class CallSender {
     const held = this.#table.held(row);
     // The transport takes its memory back when the item is settled; a run that nobody waits for any more may read on.
     if (held) item.member.lease?.retain();
-    this.#rowOf.delete(item);
+    item.acceptedAs = undefined;
+    this.#inFlight--;
     item.settle(outcome);
     if (!held) this.#free(row);
     else sent.borrowed = item.member.lease;

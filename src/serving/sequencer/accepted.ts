@@ -1,11 +1,11 @@
-import type { Tensor } from '../../core/index.js';
+import { PlacedSet, type Tensor } from '../../core/index.js';
 import type { MemberOutcome, QueueItem } from '../batcher/index.js';
-import type { HeldRequest } from './held-request.js';
+import { HeldRequest } from './held-request.js';
 import type { LiveSequence } from './live-sequence.js';
 
 /** The requests that were accepted and are not answered, and how they are: each once. */
 export class Accepted {
-  readonly #held = new Map<QueueItem, HeldRequest>();
+  readonly #held = new PlacedSet<HeldRequest>();
   /** Of the outputs of an execution the first so many are the clients'. */
   readonly #outputs: number;
   readonly #instances: number;
@@ -20,11 +20,13 @@ export class Accepted {
   }
 
   add(held: HeldRequest): void {
-    this.#held.set(held.item, held);
+    this.#held.add(held);
+    held.item.acceptedAs = held;
   }
 
   find(item: QueueItem): HeldRequest | undefined {
-    return this.#held.get(item);
+    const { acceptedAs } = item;
+    return acceptedAs instanceof HeldRequest && this.#held.has(acceptedAs) ? acceptedAs : undefined;
   }
 
   /** The outputs that clients see. */
@@ -35,7 +37,8 @@ export class Accepted {
   /** Tells the caller, with the outputs that it may see, the time that it waited for its turn, and a number for its execution. */
   answer(held: HeldRequest, outcome: MemberOutcome): void {
     const { item, of } = held;
-    this.#held.delete(item);
+    this.#held.delete(held);
+    item.acceptedAs = undefined;
     const execution = this.#executionNumber(outcome.execution, of);
     if (outcome.kind === 'failed') {
       item.settle({ ...outcome, execution });

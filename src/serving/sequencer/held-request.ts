@@ -1,4 +1,4 @@
-import type { BatchMember, ServingError, Tensor } from '../../core/index.js';
+import type { BatchMember, Placed, ServingError, Tensor } from '../../core/index.js';
 import { type MemberDone, type MemberOutcome, type QueueItem, StandIn } from '../batcher/index.js';
 import type { LiveSequence } from './live-sequence.js';
 
@@ -11,7 +11,7 @@ export interface SlottedMember extends BatchMember {
  * A request of a sequence until it is answered: what waits for its turn, then what its instance's queue is given. Its member are
  * the clients' inputs, with controls and states from `enter` on.
  */
-export class HeldRequest extends StandIn {
+export class HeldRequest extends StandIn implements Placed {
   readonly of: LiveSequence;
   start: boolean;
   /** As the model is told. */
@@ -27,6 +27,8 @@ export class HeldRequest extends StandIn {
   #before: MemberDone | undefined;
   /** Responses that its caller has not taken yet; while there are too many it is not run again. */
   untaken = 0;
+  /** Among those that are not answered. */
+  place = -1;
   heapIndex = -1;
   dueNs = 0;
   readonly #settled: (held: HeldRequest, outcome: MemberOutcome) => void;

@@ -5,19 +5,22 @@
  * names and run options, and its session) until koffi's callback has come, whatever became of the client, the lane or
  * the version.
  */
-const runs = new Set<object>();
+const runs: object[] = [];
 
 /** Keeps everything reachable from `record` alive until `runReturned(record)`. */
 export function runStarted(record: object): void {
-  runs.add(record);
+  runs.push(record);
 }
 
 /** The native call of `record` has returned. */
 export function runReturned(record: object): void {
-  runs.delete(record);
+  const at = runs.indexOf(record);
+  if (at < 0) return;
+  const last = runs.pop() as object;
+  if (last !== record) runs[at] = last;
 }
 
 /** Native runs in flight of this thread. */
 export function runsInFlight(): number {
-  return runs.size;
+  return runs.length;
 }

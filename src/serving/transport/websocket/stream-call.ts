@@ -4,6 +4,7 @@ import type {
   InferenceResponse,
   Lease,
   LeaseSource,
+  Placed,
   RequestTrace,
   RouteMark,
   ServingError,
@@ -22,7 +23,7 @@ export interface CallOwner {
 }
 
 /** One request of a connection. */
-export class StreamCall implements InferenceReply {
+export class StreamCall implements InferenceReply, Placed {
   /** Of its request; empty until that is decoded. */
   id = '';
   format: ReplyFormat | undefined;
@@ -32,6 +33,8 @@ export class StreamCall implements InferenceReply {
   /** What its frame lies in. */
   lease: Lease | undefined;
   trace: RequestTrace | undefined;
+  /** Among those of its connection. */
+  place = -1;
   readonly #owner: CallOwner;
 
   constructor(owner: CallOwner, bytes: number) {

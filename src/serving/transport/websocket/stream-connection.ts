@@ -3,6 +3,7 @@ import {
   type InferenceResponse,
   type Lease,
   NO_DEADLINE,
+  PlacedSet,
   type RouteMark,
   ServingError,
   toServingError,
@@ -59,7 +60,7 @@ export class StreamConnection implements CallOwner {
   readonly #caller: StreamCaller;
   readonly #turn: TurnFrames;
   readonly #frames: FrameQueue;
-  readonly #calls = new Set<StreamCall>();
+  readonly #calls = new PlacedSet<StreamCall>();
   readonly #sequences = new StreamSequences();
   /** The last frame that waits for those before it to be decoded on other threads; undefined: none does. */
   #line: Promise<void> | undefined;
@@ -124,7 +125,7 @@ export class StreamConnection implements CallOwner {
   closed(): void {
     this.#open = false;
     this.#frames.drop();
-    for (const call of this.#calls) call.handle?.cancel();
+    for (const call of this.#calls.all()) call.handle?.cancel();
     this.#sequences.end();
   }
 
